@@ -1,0 +1,89 @@
+"""What a watcher is told when it starts. It arrives on standard input, so no secret is in argv or on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from tools.detectors.thresholds import Judgement
+from tools.findings.model import AgentId
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RedisTarget(_Part):
+    """How to reach the audited server; the url may hold credentials, so it is a secret."""
+
+    url: SecretStr
+    connect_timeout_s: float = 2.0
+    command_timeout_s: float = 5.0
+
+
+class LogSource(_Part):
+    """Where lines of a service come from; exactly one of the four is set.
+
+    `service` "*" takes the name from the file's stem. `captured` marks a file that this session writes
+    itself (already masked, read from its start); other files are read from their end.
+    """
+
+    service: str
+    path: str | None = None
+    docker: str | None = None
+    journald: str | None = None
+    kubectl: str | None = None
+    captured: bool = False
+
+
+class ServiceSpec(_Part):
+    """What proves that a service's process lives; all may be unset."""
+
+    name: str
+    port: int | None = None
+    pidfile: str | None = None
+    unit: str | None = None
+    container: str | None = None
+
+
+class Window(_Part):
+    """The session's clocks; wall times in ms since the epoch, lengths in seconds."""
+
+    started_ms: int
+    deadline_ms: int
+    middle_ms: int
+    poll_interval_s: float = 15.0
+    heartbeat_s: float = 120.0
+    restart_after_s: float = 180.0
+    cross_agent_s: float = 60.0
+
+
+class WatcherJob(_Part):
+    """One watcher's whole job; the same object starts every attempt, with a higher `attempt`."""
+
+    agent: AgentId | Literal["INDEXER"]
+    attempt: int
+    session_id: str
+    mode: Literal["managed", "attach", "static"]
+    workspace: Path
+    project_root: Path
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    redis: RedisTarget | None = None
+    logs: tuple[LogSource, ...] = ()
+    services: tuple[ServiceSpec, ...] = ()
+    judgement: Judgement = Judgement()
+    window: Window
+    mask_key: SecretStr | None = None
+
+    def encode(self) -> bytes:
+        """JSON with the secrets in it: for the watcher's standard input only."""
+        data = self.model_dump(mode="json")
+        if self.redis is not None:
+            data["redis"]["url"] = self.redis.url.get_secret_value()
+        if self.mask_key is not None:
+            data["mask_key"] = self.mask_key.get_secret_value()
+        return json.dumps(data).encode()

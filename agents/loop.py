@@ -1,0 +1,140 @@
+"""The one loop of all watchers: tick at its own pace, heartbeat, stop, hand over.
+
+A watcher has a `look` (one tick) and a `finish` (the last look after STOP). The loop owns everything
+around them: the deadline, the STOP file, the parent's death, heartbeats and revisions.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from agents.job import WatcherJob
+from tools.clock import Clock, StopSignal, iso
+from tools.findings.journal import Journal
+from tools.findings.recorder import Recorder
+from tools.findings.rule import Symptom
+from tools.sources.records import Gap
+from tools.workspace import Workspace
+
+
+class Watcher(Protocol):
+    """One specialist's eyes."""
+
+    interval_s: float
+    """Pace of `look`, in seconds."""
+
+    def look(self) -> None:
+        """One tick: read, detect, record. Raises SourceUnavailable for what it could not see."""
+        ...
+
+    def finish(self) -> None:
+        """The last look, after STOP."""
+        ...
+
+    def beat(self) -> Mapping[str, object]:
+        """What this agent adds to its heartbeat."""
+        ...
+
+    def close(self) -> None:
+        """Release connections and files."""
+        ...
+
+
+class StopFile:
+    """STOP in the workspace, the deadline, or the parent's death: whichever comes first."""
+
+    def __init__(self, workspace: Workspace, deadline_ms: int, clock: Clock, parent_fd: int | None) -> None:
+        self._path = workspace.stop_file
+        self._deadline_ms = deadline_ms
+        self._clock = clock
+        self._parent_fd = parent_fd
+        self.orphaned = False
+
+    def is_set(self) -> bool:
+        """Whether to stop now; `orphaned` tells that the parent died."""
+        self.orphaned = self.orphaned or self._parent_gone()
+        return self.orphaned or self._clock.now_ms() >= self._deadline_ms or self._path.exists()
+
+    def _parent_gone(self) -> bool:
+        if self._parent_fd is None:
+            return False
+        readable, _, _ = select.select([self._parent_fd], [], [], 0)
+        return bool(readable) and os.read(self._parent_fd, 4096) == b""
+
+
+@dataclass
+class Reporter:
+    """A watcher's way out: findings through the recorder, gaps, events and heartbeats to their journals."""
+
+    job: WatcherJob
+    clock: Clock
+    workspace: Workspace
+    recorder: Recorder
+    events: Journal
+    gaps: Journal
+    _known_gaps: set[tuple[str, str]] = field(default_factory=set)
+
+    def record(self, symptom: Symptom) -> None:
+        """Hand a symptom to the recorder; a new finding is on disk when this returns."""
+        self.recorder.record(symptom, self.clock.now_ms())
+
+    def gap(self, gap: Gap) -> None:
+        """Write a gap once per (source, what)."""
+        key = (gap.source, gap.what)
+        if key not in self._known_gaps:
+            self._known_gaps.add(key)
+            self.gaps.append(gap)
+
+    def event(self, kind: str, **details: object) -> None:
+        """Write an event of this agent."""
+        head = {"type": kind, "at": iso(self.clock.now_ms()), "agent": self.job.agent}
+        self.events.append(head | details)
+
+
+def run(watcher: Watcher, reporter: Reporter, stop: StopSignal) -> None:
+    """Tick until `stop`, then finish. Runs at the watcher's own pace; a late tick does not shift the next.
+
+    A `look` may raise SourceUnavailable only through the watcher's own handling; whatever else it raises ends
+    the process, and the supervisor starts the next attempt.
+    """
+    clock, window = reporter.clock, reporter.job.window
+    heartbeats = Journal(_heartbeat_file(reporter))
+    tick = clock.monotonic()
+    beat_at = tick
+    try:
+        while not stop.is_set():
+            watcher.look()
+            reporter.recorder.flush()
+            if clock.monotonic() >= beat_at:
+                _beat(watcher, reporter, heartbeats)
+                beat_at = clock.monotonic() + window.heartbeat_s
+            tick = max(tick + watcher.interval_s, clock.monotonic())
+            clock.sleep_until(min(tick, beat_at) if watcher.interval_s > window.heartbeat_s else tick, stop)
+        if not getattr(stop, "orphaned", False):
+            watcher.finish()
+        reporter.recorder.flush()
+        _beat(watcher, reporter, heartbeats)
+    finally:
+        watcher.close()
+        heartbeats.close()
+
+
+def _heartbeat_file(reporter: Reporter) -> Path:
+    slug = getattr(reporter.job.agent, "slug", "indexer")
+    return reporter.workspace.path("agents", slug, "heartbeat.jsonl")
+
+
+def _beat(watcher: Watcher, reporter: Reporter, heartbeats: Journal) -> None:
+    head = {
+        "type": "heartbeat",
+        "agent": reporter.job.agent,
+        "at": iso(reporter.clock.now_ms()),
+        "findingCount": len(reporter.recorder.findings),
+        "attempt": reporter.job.attempt,
+    }
+    heartbeats.append(head | dict(watcher.beat()))

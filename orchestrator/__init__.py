@@ -1,0 +1,1 @@
+"""The session and the world around it: configuration, command line, phases, supervision."""

@@ -1,0 +1,1 @@
+"""One session: graph, phases, supervision, services."""

@@ -1,0 +1,1 @@
+"""One Markdown prompt a role."""

@@ -1,0 +1,1 @@
+"""The audit as deterministic steps: sources, detectors, findings, synthesis, report."""

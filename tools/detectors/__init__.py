@@ -1,0 +1,1 @@
+"""Detectors: one rule a module, pure functions from records to symptoms."""

@@ -1,0 +1,1 @@
+"""Rules over configuration, code and server together."""

@@ -1,0 +1,148 @@
+"""The shape of a rule module: `RULES` and a pure `detect`. One view per kind of input.
+
+A view holds records and limits; `detect` holds no state, reads no clock and does no I/O. What must be
+remembered between two looks (counts per template, the last polls) is folded into the view by the watcher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from tools.detectors.thresholds import Judgement
+from tools.findings.rule import Rule, Symptom
+from tools.sources.records import CodeIndex, LogLine, Poll, ProcessState
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """What stream rules see: the last polls, oldest first (the last is now), and the code, once indexed."""
+
+    polls: tuple[Poll, ...]
+    baseline: Poll
+    judgement: Judgement
+    code: CodeIndex | None = None
+    dead_letters: frozenset[str] = frozenset()
+    """Streams known, from code, documents or `[[expect]]`, to be dead-letter streams."""
+
+    @property
+    def now(self) -> Poll:
+        """The newest poll."""
+        return self.polls[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateStats:
+    """Lines of one service that differ only in numbers, ids and times.
+
+    `total` counts since the session began, `new` in this tick; `times_ms` are the arrivals of the newest
+    (at most 64), `example` the newest line, `first` the first. `verdict` is the classification of the first line.
+    """
+
+    service: str
+    template: str
+    verdict: str
+    total: int
+    new: int
+    times_ms: tuple[int, ...]
+    first: LogLine
+    example: LogLine
+    trace: str | None = None
+    """The whole stack trace that began in the newest line, its causes included."""
+    streams_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceActivity:
+    """How a service's output flows. Times in ms; `gap_p99_ms` needs at least 20 lines, else None."""
+
+    service: str
+    lines: int
+    last_arrived_ms: int | None
+    gap_p99_ms: int | None
+    watched_since_ms: int
+    starts_ms: tuple[int, ...] = ()
+    """Arrival times of start-up lines seen."""
+    start_lines: tuple[LogLine, ...] = ()
+    last_line: LogLine | None = None
+    backwards: tuple[LogLine, LogLine, int] | None = None
+    """A line whose time lies before the line before it: both, and by how many ms."""
+    format_counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """What log rules see at one tick: templates touched in it, secrets in it, and every service's activity."""
+
+    at_ms: int
+    templates: tuple[TemplateStats, ...]
+    secrets: tuple[LogLine, ...]
+    services: tuple[ServiceActivity, ...]
+    processes: Mapping[str, ProcessState]
+    judgement: Judgement
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigView:
+    """What configuration rules see: the index, and the server at baseline and now (None in static mode)."""
+
+    index: CodeIndex
+    moment: Literal["start", "middle", "end"]
+    judgement: Judgement
+    baseline: Poll | None = None
+    now: Poll | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeView:
+    """What code rules see: the index, and the server (None in static mode) to tell live paths."""
+
+    index: CodeIndex
+    judgement: Judgement
+    now: Poll | None = None
+
+
+class StreamDetector(Protocol):
+    """A module under `detectors/streams`."""
+
+    RULES: tuple[Rule, ...]
+
+    @staticmethod
+    def detect(view: StreamView) -> Iterator[Symptom]:
+        """Symptoms at the newest poll."""
+        ...
+
+
+class LogDetector(Protocol):
+    """A module under `detectors/logs`."""
+
+    RULES: tuple[Rule, ...]
+
+    @staticmethod
+    def detect(view: LogView) -> Iterator[Symptom]:
+        """Symptoms of this tick."""
+        ...
+
+
+class ConfigDetector(Protocol):
+    """A module under `detectors/config`."""
+
+    RULES: tuple[Rule, ...]
+
+    @staticmethod
+    def detect(view: ConfigView) -> Iterator[Symptom]:
+        """Symptoms at this look."""
+        ...
+
+
+class CodeDetector(Protocol):
+    """A module under `detectors/code`."""
+
+    RULES: tuple[Rule, ...]
+
+    @staticmethod
+    def detect(view: CodeView) -> Iterator[Symptom]:
+        """Symptoms in the code."""
+        ...

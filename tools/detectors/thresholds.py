@@ -1,0 +1,105 @@
+"""Every limit that a rule uses, with its unit and its default (specification 2)."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools.quantities import Duration
+
+
+class Limits(BaseModel):
+    """The section `[thresholds]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    consumer_lag: int = Field(default=100, ge=0, description="messages; above it CONSUMER_LAG")
+    lag_recheck: Duration = Field(default=5.0, description="time before lag is counted again")
+    time_lag: Duration = Field(
+        default=0.5, description="id time lag; above it on time_lag_polls polls in a row"
+    )
+    time_lag_polls: int = Field(default=4, ge=1, description="polls in a row")
+    growing_polls: int = Field(default=2, ge=1, description="STREAM_GROWING on more polls in a row than this")
+    pending_idle: Duration = Field(default=30.0, description="pending longer than this is stuck")
+    delivery_count: int = Field(default=3, ge=1, description="deliveries; above it DELIVERY_FAILURE")
+    consumer_idle: Duration = Field(default=300.0, description="a consumer unseen for longer is not active")
+    pending_rising_polls: int = Field(default=3, ge=2, description="polls in a row that pending must rise")
+    silence: Duration = Field(default=30.0, description="the shortest silence of a service that counts")
+    silence_factor: float = Field(default=3.0, ge=1, description="times the service's own p99 gap")
+    storm_count: int = Field(default=5, ge=2, description="the same failure line this often")
+    storm_window: Duration = Field(default=5.0, description="within this time")
+    restart_count: int = Field(default=3, ge=2, description="starts that make a restart loop CRITICAL")
+    restart_window: Duration = Field(default=600.0, description="within this time")
+    clock_backwards: Duration = Field(default=1.0, description="timestamps may go back by this much")
+
+
+class Expectation(BaseModel):
+    """One `[[expect]]`: what the owners intend for a stream, group or service (globs), and its own limits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stream: str | None = None
+    group: str | None = None
+    service: str | None = None
+    no_group_ok: bool = False
+    fan_out_ok: bool = False
+    dead_letter: bool = False
+    unbounded_ok: bool = False
+    idle_ok: bool = Field(default=False, description="a group or service that may be quiet for long")
+    owner: str | None = None
+    reason: str | None = None
+    consumer_lag: int | None = Field(default=None, ge=0)
+    time_lag: Duration | None = None
+    pending_idle: Duration | None = None
+    delivery_count: int | None = Field(default=None, ge=1)
+    consumer_idle: Duration | None = None
+    silence: Duration | None = None
+
+    def matches(
+        self, *, stream: str | None = None, group: str | None = None, service: str | None = None
+    ) -> bool:
+        """Whether every glob of this entry that is set matches the name given for it."""
+        pairs = ((self.stream, stream), (self.group, group), (self.service, service))
+        set_pairs = [(glob, name) for glob, name in pairs if glob is not None]
+        return bool(set_pairs) and all(
+            name is not None and fnmatchcase(name, glob) for glob, name in set_pairs
+        )
+
+
+_OWN_LIMITS = ("consumer_lag", "time_lag", "pending_idle", "delivery_count", "consumer_idle", "silence")
+
+
+class Judgement(BaseModel):
+    """Limits and intent together: what a rule asks before it speaks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limits: Limits = Limits()
+    expect: tuple[Expectation, ...] = ()
+
+    def limits_for(
+        self, *, stream: str | None = None, group: str | None = None, service: str | None = None
+    ) -> Limits:
+        """The limits for one entity: the defaults, overridden by each matching `[[expect]]` in order."""
+        update: dict[str, object] = {}
+        for entry in self.expect:
+            if entry.matches(stream=stream, group=group, service=service):
+                own = {name: getattr(entry, name) for name in _OWN_LIMITS}
+                update |= {name: value for name, value in own.items() if value is not None}
+        return self.limits.model_copy(update=update) if update else self.limits
+
+    def allows(
+        self,
+        what: str,
+        *,
+        stream: str | None = None,
+        group: str | None = None,
+        service: str | None = None,
+    ) -> bool:
+        """Whether any matching `[[expect]]` sets the flag `what` (`no_group_ok`, `fan_out_ok`, …)."""
+        return any(
+            bool(getattr(entry, what))
+            for entry in self.expect
+            if entry.matches(stream=stream, group=group, service=service)
+        )

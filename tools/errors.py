@@ -1,0 +1,74 @@
+"""Every error that streamgauge raises on purpose.
+
+    StreamgaugeError
+    ├── UsageError              the user can mend it; exit code 2
+    │   └── ConfigError         names file, line and key
+    ├── PreflightFailed         the session could not begin; exit code 3
+    ├── LockHeld                another session is at work; exit code 75
+    ├── SourceUnavailable       a source could not look: the caller writes a Gap
+    │   └── CommandRefused      a command that is not on the read list
+    ├── JournalCorrupt          a line in the middle of a journal is not valid
+    └── StaleAttempt            a newer attempt of this agent owns its journal
+
+A subclass exists only where a caller acts differently.
+"""
+
+from __future__ import annotations
+
+
+class StreamgaugeError(Exception):
+    """Base of all errors below; its text is one sentence for the user."""
+
+
+class UsageError(StreamgaugeError):
+    """The call or its input is wrong and the user can mend it."""
+
+
+class ConfigError(UsageError):
+    """A setting is wrong.
+
+    In: where it stands (file, line, key; each may be unknown), what is wrong and what to do.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        remedy: str,
+        file: str | None = None,
+        line: int | None = None,
+        key: str | None = None,
+    ) -> None:
+        place = ":".join(str(part) for part in (file, line) if part is not None)
+        parts = [part for part in (place, key, problem) if part]
+        super().__init__(f"{': '.join(parts)}. {remedy}")
+        self.file, self.line, self.key = file, line, key
+        self.problem, self.remedy = problem, remedy
+
+
+class PreflightFailed(StreamgaugeError):
+    """A step of the pre-flight failed; the session stops with a report that says why."""
+
+
+class LockHeld(StreamgaugeError):
+    """Another session holds the lock; the text names its pid and session id."""
+
+
+class SourceUnavailable(StreamgaugeError):
+    """A source could not look. In: what could not be seen, why, and how to close the gap."""
+
+    def __init__(self, what: str, why: str, fix: str) -> None:
+        super().__init__(f"{what}: {why}. {fix}")
+        self.what, self.why, self.fix = what, why, fix
+
+
+class CommandRefused(SourceUnavailable):
+    """The read-only Redis client was asked for a command that is not on its list."""
+
+
+class JournalCorrupt(StreamgaugeError):
+    """A complete line of a journal does not parse; names file, line and byte offset."""
+
+
+class StaleAttempt(StreamgaugeError):
+    """This process is an older attempt of its agent and may not write any more."""

@@ -1,0 +1,1 @@
+"""Findings: models, rules and symptoms, recorder, evidence, fingerprints, journals."""

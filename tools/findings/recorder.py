@@ -1,0 +1,136 @@
+"""The recorder: the only way from symptom to finding.
+
+It gives the id, makes the fingerprint, masks and stores the evidence, counts occurrences and writes
+revisions. The journal is the truth: a recorder that starts on an existing journal goes on where it ended.
+A finding is written at once when it is new or its severity rises; one that only grew is written again by
+`flush`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tools.clock import iso
+from tools.errors import StaleAttempt
+from tools.findings.build import Evidence, build, merge
+from tools.findings.evidence import EvidenceStore
+from tools.findings.fingerprint import fingerprint
+from tools.findings.journal import Journal, read_data
+from tools.findings.model import FINDING, AgentId, Finding, dump, rank_of
+from tools.findings.rule import Symptom
+from tools.masking import mask
+from tools.workspace import Workspace
+
+OnReject = Callable[[str, str], None]
+"""Told the rule id and the reason when a symptom could not become a finding."""
+
+
+class Recorder:
+    """Findings of one agent in one session. `attempt` is the agent's attempt that holds the right to write."""
+
+    def __init__(self, workspace: Workspace, agent: AgentId, attempt: int, on_reject: OnReject) -> None:
+        self._agent = agent
+        self._attempt = attempt
+        self._attempt_file = workspace.agent_dir(agent) / "attempt"
+        self._on_reject = on_reject
+        self._journal = Journal(workspace.findings(agent))
+        self._evidence = EvidenceStore(workspace, workspace.evidence(agent))
+        self._by_fingerprint = {finding.fingerprint: finding for finding in load(self._journal.path)}
+        self._grown: set[str] = set()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The newest revision of every finding, in order of their ids."""
+        return tuple(self._by_fingerprint.values())
+
+    def record(self, symptom: Symptom, at_ms: int) -> Finding | None:
+        """Turn a symptom into a finding or count it on the one that is there.
+
+        Returns the finding when it was written (new, or more severe), else None. A symptom that is not a
+        valid finding is reported to `on_reject` and not written. Raises StaleAttempt, OSError.
+        """
+        key = fingerprint(symptom.rule.id, tuple(map(mask, symptom.entity)), mask(symptom.location))
+        known = self._by_fingerprint.get(key)
+        try:
+            if known is None:
+                return self._write(self._new(symptom, key, at_ms))
+            if _counted(known, symptom):
+                return None
+            seen = self._evidence_of(symptom) if rank_of_symptom(symptom) < rank_of(known) else None
+            grown = merge(known, symptom, iso(at_ms), seen)
+        except ValidationError as error:
+            self._on_reject(symptom.rule.id, str(error))
+            return None
+        self._by_fingerprint[key] = grown
+        if rank_of(grown) < rank_of(known):
+            return self._write(grown.model_copy(update={"revision": known.revision + 1}))
+        self._grown.add(key)
+        return None
+
+    def flush(self) -> int:
+        """Write a revision of every finding that grew since; returns how many."""
+        grown, self._grown = sorted(self._grown), set()
+        for key in grown:
+            finding = self._by_fingerprint[key]
+            self._write(finding.model_copy(update={"revision": finding.revision + 1}))
+        return len(grown)
+
+    def close(self) -> None:
+        """Close the files; call `flush` first."""
+        self._journal.close()
+        self._evidence.close()
+
+    def _new(self, symptom: Symptom, key: str, at_ms: int) -> Finding:
+        number = len(self._by_fingerprint) + 1
+        finding_id = f"{self._agent.prefix}-{number:03d}"
+        return build(symptom, finding_id, key, iso(at_ms), self._evidence_of(symptom))
+
+    def _evidence_of(self, symptom: Symptom) -> Evidence:
+        pieces = [self._evidence.add(quote) for quote in symptom.evidence]
+        return "\n".join(text for text, _ in pieces), tuple(reference for _, reference in pieces)
+
+    def _write(self, finding: Finding) -> Finding:
+        held = read_attempt(self._attempt_file)
+        if held != self._attempt:
+            raise StaleAttempt(
+                f"{self._agent.slug}: attempt {self._attempt} may not write; attempt {held} does"
+            )
+        self._journal.append(dump(finding))
+        self._by_fingerprint[finding.fingerprint] = finding
+        self._grown.discard(finding.fingerprint)
+        return finding
+
+
+def _counted(known: Finding, symptom: Symptom) -> bool:
+    if symptom.position is None:
+        return False
+    source, position = symptom.position
+    return position <= known.counted_to.get(source, -1)
+
+
+def rank_of_symptom(symptom: Symptom) -> int:
+    """Severity or priority of a symptom on the scale of `Severity.rank`."""
+    level = symptom.severity or symptom.rule.severity or symptom.priority or symptom.rule.priority
+    if level is None:
+        raise ValueError(f"{symptom.rule.id}: neither severity nor priority")
+    return level.rank
+
+
+def load(path: Path) -> list[Finding]:
+    """The newest revision of every finding of a journal, in order of first appearance."""
+    newest: dict[str, Finding] = {}
+    for data in read_data(path):
+        finding = FINDING.validate_python(data)
+        newest[finding.finding_id] = finding
+    return list(newest.values())
+
+
+def read_attempt(path: Path) -> int:
+    """The attempt that may write; 0 where none was ever started."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return 0

@@ -1,0 +1,106 @@
+"""The choke point: secrets leave every text here, before it is written, shown or sent.
+
+`mask` replaces each secret by `[masked:<kind>]`, or `[masked:<kind>:<fingerprint>]` where the process has
+a key. It is idempotent: a masked text stays as it is. Patterns run on re2, in linear time. The rules are in
+`tools/secret_rules.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import secret_rules
+
+_KEY_BYTES = 32
+
+
+@dataclass(slots=True)
+class _Process:
+    key: bytes | None = None
+
+
+_process = _Process()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretMark:
+    """One secret that was masked: never its value.
+
+    `fingerprint` is a keyed hash (12 hex digits) or "" without a key; `start` and `length` are
+    characters in the text before masking.
+    """
+
+    kind: str
+    fingerprint: str
+    start: int
+    length: int
+
+
+def use_key(key: bytes | None) -> None:
+    """Set this process's fingerprint key; None switches fingerprints off."""
+    _process.key = key
+
+
+def load_key(path: Path) -> bytes:
+    """The project's fingerprint key; made (0600) where it is missing. Raises OSError."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        key = os.urandom(_KEY_BYTES)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key)
+        return key
+
+
+def scan(text: str) -> tuple[str, tuple[SecretMark, ...]]:
+    """The masked text and what was masked in it, in order."""
+    spans = secret_rules.find(text)
+    if not spans:
+        return text, ()
+    parts: list[str] = []
+    marks: list[SecretMark] = []
+    position = 0
+    for kind, start, end in spans:
+        print_ = fingerprint(text[start:end])
+        parts += [text[position:start], f"[masked:{kind}:{print_}]" if print_ else f"[masked:{kind}]"]
+        marks.append(SecretMark(kind, print_, start, end - start))
+        position = end
+    parts.append(text[position:])
+    return "".join(parts), tuple(marks)
+
+
+def mask(text: str) -> str:
+    """`text` without its secrets."""
+    return scan(text)[0]
+
+
+def fingerprint(secret: str) -> str:
+    """Keyed hash of a secret, 12 hex digits; "" without a key (a plain hash could be guessed)."""
+    if _process.key is None:
+        return ""
+    raw = secret.encode("utf-8", "surrogatepass")
+    return hmac.new(_process.key, raw, hashlib.sha256).hexdigest()[:12]
+
+
+def mask_data(data: object) -> object:
+    """JSON data with every string leaf masked; a leaf under a key that names a secret goes whole."""
+    if isinstance(data, str):
+        return mask(data)
+    if isinstance(data, Mapping):
+        return {mask(str(key)): _mask_leaf(str(key), value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [mask_data(item) for item in data]
+    return data
+
+
+def _mask_leaf(key: str, value: object) -> object:
+    if isinstance(value, str) and value and secret_rules.names_a_secret(key):
+        return value if value.startswith("[masked:") else f"[masked:{key.lower()}]"
+    return mask_data(value)

@@ -1,0 +1,1 @@
+"""Sources: readers that turn the audited system into records."""

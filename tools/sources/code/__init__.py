@@ -1,0 +1,1 @@
+"""Code: syntax trees, and what a name stands for."""

@@ -1,0 +1,1 @@
+"""Logs: following, parsing, templates and stack traces."""

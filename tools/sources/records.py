@@ -1,0 +1,332 @@
+"""The records that detectors see: frozen, typed, masked. All that a rule knows is here.
+
+Structs encode to JSON and back without loss, so a recording is these records and a replay feeds them again.
+Names inside are already masked; sources keep the raw ones they need for themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from tools.findings.model import EvidenceKind, Locator
+from tools.findings.rule import Quote
+
+
+class Gap(Struct, frozen=True, kw_only=True):
+    """Something that could not be seen, why, and how to close it. Ends in section 7 of the report.
+
+    `blind` is True where a configured or detected source could not be looked at (exit code 3); False for
+    smaller limits of coverage (an unresolved name, a log format without times).
+    """
+
+    what: str
+    why: str
+    fix: str
+    source: str
+    at_ms: int
+    blind: bool = True
+    until_ms: int | None = None
+
+
+# --- Redis -----------------------------------------------------------------------------------------------
+
+
+class StreamInfo(Struct, frozen=True, kw_only=True, rename="kebab"):
+    """XINFO STREAM, without payloads; None where the server does not tell (before 7.0)."""
+
+    length: int
+    groups: int = 0
+    first_entry_id: str | None = None
+    last_entry_id: str | None = None
+    last_generated_id: str = "0-0"
+    max_deleted_entry_id: str | None = None
+    entries_added: int | None = None
+
+
+class GroupInfo(Struct, frozen=True, kw_only=True, rename="kebab"):
+    """One group of XINFO GROUPS, as the server says it. `lag` may be absent, nil, negative or wrong."""
+
+    name: str
+    consumers: int
+    pending: int
+    last_delivered_id: str
+    entries_read: int | None = None
+    lag: int | None = None
+
+
+class ConsumerInfo(Struct, frozen=True, kw_only=True):
+    """One consumer of XINFO CONSUMERS; times in ms. `inactive` is None before 7.2, -1 = never read one."""
+
+    name: str
+    pending: int
+    idle: int
+    inactive: int | None = None
+
+
+class PendingEntry(Struct, frozen=True, kw_only=True):
+    """One entry of XPENDING's long form; `idle` in ms since its last delivery."""
+
+    id: str
+    consumer: str
+    idle: int
+    deliveries: int
+
+
+class Lag(Struct, frozen=True, kw_only=True):
+    """Entries that the group was not given yet. `messages` is exact unless `source` is `bound` (then at least)."""
+
+    messages: int
+    source: Literal["server", "derived", "counted", "bound"]
+    at_most: int | None = None
+    confirmed: bool = False
+    """Counted again at least 5 s after it was first above the limit."""
+
+
+class GroupState(Struct, frozen=True, kw_only=True):
+    """A group at one poll. `consumers` is None where they were not looked at."""
+
+    info: GroupInfo
+    lag: Lag | None
+    time_lag_ms: int | None = None
+    consumers: tuple[ConsumerInfo, ...] | None = None
+    pending: tuple[PendingEntry, ...] = ()
+    """A bounded page of the pending entries list: the oldest ids and those idle or redelivered."""
+    pending_complete: bool = True
+
+
+class EntryShape(Struct, frozen=True, kw_only=True):
+    """Field names and value types of one sampled entry; never its values. Types: int, float, json, bool, text."""
+
+    id: str
+    fields: tuple[tuple[str, str], ...]
+
+
+class StreamState(Struct, frozen=True, kw_only=True):
+    """A stream at one poll."""
+
+    name: str
+    info: StreamInfo
+    groups: tuple[GroupState, ...] = ()
+    sample: tuple[EntryShape, ...] = ()
+    database: int = 0
+
+    def quote(self, poll: int, source: str, part: Struct | None = None) -> Quote:
+        """The server's reply, or one part of it, as it stands in the polls journal."""
+        text = msgspec.json.encode(self if part is None else part).decode()
+        return Quote(EvidenceKind.REDIS, source, text, Locator(poll=poll, stream=self.name))
+
+    def group(self, name: str) -> GroupState | None:
+        """The group of that name."""
+        return next((group for group in self.groups if group.info.name == name), None)
+
+
+class ClientState(Struct, frozen=True, kw_only=True):
+    """One line of CLIENT LIST that reads streams: what it last did and whether it is blocked in it."""
+
+    name: str
+    command: str
+    blocked: bool
+    age_s: int
+    idle_s: int
+    library: str = ""
+
+
+class ServerState(Struct, frozen=True, kw_only=True):
+    """The server at one poll; figures of INFO."""
+
+    flavour: str
+    version: str
+    role: str = "master"
+    run_id: str = ""
+    used_memory: int = 0
+    maxmemory: int = 0
+    maxmemory_policy: str = "noeviction"
+    connected_clients: int = 0
+    aof_enabled: bool | None = None
+    rdb_enabled: bool | None = None
+    evicted_keys: int = 0
+
+
+class PollCost(Struct, frozen=True, kw_only=True):
+    """What this poll cost: the server's own time in our commands, round trips, wall time."""
+
+    server_us: int
+    round_trips: int
+    wall_ms: float
+
+
+class Poll(Struct, frozen=True, kw_only=True):
+    """All streams of a server at one moment. Number 0 is the baseline.
+
+    `calls` holds the growth of commandstats call counts since the last poll, our own commands left out.
+    `after_gap` is True for the first poll after the server was lost, failed over or restarted: growth
+    against earlier polls means nothing. `source` is the journal it is written to, relative to the workspace.
+    """
+
+    number: int
+    at_ms: int
+    server: ServerState
+    streams: tuple[StreamState, ...]
+    calls: Mapping[str, int] = {}
+    clients: tuple[ClientState, ...] | None = None
+    cost: PollCost = PollCost(server_us=0, round_trips=0, wall_ms=0.0)
+    quiet: bool = False
+    after_gap: bool = False
+    source: str = "streams/polls.jsonl"
+
+    def stream(self, name: str) -> StreamState | None:
+        """The stream of that name."""
+        return next((stream for stream in self.streams if stream.name == name), None)
+
+
+# --- Logs and processes ----------------------------------------------------------------------------------
+
+
+class LogLine(Struct, frozen=True, kw_only=True):
+    """One masked line. `source` and the byte range say where the original lies; `line` counts from 1.
+
+    `level` is upper-case (FATAL, ERROR, WARN, INFO, DEBUG, TRACE) or None where none was found;
+    `event_ms` is the line's own time. `secrets` are the kinds and fingerprints that were masked.
+    """
+
+    service: str
+    text: str
+    source: str
+    line: int
+    byte_offset: int
+    byte_length: int
+    arrived_ms: int
+    output: Literal["stdout", "stderr", "file"] = "file"
+    event_ms: int | None = None
+    level: str | None = None
+    message: str | None = None
+    """The message field of a structured line; None where the text is the message."""
+    correlation_id: str | None = None
+    secrets: tuple[tuple[str, str], ...] = ()
+    backfill: bool = False
+    """Read back for the format only: no rule fires on it."""
+
+    def quote(self, text: str | None = None) -> Quote:
+        """The line (or a piece of it that is longer or shorter), and where the original lies."""
+        place = Locator(line=self.line, byte_offset=self.byte_offset, byte_length=self.byte_length)
+        return Quote(EvidenceKind.LOG, self.source, self.text if text is None else text, place)
+
+
+class ProcessState(Struct, frozen=True, kw_only=True):
+    """A service's process at one moment. `alive` is None where nothing tells."""
+
+    service: str
+    at_ms: int
+    alive: bool | None
+    pid: int | None = None
+    started_ms: int | None = None
+    cpu_percent: float | None = None
+    rss_bytes: int | None = None
+
+
+# --- Code and configuration ------------------------------------------------------------------------------
+
+
+class ChainStep(Struct, frozen=True, kw_only=True):
+    """One step in how a name was resolved: where, and the expression there."""
+
+    path: str
+    line: int
+    text: str
+
+
+class Resolved(Struct, frozen=True, kw_only=True):
+    """A value found in code. `value` may hold `{}` for a part known only at run time; None = unresolved."""
+
+    value: str | None
+    confidence: Literal["literal", "constant", "parameter", "environment", "unresolved"]
+    chain: tuple[ChainStep, ...] = ()
+
+
+class CodeKind(StrEnum):
+    """What a place in the code does."""
+
+    XADD = "xadd"
+    XREAD = "xread"
+    XREADGROUP = "xreadgroup"
+    XACK = "xack"
+    XGROUP_CREATE = "xgroup-create"
+    XCLAIM = "xclaim"
+    XTRIM = "xtrim"
+    KEYS = "keys"
+    ENV_READ = "env-read"
+    CONSOLE_LOG = "console-log"
+
+
+class CodeUse(Struct, frozen=True, kw_only=True):
+    """One place in the code that a rule may care about. Paths are relative to the project, `/` separated.
+
+    `text` is the masked source line(s), verbatim; `options` the call's options by lower-case name
+    (`maxlen`, `count`, `block`; for ENV_READ `default`), value as source text.
+    """
+
+    kind: CodeKind
+    service: str | None
+    path: str
+    line: int
+    end_line: int
+    text: str
+    language: str
+    function: str = ""
+    stream: Resolved | None = None
+    group: Resolved | None = None
+    name: str | None = None
+    """The variable of ENV_READ, the callee of CONSOLE_LOG."""
+    options: Mapping[str, str] = {}
+    fields: tuple[str, ...] = ()
+    """Field names of an XADD payload, where they could be read."""
+
+    def quote(self) -> Quote:
+        """The source text and its place."""
+        return Quote(EvidenceKind.FILE, self.path, self.text, Locator(line=self.line))
+
+
+class FactKind(StrEnum):
+    """What a configuration file or document declares."""
+
+    ENV_SET = "env-set"
+    ENV_DECLARED = "env-declared"
+    PORT = "port"
+    STREAM = "stream"
+    GROUP = "group"
+    SERVICE = "service"
+
+
+class ConfigFact(Struct, frozen=True, kw_only=True):
+    """One declaration in a configuration file or document; `value` is masked."""
+
+    kind: FactKind
+    service: str | None
+    path: str
+    line: int
+    text: str
+    name: str
+    value: str | None = None
+
+    def quote(self) -> Quote:
+        """The line and its place."""
+        return Quote(EvidenceKind.FILE, self.path, self.text, Locator(line=self.line))
+
+
+class CodeIndex(Struct, frozen=True, kw_only=True):
+    """All facts read from the project's files, and what could not be read."""
+
+    uses: tuple[CodeUse, ...]
+    facts: tuple[ConfigFact, ...]
+    services: tuple[str, ...]
+    files_read: int
+    languages: Mapping[str, int]
+    """Files read per language."""
+    gaps: tuple[Gap, ...] = ()
+    ignores: tuple[ChainStep, ...] = ()
+    """`streamgauge-ignore RULE REASON` comments; `text` is `RULE REASON`."""

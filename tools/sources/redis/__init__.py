@@ -1,0 +1,1 @@
+"""Redis, read-only: client, discovery, polls, exact lag."""

@@ -1,0 +1,1 @@
+"""Synthesis: entities, causal rules, clusters, flows, health."""
