@@ -62,7 +62,10 @@ class Window(_Part):
 
 
 class WatcherJob(_Part):
-    """One watcher's whole job; the same object starts every attempt, with a higher `attempt`."""
+    """One watcher's whole job; the same object starts every attempt, with a higher `attempt`.
+
+    `root_pids` are the roots of the process trees that this session started (managed mode).
+    """
 
     agent: AgentId | Literal["INDEXER"]
     attempt: int
@@ -75,6 +78,7 @@ class WatcherJob(_Part):
     redis: RedisTarget | None = None
     logs: tuple[LogSource, ...] = ()
     services: tuple[ServiceSpec, ...] = ()
+    root_pids: tuple[int, ...] = ()
     judgement: Judgement = Judgement()
     window: Window
     mask_key: SecretStr | None = None

@@ -1,0 +1,66 @@
+"""What a session was: written by the orchestrator to `session.json`, read by synthesis and report."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from tools.workspace import Workspace
+
+FILE = "session.json"
+
+
+class AgentRun(Struct, frozen=True, kw_only=True):
+    """How one agent ran: its attempts, and whether it finished its last look."""
+
+    agent: str
+    attempts: int
+    finished: bool
+    reasons: tuple[str, ...] = ()
+    """Why it was restarted or did not finish, oldest first."""
+
+
+class PhaseRun(Struct, frozen=True, kw_only=True):
+    """One phase of the session."""
+
+    name: str
+    started_ms: int
+    ended_ms: int | None = None
+    status: Literal["running", "done", "failed", "skipped"] = "running"
+    detail: str = ""
+
+
+class SessionFacts(Struct, frozen=True, kw_only=True):
+    """The session's own story. Times in ms since the epoch; paths as the user gave them."""
+
+    session_id: str
+    version: str
+    mode: str
+    project_root: str
+    redis: str | None
+    """The server's address, credentials masked."""
+    started_ms: int
+    deadline_ms: int
+    ended_ms: int | None = None
+    ended_by: Literal["deadline", "stop-file", "signal", "failure", "running"] = "running"
+    signal: int | None = None
+    services: tuple[str, ...] = ()
+    phases: tuple[PhaseRun, ...] = ()
+    agents: tuple[AgentRun, ...] = ()
+    language_model: str = "off: rules only"
+    dead_times: tuple[tuple[int, int], ...] = ()
+    """Spans in which the harness itself was not running (resume)."""
+    own_cost: dict[str, float] = {}
+    """`server_cpu_ms`, `round_trips`, `polls`, `server_cpu_share` (of one core over the window)."""
+
+
+def write(workspace: Workspace, facts: SessionFacts) -> None:
+    """Write `session.json`. Raises OSError."""
+    workspace.write_json(workspace.path(FILE), facts)
+
+
+def read(workspace: Workspace) -> SessionFacts:
+    """Read `session.json`. Raises FileNotFoundError, msgspec.ValidationError."""
+    return msgspec.json.decode(workspace.path(FILE).read_bytes(), type=SessionFacts)
