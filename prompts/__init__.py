@@ -1,1 +1,54 @@
-"""One Markdown prompt a role."""
+"""One Markdown prompt a role: front matter (name, version, role, inputs) and a Jinja2 body.
+
+`render` is strict both ways: a name the body needs and does not get raises, and so does one it gets and
+does not declare under `inputs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+import yaml
+from jinja2 import StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One prompt file: its front matter and its body before rendering."""
+
+    name: str
+    version: int
+    role: str
+    inputs: frozenset[str]
+    body: str
+
+
+def load(name: str) -> Prompt:
+    """The prompt `<name>.md`. Raises FileNotFoundError for an unknown name, ValueError for bad front matter."""
+    text = resources.files("prompts").joinpath(f"{name}.md").read_text(encoding="utf-8")
+    _, head, body = text.split("---\n", 2)
+    data = yaml.safe_load(head)
+    try:
+        return Prompt(
+            data["name"], int(data["version"]), data["role"], frozenset(data["inputs"]), body.strip()
+        )
+    except KeyError as error:
+        raise ValueError(f"prompts/{name}.md: the front matter lacks {error}") from error
+
+
+def render(name: str, **values: object) -> str:
+    """The text of a prompt with its inputs filled in.
+
+    Raises ValueError where a value is given that is not declared, or one declared is not given, and
+    jinja2.UndefinedError where the body uses a name that is not declared.
+    """
+    prompt = load(name)
+    given = frozenset(values)
+    if given != prompt.inputs:
+        missing, unknown = sorted(prompt.inputs - given), sorted(given - prompt.inputs)
+        raise ValueError(f"prompts/{name}.md: missing {missing}, unknown {unknown}")
+    # Prompts are text for a model and for people, never HTML.
+    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+    return environment.from_string(prompt.body).render(values) + "\n"

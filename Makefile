@@ -1,0 +1,51 @@
+# Two commands do everything on a fresh clone with Python 3.11 or newer: `make run` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+ARGS   ?=
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install run healthy lint types docs test wheel clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit("streamgauge needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+
+$(VENV)/.synced: $(UV) pyproject.toml uv.lock
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --quiet --frozen --inexact
+	@touch $@
+
+install: $(VENV)/.synced ## install the locked dependencies into .venv
+
+run: install ## audit the bundled fleet on the embedded server; more options by ARGS="--duration 90s"
+	@$(BIN)/python -m orchestrator run $(ARGS); code=$$?; \
+	if [ $$code -eq 1 ]; then echo "make run: exit code 1 means findings at or above --fail-on: the audit did its work"; \
+	elif [ $$code -ne 0 ]; then exit $$code; fi
+
+healthy: install ## the same fleet without its faults
+	$(BIN)/python -m orchestrator run --demo --demo-profile healthy $(ARGS)
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: install
+	$(BIN)/mypy
+
+docs: install ## write the generated documents (rules, schemas, help texts) again
+	$(BIN)/python docs/generate.py
+
+test: install lint types ## lint, types, tests
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+wheel: install ## build the wheel into dist/
+	$(UV) build --quiet --wheel --out-dir dist
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
