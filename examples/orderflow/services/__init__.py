@@ -1,0 +1,1 @@
+"""The seven services of orderflow, one package each."""

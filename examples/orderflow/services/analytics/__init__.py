@@ -1,0 +1,1 @@
+"""Sales and click boards, revenue, cohorts, parcel tariffs."""

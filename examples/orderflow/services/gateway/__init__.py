@@ -1,0 +1,1 @@
+"""The web shop front: takes orders, serves /health, shows stock."""

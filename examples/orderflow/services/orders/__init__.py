@@ -1,0 +1,1 @@
+"""Order intake and payment tracking."""

@@ -1,0 +1,1 @@
+"""Parcel labels and carrier tariffs."""

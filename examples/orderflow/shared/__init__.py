@@ -1,0 +1,1 @@
+"""What every orderflow service uses: names, Redis, logs, envelopes, the consumer loop."""

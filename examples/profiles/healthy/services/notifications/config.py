@@ -1,0 +1,10 @@
+"""Settings of the notifications service, from the environment."""
+
+import os
+
+SERVICE = "notifications"
+LOG_LEVEL = os.environ.get("NOTIFICATIONS_LOG_LEVEL", "INFO")
+LOG_FORMAT = os.environ.get("NOTIFICATIONS_LOG_FORMAT", "json")
+CONSUMER = os.environ.get("NOTIFICATIONS_CONSUMER", "mailer-1")
+OUTBOX_SIZE = int(os.environ.get("NOTIFICATIONS_OUTBOX_SIZE", "20"))
+SEND_MS = int(os.environ.get("NOTIFICATIONS_SEND_MS", "20"))

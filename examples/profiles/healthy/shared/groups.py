@@ -1,0 +1,12 @@
+"""The consumer groups of orderflow."""
+
+INTAKE = "intake-desk"
+SETTLE = "settle-desk"
+CARD = "card-desk"
+STOCK = "stock-desk"
+STOCK_CACHE = "stock-cache"
+LABEL = "label-desk"
+PARCEL_MAIL = "parcel-mail"
+CLICK_BOARD = "click-board"
+SALES_BOARD = "sales-board"
+REVENUE = "revenue-v1"

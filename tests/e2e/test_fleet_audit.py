@@ -1,0 +1,153 @@
+"""The main job, end to end: one command, a real fleet, a report that holds every fault and nothing untrue."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.audits import Audit, audit, command, environment, left_behind, milder, missed, untrue
+from tools.findings.model import FINDING, rank_of
+
+pytestmark = [pytest.mark.fleet, pytest.mark.xdist_group("fleet")]
+LOW_RANK = 3
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    return audit(tmp_path_factory.mktemp("faulty"), "faulty", "--duration", "90s")
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    return audit(tmp_path_factory.mktemp("healthy"), "healthy", "--duration", "90s")
+
+
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    return audit(tmp_path_factory.mktemp("renamed"), "faulty", "--duration", "90s", rename_seed=11)
+
+
+def holds(done: Audit) -> None:
+    findings = done.findings()
+    assert done.exit_code == 1, done.output
+    assert missed(findings, done.faults) == []
+    assert milder(findings, done.faults) == []
+    assert untrue(findings, done.faults) == []
+
+
+def test_every_fault_is_found_and_nothing_untrue(faulty: Audit) -> None:
+    holds(faulty)
+
+
+def test_the_same_holds_when_every_name_is_another(renamed: Audit) -> None:
+    holds(renamed)
+
+
+def test_a_healthy_fleet_raises_nothing_above_low(healthy: Audit) -> None:
+    above = [f"{found.finding_id} {found.title}" for found in healthy.findings() if rank_of(found) < LOW_RANK]
+    assert above == []
+    assert healthy.exit_code == 0, healthy.output
+
+
+@pytest.mark.parametrize("which", ["faulty", "healthy", "renamed"])
+def test_nothing_is_left_behind(which: str, request: pytest.FixtureRequest) -> None:
+    done: Audit = request.getfixturevalue(which)
+    assert left_behind(done) == []
+
+
+@pytest.mark.parametrize("which", ["faulty", "healthy", "renamed"])
+def test_every_claim_is_proven(which: str, request: pytest.FixtureRequest) -> None:
+    done: Audit = request.getfixturevalue(which)
+    checked = subprocess.run(
+        command("verify", "--workspace", str(done.workspace.root), "--project", str(done.project)),
+        cwd=done.project.parent,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_report_has_its_eight_sections_and_the_causes(faulty: Audit) -> None:
+    text = faulty.report()
+    for number in range(1, 9):
+        assert f"\n## {number}. " in text
+    assert "```mermaid" in text
+    clusters = json.loads(faulty.workspace.path("findings", "cross-agent-clusters.json").read_bytes())
+    lag = next(fault for fault in faulty.faults if fault["id"] == "payments-overloaded")
+    findings = {finding.finding_id: finding for finding in faulty.findings()}
+    joined = [
+        cluster
+        for cluster in clusters
+        if any(findings[member].rule_id == "stream.consumer-lag" for member in cluster["members"])
+        and any(findings[member].category in {"TIMEOUT", "RETRY_STORM"} for member in cluster["members"])
+    ]
+    assert joined, f"the time-outs are not joined to the lag of {lag['entity']}"
+
+
+def test_all_findings_is_sorted_by_rank_and_valid(faulty: Audit) -> None:
+    data = json.loads(faulty.workspace.all_findings.read_bytes())
+    findings = [FINDING.validate_python(entry) for entry in data]
+    assert [rank_of(finding) for finding in findings] == sorted(rank_of(finding) for finding in findings)
+    assert len(findings) == len(faulty.findings())
+
+
+def test_the_contract_of_the_workspace_is_kept(faulty: Audit) -> None:
+    names = [
+        "SESSION_ID",
+        "session.env",
+        "STOP",
+        "events.jsonl",
+        "critical-alerts.log",
+        "logs/startup.log",
+        "logs/shutdown.log",
+        "logs/merged.log",
+        "streams/discovered_streams.txt",
+        "streams/baseline.json",
+        "streams/initial_topology.json",
+        "streams/topology_current.txt",
+        "streams/topology.json",
+        "streams/polls.jsonl",
+        "streams/pending.jsonl",
+        "streams/streams_5min.txt",
+        "streams/final_state.json",
+        "streams/session_drift.diff",
+        "config/config_files.txt",
+        "config/stream_files.txt",
+        "config/code_stream_names.txt",
+        "config/doc_stream_names.txt",
+        "config/drift_analysis.txt",
+        "config/code_group_names.txt",
+        "config/redis_group_names.txt",
+        "config/runtime_groups.txt",
+        "config/required_env_vars.txt",
+        "config/env_audit.txt",
+        "findings/es-static.txt",
+        "findings/cross-agent-clusters.json",
+        "all-findings.json",
+        "report.json",
+        ".gitignore",
+    ]
+    missing = [name for name in names if not faulty.workspace.path(name).exists()]
+    assert missing == []
+
+
+def test_no_secret_of_the_fleet_stands_in_any_file(faulty: Audit) -> None:
+    startup = "sk_" + "live_"
+    holding = [
+        str(path)
+        for path in faulty.workspace.root.rglob("*")
+        if path.is_file() and startup.encode() in path.read_bytes()
+    ]
+    assert holding == []
+
+
+def test_a_static_audit_needs_no_server_and_no_window(tmp_path: Path) -> None:
+    done = audit(tmp_path, "faulty", "--mode", "static")
+    rules = {finding.rule_id for finding in done.findings()}
+    assert {"code.xadd-no-maxlen", "code.xreadgroup-no-ack", "code.console-logging"} <= rules
+    assert left_behind(done) == []
