@@ -15,6 +15,8 @@ A subclass exists only where a caller acts differently.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class StreamgaugeError(Exception):
     """Base of all errors below; its text is one sentence for the user."""
@@ -44,6 +46,18 @@ class ConfigError(UsageError):
         super().__init__(f"{': '.join(parts)}. {remedy}")
         self.file, self.line, self.key = file, line, key
         self.problem, self.remedy = problem, remedy
+        self.errors: tuple[ConfigError, ...] = (self,)
+
+    @classmethod
+    def of_all(cls, errors: Sequence[ConfigError]) -> ConfigError:
+        """One error that tells all of `errors` (at least one), a line each; `errors` keeps them apart."""
+        if len(errors) == 1:
+            return errors[0]
+        first = errors[0]
+        whole = cls(first.problem, remedy=first.remedy, file=first.file, line=first.line, key=first.key)
+        whole.args = ("\n".join(map(str, errors)),)
+        whole.errors = tuple(errors)
+        return whole
 
 
 class PreflightFailed(StreamgaugeError):

@@ -65,6 +65,8 @@ class LogSourceSection(LogSource):
         given = [self.path, self.docker, self.journald, self.kubectl]
         if sum(value is not None for value in given) != 1:
             raise ValueError("give exactly one of path, docker, journald, kubectl")
+        if "captured" in self.model_fields_set:
+            raise ValueError("`captured` is set by a session itself; remove it")
         return self
 
 

@@ -1,0 +1,331 @@
+"""Every command and its options. What a command does is in a module of its own, imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from orchestrator.cli import boundary
+
+_EXIT_CODES = "\n".join(f"  {code:>3}  {text}" for code, text in boundary.MEANINGS.items())
+_EPILOG = f"\b\nExit codes of run:\n{_EXIT_CODES}"
+_TARGET, _SESSION = "What is audited", "The session"
+
+
+class _Commands(TyperGroup):
+    """The one place where a command's error becomes an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        state = ctx.ensure_object(dict).setdefault("state", boundary.StateFolder(Path.cwd() / ".state"))
+        code = boundary.exit_code_of(lambda: super(_Commands, self).invoke(ctx), state)
+        raise typer.Exit(code)
+
+
+app = typer.Typer(
+    name="streamgauge",
+    cls=_Commands,
+    help="Audits systems of services that talk over Redis Streams.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Project = Annotated[
+    Path | None,
+    typer.Option(
+        "--project", metavar="DIR", help="The audited project; streamgauge.toml is looked for there."
+    ),
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")]
+RedisUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--redis-url",
+        metavar="URL",
+        help="redis://, rediss:// or unix://; a password in it shows in process lists, prefer REDIS_URL.",
+    ),
+]
+ModeName = Annotated[
+    str | None,
+    typer.Option(
+        "--mode", metavar="MODE", help="managed, attach or static; else it follows from the configuration."
+    ),
+]
+Duration = Annotated[
+    str | None, typer.Option("--duration", metavar="TIME", help="Length of the window: 90s, 10m.")
+]
+PollInterval = Annotated[
+    str | None, typer.Option("--poll-interval", metavar="TIME", help="Time between two looks at the streams.")
+]
+Llm = Annotated[
+    bool | None, typer.Option("--llm/--no-llm", help="Language model; this version works with rules only.")
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost-usd", metavar="USD", help="Limit for the language model.", hidden=True),
+]
+WorkspaceFolder = Annotated[
+    Path | None, typer.Option("--workspace", metavar="DIR", help="The session's folder (monitor-session).")
+]
+StateDb = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-db", metavar="FILE", help="State; locks and keys lie beside it (.state/orchestration.db)."
+    ),
+]
+FailOn = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-on",
+        metavar="SEVERITY",
+        help="Exit code 1 at or above it: critical, high, medium, low, info, never (high).",
+    ),
+]
+Baseline = Annotated[str | None, typer.Option("--baseline", hidden=True)]
+Demo = Annotated[bool, typer.Option("--demo", help="Audit the bundled example fleet on an embedded server.")]
+DemoProfile = Annotated[
+    str | None,
+    typer.Option("--demo-profile", metavar="NAME", help="faulty (default) or healthy; means --demo."),
+]
+Existing = Annotated[Path, typer.Option("--workspace", metavar="DIR", help="The session's folder.")]
+
+
+KeyBeside = Annotated[
+    Path,
+    typer.Option(
+        "--state-db", metavar="FILE", help="The state of the project: its masking key lies beside it."
+    ),
+]
+
+
+@app.command(epilog=_EPILOG)
+def run(
+    ctx: typer.Context,
+    *,
+    project: Project = None,
+    config: ConfigFile = None,
+    redis_url: RedisUrl = None,
+    mode: ModeName = None,
+    duration: Duration = None,
+    poll_interval: PollInterval = None,
+    llm: Llm = None,
+    max_cost_usd: MaxCost = None,
+    workspace: WorkspaceFolder = None,
+    state_db: StateDb = None,
+    fail_on: FailOn = None,
+    baseline: Baseline = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the session that was killed.")] = False,
+    demo: Demo = False,
+    demo_profile: DemoProfile = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the summary at the end.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Plain lines, all of them.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Plain lines on a terminal too.")] = False,
+) -> int:
+    """Run one audit session and write its report."""
+    from orchestrator.cli.request import Request
+    from orchestrator.cli.run import Show
+    from orchestrator.cli.run import run as run_command
+    from tools.errors import UsageError
+
+    if baseline is not None:
+        raise UsageError("--baseline is not in this version: sessions are not compared yet. Leave it out.")
+    flags = {
+        "redis.url": redis_url,
+        "session.mode": mode,
+        "session.duration": duration,
+        "session.poll_interval": poll_interval,
+        "llm.enabled": llm,
+        "llm.max_cost_usd": max_cost_usd,
+        "output.workspace": workspace,
+        "output.state_db": state_db,
+        "fail_on": fail_on,
+    }
+    request = Request(project, config, flags, _demo(demo, demo_profile), resume)
+    return run_command(request, Show(quiet, verbose, plain), os.environ, Path.cwd(), ctx.obj["state"])
+
+
+@app.command()
+def plan(
+    ctx: typer.Context,
+    *,
+    project: Project = None,
+    config: ConfigFile = None,
+    redis_url: RedisUrl = None,
+    mode: ModeName = None,
+    duration: Duration = None,
+    poll_interval: PollInterval = None,
+    workspace: WorkspaceFolder = None,
+    state_db: StateDb = None,
+    demo: Demo = False,
+    demo_profile: DemoProfile = None,
+) -> int:
+    """Tell what a run would do, without doing it."""
+    from orchestrator.cli.request import Request, resolve
+    from orchestrator.plan import plan as plan_lines
+
+    flags = {
+        "redis.url": redis_url,
+        "session.mode": mode,
+        "session.duration": duration,
+        "session.poll_interval": poll_interval,
+        "output.workspace": workspace,
+        "output.state_db": state_db,
+    }
+    request = Request(project, config, flags, _demo(demo, demo_profile))
+    resolved = resolve(request, os.environ, Path.cwd(), ctx.obj["state"])
+    _pairs(plan_lines(resolved.loaded, resolved.decision))
+    return boundary.OK
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")] = Path(),
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Write the file again if it is there.")] = False,
+) -> int:
+    """Write a commented streamgauge.toml from what the project's files tell."""
+    from orchestrator.init import initialise
+
+    file, found = initialise(folder.absolute(), os.environ, force=force)
+    _lines([f"wrote {file}", *found.notes, "Next: streamgauge doctor, streamgauge plan, streamgauge run"])
+    return boundary.OK
+
+
+@app.command()
+def doctor(
+    ctx: typer.Context,
+    *,
+    project: Project = None,
+    config: ConfigFile = None,
+    redis_url: RedisUrl = None,
+    mode: ModeName = None,
+    workspace: WorkspaceFolder = None,
+    state_db: StateDb = None,
+    acl: Annotated[
+        bool, typer.Option("--acl", help="Print the ACL rule of a user that may only read.")
+    ] = False,
+) -> int:
+    """Check that a session can do its work here. Exit code 3 where it cannot."""
+    from orchestrator import doctor as checks
+    from orchestrator.cli.request import Request, read, resolve
+
+    flags = {
+        "redis.url": redis_url,
+        "session.mode": mode,
+        "output.workspace": workspace,
+        "output.state_db": state_db,
+    }
+    request = Request(project, config, flags)
+    if acl:
+        _lines([checks.acl(read(request, os.environ, Path.cwd(), ctx.obj["state"]).config)])
+        return boundary.OK
+    resolved = resolve(request, os.environ, Path.cwd(), ctx.obj["state"])
+    failed = False
+    for check in checks.examine(resolved.loaded, resolved.decision, os.environ):
+        _lines([f"{check.verdict.value:<5} {check.subject:<16} {check.saw}"])
+        if check.remedy:
+            _lines([f"{'':<22} {check.remedy}"])
+        failed = failed or check.verdict is checks.Verdict.FAIL
+    return boundary.BLIND if failed else boundary.OK
+
+
+@app.command()
+def findings(
+    finding_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Show this one whole, for example RSA-001.")
+    ] = None,
+    *,
+    workspace: Existing = Path("monitor-session"),
+    severity: Annotated[str | None, typer.Option("--severity", help="At or above it.")] = None,
+    agent: Annotated[
+        str | None, typer.Option("--agent", help="LOG_WATCHER or log-watcher, and so on.")
+    ] = None,
+    category: Annotated[str | None, typer.Option("--category", help="CONSUMER_LAG, for example.")] = None,
+    service: Annotated[str | None, typer.Option("--service", help="A name or a glob.")] = None,
+    stream: Annotated[str | None, typer.Option("--stream", help="A name or a glob.")] = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="A rule id or a glob.")] = None,
+    style: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")] = "table",
+) -> int:
+    """List the findings of a session."""
+    from orchestrator.cli import findings as listing
+    from tools.errors import UsageError
+
+    if style not in set(listing.Format):
+        raise UsageError(f"There is no format {style!r}. Use table, json or csv.")
+    found = listing.read(workspace)
+    if finding_id is not None:
+        sys.stdout.write(listing.one(found, finding_id))
+        return boundary.OK
+    wanted = listing.Filter(severity, agent, category, service, stream, rule)
+    sys.stdout.write(listing.render([item for item in found if wanted.keeps(item)], listing.Format(style)))
+    return boundary.OK
+
+
+@app.command()
+def verify(
+    *, workspace: Existing = Path("monitor-session"), state_db: KeyBeside = Path(".state/orchestration.db")
+) -> int:
+    """Read every piece of evidence of a session again. Exit code 1 where one cannot be found."""
+    from orchestrator.cli.workspace_commands import verify as verify_command
+
+    lines, whole = verify_command(workspace, state_db)
+    _lines(lines)
+    return boundary.OK if whole else boundary.FINDINGS
+
+
+@app.command()
+def report(
+    *, workspace: Existing = Path("monitor-session"), state_db: KeyBeside = Path(".state/orchestration.db")
+) -> int:
+    """Write the report of a session again from its journals."""
+    from orchestrator.cli.workspace_commands import report as report_command
+
+    _lines(report_command(workspace, state_db))
+    return boundary.OK
+
+
+@app.command()
+def schemas(
+    folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where to write them.")] = Path(
+        "docs/schemas"
+    ),
+) -> int:
+    """Write the JSON Schemas of findings, report and configuration."""
+    from orchestrator.cli.schemas import write
+
+    _lines([str(file) for file in write(folder)])
+    return boundary.OK
+
+
+@app.command()
+def version() -> int:
+    """Print the version."""
+    _lines([installed_version("streamgauge")])
+    return boundary.OK
+
+
+def _demo(demo: bool, profile: str | None) -> str | None:
+    return profile or ("faulty" if demo else None)
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> None:
+    last = ""
+    for heading, text in pairs:
+        _lines([f"{'' if heading == last else heading:<20} {text}"])
+        last = heading
+
+
+def _lines(lines: Iterable[str]) -> None:
+    from orchestrator.cli.terminal_text import clean
+
+    sys.stdout.write("".join(f"{clean(line)}\n" for line in lines))

@@ -1,0 +1,121 @@
+"""The one place where an error becomes an exit code and a sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from typer import Abort, Exit
+from typer.exceptions import TyperException
+
+from tools.errors import LockHeld, PreflightFailed, StreamgaugeError, UsageError
+
+OK, FINDINGS, USAGE, BLIND, INTERNAL, HELD, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 75, 130, 143
+
+MEANINGS: dict[int, str] = {
+    OK: "nothing at or above --fail-on",
+    FINDINGS: "findings at or above --fail-on",
+    USAGE: "bad usage or configuration",
+    BLIND: "pre-flight failed, or something configured could not be looked at",
+    INTERNAL: "internal error",
+    HELD: "another session holds the lock",
+    INTERRUPTED: "ended by Ctrl-C (SIGINT); the report is written",
+    TERMINATED: "ended by SIGTERM; the report is written",
+}
+"""Exit codes of `run` (specification 1)."""
+
+_CODES: tuple[tuple[type[StreamgaugeError], int], ...] = (
+    (UsageError, USAGE),
+    (PreflightFailed, BLIND),
+    (LockHeld, HELD),
+)
+
+
+@dataclass
+class StateFolder:
+    """Where the traceback of an internal error goes; a command sets it once it knows."""
+
+    path: Path
+
+
+def exit_code_of(call: Callable[[], object], state: StateFolder) -> int:
+    """Run a command; its own number is the exit code, and so is what its error means.
+
+    Errors of the command line's own grammar pass through: they print themselves.
+    """
+    try:
+        result = call()
+        sys.stdout.flush()
+    except (TyperException, Exit, Abort):
+        raise
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        hush()
+        return OK
+    except StreamgaugeError as error:
+        say(str(error))
+        return next((code for kind, code in _CODES if isinstance(error, kind)), INTERNAL)
+    except Exception as error:  # noqa: BLE001 - the boundary of the command line
+        place = keep_traceback(error, state.path)
+        say(f"internal error ({type(error).__name__}); the details are in {place}. Please report it.")
+        return INTERNAL
+    return result if isinstance(result, int) else OK
+
+
+def shielded(call: Callable[[], object], state: Path) -> Callable[[], None]:
+    """`call` for a thread that nothing may depend on: its error is told in one line and kept, no more."""
+
+    def run() -> None:
+        try:
+            call()
+        except BrokenPipeError:
+            hush()
+        except Exception as error:  # noqa: BLE001 - the same for a thread of it
+            place = keep_traceback(error, state)
+            say(f"the live view stopped ({type(error).__name__}; details in {place}); the session goes on.")
+
+    return run
+
+
+def say(text: str) -> None:
+    """One message to standard error, without control characters and secrets."""
+    from orchestrator.cli.terminal_text import clean
+    from tools.masking import mask
+
+    lines = [mask(clean(line)) for line in text.splitlines()]
+    try:
+        sys.stderr.write("".join(f"streamgauge: {line}\n" for line in lines))
+        sys.stderr.flush()
+    except OSError:
+        return
+
+
+def keep_traceback(error: BaseException, folder: Path) -> Path:
+    """Write a masked traceback to `folder`, or to the temporary folder where that cannot be written."""
+    from tools.masking import mask
+
+    now = datetime.now(tz=UTC)
+    text = mask("".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace").decode())
+    for candidate in (folder, Path(tempfile.gettempdir())):
+        file = candidate / f"streamgauge-error-{now:%Y%m%d_%H%M%S}-{os.getpid()}.txt"
+        try:
+            candidate.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        except OSError:
+            continue
+        return file
+    return Path(os.devnull)
+
+
+def hush() -> None:
+    """Nobody reads any more: send the rest nowhere, so that the last flush does not complain either."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, sys.stdout.fileno())
+    os.close(descriptor)

@@ -1,0 +1,183 @@
+"""`findings`: what a workspace's journals hold, filtered, as a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from orchestrator.cli.terminal_text import clean
+from tools.errors import JournalCorrupt, UsageError
+from tools.findings.model import (
+    AgentId,
+    Enhancement,
+    Finding,
+    Severity,
+    dump,
+    rank_of,
+    services_of,
+    streams_of,
+)
+from tools.findings.recorder import load
+from tools.workspace import Workspace
+
+_TITLE_WIDTH = 90
+_FORMULA = ("=", "+", "-", "@")
+_COLUMNS = (
+    "findingId",
+    "level",
+    "category",
+    "service",
+    "stream",
+    "occurrences",
+    "firstSeen",
+    "title",
+    "recommendation",
+)
+
+
+class Format(StrEnum):
+    """How findings are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to keep; None keeps everything. Names may be globs, case does not matter for words."""
+
+    severity: str | None = None
+    agent: str | None = None
+    category: str | None = None
+    service: str | None = None
+    stream: str | None = None
+    rule: str | None = None
+
+    def keeps(self, finding: Finding) -> bool:
+        """Whether a finding passes every filter that is set."""
+        return (
+            (self.severity is None or rank_of(finding) <= _rank(self.severity))
+            and _word(self.agent, (finding.agent_id, finding.agent_id.slug))
+            and _word(self.category, (finding.category,))
+            and _glob(self.service, services_of(finding))
+            and _glob(self.stream, streams_of(finding))
+            and _glob(self.rule, (finding.rule_id,))
+        )
+
+
+def read(folder: Path) -> list[Finding]:
+    """The findings of a workspace, worst first, then oldest. Raises UsageError, JournalCorrupt."""
+    workspace = Workspace(folder)
+    if not workspace.session_id_file.exists():
+        raise UsageError(f"{folder} holds no session. Name one with --workspace.")
+    found: list[Finding] = []
+    for agent in AgentId:
+        try:
+            found += load(workspace.findings(agent))
+        except ValidationError as error:
+            name = workspace.findings(agent)
+            raise JournalCorrupt(f"{name}: {error.error_count()} values are not a finding's") from error
+    return sorted(found, key=lambda item: (rank_of(item), item.timestamp, item.finding_id))
+
+
+def render(findings: Sequence[Finding], style: Format) -> str:
+    """All findings in one text, with a line end."""
+    if style is Format.JSON:
+        return json.dumps([dump(finding) for finding in findings], indent=2, ensure_ascii=True) + "\n"
+    if style is Format.CSV:
+        return _csv(findings)
+    return "".join(f"{line}\n" for line in _table(findings))
+
+
+def one(findings: Iterable[Finding], finding_id: str) -> str:
+    """Everything about one finding, for people. Raises UsageError for an id that is not there."""
+    wanted = finding_id.upper()
+    finding = next((item for item in findings if item.finding_id == wanted), None)
+    if finding is None:
+        raise UsageError(f"There is no finding {clean(finding_id)!r}. `streamgauge findings` lists them.")
+    return "".join(f"{line}\n" for line in _whole(finding))
+
+
+def _table(findings: Sequence[Finding]) -> Iterator[str]:
+    if not findings:
+        yield "no findings"
+        return
+    for finding in findings:
+        level, where = _level(finding), ", ".join((*services_of(finding), *streams_of(finding)))
+        head = f"{finding.finding_id:<8} {level:<11} {finding.category:<22}"
+        yield f"{head} {clean(where, 30):<30} {clean(finding.title, _TITLE_WIDTH)}"
+
+
+def _csv(findings: Sequence[Finding]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for finding in findings:
+        row = (
+            finding.finding_id,
+            _level(finding),
+            finding.category,
+            " ".join(services_of(finding)),
+            " ".join(streams_of(finding)),
+            str(finding.occurrences),
+            finding.timestamp,
+            finding.title,
+            finding.recommendation,
+        )
+        writer.writerow([_cell(value) for value in row])
+    return out.getvalue()
+
+
+def _cell(value: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = clean(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+
+
+def _whole(finding: Finding) -> Iterator[str]:
+    yield f"{finding.finding_id}  {_level(finding)}  {finding.category}  {clean(finding.title)}"
+    facts = {
+        "rule": finding.rule_id,
+        "services": ", ".join(services_of(finding)),
+        "streams": ", ".join(streams_of(finding)),
+        "seen": f"{finding.occurrences} times, {finding.timestamp} to {finding.last_seen}",
+        "hypothesis": "" if isinstance(finding, Enhancement) else getattr(finding, "hypothesis", ""),
+        "recommendation": finding.recommendation,
+    }
+    for name, text in facts.items():
+        if text:
+            yield f"  {name:<15} {clean(text)}"
+    yield "  evidence"
+    for line in finding.evidence.splitlines():
+        yield f"    {clean(line)}"
+    for reference in finding.evidence_refs:
+        yield f"  at {clean(reference.source)} (copy in {reference.copy_at.path}, byte {reference.copy_at.byte_offset})"
+
+
+def _level(finding: Finding) -> str:
+    return finding.priority if isinstance(finding, Enhancement) else finding.severity
+
+
+def _rank(severity: str) -> int:
+    try:
+        return Severity(severity.upper()).rank
+    except ValueError as error:
+        known = ", ".join(severity.value.lower() for severity in Severity)
+        raise UsageError(f"There is no severity {clean(severity)!r}. Use one of {known}.") from error
+
+
+def _word(wanted: str | None, words: Iterable[str]) -> bool:
+    return wanted is None or wanted.upper() in {word.upper() for word in words}
+
+
+def _glob(wanted: str | None, names: Iterable[str]) -> bool:
+    return wanted is None or any(fnmatchcase(name, wanted) for name in names)

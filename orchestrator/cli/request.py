@@ -1,0 +1,101 @@
+"""From flags to a configuration and a mode: what `run`, `plan` and `doctor` have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.cli.boundary import StateFolder
+from orchestrator.config.detect import ensure_something
+from orchestrator.config.load import FILE_NAME, LoadedConfig, load
+from orchestrator.config.mode import ModeDecision, decide, port_is_free
+from tools.errors import UsageError
+
+_DEMO_OWNS = ("project.root", "redis.url")
+_DEMO_VARIABLES = ("STREAMGAUGE_PROJECT_", "STREAMGAUGE_REDIS_", "STREAMGAUGE_SERVICES_", "REDIS_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was typed. `flags` are settings by dotted name, None = not given; `demo` is a profile."""
+
+    project: Path | None = None
+    config_file: Path | None = None
+    flags: Mapping[str, object] = field(default_factory=dict)
+    demo: str | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What is to be done: the configuration and the kind of session."""
+
+    loaded: LoadedConfig
+    decision: ModeDecision
+
+
+def read(request: Request, environ: Mapping[str, str], cwd: Path, state: StateFolder) -> LoadedConfig:
+    """The configuration. Raises UsageError, ConfigError."""
+    loaded = _load_demo(request, environ, cwd) if request.demo else _load(request, environ, cwd)
+    state.path = loaded.config.output.state_db.parent
+    return loaded
+
+
+def resolve(request: Request, environ: Mapping[str, str], cwd: Path, state: StateFolder) -> Resolved:
+    """The configuration and the mode that follows from it. Raises UsageError, ConfigError."""
+    loaded = read(request, environ, cwd, state)
+    ensure_something(loaded, cwd)
+    if request.resume:
+        return Resolved(loaded, _mode_of_session(loaded))
+    return Resolved(loaded, decide(loaded.config, port_is_free=port_is_free, holder=_holder()))
+
+
+def _load(request: Request, environ: Mapping[str, str], cwd: Path) -> LoadedConfig:
+    return load(
+        project=request.project,
+        config_file=request.config_file,
+        environ=environ,
+        flags=request.flags,
+        cwd=cwd,
+    )
+
+
+def _load_demo(request: Request, environ: Mapping[str, str], cwd: Path) -> LoadedConfig:
+    """The bundled fleet on its own server: nothing in the environment may point it elsewhere."""
+    from orchestrator import demo
+
+    taken = [name for name in _DEMO_OWNS if request.flags.get(name) is not None]
+    if request.project or request.config_file or taken:
+        raise UsageError("--demo audits the bundled example; leave --project, --config and --redis-url out.")
+    own = {name: value for name, value in environ.items() if not name.startswith(_DEMO_VARIABLES)}
+    # The folder's own configuration says nothing about the demo: an empty one stands in for it.
+    plain = load(project=None, config_file=Path(os.devnull), environ=own, flags=request.flags, cwd=cwd)
+    folder = demo.folder(str(request.demo), plain.config.output.state_db.parent)
+    # A session that goes on finds its copy where it lies.
+    file = folder / FILE_NAME if request.resume else demo.prepare(folder, port_is_free)
+    return load(project=None, config_file=file, environ=own, flags=request.flags, cwd=cwd)
+
+
+def _mode_of_session(loaded: LoadedConfig) -> ModeDecision:
+    """The mode of the session that the workspace holds: its own server may be what holds the port now."""
+    import msgspec
+
+    from orchestrator.config.model import Mode
+    from tools.sources import session_facts
+    from tools.workspace import Workspace
+
+    workspace = Workspace(loaded.config.output.workspace)
+    try:
+        return ModeDecision(Mode(session_facts.read(workspace).mode), ("the session that goes on was so",))
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
+        raise UsageError(
+            f"{workspace.root} holds no session that could be resumed. Run without --resume."
+        ) from error
+
+
+def _holder() -> Callable[[int], str]:
+    from orchestrator.session.owned import holder_of
+
+    return holder_of

@@ -1,0 +1,164 @@
+"""`run`: one session, a view of it beside it, a summary behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import msgspec
+from pydantic import ValidationError
+
+from orchestrator.cli import boundary, plain_view, summary
+from orchestrator.cli.request import Request, Resolved, resolve
+from orchestrator.cli.tail import SessionTail
+from orchestrator.cli.terminal_text import clean
+from tools.clock import Clock, SystemClock
+from tools.errors import JournalCorrupt
+from tools.findings.model import AgentId, Finding
+from tools.findings.recorder import load
+from tools.workspace import Workspace
+
+_VIEW_ENDS_S = 5.0
+
+
+class Output(Enum):
+    """How much is shown while the session runs."""
+
+    LIVE = "live"
+    PLAIN = "plain"
+    VERBOSE = "verbose"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """The switches of the output, as they were typed."""
+
+    quiet: bool = False
+    verbose: bool = False
+    plain: bool = False
+
+    def output(self, *, is_terminal: bool) -> Output:
+        """Live on a terminal; plain lines without one or where they were asked for."""
+        if self.quiet:
+            return Output.QUIET
+        if self.verbose:
+            return Output.VERBOSE
+        return Output.LIVE if is_terminal and not self.plain else Output.PLAIN
+
+
+def run(
+    request: Request, show: Show, environ: Mapping[str, str], cwd: Path, state: boundary.StateFolder
+) -> int:
+    """Run a session; returns its exit code. Raises StreamgaugeError for what could not begin."""
+    resolved = resolve(request, environ, cwd, state)
+    from orchestrator.session.run import run_session
+
+    config = resolved.loaded.config
+    output = show.output(is_terminal=sys.stdout.isatty())
+    if output is not Output.QUIET:
+        _tell(_head(resolved))
+    clock = SystemClock()
+    tail = SessionTail(Workspace(config.output.workspace), clock, resumed=request.resume)
+    with _view(tail, output, clock, state):
+        outcome = asyncio.run(
+            run_session(
+                config,
+                resolved.decision,
+                version=installed_version("streamgauge"),
+                clock=clock,
+                resume=request.resume,
+            )
+        )
+    workspace = Workspace(outcome.workspace)
+    if outcome.failure:
+        boundary.say(outcome.failure)
+    _tell(
+        summary.lines(
+            health=_health(workspace),
+            findings=_findings(workspace),
+            gaps=_blind_gaps(workspace),
+            report=outcome.report,
+            exit_code=outcome.exit_code,
+            fail_on=config.fail_on,
+        )
+    )
+    return outcome.exit_code
+
+
+def _head(resolved: Resolved) -> Iterator[str]:
+    loaded, decision = resolved.loaded, resolved.decision
+    yield f"streamgauge {installed_version('streamgauge')}: {decision.mode.value} session ({'; '.join(decision.reasons)})"
+    yield f"project    {clean(str(loaded.config.project.root))}"
+    for text in loaded.detected:
+        yield f"detected   {clean(text)}"
+
+
+@contextmanager
+def _view(tail: SessionTail, output: Output, clock: Clock, state: boundary.StateFolder) -> Iterator[None]:
+    """A thread that reads the session's files and shows them; whatever happens to it, the session goes on."""
+    if output is Output.QUIET:
+        yield
+        return
+    stop = threading.Event()
+
+    def watch() -> None:
+        if output is Output.LIVE:
+            from rich.console import Console
+
+            from orchestrator.cli import live_view
+
+            live_view.watch(tail, Console(markup=False, highlight=False, emoji=False), clock, stop)
+        else:
+            plain_view.watch(tail, sys.stdout, clock, stop, verbose=output is Output.VERBOSE)
+
+    thread = threading.Thread(target=boundary.shielded(watch, state.path), name="view", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_VIEW_ENDS_S)
+
+
+def _tell(lines: Iterator[str]) -> None:
+    """Print; that nobody reads is no reason to lose the exit code."""
+    try:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        boundary.hush()
+
+
+def _findings(workspace: Workspace) -> list[Finding]:
+    found: list[Finding] = []
+    for agent in AgentId:
+        try:
+            found += load(workspace.findings(agent))
+        except (JournalCorrupt, ValidationError) as error:
+            boundary.say(f"{workspace.findings(agent).name}: {type(error).__name__}; not in the summary")
+    return found
+
+
+def _health(workspace: Workspace) -> str:
+    """As the report has it; without a report nothing can be said."""
+    try:
+        data = msgspec.json.decode(workspace.path("report.json").read_bytes())
+        return str(data["dashboard"]["health"])
+    except (OSError, KeyError, TypeError, msgspec.DecodeError):
+        return "UNKNOWN: there is no report"
+
+
+def _blind_gaps(workspace: Workspace) -> int:
+    try:
+        data = msgspec.json.decode(workspace.path("report.json").read_bytes())
+        return int(data["dashboard"]["blindGaps"])
+    except (OSError, KeyError, TypeError, ValueError, msgspec.DecodeError):
+        return 0

@@ -1,0 +1,49 @@
+"""What `run` says at its end: health, counts, the worst findings, where the report is, what the exit code means."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from orchestrator.cli.boundary import FINDINGS, MEANINGS
+from orchestrator.cli.terminal_text import clean
+from tools.findings.model import Enhancement, Finding, Severity, rank_of
+
+TOP = 5
+_TITLE_WIDTH = 100
+
+
+def lines(
+    *, health: str, findings: Sequence[Finding], gaps: int, report: Path | None, exit_code: int, fail_on: str
+) -> Iterator[str]:
+    """The summary, line by line."""
+    counts = Counter(finding.severity for finding in findings if not isinstance(finding, Enhancement))
+    ideas = sum(isinstance(finding, Enhancement) for finding in findings)
+    yield ""
+    yield f"health     {health}"
+    yield "findings   " + ", ".join(f"{counts[severity]} {severity}" for severity in Severity)
+    if ideas:
+        yield f"           {ideas} enhancement{'' if ideas == 1 else 's'}"
+    if gaps:
+        yield f"not seen   {gaps} thing{'' if gaps == 1 else 's'}; section 7 of the report names each"
+    yield from _worst(findings)
+    if report is not None:
+        yield f"report     {clean(str(report))}"
+    yield f"exit code  {exit_code}: {meaning(exit_code, fail_on)}"
+
+
+def meaning(exit_code: int, fail_on: str) -> str:
+    """What an exit code says, with the severity that was asked for."""
+    text = MEANINGS.get(exit_code, "unknown")
+    return text.replace("--fail-on", fail_on) if exit_code <= FINDINGS else text
+
+
+def _worst(findings: Sequence[Finding]) -> Iterator[str]:
+    ordered = sorted(
+        findings, key=lambda item: (rank_of(item), isinstance(item, Enhancement), item.timestamp)
+    )
+    for number, finding in enumerate(ordered[:TOP]):
+        level = finding.priority if isinstance(finding, Enhancement) else finding.severity
+        label = "worst      " if number == 0 else " " * 11
+        yield f"{label}{level:<11} {finding.finding_id:<8} {clean(finding.title, _TITLE_WIDTH)}"

@@ -1,0 +1,49 @@
+"""Commands on a session that is over: `verify` and `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from tools import masking
+from tools.clock import SystemClock
+from tools.errors import UsageError
+from tools.report.verify import verify as verify_evidence
+from tools.report.write import write_report
+from tools.sources import session_facts
+from tools.workspace import Workspace
+
+
+def verify(folder: Path, state_db: Path) -> tuple[list[str], bool]:
+    """What was checked, and whether nothing was false. Raises UsageError."""
+    workspace, root = _session(folder, state_db)
+    result = verify_evidence(workspace, root)
+    lines = [f"failed     {failure}" for failure in result.failures]
+    lines += [f"copy only  {gone.finding_id}: {gone.source}: {gone.reason}" for gone in result.gone]
+    held = result.proven + result.copy_only
+    lines.append(
+        f"{held} of {result.checked} pieces of evidence hold: {result.proven} found at their source, "
+        f"{result.copy_only} in the session's copy only"
+    )
+    return lines, result.ok
+
+
+def report(folder: Path, state_db: Path) -> list[str]:
+    """Where the report is. Raises UsageError, OSError."""
+    workspace, root = _session(folder, state_db)
+    written = write_report(workspace, root, SystemClock())
+    health = written.dashboard.health if written.dashboard is not None else "UNKNOWN"
+    return [f"health     {health}", f"report     {workspace.report(written.session_id)}"]
+
+
+def _session(folder: Path, state_db: Path) -> tuple[Workspace, Path]:
+    """The workspace and the project it is about; secrets are masked with the project's key, where it is."""
+    key = state_db.absolute().parent / "mask.key"
+    masking.use_key(masking.load_key(key) if key.exists() else None)
+    workspace = Workspace(folder.absolute())
+    try:
+        facts = session_facts.read(workspace)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(f"{folder} holds no session. Name one with --workspace.") from error
+    return workspace, Path(facts.project_root)

@@ -1,0 +1,178 @@
+"""`doctor`: can a session do its work here? Each check says what it saw and, where it is not well, what to do."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from orchestrator.config.load import LoadedConfig
+from orchestrator.config.mode import ModeDecision
+from orchestrator.config.model import Config, LogSourceSection, Mode
+from tools.errors import SourceUnavailable, UsageError
+from tools.sources.redis import embedded, preflight
+from tools.sources.redis.readonly import ReadOnlyClient
+
+_PROGRAMS = {"docker": "docker", "journald": "journalctl", "kubectl": "kubectl"}
+
+
+class Verdict(StrEnum):
+    """How a check came out; only FAIL keeps a session from its work."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. `remedy` is empty where all is well."""
+
+    subject: str
+    verdict: Verdict
+    saw: str
+    remedy: str = ""
+
+
+def examine(loaded: LoadedConfig, decision: ModeDecision, environ: Mapping[str, str]) -> Iterator[Check]:
+    """Every check that matters for this configuration and mode."""
+    config = loaded.config
+    yield _python()
+    yield Check("configuration", Verdict.OK, str(loaded.file or "; ".join(loaded.detected) or "from flags"))
+    yield Check("mode", Verdict.OK, f"{decision.mode.value}: {'; '.join(decision.reasons)}")
+    yield _project(config)
+    yield _writable("workspace", config.output.workspace, "--workspace")
+    yield _writable("state folder", config.output.state_db.parent, "--state-db")
+    if decision.mode is Mode.MANAGED and config.redis.start == "embedded":
+        yield _embedded(environ)
+    if decision.mode is Mode.MANAGED:
+        yield Check("server", Verdict.OK, "will be started; its port is free")
+    if decision.mode is Mode.ATTACH:
+        yield from _server(config)
+    if decision.mode is not Mode.STATIC:
+        yield from _logs(config, decision.mode)
+
+
+def acl(config: Config) -> str:
+    """The ACL rule for the configured server. Raises UsageError, SourceUnavailable."""
+    if config.redis.url is None:
+        raise UsageError("No server is configured. Give --redis-url or set redis.url.")
+    with ReadOnlyClient.connect(config.redis.url.get_secret_value()) as client:
+        server = preflight.require(client)
+    return preflight.acl_line(server.flavour, server.version)
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check("Python", Verdict.OK, f"{version} ({sys.executable}); our packages are our own")
+
+
+def _project(config: Config) -> Check:
+    root = config.project.root
+    if not os.access(root, os.R_OK | os.X_OK):
+        return Check("project", Verdict.FAIL, f"{root} cannot be read", "Give the user the right to read it.")
+    return Check("project", Verdict.OK, f"{root} can be read")
+
+
+def _writable(subject: str, folder: Path, flag: str) -> Check:
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        return Check(subject, Verdict.FAIL, f"{nearest} cannot be written", f"Name another with {flag}.")
+    if subject == "workspace" and folder.is_dir() and any(folder.iterdir()):
+        if not (folder / "SESSION_ID").exists():
+            return Check(
+                subject, Verdict.FAIL, f"{folder} holds something else", f"Name another with {flag}."
+            )
+        return Check(
+            subject, Verdict.OK, f"{folder} holds a session; a run moves it to {folder.name}.previous"
+        )
+    return Check(subject, Verdict.OK, f"{folder} can be written")
+
+
+def _embedded(environ: Mapping[str, str]) -> Check:
+    try:
+        return Check("embedded server", Verdict.OK, str(embedded.find_server(environ)))
+    except UsageError as error:
+        problem, _, remedy = str(error).partition(". ")
+        return Check("embedded server", Verdict.FAIL, problem, remedy)
+
+
+def _server(config: Config) -> Iterator[Check]:
+    assert config.redis.url is not None
+    try:
+        with ReadOnlyClient.connect(config.redis.url.get_secret_value()) as client:
+            yield from _examine_server(client)
+    except SourceUnavailable as error:
+        yield Check("server", Verdict.FAIL, f"{error.what}: {error.why}", error.fix)
+
+
+def _examine_server(client: ReadOnlyClient) -> Iterator[Check]:
+    try:
+        identity = preflight.require(client)
+    except UsageError as error:
+        problem, _, remedy = str(error).partition(". ")
+        yield Check("server", Verdict.FAIL, problem, remedy)
+        return
+    yield Check("server", Verdict.OK, f"{identity} at {client.address} answers")
+    commands = preflight.missing_commands(client)
+    if commands.missing:
+        lacking = ", ".join(commands.missing)
+        yield Check("stream commands", Verdict.FAIL, f"missing: {lacking}", "Upgrade the server.")
+    elif commands.unknown:
+        fix = "Allow the user +command, or nothing: the audit works without."
+        yield Check("stream commands", Verdict.WARN, commands.unknown, fix)
+    else:
+        yield Check("stream commands", Verdict.OK, "all there")
+    yield _rights(client)
+    for warning in preflight.warnings(client):
+        yield Check("side effects", Verdict.WARN, warning, "Use a server that has CLIENT NO-TOUCH.")
+
+
+def _rights(client: ReadOnlyClient) -> Check:
+    may_write = preflight.may_write(client)
+    if may_write is None:
+        return Check(
+            "rights", Verdict.OK, "the server does not tell whether the user may write; we only read"
+        )
+    if may_write:
+        fix = "Use a user that may only read; `streamgauge doctor --acl` prints the rule for it."
+        return Check("rights", Verdict.WARN, "the user may write (we only read all the same)", fix)
+    return Check("rights", Verdict.OK, "the user may not write")
+
+
+def _logs(config: Config, mode: Mode) -> Iterator[Check]:
+    for source in config.logs.sources:
+        yield _path(source) if source.path is not None else _program(source)
+    if mode is Mode.MANAGED:
+        yield Check("logs", Verdict.OK, "the services' output is captured")
+    elif not config.logs.sources:
+        fix = "Name them under [[logs.sources]] to have them read."
+        yield Check("logs", Verdict.WARN, "no log source is configured", fix)
+
+
+def _path(source: LogSourceSection) -> Check:
+    subject = f"logs of {source.service}"
+    files = glob.glob(source.path or "", recursive=True)  # noqa: PTH207 - the pattern is absolute
+    readable = [name for name in files if os.access(name, os.R_OK)]
+    if not files:
+        return Check(subject, Verdict.WARN, f"{source.path} matches no file yet", "Check the path.")
+    if len(readable) < len(files):
+        hidden = min(set(files) - set(readable))
+        return Check(subject, Verdict.FAIL, f"{hidden} cannot be read", "Give the user the right to read it.")
+    return Check(subject, Verdict.OK, f"{len(files)} file{'s' if len(files) > 1 else ''} at {source.path}")
+
+
+def _program(source: LogSourceSection) -> Check:
+    subject = f"logs of {source.service}"
+    kind = next(name for name in _PROGRAMS if getattr(source, name) is not None)
+    program = _PROGRAMS[kind]
+    if shutil.which(program) is None:
+        return Check(
+            subject, Verdict.FAIL, f"{program} is not on PATH", f"Install it, or remove the {kind} source."
+        )
+    return Check(subject, Verdict.OK, f"{program} is there")

@@ -1,0 +1,104 @@
+"""`plan`: what a run would do, told without doing it. No server is asked and no process is started."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from orchestrator.config.load import LoadedConfig
+from orchestrator.config.mode import ModeDecision, address_of
+from orchestrator.config.model import Config, LogSourceSection, Mode
+from tools.masking import mask
+from tools.quantities import format_duration
+from tools.sources.code.walk import FILE_BYTES_MAX, walk
+from tools.sources.redis.sweep import CLIENTS_EVERY_MS, QUIET_POLLS_MAX
+
+_ENDINGS_SHOWN = 8
+
+
+def plan(loaded: LoadedConfig, decision: ModeDecision) -> Iterator[tuple[str, str]]:
+    """Pairs of a heading and a line; a heading is repeated for each of its lines. Raises NotADirectoryError."""
+    config = loaded.config
+    yield "mode", f"{decision.mode.value}: {'; '.join(decision.reasons)}"
+    yield "configured by", str(loaded.file or "nothing but what follows")
+    for text in loaded.detected:
+        yield "detected", text
+    yield "window", _window(config, decision.mode)
+    for line in _processes(config, decision.mode):
+        yield "processes", line
+    if decision.mode is not Mode.STATIC:
+        for line in _server(config, decision.mode):
+            yield "Redis", line
+        for line in _logs(config, decision.mode):
+            yield "logs", line
+    yield "files read", _files(config)
+    yield "writes", f"{config.output.workspace} and {config.output.state_db.parent}, nothing else"
+    yield "leaves the machine", "nothing: this version works with rules only"
+
+
+def _window(config: Config, mode: Mode) -> str:
+    if mode is Mode.STATIC:
+        return "none: it ends when every file has been looked at"
+    section = config.session
+    return f"{format_duration(section.duration)}, streams are looked at every {format_duration(section.poll_interval)}"
+
+
+def _processes(config: Config, mode: Mode) -> Iterator[str]:
+    if mode is Mode.MANAGED:
+        yield f"starts the server: {mask(config.redis.start or '')}"
+        yield f"starts the services: {mask(config.services.start or '')}"
+        yield f"stops the services: {mask(config.services.stop or 'by ending their process group')}"
+        own = "by SIGTERM" if config.redis.start == "embedded" else "by ending its process group"
+        yield f"stops the server: {mask(config.redis.stop or own)}"
+    else:
+        yield "starts and stops nothing of the audited system"
+    watchers = 2 if mode is Mode.STATIC else 4
+    yield f"starts {watchers} watcher processes and an indexer of its own, which end with the session"
+
+
+def _server(config: Config, mode: Mode) -> Iterator[str]:
+    assert config.redis.url is not None
+    yield f"{address_of(config.redis.url.get_secret_value())}, with read commands only"
+    if mode is Mode.MANAGED:
+        yield "on the server that it started itself also BGSAVE, at the end"
+    every = format_duration(config.session.poll_interval)
+    yield f"every {every}, nothing moved: two round trips (INFO by sections, CONFIG GET save), no stream is touched"
+    yield (
+        f"every {every}, something moved (and after {QUIET_POLLS_MAX} quiet looks): SCAN TYPE stream, then for each "
+        "stream XINFO STREAM and XINFO GROUPS; XINFO CONSUMERS, XPENDING and a bounded XRANGE only where a group "
+        "has pending entries or a lag that must be counted; in batches of at most 200 µs of the server"
+    )
+    yield f"every {format_duration(CLIENTS_EVERY_MS // 1000)}: CLIENT LIST"
+
+
+def _logs(config: Config, mode: Mode) -> Iterator[str]:
+    if mode is Mode.MANAGED:
+        yield "the output of the services that it starts"
+    for source in config.logs.sources:
+        yield f"{source.service}: {_where(source)}"
+    if mode is Mode.ATTACH and not config.logs.sources:
+        yield "none: no log source is configured; the report will name this gap"
+
+
+def _where(source: LogSourceSection) -> str:
+    for kind in ("path", "docker", "journald", "kubectl"):
+        value = getattr(source, kind)
+        if value is not None:
+            return str(value) if kind == "path" else f"{kind} {value}"
+    raise AssertionError("the model demands one of them")
+
+
+def _files(config: Config) -> str:
+    endings: Counter[str] = Counter()
+    size = 0
+    for file in walk(config.project.root, config.project.include, config.project.exclude):
+        if file.size <= FILE_BYTES_MAX:
+            endings[PurePosixPath(file.path).suffix or file.name] += 1
+            size += file.size
+    total = sum(endings.values())
+    shown = [f"{number} {ending}" for ending, number in endings.most_common(_ENDINGS_SHOWN)]
+    if len(endings) > _ENDINGS_SHOWN:
+        shown.append("others")
+    listed = f" ({', '.join(shown)})" if shown else ""
+    return f"at most {total} files, {size / 1_000_000:.1f} MB, below {config.project.root}{listed}"

@@ -1,0 +1,165 @@
+"""The commands as a user types them: exit codes, what is printed where."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli.app import app
+from orchestrator.cli.run import Output, Show
+from tests.orchestrator.cli.conftest import LAG, Recorded
+
+PROJECT = {
+    "app.py": "import redis\nredis.Redis().xadd('orders', {'a': 1})\n",
+    "streamgauge.toml": "[project]\n",
+}
+
+
+def typed(
+    *arguments: str, cwd: Path, environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "orchestrator", *arguments],
+        cwd=cwd,
+        env={**os.environ, **(environ or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name, text in PROJECT.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param((["run"], 2, "Nothing says what to audit"), id="nothing configured"),
+        pytest.param((["run", "--duraton", "1m"], 2, "--duration"), id="no such option"),
+        pytest.param((["rum"], 2, "run"), id="no such command"),
+        pytest.param((["run", "--duration", "soon", "--mode", "static"], 2, "--duration"), id="no duration"),
+        pytest.param((["run", "--llm", "--mode", "static"], 2, "rules only"), id="language model"),
+        pytest.param((["run", "--mode", "replay"], 2, "Replay is not available"), id="replay"),
+        pytest.param((["run", "--baseline", "x"], 2, "not in this version"), id="comparison"),
+        pytest.param(
+            (["run", "--mode", "managed"], 2, "redis.url is not set"), id="managed without a server"
+        ),
+        pytest.param(
+            (["run", "--mode", "static", "--resume"], 2, "holds no session"), id="nothing to resume"
+        ),
+        pytest.param(
+            (["run", "--demo", "--project", "x"], 2, "leave --project"), id="demo of something else"
+        ),
+        pytest.param((["run", "--demo-profile", "x"], 2, "faulty or healthy"), id="no such profile"),
+        pytest.param((["findings"], 2, "holds no session"), id="findings of nothing"),
+        pytest.param((["verify"], 2, "holds no session"), id="verify nothing"),
+        pytest.param((["report"], 2, "holds no session"), id="report on nothing"),
+        pytest.param((["findings", "--format", "xml"], 2, "There is no format"), id="no such format"),
+        pytest.param((["doctor", "--redis-url", "redis://127.0.0.1:1"], 3, ""), id="doctor finds a fault"),
+        pytest.param((["doctor", "--mode", "static"], 0, ""), id="doctor finds none"),
+        pytest.param((["plan", "--mode", "static"], 0, ""), id="plan"),
+        pytest.param((["version"], 0, ""), id="version"),
+    ],
+)
+def test_a_command_ends_with_its_exit_code_and_says_why(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    case: tuple[list[str], int, str],
+) -> None:
+    arguments, code, message = case
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        app(arguments)
+    told = capsys.readouterr().err
+    assert (ended.value.code, message in told) == (code, True), told
+    assert "Traceback" not in told
+
+
+def test_a_static_run_tells_its_story_and_its_end(project: Path) -> None:
+    done = typed("run", "--fail-on", "never", cwd=project)
+    assert done.returncode in {0, 3}, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("streamgauge ")
+    assert "static session" in lines[0]
+    assert any(line.endswith("preflight started") for line in lines)
+    assert any(line.startswith("health ") for line in lines)
+    report = next(line for line in lines if line.startswith("report ")).split()[1]
+    assert Path(report).is_file()
+    assert lines[-1].startswith(f"exit code  {done.returncode}: ")
+    assert typed("verify", cwd=project).returncode == 0
+    assert typed("report", cwd=project).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("show", "is_terminal", "output"),
+    [
+        pytest.param(Show(), True, Output.LIVE, id="terminal"),
+        pytest.param(Show(), False, Output.PLAIN, id="no terminal"),
+        pytest.param(Show(plain=True), True, Output.PLAIN, id="plain on a terminal"),
+        pytest.param(Show(verbose=True), True, Output.VERBOSE, id="verbose"),
+        pytest.param(Show(quiet=True, verbose=True), True, Output.QUIET, id="quiet wins"),
+    ],
+)
+def test_what_is_shown_follows_from_switches_and_terminal(
+    show: Show, is_terminal: bool, output: Output
+) -> None:
+    assert show.output(is_terminal=is_terminal) is output
+
+
+def test_a_run_whose_output_nobody_reads_keeps_its_exit_code(project: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", "run", "--fail-on", "never"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert process.returncode in {0, 3}
+    assert errors == b""
+    assert list((project / "monitor-session").glob("REPORT_*.md"))
+
+
+def test_findings_are_listed_as_json_for_programs(recorded: Recorded) -> None:
+    recorded.begin()
+    recorded.record(LAG, "orders falls behind", stream="orders")
+    folder = recorded.workspace.root.parent
+    done = typed("findings", "--severity", "high", "--format", "json", cwd=folder)
+    assert [item["findingId"] for item in json.loads(done.stdout)] == ["RSA-001"]
+    assert "reply for orders" in typed("findings", "RSA-001", cwd=folder).stdout
+
+
+def test_init_then_plan_work_in_a_fresh_project(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("REDIS_URL=redis://127.0.0.1:1/0\n", encoding="utf-8")
+    assert typed("init", cwd=tmp_path).returncode == 0
+    done = typed("plan", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "attach" in done.stdout
+    assert typed("init", cwd=tmp_path).returncode == 2
+
+
+def test_schemas_are_written_for_findings_report_and_configuration(tmp_path: Path) -> None:
+    assert typed("schemas", "--to", "out", cwd=tmp_path).returncode == 0
+    for name in ("finding", "report", "configuration"):
+        data = json.loads((tmp_path / "out" / f"{name}.schema.json").read_text(encoding="utf-8"))
+        assert data["$schema"].startswith("https://json-schema.org/")
+
+
+def test_a_demo_ignores_what_points_elsewhere(tmp_path: Path) -> None:
+    done = typed("plan", "--demo", cwd=tmp_path, environ={"REDIS_URL": "redis://production:6379"})
+    assert done.returncode == 0
+    assert "production" not in done.stdout
+    assert str(tmp_path / ".state" / "demo" / "faulty") in done.stdout

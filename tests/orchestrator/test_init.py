@@ -1,0 +1,155 @@
+"""`init` writes what the project's files tell, and what it writes loads."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.config.load import load
+from orchestrator.config.survey import LogFile, Service, Survey, survey
+from orchestrator.init import initialise, render, toml_string
+from tools.errors import UsageError
+
+COMPOSE = """\
+services:
+  cache:
+    image: docker.io/library/redis:7-alpine
+    ports: ["127.0.0.1:6380:6379"]
+  metrics:
+    image: oliver006/redis_exporter
+    ports: ["9121:9121"]
+  orders:
+    build: .
+    ports: ["3001:3000"]
+  payments:
+    build: ./payments
+    ports:
+      - target: 3000
+        published: 3002
+  mail:
+    build: ./mail
+    ports: ["${MAIL_PORT:-3003}:3000"]
+"""
+SCRIPTS = {"dev:redis:memory": "x", "dev:all": "x", "dev:stop": "x", "dev:redis:stop": "x", "build": "x"}
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param({}, {}, id="nothing"),
+        pytest.param({".env": "REDIS_URL=redis://h:1/2\n"}, {"redis_url": "redis://h:1/2"}, id="address"),
+        pytest.param(
+            {".env": "REDIS_URL=redis://:pw@h:1\n"}, {"redis_url": None}, id="address with a password"
+        ),
+        pytest.param(
+            {"compose.yaml": COMPOSE},
+            {
+                "redis_url": "redis://127.0.0.1:6380/0",
+                "expected": ("orders", "payments", "mail"),
+                "services": (Service("orders", 3001), Service("payments", 3002)),
+            },
+            id="compose",
+        ),
+        pytest.param(
+            {"compose.yaml": COMPOSE, ".env": "REDIS_URL=redis://h:1\n"},
+            {"redis_url": "redis://h:1"},
+            id="an address comes before a published port",
+        ),
+        pytest.param({"compose.yaml": "services: [\n"}, {"expected": ()}, id="broken compose"),
+        pytest.param({"compose.yaml": "services: 5\n"}, {"expected": ()}, id="odd compose"),
+        pytest.param(
+            {"package.json": json.dumps({"scripts": SCRIPTS}), "pnpm-lock.yaml": ""},
+            {
+                "redis_url": "redis://127.0.0.1:6379/0",
+                "redis_start": "pnpm run dev:redis:memory",
+                "redis_stop": "pnpm run dev:redis:stop",
+                "services_start": "pnpm run dev:all",
+                "services_stop": "pnpm run dev:stop",
+            },
+            id="scripts",
+        ),
+        pytest.param({"package.json": "{"}, {"services_start": None}, id="broken scripts"),
+        pytest.param(
+            {"Procfile": "# web: x\nweb: node web.js\nworker: node worker.js\n"},
+            {"expected": ("web", "worker")},
+            id="Procfile",
+        ),
+        pytest.param(
+            {"logs/orders.log": "", "worker/logs/a.log": "", "worker/logs/b.log": ""},
+            {"logs": (LogFile("orders", "logs/orders.log"), LogFile("*", "worker/logs/*.log"))},
+            id="logs",
+        ),
+    ],
+)
+def test_a_project_is_surveyed_and_the_result_loads(
+    tmp_path: Path, files: dict[str, str], expected: dict[str, object]
+) -> None:
+    write(tmp_path, files)
+    file, found = initialise(tmp_path, {})
+    assert {name: getattr(found, name) for name in expected} == expected
+    config = load(project=None, config_file=file, environ={}, flags={}, cwd=tmp_path).config
+    assert (config.redis.url and config.redis.url.get_secret_value()) == found.redis_url
+    assert config.services.start == found.services_start
+    assert config.services.expected == found.expected
+    assert [spec.port for spec in config.services.list] == [service.port for service in found.services]
+    assert [source.path for source in config.logs.sources] == [str(tmp_path / log.path) for log in found.logs]
+
+
+def test_every_line_that_is_commented_out_is_a_setting_that_loads(tmp_path: Path) -> None:
+    prose = ("# streamgauge", "# Every", "# `", "# Managed", "# In managed", "# What")
+    lines = [
+        line.removeprefix("# ") if line.startswith("# ") and not line.startswith(prose) else line
+        for line in render(Survey()).splitlines()
+    ]
+    file = tmp_path / "streamgauge.toml"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    config = load(project=None, config_file=file, environ={}, flags={}, cwd=tmp_path).config
+    assert config.redis.start == "embedded"
+    assert config.expect[0].owner == "team-data"
+
+
+def test_a_password_is_not_written_down(tmp_path: Path) -> None:
+    write(tmp_path, {".env": "REDIS_URL=redis://user:hunter2hunter2@h:1\n"})
+    file, found = initialise(tmp_path, {})
+    assert "hunter2" not in file.read_text(encoding="utf-8")
+    assert "holds credentials" in " ".join(found.notes)
+
+
+def test_a_file_that_is_there_is_left_alone_unless_forced(tmp_path: Path) -> None:
+    file = tmp_path / "streamgauge.toml"
+    file.write_text("# mine\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="--force"):
+        initialise(tmp_path, {})
+    assert file.read_text(encoding="utf-8") == "# mine\n"
+    initialise(tmp_path, {}, force=True)
+    assert "[redis]" in file.read_text(encoding="utf-8")
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a folder"):
+        initialise(tmp_path / "nowhere", {})
+
+
+@given(st.text())
+def test_any_text_becomes_a_valid_toml_string(text: str) -> None:
+    plain = text.encode("utf-8", "replace").decode()
+    assert tomllib.loads(f"x = {toml_string(text)}")["x"] == plain
+
+
+def test_hostile_names_cannot_leave_their_string_or_comment(tmp_path: Path) -> None:
+    write(tmp_path, {"Procfile": 'a"]\\nredis.start="rm": x\n', "logs/a\nb.log": ""})
+    found = survey(tmp_path, {})
+    config = tomllib.loads(render(found))
+    assert "start" not in config["redis"]
+    assert config["services"]["expected"] == list(found.expected)

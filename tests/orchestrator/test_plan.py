@@ -1,0 +1,64 @@
+"""`plan` tells what a run would do, and does none of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from orchestrator.config.load import load
+from orchestrator.config.mode import decide
+from orchestrator.plan import plan
+
+FULL = """\
+[redis]
+url = "redis://:hunter2hunter2@127.0.0.1:6390/0"
+start = "embedded"
+[services]
+start = "make up PASSWORD=hunter2hunter2"
+[[logs.sources]]
+service = "mail"
+path = "mail.log"
+[session]
+duration = "90s"
+"""
+
+
+def told(folder: Path, text: str, mode: str | None = None) -> dict[str, list[str]]:
+    (folder / "streamgauge.toml").write_text(text, encoding="utf-8")
+    loaded = load(project=None, config_file=None, environ={}, flags={"session.mode": mode}, cwd=folder)
+    found: dict[str, list[str]] = {}
+    for heading, line in plan(loaded, decide(loaded.config, port_is_free=lambda _host, _port: True)):
+        found.setdefault(heading, []).append(line)
+    assert "hunter2" not in json.dumps(found)
+    return found
+
+
+def test_a_managed_session_names_every_command_it_would_start(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("x = 1\n", encoding="utf-8")
+    found = told(tmp_path, FULL)
+    assert found["mode"][0].startswith("managed")
+    assert found["window"] == ["1m30s, streams are looked at every 15s"]
+    assert "starts the server: embedded" in found["processes"]
+    assert any(line.startswith("starts the services: make up") for line in found["processes"])
+    assert any("127.0.0.1:6390" in line for line in found["Redis"])
+    assert "the output of the services that it starts" in found["logs"]
+    assert found["leaves the machine"] == ["nothing: this version works with rules only"]
+    assert "1 .py" in found["files read"][0]
+
+
+def test_an_attached_session_starts_and_stops_nothing(tmp_path: Path) -> None:
+    found = told(tmp_path, FULL, "attach")
+    assert "starts and stops nothing of the audited system" in found["processes"]
+    assert not any("services" in line or "BGSAVE" in line for lines in found.values() for line in lines)
+
+
+def test_a_static_session_has_no_server_and_no_window(tmp_path: Path) -> None:
+    found = told(tmp_path, FULL, "static")
+    assert "Redis" not in found
+    assert "logs" not in found
+    assert found["window"] == ["none: it ends when every file has been looked at"]
+
+
+def test_planning_leaves_no_trace(tmp_path: Path) -> None:
+    told(tmp_path, FULL)
+    assert [path.name for path in tmp_path.iterdir()] == ["streamgauge.toml"]
