@@ -36,6 +36,21 @@ class Gap(Struct, frozen=True, kw_only=True):
 # --- Redis -----------------------------------------------------------------------------------------------
 
 
+def entry_key(entry_id: str) -> tuple[int, int]:
+    """An entry id as two numbers that sort as the server sorts; raises ValueError on other text."""
+    ms, _, sequence = entry_id.partition("-")
+    return int(ms), int(sequence or 0)
+
+
+def entry_time_ms(entry_id: str) -> int | None:
+    """When an entry was added, from its id; None where the id is no time (`5-0`: before 2001, after 2100)."""
+    ms = entry_key(entry_id)[0]
+    return ms if _ID_TIMES_MS[0] <= ms < _ID_TIMES_MS[1] else None
+
+
+_ID_TIMES_MS = (1_000_000_000_000, 4_102_444_800_000)
+
+
 class StreamInfo(Struct, frozen=True, kw_only=True, rename="kebab"):
     """XINFO STREAM, without payloads; None where the server does not tell (before 7.0)."""
 
@@ -104,6 +119,8 @@ class EntryShape(Struct, frozen=True, kw_only=True):
 
     id: str
     fields: tuple[tuple[str, str], ...]
+    variant: int = 0
+    """Entries that name the same type (`type`, `event`, …) share this number: a hash, never the value."""
 
 
 class StreamState(Struct, frozen=True, kw_only=True):
@@ -188,7 +205,7 @@ class Poll(Struct, frozen=True, kw_only=True):
 
 
 class LogLine(Struct, frozen=True, kw_only=True):
-    """One masked line. `source` and the byte range say where the original lies; `line` counts from 1.
+    """One masked line. `source` and the byte range say where the original lies; `line` counts from 1 (0: unknown).
 
     `level` is upper-case (FATAL, ERROR, WARN, INFO, DEBUG, TRACE) or None where none was found;
     `event_ms` is the line's own time. `secrets` are the kinds and fingerprints that were masked.
@@ -210,10 +227,23 @@ class LogLine(Struct, frozen=True, kw_only=True):
     secrets: tuple[tuple[str, str], ...] = ()
     backfill: bool = False
     """Read back for the format only: no rule fires on it."""
+    position: int = 0
+    """Bytes of this source read up to its end, over rotations and truncations: only grows."""
+    format: str = "text"
+    """`json`, `logfmt`, `access`, `klog`, `syslog` or `text`."""
+    late: bool = False
+    """Read long after it may have been written, so `arrived_ms` says little about when."""
+
+    @property
+    def when_ms(self) -> int | None:
+        """The line's own time, else its arrival; None where neither is known."""
+        if self.event_ms is not None:
+            return self.event_ms
+        return None if self.late else self.arrived_ms
 
     def quote(self, text: str | None = None) -> Quote:
         """The line (or a piece of it that is longer or shorter), and where the original lies."""
-        place = Locator(line=self.line, byte_offset=self.byte_offset, byte_length=self.byte_length)
+        place = Locator(line=self.line or None, byte_offset=self.byte_offset, byte_length=self.byte_length)
         return Quote(EvidenceKind.LOG, self.source, self.text if text is None else text, place)
 
 
@@ -312,6 +342,9 @@ class ConfigFact(Struct, frozen=True, kw_only=True):
     text: str
     name: str
     value: str | None = None
+    details: Mapping[str, str] = {}
+    """What else it says: `form` (env, example, compose, dockerfile, table, asyncapi, text, mention), and for a
+    port `host`, `profiles`, `network`."""
 
     def quote(self) -> Quote:
         """The line and its place."""

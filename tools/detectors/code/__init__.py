@@ -1,8 +1,9 @@
-"""Rules over code."""
+"""Rules over code: what the Enhancement Scout sees in its first pass."""
 
 from __future__ import annotations
 
+from tools.detectors.code import console_logging, xadd_no_maxlen, xreadgroup_no_ack
 from tools.detectors.contract import CodeDetector
 
-DETECTORS: tuple[CodeDetector, ...] = ()
+DETECTORS: tuple[CodeDetector, ...] = (xadd_no_maxlen, xreadgroup_no_ack, console_logging)
 """Every rule module of this folder, one line each."""

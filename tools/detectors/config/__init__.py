@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from tools.detectors.config import (
+    doc_drift,
+    env_mismatch,
+    group_name_mismatch,
+    missing_env_var,
+    port_conflict,
+    rogue_stream,
+)
 from tools.detectors.contract import ConfigDetector
 
-DETECTORS: tuple[ConfigDetector, ...] = ()
+DETECTORS: tuple[ConfigDetector, ...] = (
+    missing_env_var,
+    env_mismatch,
+    group_name_mismatch,
+    rogue_stream,
+    port_conflict,
+    doc_drift,
+)
 """Every rule module of this folder, one line each."""

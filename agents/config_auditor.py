@@ -1,0 +1,192 @@
+"""The Config Auditor's watcher: configuration, documents, code and server compared three times a window.
+
+It looks as soon as the index is there, in the middle of the window, and at its end; in static mode once. Everything
+it knows can be computed again, so a restart only skips the looks that `state.json` says are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from agents import config_audit_files
+from agents.detecting import run_detectors
+from agents.index_wait import IndexWait
+from agents.job import WatcherJob
+from agents.loop import Reporter
+from tools.detectors.contract import ConfigView
+from tools.detectors.registry import CONFIG_DETECTORS
+from tools.errors import JournalCorrupt, SourceUnavailable
+from tools.findings.model import AgentId
+from tools.sources.records import CodeIndex, Gap, Poll
+from tools.sources.redis import polls
+from tools.sources.redis.readonly import ReadOnlyClient
+from tools.sources.redis.sweep import StreamSource
+from tools.workspace import write_atomically
+
+POLLS = "config/polls.jsonl"
+LOOK_EVERY_S = 1.0
+"""A look without anything to do is a stat of one file."""
+
+Moment = Literal["start", "middle", "end"]
+
+
+class _State(msgspec.Struct, kw_only=True):
+    """`agents/config-auditor/state.json`."""
+
+    moments: list[str] = []
+    done: bool = False
+
+
+def make(job: WatcherJob, reporter: Reporter) -> ConfigAuditor:
+    """The watcher of one job. Raises UsageError where the server's URL is not one."""
+    client = None
+    if job.redis is not None and job.mode != "static":
+        client = ReadOnlyClient(
+            job.redis.url.get_secret_value(),
+            connect_timeout_s=job.redis.connect_timeout_s,
+            command_timeout_s=job.redis.command_timeout_s,
+            name="streamgauge-auditor",
+        )
+    return ConfigAuditor(job, reporter, client)
+
+
+class ConfigAuditor:
+    """Looks three times; without a client (static mode) once."""
+
+    def __init__(self, job: WatcherJob, reporter: Reporter, client: ReadOnlyClient | None) -> None:
+        self.interval_s = min(LOOK_EVERY_S, job.window.poll_interval_s)
+        self._job, self._reporter, self._client = job, reporter, client
+        self._workspace, self._clock = reporter.workspace, reporter.clock
+        self._index = IndexWait(reporter)
+        self._state_file = self._workspace.agent_dir(AgentId.CONFIG_AUDITOR) / "state.json"
+        self._state = self._read_state()
+        self._journal: polls.PollJournal | None = None
+        self._source: StreamSource | None = None
+        self._number = 1
+        if client is not None:
+            path = self._workspace.path(*POLLS.split("/"))
+            self._number = polls.next_number(path) or 1  # 0 is the baseline, which others take
+            self._journal = polls.PollJournal(path)
+            self._source = StreamSource(client, self._clock, source=POLLS)
+        self._last: Poll | None = None
+        self._gaps_told = False
+
+    def look(self) -> None:
+        """The look that is due, if any."""
+        index = self._index.get()
+        if index is None:
+            return
+        self._tell_gaps(index)
+        if "start" not in self._state.moments:
+            self._audit(index, "start")
+        elif self._middle_is_due():
+            self._audit(index, "middle")
+
+    def finish(self) -> None:
+        """The look at the end; where the index never came, a gap."""
+        index = self._index.get()
+        if index is None:
+            gap = Gap(
+                what="code and configuration of the project",
+                why="the index was not ready before the window ended",
+                fix="lengthen session.duration, or narrow project.include",
+                source="code",
+                at_ms=self._clock.now_ms(),
+            )
+            self._reporter.gap(gap)
+            return
+        self._tell_gaps(index)
+        if self._client is not None or "start" not in self._state.moments:
+            self._audit(index, "end")
+        self._state.done = True
+        self._write_state()
+
+    def beat(self) -> Mapping[str, object]:
+        """looks: the moments looked at; indexed: whether the index is there."""
+        return {"looks": list(self._state.moments), "indexed": self._index.get() is not None}
+
+    def close(self) -> None:
+        """Close connection and journal."""
+        if self._client is not None:
+            self._client.close()
+        if self._journal is not None:
+            self._journal.close()
+
+    def _middle_is_due(self) -> bool:
+        reached = self._clock.now_ms() >= self._job.window.middle_ms
+        return self._client is not None and reached and "middle" not in self._state.moments
+
+    def _audit(self, index: CodeIndex, moment: Moment) -> None:
+        now = self._poll()
+        view = ConfigView(
+            index=index,
+            moment=moment,
+            judgement=self._job.judgement,
+            baseline=self._baseline() if now is not None else None,
+            now=now,
+        )
+        if now is not None or self._client is None:
+            run_detectors(CONFIG_DETECTORS, view, self._reporter)
+        else:
+            # A server that does not answer must not turn rules about it into rules about the code alone.
+            run_detectors(
+                [d for d in CONFIG_DETECTORS if _needs_no_server(d.RULES[0].id)], view, self._reporter
+            )
+        self._write_files(index, now)
+        self._state.moments.append(moment)
+        self._state.done = self._client is None
+        self._write_state()
+
+    def _poll(self) -> Poll | None:
+        if self._source is None or self._journal is None:
+            return None
+        number, self._number = self._number, self._number + 1
+        try:
+            poll = self._source.poll(number, previous=self._last)
+        except SourceUnavailable as error:
+            at_ms = self._clock.now_ms()
+            self._reporter.gap(Gap(what=error.what, why=error.why, fix=error.fix, source=POLLS, at_ms=at_ms))
+            return None
+        self._journal.append(poll)
+        self._last = poll
+        return poll
+
+    def _baseline(self) -> Poll | None:
+        try:
+            return polls.read_baseline(self._workspace.path("streams", "baseline.json"))
+        except JournalCorrupt as error:
+            self._reporter.event("error", reason=str(error))
+            return None
+
+    def _tell_gaps(self, index: CodeIndex) -> None:
+        if not self._gaps_told:
+            self._gaps_told = True
+            if "start" not in self._state.moments:
+                for gap in index.gaps:
+                    self._reporter.gap(gap)
+
+    def _write_files(self, index: CodeIndex, poll: Poll | None) -> None:
+        if poll is not None:
+            config_audit_files.write_groups(self._workspace, poll)
+        elif not self._workspace.path("config", "runtime_groups.txt").exists():
+            for name in ("redis_group_names.txt", "runtime_groups.txt"):
+                self._workspace.write_text(self._workspace.path("config", name), "")
+        config_audit_files.write_environment(self._workspace, index)
+        findings = self._reporter.recorder.findings
+        config_audit_files.write_drift(self._workspace, index, poll or self._last, findings)
+
+    def _read_state(self) -> _State:
+        try:
+            return msgspec.json.decode(self._state_file.read_bytes(), type=_State)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return _State()
+
+    def _write_state(self) -> None:
+        write_atomically(self._state_file, msgspec.json.encode(self._state) + b"\n")
+
+
+def _needs_no_server(rule_id: str) -> bool:
+    return rule_id in {"config.missing-env-var", "config.env-mismatch", "config.port-conflict"}

@@ -1,0 +1,135 @@
+"""The Enhancement Scout's watcher: the code once, then, from the middle of the window, what the agents found together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from agents.detecting import run_detectors
+from agents.index_wait import IndexWait
+from agents.job import WatcherJob
+from agents.loop import Reporter
+from tools.detectors.contract import CodeView
+from tools.detectors.registry import CODE_DETECTORS
+from tools.errors import JournalCorrupt
+from tools.findings.model import AgentId, Enhancement, Finding
+from tools.findings.recorder import load
+from tools.sources.records import CodeIndex
+from tools.synthesis import cross_agent
+from tools.workspace import write_atomically
+
+LOOK_EVERY_S = 1.0
+"""A look without anything to do is a stat of one file."""
+
+
+class _State(msgspec.Struct, kw_only=True):
+    """`agents/enhancement-scout/state.json`."""
+
+    code_read: bool = False
+    passes: int = 0
+    done: bool = False
+
+
+def make(job: WatcherJob, reporter: Reporter) -> EnhancementScout:
+    """The watcher of one job."""
+    return EnhancementScout(job, reporter)
+
+
+class EnhancementScout:
+    """Two passes; the second again and again."""
+
+    def __init__(self, job: WatcherJob, reporter: Reporter) -> None:
+        self.interval_s = min(LOOK_EVERY_S, job.window.poll_interval_s)
+        self._job, self._reporter = job, reporter
+        self._workspace, self._clock = reporter.workspace, reporter.clock
+        self._index = IndexWait(reporter)
+        self._state_file = self._workspace.agent_dir(AgentId.ENHANCEMENT_SCOUT) / "state.json"
+        self._state = self._read_state()
+        self._next_pass: float | None = None
+
+    def look(self) -> None:
+        """The first pass once the index is there; from the middle of the window the second, at its own pace."""
+        self._first_pass()
+        if self._job.mode == "static" or self._clock.now_ms() < self._job.window.middle_ms:
+            return
+        now = self._clock.monotonic()
+        if self._next_pass is None or now >= self._next_pass:
+            self._next_pass = now + self._job.window.cross_agent_s
+            self._second_pass()
+
+    def finish(self) -> None:
+        """Whatever is left of the first pass, and the second a last time."""
+        self._first_pass()
+        if not self._workspace.path("findings", "es-static.txt").exists():
+            self._write_static()
+        self._second_pass()
+        self._state.done = True
+        self._write_state()
+
+    def beat(self) -> Mapping[str, object]:
+        """codeRead: whether the first pass is done; passes: how often the second was made."""
+        return {"codeRead": self._state.code_read, "passes": self._state.passes}
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _first_pass(self) -> None:
+        index = None if self._state.code_read else self._index.get()
+        if index is None:
+            return
+        run_detectors(CODE_DETECTORS, CodeView(index=index, judgement=self._job.judgement), self._reporter)
+        self._write_static()
+        self._state.code_read = True
+        self._state.done = self._job.mode == "static"
+        self._write_state()
+
+    def _second_pass(self) -> None:
+        index = self._index.get()
+        for symptom in cross_agent.symptoms(self._findings(), self._clock.now_ms(), _readable(index)):
+            self._reporter.record(symptom)
+        self._state.passes += 1
+        self._write_state()
+
+    def _findings(self) -> list[Finding]:
+        """The newest revision of every finding of the four agents; a damaged journal leaves its agent out."""
+        found: list[Finding] = []
+        for agent in AgentId:
+            try:
+                found += load(self._workspace.findings(agent))
+            except (JournalCorrupt, ValueError) as error:
+                self._reporter.event("error", reason=f"findings of {agent.slug} cannot be read: {error}")
+        return found
+
+    def _write_static(self) -> None:
+        """`findings/es-static.txt`: what the first pass saw, for people."""
+        lines: list[str] = []
+        for finding in self._reporter.recorder.findings:
+            if isinstance(finding, Enhancement) and finding.rule_id.startswith("code."):
+                head = f"{finding.finding_id} {finding.priority} {finding.rule_id}"
+                lines += [
+                    head,
+                    f"  {finding.title}",
+                    f"  {', '.join(finding.affected_files)}",
+                    f"  {finding.recommendation}",
+                    "",
+                ]
+        text = "\n".join(lines) if lines else "nothing found in the code\n"
+        printable = "".join(
+            char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
+        )
+        self._workspace.write_text(self._workspace.path("findings", "es-static.txt"), printable)
+
+    def _read_state(self) -> _State:
+        try:
+            return msgspec.json.decode(self._state_file.read_bytes(), type=_State)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return _State()
+
+    def _write_state(self) -> None:
+        write_atomically(self._state_file, msgspec.json.encode(self._state) + b"\n")
+
+
+def _readable(index: CodeIndex | None) -> CodeIndex | None:
+    """An index of nothing says nothing of who is wired to whom."""
+    return index if index is not None and index.files_read else None

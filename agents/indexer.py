@@ -1,0 +1,76 @@
+"""The indexer: reads the project's files once, in a process of its own, and leaves the index for all agents.
+
+A project that cannot be read still leaves an index: nobody waits for ever, and the gap is stated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agents.job import WatcherJob
+from tools.clock import Clock
+from tools.findings.journal import Journal
+from tools.sources.code.index import build_index, failed_index, write_index
+from tools.sources.records import CodeIndex, CodeKind, FactKind
+from tools.workspace import Workspace
+
+_OWN_FOLDERS = ("monitor-session", ".state", ".archive")
+
+
+def index(job: WatcherJob, clock: Clock) -> None:
+    """Build and write the index and the lists under `config/`. Raises OSError where the workspace refuses."""
+    workspace = Workspace(job.workspace)
+    with Journal(workspace.events) as events:
+        began = clock.monotonic()
+        try:
+            made = build_index(job.project_root, job.include, (*job.exclude, *_own(job)), clock.now_ms())
+        except (OSError, MemoryError, RecursionError) as error:
+            made = failed_index(f"{type(error).__name__}: {error}", clock.now_ms())
+        _write_lists(workspace, made)
+        write_index(workspace.code_index, made)
+        took_s = round(clock.monotonic() - began, 3)
+        events.append(
+            {
+                "type": "indexed",
+                "files": made.files_read,
+                "uses": len(made.uses),
+                "tookS": took_s,
+                "gaps": len(made.gaps),
+            }
+        )
+
+
+def _own(job: WatcherJob) -> tuple[str, ...]:
+    """The workspace, where it lies inside the project under a name of its own."""
+    root, workspace = job.project_root.resolve(), job.workspace.resolve()
+    inside = workspace.is_relative_to(root) and workspace != root
+    own = (f"{workspace.relative_to(root).as_posix()}/**",) if inside else ()
+    return (*own, *(f"**/{folder}/**" for folder in _OWN_FOLDERS))
+
+
+def _write_lists(workspace: Workspace, made: CodeIndex) -> None:
+    streams = {
+        use.stream.value for use in made.uses if use.stream is not None and use.stream.value is not None
+    }
+    groups = {use.group.value for use in made.uses if use.group is not None and use.group.value is not None}
+    required = {
+        use.name
+        for use in made.uses
+        if use.kind is CodeKind.ENV_READ and use.name and not {"default", "tested"} & use.options.keys()
+    }
+    lists: dict[str, Iterable[str]] = {
+        "config_files.txt": {fact.path for fact in made.facts},
+        "stream_files.txt": {use.path for use in made.uses if use.stream is not None},
+        "code_stream_names.txt": streams,
+        "doc_stream_names.txt": {fact.name for fact in made.facts if fact.kind is FactKind.STREAM},
+        "code_group_names.txt": groups,
+        "required_env_vars.txt": required,
+    }
+    for name, lines in lists.items():
+        text = "".join(f"{_one_line(line)}\n" for line in sorted(lines))
+        workspace.write_text(workspace.path("config", name), text)
+
+
+def _one_line(text: str) -> str:
+    """A name of the audited system on one line of a list, without control characters."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -1,0 +1,171 @@
+"""The Config Auditor on a real server: three looks, its files, restarts, and a server that goes away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from agents.config_auditor import ConfigAuditor, make
+from agents.indexer import index
+from agents.job import WatcherJob
+from agents.loop import Reporter
+from tests.agents.audit_jobs import START_MS, job_of, reporter_of
+from tests.conftest import Server
+from tests.fakes.clock import ManualClock
+from tests.sources.code.trees import write
+from tools.findings.model import AgentId, Severity, rank_of
+from tools.sources.redis import polls
+from tools.sources.redis.readonly import ReadOnlyClient
+from tools.sources.redis.sweep import StreamSource
+
+CODE = {
+    "services/a/app.py": 'r.xgroup_create("orders", "desk-v1", mkstream=True)\n'
+    'r.xreadgroup("desk-v2", "c", {"orders": ">"})\ndef f(s):\n    r.xadd(s, {})\n',
+}
+
+
+class Audit:
+    """One auditor with its clock and workspace."""
+
+    def __init__(self, tmp_path: Path, url: str | None, stack: ExitStack, *, indexed: bool = True) -> None:
+        self.clock, self.stack = ManualClock(START_MS), stack
+        project = write(tmp_path / "project", CODE)
+        self.job: WatcherJob = job_of(AgentId.CONFIG_AUDITOR, project, tmp_path / "ws", url)
+        self.reporter: Reporter = reporter_of(self.job, self.clock, stack)
+        if indexed:
+            self.index()
+        self.auditor: ConfigAuditor = self.fresh()
+
+    def fresh(self) -> ConfigAuditor:
+        auditor = make(self.job, self.reporter)
+        self.stack.callback(auditor.close)
+        return auditor
+
+    def index(self) -> None:
+        index(self.job.model_copy(update={"agent": "INDEXER"}), self.clock)
+
+    def baseline(self) -> None:
+        assert self.job.redis is not None
+        client = ReadOnlyClient(self.job.redis.url.get_secret_value())
+        poll = StreamSource(client, self.clock).poll(0, previous=None)
+        polls.write_baseline(self.reporter.workspace.path("streams", "baseline.json"), poll)
+        client.close()
+
+    def rules(self) -> list[tuple[str, str]]:
+        found = self.reporter.recorder.findings
+        return [(finding.rule_id, finding.title) for finding in found]
+
+    def text(self, *parts: str) -> str:
+        return self.reporter.workspace.path(*parts).read_text()
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as held:
+        yield held
+
+
+def test_a_group_that_the_server_does_not_have_is_found_with_its_reply(
+    server: Server, tmp_path: Path, stack: ExitStack
+) -> None:
+    server.client.xgroup_create("orders", "desk-v1", mkstream=True)
+    audit = Audit(tmp_path, server.url, stack)
+    audit.baseline()
+    audit.auditor.look()
+    titles = [title for rule, title in audit.rules() if rule == "config.group-name-mismatch"]
+    assert titles == [
+        "Group 'desk-v2' of 'orders' is read but never created: the server does not have it",
+        "Group 'desk-v1' of 'orders' is created but never read",
+    ]
+    first = audit.reporter.recorder.findings[0]
+    assert {reference.source for reference in first.evidence_refs} >= {
+        "services/a/app.py",
+        "config/polls.jsonl",
+    }
+    assert audit.text("config", "redis_group_names.txt") == "desk-v1\n"
+    assert "orders\tdesk-v2\tyes\tno\tno" in audit.text("config", "drift_analysis.txt")
+
+
+def test_a_healthy_server_yields_nothing(server: Server, tmp_path: Path, stack: ExitStack) -> None:
+    server.client.xgroup_create("orders", "desk-v1", mkstream=True)
+    server.client.xgroup_create("orders", "desk-v2")
+    server.client.xgroup_createconsumer("orders", "desk-v1", "c")
+    audit = Audit(tmp_path, server.url, stack)
+    audit.baseline()
+    audit.auditor.look()
+    audit.auditor.finish()
+    assert audit.rules() == []
+
+
+def test_a_stream_that_appears_during_the_window_is_found_in_the_middle(
+    server: Server, tmp_path: Path, stack: ExitStack
+) -> None:
+    server.client.xadd("orders", {"a": "1"})
+    audit = Audit(tmp_path, server.url, stack)
+    audit.baseline()
+    audit.auditor.look()
+    server.client.xadd("odd", {"a": "1"})
+    audit.auditor.look()
+    assert "config.rogue-stream" not in dict(audit.rules())
+    audit.clock.advance(300)
+    audit.auditor.look()
+    audit.auditor.look()
+    assert audit.auditor.beat()["looks"] == ["start", "middle"]
+    assert [rule for rule, _ in audit.rules()].count("config.rogue-stream") == 1
+
+
+def test_it_waits_for_the_index_without_blocking(server: Server, tmp_path: Path, stack: ExitStack) -> None:
+    audit = Audit(tmp_path, server.url, stack, indexed=False)
+    audit.auditor.look()
+    assert audit.auditor.beat() == {"looks": [], "indexed": False}
+    audit.index()
+    audit.auditor.look()
+    assert audit.auditor.beat() == {"looks": ["start"], "indexed": True}
+
+
+def test_an_index_that_never_comes_is_a_gap(server: Server, tmp_path: Path, stack: ExitStack) -> None:
+    audit = Audit(tmp_path, server.url, stack, indexed=False)
+    audit.auditor.look()
+    audit.auditor.finish()
+    assert json.loads(audit.text("recording", "gaps.jsonl").splitlines()[0])["blind"] is True
+
+
+def test_static_mode_looks_once_and_says_that_it_is_done(tmp_path: Path, stack: ExitStack) -> None:
+    audit = Audit(tmp_path, None, stack)
+    audit.auditor.look()
+    audit.auditor.look()
+    state = json.loads(audit.text("agents", "config-auditor", "state.json"))
+    assert state == {"moments": ["start"], "done": True}
+    severities = [rank_of(finding) for finding in audit.reporter.recorder.findings]
+    assert severities == [Severity.HIGH.rank] * 2
+
+
+def test_a_restart_does_not_look_again_and_counts_nothing_twice(
+    server: Server, tmp_path: Path, stack: ExitStack
+) -> None:
+    server.client.xgroup_create("orders", "desk-v1", mkstream=True)
+    audit = Audit(tmp_path, server.url, stack)
+    audit.baseline()
+    audit.auditor.look()
+    again = audit.fresh()
+    again.look()
+    again.finish()
+    assert [finding.occurrences for finding in audit.reporter.recorder.findings] == [1, 1]
+    gaps = audit.text("recording", "gaps.jsonl").splitlines()
+    assert len(gaps) == len(set(gaps)) == 1
+
+
+def test_a_server_that_is_gone_is_a_gap_and_never_a_finding_about_groups(
+    own_server: Server, tmp_path: Path, stack: ExitStack
+) -> None:
+    own_server.stop()
+    audit = Audit(tmp_path, own_server.url, stack)
+    audit.auditor.look()
+    audit.auditor.finish()
+    assert audit.rules() == []
+    blind = [json.loads(line)["blind"] for line in audit.text("recording", "gaps.jsonl").splitlines()]
+    assert True in blind

@@ -1,0 +1,88 @@
+"""The Scout's two passes: the code once, the agents' findings together from the middle of the window."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from agents.enhancement_scout import make
+from agents.indexer import index
+from agents.job import WatcherJob
+from agents.loop import Reporter
+from tests.agents.audit_jobs import START_MS, job_of, reporter_of
+from tests.fakes.clock import ManualClock
+from tests.sources.code.trees import write
+from tools.findings.model import AgentId
+
+CODE = {"services/a/app.py": 'r.xadd("orders", {})\nr.xreadgroup("g", "c", {"orders": ">"})\nprint(1)\n'}
+RULES = ["code.xadd-no-maxlen", "code.xreadgroup-no-ack", "code.console-logging"]
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as held:
+        yield held
+
+
+def started(
+    tmp_path: Path, stack: ExitStack, url: str | None = None
+) -> tuple[WatcherJob, Reporter, ManualClock]:
+    clock = ManualClock(START_MS)
+    job = job_of(AgentId.ENHANCEMENT_SCOUT, write(tmp_path / "project", CODE), tmp_path / "ws", url)
+    return job, reporter_of(job, clock, stack), clock
+
+
+def test_the_first_pass_waits_for_the_index_and_runs_once(tmp_path: Path, stack: ExitStack) -> None:
+    job, reporter, clock = started(tmp_path, stack)
+    scout = make(job, reporter)
+    scout.look()
+    assert not reporter.recorder.findings
+    index(job.model_copy(update={"agent": "INDEXER"}), clock)
+    scout.look()
+    scout.look()
+    assert [finding.rule_id for finding in reporter.recorder.findings] == RULES
+    assert all(rule in reporter.workspace.path("findings", "es-static.txt").read_text() for rule in RULES)
+    assert json.loads(reporter.workspace.path("agents", "enhancement-scout", "state.json").read_bytes())[
+        "done"
+    ]
+
+
+def test_a_restart_finds_the_same_and_counts_nothing_twice(tmp_path: Path, stack: ExitStack) -> None:
+    job, reporter, clock = started(tmp_path, stack)
+    index(job.model_copy(update={"agent": "INDEXER"}), clock)
+    make(job, reporter).look()
+    reporter.workspace.path("agents", "enhancement-scout", "state.json").unlink()
+    again = make(job, reporter)
+    again.look()
+    again.finish()
+    assert [finding.occurrences for finding in reporter.recorder.findings] == [1, 1, 1]
+
+
+def test_the_second_pass_begins_in_the_middle_and_keeps_its_pace(tmp_path: Path, stack: ExitStack) -> None:
+    job, reporter, clock = started(tmp_path, stack, "redis://127.0.0.1:1/0")
+    index(job.model_copy(update={"agent": "INDEXER"}), clock)
+    scout = make(job, reporter)
+    scout.look()
+    assert scout.beat() == {"codeRead": True, "passes": 0}
+    clock.advance(300)
+    scout.look()
+    scout.look()
+    assert scout.beat()["passes"] == 1
+    clock.advance(60)
+    scout.look()
+    assert scout.beat()["passes"] == 2
+
+
+def test_a_damaged_journal_of_another_agent_is_an_event_and_stops_nothing(
+    tmp_path: Path, stack: ExitStack
+) -> None:
+    job, reporter, clock = started(tmp_path, stack)
+    index(job.model_copy(update={"agent": "INDEXER"}), clock)
+    reporter.workspace.findings(AgentId.LOG_WATCHER).write_text("{broken}\n")
+    make(job, reporter).finish()
+    assert "log-watcher" in reporter.workspace.events.read_text()
+    assert [finding.rule_id for finding in reporter.recorder.findings] == RULES

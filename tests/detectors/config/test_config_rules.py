@@ -1,0 +1,260 @@
+"""Configuration, documents, code and server compared: when each rule speaks, and when it must not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from tests.detectors.config.polls import poll
+from tests.sources.code.trees import index_of
+from tools.detectors.config import (
+    doc_drift,
+    env_mismatch,
+    group_name_mismatch,
+    missing_env_var,
+    port_conflict,
+    rogue_stream,
+)
+from tools.detectors.contract import ConfigDetector, ConfigView
+from tools.detectors.thresholds import Expectation, Judgement
+from tools.findings.rule import Symptom
+
+Streams = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A project, a server, and the severities and first entity parts that must come out."""
+
+    files: dict[str, str]
+    fires: list[tuple[str, str]] = field(default_factory=list)
+    now: Streams | None = None
+    baseline: Streams | None = None
+    moment: Literal["start", "middle", "end"] = "middle"
+    expect: tuple[Expectation, ...] = ()
+
+
+def found(rule: ConfigDetector, case: Case, root: Path) -> list[Symptom]:
+    view = ConfigView(
+        index=index_of(root, case.files),
+        moment=case.moment,
+        judgement=Judgement(expect=case.expect),
+        baseline=None if case.baseline is None else poll(0, case.baseline),
+        now=None if case.now is None else poll(1, case.now),
+    )
+    symptoms = list(rule.detect(view))
+    assert all(symptom.evidence and symptom.recommendation for symptom in symptoms)
+    assert all(symptom.expected and symptom.actual for symptom in symptoms)
+    return symptoms
+
+
+def check(rule: ConfigDetector, case: Case, root: Path) -> None:
+    seen = [(str(s.severity or rule.RULES[0].severity), s.entity[-1]) for s in found(rule, case, root)]
+    assert seen == case.fires
+
+
+READ = 'import os\nX = os.environ["A_KEY"]\n'
+MISSING = {
+    "read and declared nowhere": Case({"app.py": READ, ".env": "B=1"}, [("HIGH", "A_KEY")]),
+    "get without a default": Case(
+        {"app.py": 'import os\nX = os.environ.get("A_KEY")', ".env": "B=1"}, [("MEDIUM", "A_KEY")]
+    ),
+    "set": Case({"app.py": READ, ".env": "A_KEY=1"}),
+    "declared in the example": Case({"app.py": READ, ".env.example": "A_KEY=", ".env": "B=1"}),
+    "documented in a comment": Case({"app.py": READ, ".env.example": "# A_KEY=1\nB=1"}),
+    "documented in the README": Case({"app.py": READ, ".env": "B=1", "README.md": "| variable |\n|---|\n| A_KEY |\n"}),
+    "set by compose": Case({"app.py": READ, "compose.yml": "services:\n  a:\n    environment:\n      A_KEY: x\n"}),
+    "named by a manifest": Case({"app.py": READ, ".env": "B=1", "deploy.sh": "export A_KEY=1"}),
+    "only tested": Case({"app.py": 'import os\nif os.getenv("A_KEY"): pass', ".env": "B=1"}),
+    "injected by the platform": Case({"app.py": 'import os\nX = os.environ["HOME"]', ".env": "B=1"}),
+    "a project that says nothing of its environment": Case({"app.py": READ}),
+    "set for another service only": Case(
+        {"services/a/app.py": READ, "services/b/.env": "A_KEY=1", ".env": "B=1"}, [("HIGH", "A_KEY")]
+    ),
+    "with a default, and no example file": Case({"app.py": 'import os\nX = os.getenv("A_KEY", "d")', ".env": "B=1"}),
+    "with a default that the example leaves out": Case(
+        {"app.py": 'import os\nX = os.getenv("A_KEY", "d")\nY = os.getenv("C_KEY", "d")', ".env.example": "B=1"},
+        [("LOW", "with a default")],
+    ),
+    "silenced": Case(
+        {"app.py": 'import os\nX = os.environ["A_KEY"]  # streamgauge-ignore config.missing-env-var from the vault', ".env": "B=1"}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISSING.values(), ids=MISSING.keys())
+def test_a_missing_variable(case: Case, tmp_path: Path) -> None:
+    check(missing_env_var, case, tmp_path)
+
+
+MISMATCH = {
+    "in the example, not in the env file beside it": Case(
+        {"app.py": READ, ".env.example": "A_KEY=", ".env": "B=1"}, [("MEDIUM", "A_KEY")]
+    ),
+    "no env file beside it": Case({"app.py": READ, ".env.example": "A_KEY="}),
+    "set": Case({"app.py": READ, ".env.example": "A_KEY=", ".env": "A_KEY=1"}),
+    "set by compose": Case(
+        {"app.py": READ, ".env.example": "A_KEY=", ".env": "B=1",
+         "compose.yml": "services:\n  a:\n    environment:\n      A_KEY: x\n"}
+    ),
+    "with a default": Case(
+        {"app.py": 'import os\nX = os.getenv("A_KEY", "d")', ".env.example": "A_KEY=", ".env": "B=1"}
+    ),
+    "in nobody's code": Case({"app.py": "x = 1", ".env.example": "A_KEY=", ".env": "B=1"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISMATCH.values(), ids=MISMATCH.keys())
+def test_an_example_that_the_env_file_does_not_follow(case: Case, tmp_path: Path) -> None:
+    check(env_mismatch, case, tmp_path)
+
+
+READS = 'r.xreadgroup("new", "c", {"orders": ">"})\n'
+CREATES = 'r.xgroup_create("orders", "old")\n'
+BOTH = 'r.xreadgroup("g1", "c", {"orders": ">"})\nr.xgroup_create("orders", "g1")\n'
+OPEN_READ = "def f(s, g):\n    r.xreadgroup(g, 'c', {s: '>'})\n"
+DOCS = "| stream | group |\n| --- | --- |\n| `orders` | `paper` |\n"
+GROUPS = {
+    "read but not on the server": Case({"app.py": READS}, [("CRITICAL", "new")], now={"orders": {"old": 1}}),
+    "read and created under two names": Case(
+        {"app.py": READS + CREATES}, [("CRITICAL", "new"), ("CRITICAL", "old")], now={"orders": {"old": 0}}
+    ),
+    "all is well": Case({"app.py": BOTH}, now={"orders": {"g1": 1}}),
+    "the stream is not there yet": Case({"app.py": READS}, now={"other": {}}),
+    "created by its reader a little later": Case({"app.py": BOTH}, now={"orders": {}}, moment="start"),
+    "created in code and still not there": Case({"app.py": BOTH}, [("CRITICAL", "g1")], now={"orders": {}}),
+    "created, and read by a program outside": Case({"app.py": CREATES}, now={"orders": {"old": 2}}),
+    "created, and nothing reads it": Case({"app.py": CREATES}, [("CRITICAL", "old")], now={"orders": {"old": 0}}),
+    "created, and an unresolved read may be it": Case({"app.py": CREATES + OPEN_READ}, now={"orders": {"old": 0}}),
+    "a group of somebody else": Case({"app.py": BOTH}, now={"orders": {"g1": 1, "theirs": 0}}),
+    "a pattern is not judged": Case(
+        {"app.py": "def f(x):\n    r.xreadgroup(f'g{x}', 'c', {'orders': '>'})"}, now={"orders": {}}
+    ),
+    "without a server, two names": Case({"app.py": READS + CREATES}, [("HIGH", "new"), ("HIGH", "old")]),
+    "without a server, created elsewhere": Case({"app.py": READS}),
+    "without a server, all is well": Case({"app.py": BOTH}),
+    "only documented": Case(
+        {"app.py": BOTH, "README.md": DOCS}, [("MEDIUM", "documented")], now={"orders": {"g1": 1}}
+    ),
+    "documented, and on the server": Case({"app.py": BOTH, "README.md": DOCS}, now={"orders": {"g1": 1, "paper": 1}}),
+    "silenced": Case(
+        {"app.py": 'r.xreadgroup("new", "c", {"orders": ">"})  # streamgauge-ignore config.group-name-mismatch made by ops'},
+        now={"orders": {}},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GROUPS.values(), ids=GROUPS.keys())
+def test_group_names(case: Case, tmp_path: Path) -> None:
+    check(group_name_mismatch, case, tmp_path)
+
+
+def test_the_three_group_faults_are_told_apart(tmp_path: Path) -> None:
+    case = Case({"app.py": READS + CREATES, "README.md": DOCS}, now={"orders": {"old": 0}})
+    titles = [symptom.title for symptom in found(group_name_mismatch, case, tmp_path)]
+    assert ["never created" in titles[0], "never read" in titles[1], "only documented" in titles[2]] == [
+        True
+    ] * 3
+
+
+def test_a_group_mismatch_quotes_the_code_and_the_servers_reply(tmp_path: Path) -> None:
+    symptom = found(group_name_mismatch, Case({"app.py": READS}, now={"orders": {"old": 1}}), tmp_path)[0]
+    assert [quote.kind.value for quote in symptom.evidence] == ["file", "redis"]
+    assert '"name":"old"' in symptom.evidence[1].text
+
+
+PATTERN = 'def f(x):\n    r.xadd(f"orders:{x}", {})\n'
+ROGUE = {
+    "nobody names it": Case({"app.py": "x = 1"}, [("MEDIUM", "odd")], now={"odd": {}}, baseline={}),
+    "it was there": Case({"app.py": "x = 1"}, now={"odd": {}}, baseline={"odd": {}}),
+    "the code names it": Case({"app.py": 'r.xadd("odd", {})'}, now={"odd": {}}, baseline={}),
+    "a document names it": Case(
+        {"a.md": "| stream |\n|---|\n| `odd.one` |\n"}, now={"odd.one": {}}, baseline={}
+    ),
+    "a document names its family": Case(
+        {"a.md": "| stream |\n|---|\n| `odd:{id}` |\n"}, now={"odd:x": {}}, baseline={}
+    ),
+    "it is expected": Case({}, now={"odd": {}}, baseline={}, expect=(Expectation(stream="o*"),)),
+    "an id in a family of the code": Case({"app.py": PATTERN}, now={"orders:17": {}}, baseline={}),
+    "a word in a family of the code": Case(
+        {"app.py": PATTERN}, [("MEDIUM", "orders:pilot")], now={"orders:pilot": {}}, baseline={}
+    ),
+    "a word in a family that was there": Case(
+        {"app.py": PATTERN}, now={"orders:a": {}, "orders:b": {}}, baseline={"orders:a": {}}
+    ),
+    "a new group": Case({}, [("MEDIUM", "spy")], now={"s": {"spy": 1}}, baseline={"s": {}}),
+    "a new group of the code": Case({"app.py": BOTH}, now={"orders": {"g1": 1}}, baseline={"orders": {}}),
+    "a new group that an unresolved read may be": Case(
+        {"app.py": OPEN_READ}, now={"s": {"spy": 1}}, baseline={"s": {}}
+    ),
+    "no baseline": Case({}, now={"odd": {}}),
+}
+
+
+@pytest.mark.parametrize("case", ROGUE.values(), ids=ROGUE.keys())
+def test_what_appeared_since_the_baseline(case: Case, tmp_path: Path) -> None:
+    check(rogue_stream, case, tmp_path)
+
+
+def composed(**ports: str) -> dict[str, str]:
+    return {
+        "compose.yml": "services:\n"
+        + "".join(f"  {name}:\n    ports: ['{p}']\n" for name, p in ports.items())
+    }
+
+
+PROFILES = (
+    "services:\n  a:\n    profiles: [x]\n    ports: ['80:1']\n  b:\n    profiles: [y]\n    ports: ['80:1']\n"
+)
+SERVICES = {"services/a/x.py": "", "services/b/x.py": ""}
+PORTS = {
+    "twice": Case(composed(a="3000:80", b="3000:81"), [("HIGH", "b")]),
+    "in a range": Case(composed(a="3000-3005:80-85", b="3003:81"), [("HIGH", "b")]),
+    "different": Case(composed(a="3000:80", b="3001:80")),
+    "tcp and udp": Case(composed(a="3000:80", b="3000:80/udp")),
+    "different addresses": Case(composed(a="127.0.0.1:3000:80", b="10.0.0.1:3000:80")),
+    "one address and all": Case(composed(a="127.0.0.1:3000:80", b="3000:80"), [("HIGH", "b")]),
+    "profiles that never meet": Case({"compose.yml": PROFILES}),
+    "two compose files": Case(
+        {"compose.yml": composed(a="3000:80")["compose.yml"], "compose.test.yml": composed(b="3000:80")["compose.yml"]}
+    ),
+    "two services in the env file": Case(SERVICES | {".env": "A_PORT=3000\nB_PORT=3000"}, [("HIGH", "b")]),
+    "a port of something else": Case(SERVICES | {".env": "A_PORT=6379\nREDIS_PORT=6379"}),
+    "the env file of another stage": Case(SERVICES | {".env": "A_PORT=3000", ".env.production": "B_PORT=3000"}),
+    "in containers of their own": Case(
+        SERVICES | {".env": "A_PORT=3000\nB_PORT=3000", "compose.yml": "services:\n  a: {image: x}\n  b: {image: x}\n"}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PORTS.values(), ids=PORTS.keys())
+def test_ports_declared_twice(case: Case, tmp_path: Path) -> None:
+    check(port_conflict, case, tmp_path)
+
+
+TABLE = "| stream |\n|---|\n| `orders.new` |\n| `bills.gone` |\n"
+ADDS = 'r.xadd("orders.new", {})\n'
+DRIFT = {
+    "nowhere else": Case({"a.md": TABLE, "app.py": ADDS}, [("MEDIUM", "bills.gone")], now={"orders.new": {}}),
+    "without a server": Case({"a.md": TABLE, "app.py": ADDS}, [("LOW", "bills.gone")]),
+    "on the server": Case({"a.md": TABLE, "app.py": ADDS}, now={"orders.new": {}, "bills.gone": {}}),
+    "in the code": Case({"a.md": TABLE, "app.py": ADDS + 'r.xadd("bills.gone", {})'}, now={}),
+    "a document of something else": Case({"a.md": TABLE, "app.py": "x = 1"}, now={"else": {}}),
+    "an unresolved name may be it": Case(
+        {"a.md": TABLE, "app.py": ADDS + "def f(s):\n    r.xadd(s, {})"}, now={"orders.new": {}}
+    ),
+    "a pattern may be it": Case(
+        {"a.md": TABLE, "app.py": ADDS + "def f(s):\n    r.xadd(f'bills.{s}', {})"}, now={"orders.new": {}}
+    ),
+    "expected": Case(
+        {"a.md": TABLE, "app.py": ADDS}, now={"orders.new": {}}, expect=(Expectation(stream="bills.*"),)
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DRIFT.values(), ids=DRIFT.keys())
+def test_streams_that_only_documents_name(case: Case, tmp_path: Path) -> None:
+    check(doc_drift, case, tmp_path)

@@ -1,0 +1,199 @@
+"""Which files are read, whose they are, and that no content breaks the index."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.sources.code.trees import NOW_MS, index_of, streams, write
+from tools.errors import SourceUnavailable
+from tools.sources.code import gitignore, index, javascript_tree, python_tree
+from tools.sources.code.index import build_index, failed_index, read_index, write_index
+from tools.sources.code.syntax import parse
+from tools.sources.code.walk import ProjectFile, is_env_file, walk
+from tools.sources.records import CodeKind, Gap
+
+ADD = 'r.xadd("orders", {})\n'
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tests/helper.py", "test_app.py", "app_test.py", "conftest.py", "docs/example.py", "vendor/lib.py",
+        "node_modules/x/a.js", "web/a.spec.ts", "web/a.test.tsx", "web/a.d.ts", "web/a.min.js", "api_pb2.py",
+        ".venv/lib/a.py", "monitor-session/a.py", ".state/a.py", ".archive/a.py", "build/a.py", "web/__mocks__/a.ts",
+    ],
+)  # fmt: skip
+def test_a_file_out_of_scope_yields_nothing(name: str, tmp_path: Path) -> None:
+    code = ADD if name.endswith(".py") else "r.xadd('orders', '*', 'a', 1)"
+    assert index_of(tmp_path, {name: code}).uses == ()
+
+
+@pytest.mark.parametrize("name", ["app.py", "testing_ground/app.py", "services/spec_a/app.py", "latest.py"])
+def test_a_file_that_only_sounds_like_one_is_read(name: str, tmp_path: Path) -> None:
+    assert streams(index_of(tmp_path, {name: ADD}), CodeKind.XADD) == {"orders"}
+
+
+def test_generated_binary_and_huge_files_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, {"gen.py": "# @generated\n" + ADD})
+    (tmp_path / "binary.py").write_bytes(b"\0" + ADD.encode())
+    (tmp_path / "huge.py").write_text(ADD + "#" * 1_000_001)
+    (tmp_path / "minified.js").write_text("r.xadd('orders','*','a',1);" * 1000)
+    assert build_index(tmp_path, (), (), NOW_MS).uses == ()
+
+
+IGNORED = {
+    "a name": ("secret.py", "secret.py", True),
+    "a name in a folder": ("secret.py", "a/b/secret.py", True),
+    "anchored": ("/secret.py", "a/secret.py", False),
+    "a folder": ("out/", "out/a.py", True),
+    "a glob": ("*.gen.py", "a/x.gen.py", True),
+    "a double star": ("a/**/x.py", "a/b/c/x.py", True),
+    "taken back": ("*.py\n!keep.py", "keep.py", False),
+    "a comment": ("# app.py", "app.py", False),
+    "a class of characters": ("app[0-9].py", "app7.py", True),
+}
+
+
+@pytest.mark.parametrize(("patterns", "path", "ignored"), IGNORED.values(), ids=IGNORED.keys())
+def test_gitignore_is_respected(patterns: str, path: str, ignored: bool, tmp_path: Path) -> None:
+    made = index_of(tmp_path, {".gitignore": patterns, path: ADD})
+    assert (made.uses == ()) is ignored
+
+
+def test_env_files_are_read_although_they_are_ignored(tmp_path: Path) -> None:
+    made = index_of(tmp_path, {".gitignore": ".env\n", ".env": "A_KEY=1\n"})
+    assert [fact.name for fact in made.facts] == ["A_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [(".env", True), (".env.local", True), ("env.example", True), ("app.env", True), ("env.py", False),
+     ("environment.ts", False), ("env.ts", False)],
+)  # fmt: skip
+def test_env_files_are_told_by_their_name(name: str, expected: bool) -> None:
+    assert is_env_file(name) is expected
+
+
+def test_links_out_of_the_root_and_circles_are_not_followed(tmp_path: Path) -> None:
+    outside = write(tmp_path / "outside", {"a.py": ADD})
+    root = write(tmp_path / "root", {"app.py": ADD})
+    (root / "away").symlink_to(outside)
+    (root / "file.py").symlink_to(outside / "a.py")
+    (root / "circle").symlink_to(root)
+    assert [file.path for file in walk(root)] == ["app.py"]
+
+
+def test_include_and_exclude_narrow_the_walk(tmp_path: Path) -> None:
+    write(tmp_path, {"a/x.py": ADD, "b/x.py": ADD, "b/gen/x.py": ADD})
+    assert [file.path for file in walk(tmp_path, ["b/**"], ["**/gen/**"])] == ["b/x.py"]
+
+
+SERVICES = {
+    "services folder": ({"services/orders/app.py": ADD}, "services/orders/app.py", "orders"),
+    "apps folder": ({"apps/web/src/app.py": ADD}, "apps/web/src/app.py", "web"),
+    "shared code beside services": ({"services/a/x.py": "", "shared/app.py": ADD}, "shared/app.py", None),
+    "a compose build context": (
+        {"docker-compose.yml": "services:\n  worker:\n    build: ./jobs\n", "jobs/app.py": ADD},
+        "jobs/app.py",
+        "worker",
+    ),
+    "a project of one": ({"pyproject.toml": '[project]\nname = "shop"\n', "app.py": ADD}, "app.py", "shop"),
+    "a shared package": ({"packages/shared/app.py": ADD, "apps/a/x.py": ""}, "packages/shared/app.py", None),
+}
+
+
+@pytest.mark.parametrize(("files", "path", "service"), SERVICES.values(), ids=SERVICES.keys())
+def test_a_file_belongs_to_its_service(
+    files: dict[str, str], path: str, service: str | None, tmp_path: Path
+) -> None:
+    made = index_of(tmp_path, files)
+    assert {use.service for use in made.uses if use.path == path} == {service}
+
+
+def test_an_ignore_comment_needs_a_rule_and_a_reason(tmp_path: Path) -> None:
+    code = """
+    r.xadd("a", {})  # streamgauge-ignore code.xadd-no-maxlen drained by a job at night
+    r.xadd("b", {})  # streamgauge-ignore code.xadd-no-maxlen
+    """
+    made = index_of(tmp_path, {"app.py": code})
+    assert [(i.line, i.text) for i in made.ignores] == [(1, "code.xadd-no-maxlen drained by a job at night")]
+
+
+def test_an_index_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    made = index_of(
+        tmp_path / "p", {"services/a/app.py": ADD, ".env": "A_KEY=1\n", "docker-compose.yml": "{"}
+    )
+    write_index(tmp_path / "code.json.gz", made)
+    assert read_index(tmp_path / "code.json.gz") == made
+
+
+def test_a_damaged_index_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "code.json.gz"
+    with pytest.raises(FileNotFoundError):
+        read_index(path)
+    for data in (b"", b"not gzip", gzip.compress(b"{}"), gzip.compress(b"[1]")[:-5]):
+        path.write_bytes(data)
+        with pytest.raises(SourceUnavailable):
+            read_index(path)
+
+
+def test_a_failed_index_is_blind_and_says_why() -> None:
+    (gap,) = failed_index("PermissionError: no", NOW_MS).gaps
+    assert (gap.blind, "PermissionError" in gap.why) == (True, True)
+
+
+def test_secrets_in_code_are_masked_in_every_fact(tmp_path: Path) -> None:
+    token = "ghp_" + "a1B2" * 10
+    made = index_of(tmp_path, {"app.py": f'r.xadd("s1", {{"t": "{token}"}})\n', ".env": f"X={token}\n"})
+    write_index(tmp_path / "i.gz", made)
+    assert token not in repr(made)
+    assert token.encode() not in gzip.decompress((tmp_path / "i.gz").read_bytes())
+
+
+def test_a_file_that_cannot_be_read_is_a_blind_gap(tmp_path: Path) -> None:
+    gaps: list[Gap] = []
+    vanished = ProjectFile("app.py", tmp_path / "app.py", 3)
+    assert index._modules([vanished], gaps, NOW_MS) == []
+    assert [(gap.what, gap.blind) for gap in gaps] == [("app.py", True)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x = " + "(" * 5000 + ")" * 5000, "x = " + "+".join(["a"] * 20000), "x" + "[0]" * 5000, "def f(:\n  r.xadd("],
+    ids=["brackets", "a long sum", "subscripts", "broken"],
+)  # fmt: skip
+def test_absurd_code_becomes_a_gap_or_nothing(text: str, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(text)
+    (tmp_path / "app.js").write_text(text)
+    build_index(tmp_path, (), (), NOW_MS)
+
+
+def test_a_language_that_is_not_on_the_list_is_refused() -> None:
+    with pytest.raises(ValueError, match="cobol"):
+        parse("x", "cobol")
+
+
+PIECES = st.sampled_from(
+    ["r.xadd(", "'s'", '"t"', ")", "(", "{", "}", ":", "=", "f'{x}'", "`${x}`", "class A", "def f(x):", "\n", "  ",
+     "import ", "from x import *", "const ", "=>", "await ", "process.env.X", "os.environ[", "]", "*", "**o", "é", ","]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(PIECES, max_size=40))
+def test_no_text_breaks_a_reader(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    python_tree.read("a.py", text)
+    javascript_tree.read("a.ts", text, "typescript")
+    javascript_tree.read("a.js", text, "javascript")
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.text(max_size=60), path=st.text(min_size=1, max_size=20))
+def test_no_pattern_breaks_gitignore(text: str, path: str) -> None:
+    gitignore.ignored(path, False, [gitignore.parse("", text)])

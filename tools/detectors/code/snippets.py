@@ -1,0 +1,106 @@
+"""Before and after, made from the user's own lines in the style of their client library."""
+
+from __future__ import annotations
+
+import re2
+
+from tools.sources.records import CodeUse
+
+_RECEIVER = re2.compile(r"((?:await\s+)?[\w.$]+(?:\(\))?)\??\.[xX][rR]ead[gG]roup")
+_CAMEL = re2.compile(r"\.x[A-Z]")
+_CAP_MAX = 10_000
+_CAP = {
+    "redis-py": "maxlen=10_000, approximate=True",
+    "node-redis": "{ TRIM: { strategy: 'MAXLEN', strategyModifier: '~', threshold: 10000 } }",
+}
+
+
+def dialect(use: CodeUse) -> str:
+    """The client library that a call is written for: redis-py, node-redis, ioredis or raw."""
+    if use.language == "python":
+        return "raw" if "execute_command" in use.text else "redis-py"
+    return "node-redis" if _CAMEL.search(use.text) else "ioredis"
+
+
+def capped(text: str, use: CodeUse) -> str | None:
+    """The text of an XADD with a cap; None where its arguments cannot be told apart."""
+    span = _arguments(text, "xadd")
+    style = dialect(use)
+    if span is None:
+        return None
+    start, end = span
+    if style in _CAP:
+        inside = text[start:end].rstrip()
+        gap = text[start + len(inside) : end]
+        comma = "" if inside.endswith(",") else ","
+        space = "\n" + _indent_of(inside) if "\n" in inside else " "
+        return f"{text[:start]}{inside}{comma}{space}{_CAP[style]}{gap}{text[end:]}"
+    first = _first_argument_end(text, start, end)
+    if style == "raw" or first is None:
+        return None
+    return f"{text[:first]}, 'MAXLEN', '~', {_CAP_MAX}{text[first:]}"
+
+
+def acknowledged(use: CodeUse) -> str:
+    """A loop over what was read that acknowledges each entry once it is handled."""
+    stream = use.stream.value if use.stream is not None else None
+    group = use.group.value if use.group is not None else None
+    found = _RECEIVER.search(use.text)
+    receiver = (found.group(1) if found is not None else "client").removeprefix("await ").strip()
+    waits = "await " if "await" in use.text else ""
+    if use.language == "python":
+        return (
+            "for _, entries in replies or []:\n    for message_id, event in entries:\n        handle(event)\n"
+            f'        {waits}{receiver}.xack("{stream}", "{group}", message_id)'
+        )
+    method = "xAck" if dialect(use) == "node-redis" else "xack"
+    return (
+        "for (const { id, message } of entries) {\n  await handle(message);\n"
+        f"  await {receiver}.{method}('{stream}', '{group}', id);\n}}"
+    )
+
+
+def _arguments(text: str, name: str) -> tuple[int, int] | None:
+    """Where the arguments of the first call of `name` begin and end."""
+    at = text.lower().find(name)
+    start = text.find("(", at) + 1 if at >= 0 else 0
+    if not start:
+        return None
+    for position, char, depth in _outside_strings(text, start):
+        if depth == 0 and char == ")":
+            return start, position
+    return None
+
+
+def _first_argument_end(text: str, start: int, end: int) -> int | None:
+    for position, char, depth in _outside_strings(text, start):
+        if position >= end:
+            return None
+        if depth == 1 and char == ",":
+            return position
+    return None
+
+
+def _outside_strings(text: str, start: int) -> list[tuple[int, str, int]]:
+    """Position, character and bracket depth of everything outside string literals; depth 1 is the call itself."""
+    found: list[tuple[int, str, int]] = []
+    depth, quote, skip = 1, "", False
+    for position in range(start, len(text)):
+        char = text[position]
+        if skip:
+            skip = False
+        elif quote:
+            skip, quote = char == "\\", "" if char == quote else quote
+        elif char in "\"'`":
+            quote = char
+        else:
+            depth += (char in "([{") - (char in ")]}")
+            found.append((position, char, depth))
+            if depth == 0:
+                break
+    return found
+
+
+def _indent_of(text: str) -> str:
+    last = text.rpartition("\n")[2]
+    return last[: len(last) - len(last.lstrip())]

@@ -1,0 +1,89 @@
+"""Which variables a service reads, and what the configuration says of each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from posixpath import dirname
+
+from tools.detectors.code import known
+from tools.sources.records import CodeIndex, CodeKind, CodeUse, ConfigFact, FactKind
+
+INJECTED = frozenset(
+    {
+        "PATH", "HOME", "USER", "LOGNAME", "PWD", "SHELL", "LANG", "LANGUAGE", "TZ", "TERM", "HOSTNAME", "TMPDIR",
+        "TEMP", "TMP", "EDITOR", "DISPLAY", "CI", "PORT", "NODE_ENV", "DEBUG", "NO_COLOR", "FORCE_COLOR", "COLUMNS",
+        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "VIRTUAL_ENV", "DYNO", "APPDATA", "LOCALAPPDATA", "USERPROFILE",
+        "NODE_OPTIONS", "POD_NAME", "POD_IP", "NAMESPACE", "CONTAINER_NAME", "NOTIFY_SOCKET", "PYTEST_CURRENT_TEST",
+    }
+)  # fmt: skip
+"""Set by shells, runtimes and platforms: nobody declares them."""
+INJECTED_PREFIXES = (
+    "AWS_", "GITHUB_", "KUBERNETES_", "XDG_", "LC_", "PYTHON", "npm_", "VERCEL", "RAILWAY_", "FLY_", "HEROKU_", "OTEL_",
+    "K_", "ECS_", "GOOGLE_", "CI_", "VITE_", "NEXT_PUBLIC_",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable as one service reads it. `facts` are the declarations that hold for that service."""
+
+    name: str
+    service: str | None
+    reads: tuple[CodeUse, ...]
+    facts: tuple[ConfigFact, ...]
+
+    @property
+    def required(self) -> bool:
+        """Whether some read has no default and does more than test it."""
+        return any("default" not in read.options and "tested" not in read.options for read in self.reads)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether a file that is deployed gives it a value, or hands it through."""
+        return any(
+            fact.kind is FactKind.ENV_SET or fact.details.get("form") == "compose" for fact in self.facts
+        )
+
+
+def variables(index: CodeIndex, rule_id: str) -> Iterator[Variable]:
+    """Every variable of every service, in order; injected and silenced ones left out."""
+    reads: dict[tuple[str, str], list[CodeUse]] = defaultdict(list)
+    for use in known.of_kind(index, CodeKind.ENV_READ):
+        if use.name and not injected(use.name) and not known.silenced(index, rule_id, use):
+            reads[use.service or "", use.name].append(use)
+    declared: dict[str, list[ConfigFact]] = defaultdict(list)
+    for fact in index.facts:
+        if fact.kind in {FactKind.ENV_SET, FactKind.ENV_DECLARED}:
+            declared[fact.name].append(fact)
+    for (service, name), uses in sorted(reads.items()):
+        facts = tuple(fact for fact in declared[name] if _holds(fact, service, index.services))
+        yield Variable(name, service or None, tuple(uses), facts)
+
+
+def injected(name: str) -> bool:
+    """Whether the platform sets it."""
+    return name.upper() in INJECTED or name.startswith(INJECTED_PREFIXES)
+
+
+def declares_environment(index: CodeIndex) -> bool:
+    """Whether the project says anything of its environment; if not, it is set elsewhere and nothing is missing."""
+    forms = {"env", "example", "compose"}
+    return any(
+        fact.kind in {FactKind.ENV_SET, FactKind.ENV_DECLARED} and fact.details.get("form") in forms
+        for fact in index.facts
+    )
+
+
+def folder_of(path: str) -> str:
+    """The folder of a file."""
+    return dirname(path)
+
+
+def _holds(fact: ConfigFact, service: str, services: Collection[str]) -> bool:
+    """A declaration for all holds for every service; one of a service holds for it, and for shared code.
+
+    A compose service that no folder of the code matches may run any of it.
+    """
+    return fact.service is None or not service or fact.service == service or fact.service not in services

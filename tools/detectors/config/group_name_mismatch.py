@@ -1,0 +1,231 @@
+"""A group name in code that the server does not have, or the reverse.
+
+Three faults look alike: read but never created (the reader gets NOGROUP), created but never read (entries wait for ever), and only documented.
+It speaks only of streams whose group uses are all resolved; the rest is a gap that the index states.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tools.detectors.code import known
+from tools.detectors.contract import ConfigView
+from tools.findings.model import AgentId, ConfigCategory, Severity
+from tools.findings.rule import Quote, Rule, Symptom
+from tools.sources.records import CodeKind, CodeUse, ConfigFact, FactKind, GroupState, StreamState
+
+RULE = Rule(
+    id="config.group-name-mismatch",
+    agent=AgentId.CONFIG_AUDITOR,
+    category=ConfigCategory.GROUP_NAME_MISMATCH,
+    condition=(
+        "a group that the code reads and the server's stream does not have, or a group of the server that the code "
+        "creates and nothing reads: CRITICAL; the same without a server: HIGH; a group in documents only: MEDIUM"
+    ),
+    severity=Severity.CRITICAL,
+)
+RULES: tuple[Rule, ...] = (RULE,)
+
+
+@dataclass(slots=True)
+class _Uses:
+    """The group uses of one stream."""
+
+    reads: dict[str, list[CodeUse]] = field(default_factory=lambda: defaultdict(list))
+    creates: dict[str, list[CodeUse]] = field(default_factory=lambda: defaultdict(list))
+
+
+def detect(view: ConfigView) -> Iterator[Symptom]:
+    """A symptom for each stream and group that do not match."""
+    by_stream: dict[str, _Uses] = defaultdict(_Uses)
+    for use in known.of_kind(view.index, CodeKind.XREADGROUP, CodeKind.XGROUP_CREATE):
+        if (
+            known.known(use.stream)
+            and known.known(use.group)
+            and not known.silenced(view.index, RULE.id, use)
+        ):
+            uses = by_stream[use.stream.value or ""]
+            kind = uses.reads if use.kind is CodeKind.XREADGROUP else uses.creates
+            kind[use.group.value or ""].append(use)
+    for stream, uses in sorted(by_stream.items()):
+        live = view.now.stream(stream) if view.now is not None else None
+        if view.now is not None and live is None:
+            continue
+        for group in sorted(uses.reads):
+            if _read_is_lost(view, stream, group, uses, live):
+                yield _never_created(view, stream, group, uses, live)
+        for group in sorted(uses.creates.keys() - uses.reads.keys()):
+            if _creation_is_lost(view, stream, group, uses, live):
+                yield _never_read(view, stream, group, uses, live)
+    yield from _only_documented(view, by_stream)
+
+
+def _read_is_lost(view: ConfigView, stream: str, group: str, uses: _Uses, live: StreamState | None) -> bool:
+    created = group in uses.creates
+    if live is None:
+        return not created and bool(uses.creates) and not _open(view, CodeKind.XGROUP_CREATE, stream, group)
+    if live.group(group) is not None or view.judgement.allows("idle_ok", stream=stream, group=group):
+        return False
+    # A group that its reader creates may come a little later than the baseline.
+    return not (created and view.moment == "start")
+
+
+def _creation_is_lost(
+    view: ConfigView, stream: str, group: str, uses: _Uses, live: StreamState | None
+) -> bool:
+    if _open(view, CodeKind.XREADGROUP, stream, group):
+        return False
+    if live is None:
+        return bool(uses.reads)
+    state = live.group(group)
+    return (
+        state is not None
+        and not _is_used(state)
+        and not view.judgement.allows("idle_ok", stream=stream, group=group)
+    )
+
+
+def _open(view: ConfigView, kind: CodeKind, stream: str, group: str) -> bool:
+    """Whether a use whose names are not resolved could be the one that is missed."""
+    return any(
+        known.may_be(use.stream, stream)
+        and known.may_be(use.group, group)
+        and not (known.known(use.stream) and known.known(use.group))
+        for use in known.of_kind(view.index, kind)
+    )
+
+
+def _is_used(state: GroupState) -> bool:
+    """Whether somebody reads it all the same, from outside the indexed code."""
+    return state.info.consumers > 0
+
+
+def _reply(view: ConfigView, live: StreamState | None) -> tuple[Quote, ...]:
+    if view.now is None or live is None:
+        return ()
+    return (live.quote(view.now.number, view.now.source),)
+
+
+def _names(live: StreamState | None, uses: _Uses) -> str:
+    if live is not None:
+        return ", ".join(sorted(repr(group.info.name) for group in live.groups)) or "no group"
+    return ", ".join(map(repr, sorted(uses.creates))) or "none"
+
+
+def _never_created(
+    view: ConfigView, stream: str, group: str, uses: _Uses, live: StreamState | None
+) -> Symptom:
+    read = uses.reads[group][0]
+    unread = sorted(uses.creates.keys() - uses.reads.keys())
+    makers = [uses.creates[name][0] for name in unread] or [found[0] for found in uses.creates.values()]
+    created = group in uses.creates
+    where = "the server does not have it" if live is not None else "nothing creates it"
+    if created:
+        fix = f"Run what creates {group!r} ({_place(uses.creates[group][0])}): it has not run, or the group was destroyed."
+    elif unread:
+        fix = (
+            f"Use one name: {_place(read)} reads {group!r}, {_place(makers[0])} creates {unread[0]!r}. "
+            f"Then XGROUP CREATE {stream} {group} 0 for the entries that already wait."
+        )
+    else:
+        fix = f"Create {group!r} before {_place(read)} reads it: XGROUP CREATE {stream} {group} 0 MKSTREAM."
+    return Symptom(
+        rule=RULE,
+        severity=RULE.severity if live is not None else Severity.HIGH,
+        title=f"Group {group!r} of {stream!r} is read but never created: {where}",
+        entity=(stream, group),
+        evidence=(
+            *known.chain_quotes(read, read.group),
+            *_reply(view, live),
+            *(quote for maker in makers[:1] for quote in known.chain_quotes(maker, maker.group)),
+        ),
+        recommendation=fix,
+        confidence=known.confidence_of(read.stream, read.group),
+        position=_position(view),
+        service=read.service,
+        streams=(stream,),
+        consumer_group=group,
+        files=known.files_of([*uses.reads[group], *makers[:1]]),
+        expected=f"{stream} has the group {group!r}, as {_place(read)} reads it",
+        actual=f"{stream} has {_names(live, uses)}"
+        if live is not None
+        else f"the code creates {_names(live, uses)}",
+    )
+
+
+def _never_read(view: ConfigView, stream: str, group: str, uses: _Uses, live: StreamState | None) -> Symptom:
+    maker = uses.creates[group][0]
+    lost = sorted(uses.reads.keys() - uses.creates.keys())
+    reader = uses.reads[lost[0]][0] if lost else None
+    wrong = f" {_place(reader)} reads {lost[0]!r}, which nothing creates: use one name." if reader else ""
+    return Symptom(
+        rule=RULE,
+        severity=RULE.severity if live is not None else Severity.HIGH,
+        title=f"Group {group!r} of {stream!r} is created but never read",
+        entity=(stream, group),
+        evidence=(
+            *known.chain_quotes(maker, maker.group),
+            *_reply(view, live),
+            *(known.chain_quotes(reader, reader.group) if reader else ()),
+        ),
+        recommendation=(
+            f"Read {group!r} where {_place(maker)} creates it, or remove it (XGROUP DESTROY {stream} {group}).{wrong}"
+        ),
+        confidence=known.confidence_of(maker.stream, maker.group),
+        position=_position(view),
+        service=maker.service,
+        streams=(stream,),
+        consumer_group=group,
+        files=known.files_of([*uses.creates[group], *([reader] if reader else [])]),
+        expected=f"what {_place(maker)} creates is read",
+        actual=f"no XREADGROUP in the indexed code names {group!r} on {stream}",
+    )
+
+
+def _only_documented(view: ConfigView, by_stream: dict[str, _Uses]) -> Iterator[Symptom]:
+    said: dict[tuple[str, str], ConfigFact] = {}
+    for fact in view.index.facts:
+        if fact.kind is FactKind.GROUP and fact.value is not None:
+            said.setdefault((fact.value, fact.name), fact)
+    for (stream, group), fact in sorted(said.items()):
+        uses = by_stream.get(stream)
+        live = view.now.stream(stream) if view.now is not None else None
+        if uses is None or group in uses.reads or group in uses.creates:
+            continue
+        if view.now is not None and (live is None or live.group(group) is not None):
+            continue
+        if any(_open(view, kind, stream, group) for kind in (CodeKind.XREADGROUP, CodeKind.XGROUP_CREATE)):
+            continue
+        yield _documented(view, fact, stream, uses, live)
+
+
+def _documented(
+    view: ConfigView, fact: ConfigFact, stream: str, uses: _Uses, live: StreamState | None
+) -> Symptom:
+    all_uses = [use for kind in (uses.reads, uses.creates) for found in kind.values() for use in found]
+    names = ", ".join(map(repr, sorted({*uses.reads, *uses.creates})))
+    return Symptom(
+        rule=RULE,
+        severity=Severity.MEDIUM,
+        title=f"Group {fact.name!r} of {stream!r} is only documented",
+        entity=(stream, fact.name, "documented"),
+        evidence=(fact.quote(), *_reply(view, live), all_uses[0].quote()),
+        recommendation=f"Correct {fact.path}:{fact.line} (the code uses {names}), or add the consumer that it promises.",
+        position=_position(view),
+        service=fact.service,
+        streams=(stream,),
+        consumer_group=fact.name,
+        files=(f"{fact.path}:{fact.line}", *known.files_of(all_uses[:3])),
+        expected=f"{fact.path}:{fact.line} names a group that exists",
+        actual=f"neither code{' nor server' if live is not None else ''} has it; the code uses {names}",
+    )
+
+
+def _position(view: ConfigView) -> tuple[str, int]:
+    return (view.now.source, 0) if view.now is not None else ("config", 0)
+
+
+def _place(use: CodeUse) -> str:
+    return f"{use.path}:{use.line}"

@@ -1,0 +1,100 @@
+"""What a call says to Redis, the same for every client library; and the raw form `XADD key * field value`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tools.sources.code.program import Expression
+from tools.sources.records import CodeKind
+
+STREAM_KINDS = frozenset(
+    {
+        CodeKind.XADD,
+        CodeKind.XREAD,
+        CodeKind.XREADGROUP,
+        CodeKind.XACK,
+        CodeKind.XGROUP_CREATE,
+        CodeKind.XCLAIM,
+        CodeKind.XTRIM,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One call as written. `streams` are one expression each; `stream_set` is a map or list of streams."""
+
+    kind: CodeKind
+    streams: tuple[Expression, ...] = ()
+    stream_set: Expression | None = None
+    group: Expression | None = None
+    name: Expression | None = None
+    options: Mapping[str, Expression] = field(default_factory=dict)
+    payload: Expression | None = None
+
+
+KINDS = {
+    "xadd": CodeKind.XADD,
+    "xread": CodeKind.XREAD,
+    "xreadgroup": CodeKind.XREADGROUP,
+    "xack": CodeKind.XACK,
+    "xackdel": CodeKind.XACK,
+    "xclaim": CodeKind.XCLAIM,
+    "xautoclaim": CodeKind.XCLAIM,
+    "xtrim": CodeKind.XTRIM,
+    "keys": CodeKind.KEYS,
+}
+_VALUED = {"MAXLEN", "MINID", "COUNT", "BLOCK", "LIMIT"}
+
+
+def raw(name: str, arguments: Sequence[Expression]) -> Command | None:
+    """The command of a raw call: its name, and its arguments in the order of the protocol."""
+    lowered = name.lower()
+    if lowered == "xgroup" and arguments:
+        lowered, arguments = f"xgroup {arguments[0].value.lower()}", arguments[1:]
+    if lowered == "xgroup create":
+        return Command(CodeKind.XGROUP_CREATE, (arguments[0],), group=arguments[1]) if arguments[1:] else None
+    kind = KINDS.get(lowered)
+    if kind is None or not arguments:
+        return None
+    if kind is CodeKind.XADD:
+        return _raw_add(arguments)
+    if kind in {CodeKind.XREAD, CodeKind.XREADGROUP}:
+        return _raw_read(kind, arguments)
+    has_group = kind in {CodeKind.XACK, CodeKind.XCLAIM} and len(arguments) > 1
+    return Command(
+        kind, (arguments[0],), group=arguments[1] if has_group else None, options=_options(arguments[1:])
+    )
+
+
+def _raw_add(arguments: Sequence[Expression]) -> Command:
+    options = _options(arguments[1:])
+    if any(argument.kind == "spread" for argument in arguments[1:]):
+        options["spread"] = next(argument for argument in arguments[1:] if argument.kind == "spread")
+    return Command(CodeKind.XADD, (arguments[0],), options=options)
+
+
+def _raw_read(kind: CodeKind, arguments: Sequence[Expression]) -> Command | None:
+    words = [argument.value.upper() if argument.kind == "text" else "" for argument in arguments]
+    if "STREAMS" not in words:
+        return None
+    at = words.index("STREAMS")
+    rest = arguments[at + 1 :]
+    streams = tuple(rest[: (len(rest) + 1) // 2])
+    group = arguments[words.index("GROUP") + 1] if "GROUP" in words[:at] else None
+    return Command(kind, streams, group=group, options=_options(arguments[:at]))
+
+
+def _options(arguments: Sequence[Expression]) -> dict[str, Expression]:
+    """Options by lower-case name: `MAXLEN ~ 100` gives maxlen, `NOACK` itself."""
+    found: dict[str, Expression] = {}
+    for position, argument in enumerate(arguments):
+        word = argument.value.upper() if argument.kind == "text" else ""
+        if word in _VALUED:
+            behind = [a for a in arguments[position + 1 : position + 3] if a.value not in {"~", "="}]
+            if behind:
+                found[word.lower()] = behind[0]
+        elif word == "NOACK":
+            found["noack"] = argument
+    return found

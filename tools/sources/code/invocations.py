@@ -1,0 +1,148 @@
+"""Following calls: what functions return, what classes make, which parameter has which argument."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tools.sources.code.environment import environment_read
+from tools.sources.code.members import Members
+from tools.sources.code.program import Expression, Parameter, Scope
+from tools.sources.code.program_index import ScopeKey
+from tools.sources.code.resolution import UNKNOWN, VALUES_MAX, Chain, Context, Frame, Terminal
+
+_PASS_THROUGH = {
+    "str",
+    "String",
+    "int",
+    "float",
+    "Number",
+    "parseInt",
+    "parseFloat",
+    "cast",
+    "freeze",
+    "tuple",
+}
+_PASS_METHODS = {"strip", "encode", "toString", "trim", "decode", "valueOf"}
+_FORMAT_FIELD = re.compile(r"\{[^{}]*\}")
+
+
+class Invocations(Members):
+    """What calls lead to."""
+
+    def follow_call(self, made: Expression, context: Context, chain: Chain, depth: int) -> Iterator[Terminal]:
+        """What a call gives: a value of the environment, a return value, an instance."""
+        read = environment_read(self.program, made, context)
+        if read is not None:
+            yield from self.from_environment(read, made, context, chain, depth)
+            return
+        callee, arguments = made.callee, made.arguments
+        if callee.kind in {"name", "member"} and callee.value in _PASS_THROUGH and arguments:
+            yield from self.follow(arguments[-1], context, chain, depth)
+        elif callee.kind == "member":
+            yield from self._method(made, context, chain, depth)
+        else:
+            yield from self._invoked(made, context, chain, depth)
+
+    def _method(self, made: Expression, context: Context, chain: Chain, depth: int) -> Iterator[Terminal]:
+        owner, name, arguments = made.callee.parts[0], made.callee.value, made.arguments
+        if name in _PASS_METHODS and not arguments:
+            yield from self.follow(owner, context, chain, depth)
+        elif name == "get" and arguments:
+            key = replace(made, kind="index", parts=(owner, arguments[0]))
+            found = list(self.follow(key, context, chain, depth))
+            if len(arguments) > 1:
+                found += self.follow(arguments[1], context, chain, depth)
+            yield from found
+        elif name in {"keys", "values", "items"} and not arguments:
+            for terminal in self.follow(owner, context, chain, depth):
+                parts = tuple(
+                    wanted
+                    for key, value in terminal.expression.pairs
+                    if (wanted := key if name == "keys" else value) is not None
+                )
+                yield replace(terminal, expression=replace(terminal.expression, kind="list", parts=parts))
+        elif name in {"format", "split", "lower", "upper", "toLowerCase", "toUpperCase"}:
+            yield from self._text_method(made, context, chain, depth)
+        else:
+            yield from self._invoked(made, context, chain, depth)
+
+    def _text_method(
+        self, made: Expression, context: Context, chain: Chain, depth: int
+    ) -> Iterator[Terminal]:
+        name = made.callee.value
+        for value in self.values_of(made.callee.parts[0], context, depth):
+            text = value.text
+            if text is None:
+                yield Terminal(made, context, chain, "unresolved", value.needs)
+                continue
+            if name == "split":
+                separator = made.arguments[0].value if made.arguments else None
+                pieces = [piece.strip() for piece in text.split(separator or None)]
+                parts = tuple(replace(made, kind="text", value=piece, parts=()) for piece in pieces)
+                yield Terminal(
+                    replace(made, kind="list", parts=parts), context, value.chain, value.confidence
+                )
+                continue
+            changed = _FORMAT_FIELD.sub(UNKNOWN, text) if name == "format" else text
+            changed = changed.lower() if "ower" in name else changed.upper() if "pper" in name else changed
+            text_made = replace(made, kind="text", value=changed, parts=(), pairs=())
+            yield Terminal(text_made, context, (*chain, *value.chain), value.confidence, value.needs)
+
+    def _invoked(self, made: Expression, context: Context, chain: Chain, depth: int) -> Iterator[Terminal]:
+        """What a function of the project returns, or the instance that a class makes."""
+        some = False
+        for target in self.follow(made.callee, context, (), depth):
+            key = (target.context.module, target.context.scope)
+            if target.expression.kind == "function" and key not in context.frames:
+                function = self.program.scope(key)
+                frames = {**context.frames, key: frame_of(made, function, context)}
+                inner = Context(key[0], key[1], frames)
+                for value in function.returns[:VALUES_MAX]:
+                    some = True
+                    step = self.step(value, key[0])
+                    yield from self.follow(value, inner, (*chain, step), depth)
+            elif target.expression.kind == "class":
+                some = True
+                yield self._instance(made, key, context, chain)
+        if not some:
+            yield Terminal(made, context, chain, "unresolved")
+
+    def _instance(self, made: Expression, key: ScopeKey, context: Context, chain: Chain) -> Terminal:
+        klass = self.program.scope(key)
+        maker = klass.definitions.get("__init__", klass.definitions.get("constructor"))
+        target = (key[0], klass.index if maker is None else maker)
+        frame = frame_of(made, self.program.scope(target), context)
+        frames = {**context.frames, target: frame}
+        return Terminal(replace(made, kind="instance"), Context(key[0], key[1], frames), chain)
+
+
+def frame_of(call: Expression, function: Scope, context: Context) -> Frame:
+    """The frame of a call to a function: which parameter has which argument."""
+    bindings: dict[str, Expression] = {}
+    rest = any(key is None for key, _ in call.pairs)
+    plain = [parameter for parameter in function.parameters if parameter.kind == "plain"]
+    if plain and plain[0].name in {"self", "cls"}:
+        plain = plain[1:]
+    places = sorted({parameter.position for parameter in plain})
+    for place, argument in zip(places, call.arguments, strict=False):
+        if argument.kind == "spread":
+            rest = True
+            break
+        for parameter in plain:
+            if parameter.position == place:
+                bindings[parameter.name] = _destructured(argument, parameter)
+    bindings = {name: value for name, value in bindings.items() if value.kind != "null" or value.text}
+    for key, value in call.pairs:
+        if key is not None:
+            bindings[key.value] = value
+    return Frame(bindings, (context.module, context.scope), rest)
+
+
+def _destructured(argument: Expression, parameter: Parameter) -> Expression:
+    if parameter.path is None:
+        return argument
+    if argument.kind == "map":
+        return argument.keyword(parameter.path) or replace(argument, kind="null", text="", pairs=())
+    return replace(argument, kind="member", value=parameter.path, parts=(argument,), pairs=())

@@ -1,0 +1,237 @@
+"""Configuration facts of a project: env files, compose, Dockerfiles, documents, AsyncAPI, package files.
+
+A file that cannot be parsed becomes a gap, never an error. Values are masked before they leave here.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import tomllib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import re2
+import yaml
+
+from tools import masking
+from tools.sources import project_compose, project_docs, project_env
+from tools.sources.code.services import ServiceMap
+from tools.sources.code.walk import ProjectFile, is_env_file, read_text
+from tools.sources.records import ChainStep, ConfigFact, FactKind, Gap
+
+SOURCE = "config/files"
+_MENTION = re2.compile(r"[A-Z][A-Z0-9_]{2,}")
+_MENTION_FILES = re2.compile(
+    r"(?i).*\.(?:ya?ml|toml|json|sh|bash|cfg|ini|tf|tfvars|conf|service|properties|nix|hcl)|Procfile|Makefile|justfile"
+    r"|ecosystem\.config\.[cm]?js|.*\.env\.?.*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFacts:
+    """What the configuration of a project says. `texts` are the files read as configuration."""
+
+    facts: tuple[ConfigFact, ...]
+    services: ServiceMap
+    packages: Mapping[str, str]
+    """JavaScript workspace packages: name → folder or entry file."""
+    environment: Mapping[str, tuple[str, ChainStep]]
+    """Variables whose deployed value is the same wherever it is set, and where."""
+    gaps: tuple[Gap, ...]
+    read: tuple[str, ...]
+
+
+class _Reader:
+    """Reads files once, turning what fails into gaps."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+        self.gaps: list[Gap] = []
+        self.read: list[str] = []
+
+    def text(self, file: ProjectFile) -> str | None:
+        try:
+            return read_text(file)
+        except OSError as error:
+            self.gap(file.path, f"cannot be read ({error.strerror})", "make it readable")
+            return None
+
+    def gap(self, path: str, why: str, fix: str) -> None:
+        shown = masking.mask(path)
+        gap = Gap(what=shown, why=why, fix=f"{fix}: {shown}", source=SOURCE, at_ms=self._now_ms, blind=False)
+        self.gaps.append(gap)
+
+    def facts(self, file: ProjectFile, found: Iterable[ConfigFact]) -> list[ConfigFact]:
+        """The facts of one file; what cannot be parsed is a gap."""
+        self.read.append(file.path)
+        try:
+            return list(found)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f" at line {mark.line + 1}" if mark is not None else ""
+            self.gap(file.path, f"not valid YAML{where}", "repair the syntax of")
+        except (RecursionError, ValueError):
+            self.gap(file.path, "nested too deeply or not text that can be parsed", "simplify")
+        return []
+
+
+def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) -> ProjectFacts:
+    """Everything that the configuration files among `files` say. Raises nothing for any content."""
+    reader = _Reader(now_ms)
+    composes = _composes(files, reader)
+    packages, whole = _packages(files, reader)
+    folders = _service_folders(composes)
+    services = ServiceMap([file.path for file in files], folders, whole or root_name)
+    owners = _env_owners(composes)
+    facts: list[ConfigFact] = []
+    later: list[tuple[ProjectFile, str]] = []
+    for file in files:
+        if is_env_file(file.name) and (text := reader.text(file)) is not None:
+            for service in owners.get(file.path) or (services.of(file.path) if "/" in file.path else None,):
+                facts += reader.facts(file, project_env.facts(file.path, file.name, service, text))
+        elif _is_other(file) and (text := reader.text(file)) is not None:
+            later.append((file, text))
+    environment = _environment(facts)
+    values = {name: value for name, (value, _) in environment.items()}
+    for file, text in later:
+        service = services.of(file.path) if "/" in file.path else None
+        facts += reader.facts(file, _facts_of(file, service, text, values))
+    environment = _environment(facts)
+    return ProjectFacts(
+        tuple(facts), services, packages, environment, tuple(reader.gaps), tuple(sorted(set(reader.read)))
+    )
+
+
+def mentions(files: Iterable[ProjectFile], names: Collection[str]) -> Iterator[ConfigFact]:
+    """Where configuration of any other kind (manifests, scripts, pipelines) names one of these variables."""
+    wanted = set(names)
+    for file in files:
+        if not wanted or not _MENTION_FILES.fullmatch(file.name):
+            continue
+        try:
+            text = read_text(file)
+        except OSError:
+            continue
+        lines = (text or "").splitlines()
+        seen: set[str] = set()
+        for number, line in enumerate(lines, 1):
+            for name in wanted.intersection(_MENTION.findall(line)) - seen:
+                seen.add(name)
+                yield ConfigFact(
+                    kind=FactKind.ENV_DECLARED,
+                    service=None,
+                    path=file.path,
+                    line=number,
+                    text=project_env.masked_line(line.strip()[:500]),
+                    name=name,
+                    details={"form": "mention"},
+                )
+
+
+def _is_other(file: ProjectFile) -> bool:
+    name = file.name
+    return (
+        project_compose.is_compose(name)
+        or project_compose.is_dockerfile(name)
+        or project_docs.is_document(name)
+        or (name.endswith((".yaml", ".yml", ".json")) and name != "package-lock.json")
+    )
+
+
+def _facts_of(
+    file: ProjectFile, service: str | None, text: str, values: Mapping[str, str]
+) -> Iterator[ConfigFact]:
+    if project_compose.is_compose(file.name):
+        yield from project_compose.facts(file.path, text, values)
+    elif project_compose.is_dockerfile(file.name):
+        yield from project_compose.dockerfile_facts(file.path, service, text)
+    elif project_docs.is_document(file.name):
+        yield from project_docs.markdown_facts(file.path, service, text)
+    elif project_docs.is_asyncapi(text):
+        yield from project_docs.asyncapi_facts(file.path, service, text)
+
+
+def _composes(files: Iterable[ProjectFile], reader: _Reader) -> list[project_compose.ComposeService]:
+    found: list[project_compose.ComposeService] = []
+    for file in files:
+        if project_compose.is_compose(file.name) and (text := reader.text(file)) is not None:
+            try:
+                found += project_compose.services(file.path, text)
+            except (yaml.YAMLError, RecursionError, ValueError):
+                continue  # the second reading of the same file writes the gap
+    return found
+
+
+def _service_folders(composes: Iterable[project_compose.ComposeService]) -> dict[str, str]:
+    """Folder → service for build contexts below the root; several services of one folder share its name."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for service in composes:
+        if service.context:
+            names[service.context].add(service.name)
+    return {
+        folder: next(iter(found)) if len(found) == 1 else posixpath.basename(folder)
+        for folder, found in names.items()
+    }
+
+
+def _env_owners(composes: Collection[project_compose.ComposeService]) -> dict[str, tuple[str | None, ...]]:
+    """Env file → the services that load it, where that is not all of them."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for service in composes:
+        for path in service.env_files:
+            owners[path].add(service.name)
+    return {
+        path: tuple(sorted(names))
+        for path, names in owners.items()
+        if posixpath.basename(path) != ".env" and len(names) < len(composes)
+    }
+
+
+def _packages(files: Iterable[ProjectFile], reader: _Reader) -> tuple[dict[str, str], str | None]:
+    """Workspace packages of JavaScript, and the name of the project itself."""
+    packages: dict[str, str] = {}
+    whole: str | None = None
+    for file in files:
+        if file.name not in {"package.json", "pyproject.toml"} or (text := reader.text(file)) is None:
+            continue
+        data = _data(file, text, reader)
+        name = data.get("name") if file.name == "package.json" else _table(data, "project").get("name")
+        if not isinstance(name, str) or not name:
+            continue
+        folder = posixpath.dirname(file.path)
+        if not folder:
+            whole = whole or name.rpartition("/")[2]
+        if file.name == "package.json":
+            entry = data.get("source") or data.get("main")
+            built = isinstance(entry, str) and any(part in entry for part in ("dist", "build", "lib/"))
+            inside = posixpath.normpath(posixpath.join(folder, str(entry)))
+            packages[name] = folder if built or not isinstance(entry, str) else inside
+    return packages, whole
+
+
+def _data(file: ProjectFile, text: str, reader: _Reader) -> dict[str, object]:
+    try:
+        data = json.loads(text) if file.name.endswith(".json") else tomllib.loads(text)
+    except (ValueError, RecursionError):
+        reader.gap(file.path, "not valid", "repair the syntax of")
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _table(data: Mapping[str, object], key: str) -> Mapping[str, object]:
+    table = data.get(key)
+    return table if isinstance(table, dict) else {}
+
+
+def _environment(facts: Iterable[ConfigFact]) -> dict[str, tuple[str, ChainStep]]:
+    found: dict[str, dict[str, ChainStep]] = defaultdict(dict)
+    for fact in facts:
+        deployed = (
+            posixpath.basename(fact.path) in {".env", ".env.local"} or fact.details["form"] == "compose"
+        )
+        if fact.kind is FactKind.ENV_SET and deployed and fact.value and "[masked:" not in fact.value:
+            step = ChainStep(path=fact.path, line=fact.line, text=fact.text)
+            found[fact.name].setdefault(fact.value, step)
+    return {name: next(iter(values.items())) for name, values in found.items() if len(values) == 1}

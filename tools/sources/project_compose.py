@@ -1,0 +1,196 @@
+"""Compose files and Dockerfiles: services, published ports, environment. Line numbers from the YAML marks."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import re2
+import yaml
+from msgspec.structs import replace
+
+from tools.sources.project_env import masked_line, masked_value
+from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
+from tools.sources.records import ConfigFact, FactKind
+
+PORTS_MAX = 200
+_VARIABLE = re2.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?[-=]([^}]*))?\}?")
+_PUBLISHED = re2.compile(
+    r"(?:(\[[0-9a-fA-F:]+\]|\d+\.[0-9.]+):)?(?:(\d+)(?:-(\d+))?:)?(\d+)(?:-\d+)?(?:/(tcp|udp|sctp))?"
+)
+_FILE_NAME = re2.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
+_DOCKERFILE = re2.compile(r"Dockerfile(?:\.[\w.-]+)?|[\w.-]+\.Dockerfile")
+_DOCKER_ENV = re2.compile(r"(?i)\s*(?:ENV|ARG)\s+(.+)")
+_DOCKER_PAIR = re2.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|\S*)")
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeService:
+    """One service of a compose file. Paths are relative to the project."""
+
+    name: str
+    path: str
+    context: str | None
+    env_files: tuple[str, ...]
+
+
+def is_compose(name: str) -> bool:
+    """Whether a file of this name is a compose file."""
+    return _FILE_NAME.fullmatch(name) is not None
+
+
+def is_dockerfile(name: str) -> bool:
+    """Whether a file of this name is a Dockerfile."""
+    return _DOCKERFILE.fullmatch(name) is not None
+
+
+def services(path: str, text: str) -> tuple[ComposeService, ...]:
+    """The services of a compose file. Raises yaml.YAMLError."""
+    folder = posixpath.dirname(path)
+    found: list[ComposeService] = []
+    for key, node in entries(mapping_of(yaml.compose(text), "services")):
+        body = merged(node)
+        build = body.get("build")
+        context = scalar(build) if build is not None else None
+        if context is None and build is not None:
+            context = scalar(merged(build).get("context"))
+        files = [
+            scalar(item) or scalar(merged(item).get("path")) for item in sequence_of(body.get("env_file"))
+        ]
+        where = None if context is None else _inside(folder, context)
+        inside = [inner for file in files if file and (inner := _inside(folder, file))]
+        found.append(ComposeService(scalar(key) or "", path, where or None, tuple(inside)))
+    return tuple(found)
+
+
+def facts(path: str, text: str, environment: Mapping[str, str]) -> Iterator[ConfigFact]:
+    """Facts of one compose file; `environment` fills `${NAME}` in ports. Raises yaml.YAMLError."""
+    lines = text.splitlines()
+    for key, node in entries(mapping_of(yaml.compose(text), "services")):
+        name = scalar(key) or ""
+        body = merged(node)
+        here = _Place(path, lines, name)
+        profiles = ",".join(filter(None, (scalar(item) for item in sequence_of(body.get("profiles")))))
+        network = scalar(body.get("network_mode")) or ""
+        details = {"form": "compose", "profiles": profiles, "network": network}
+        yield here.fact(FactKind.SERVICE, key, name, None, details)
+        for item in sequence_of(body.get("ports")):
+            yield from _ports(here, item, details, environment)
+        yield from _environment(here, body.get("environment"))
+    for number, line in enumerate(lines, 1):
+        for found in _VARIABLE.finditer(line.split(" #")[0]):
+            place = _Place(path, lines, None)
+            yield place.at(FactKind.ENV_DECLARED, number, found.group(1), found.group(2))
+
+
+def dockerfile_facts(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
+    """ENV and ARG of a Dockerfile."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        found = _DOCKER_ENV.fullmatch(line)
+        if found is None:
+            continue
+        pairs = [(pair.group(1), pair.group(2)) for pair in _DOCKER_PAIR.finditer(found.group(1))]
+        if not pairs:
+            name, _, value = found.group(1).strip().partition(" ")
+            pairs = [(name, value)] if name.isidentifier() else []
+        for name, value in pairs:
+            place = _Place(path, lines, service)
+            yield place.at(FactKind.ENV_SET, number, name, value.strip('"'), form="dockerfile")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    path: str
+    lines: list[str]
+    service: str | None
+
+    def fact(
+        self,
+        kind: FactKind,
+        node: yaml.Node,
+        name: str,
+        value: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> ConfigFact:
+        made = self.at(kind, node.start_mark.line + 1, name, value)
+        return made if details is None else _with(made, details)
+
+    def at(
+        self, kind: FactKind, line: int, name: str, value: str | None, *, form: str = "compose"
+    ) -> ConfigFact:
+        text = self.lines[line - 1].strip()[:500] if 0 < line <= len(self.lines) else ""
+        shown = masked_value(name, value) if kind in {FactKind.ENV_SET, FactKind.ENV_DECLARED} else value
+        return ConfigFact(
+            kind=kind,
+            service=self.service,
+            path=self.path,
+            line=line,
+            text=masked_line(text),
+            name=name,
+            value=shown,
+            details={"form": form},
+        )
+
+
+def _with(fact: ConfigFact, details: Mapping[str, str]) -> ConfigFact:
+    return replace(fact, details=details)
+
+
+def _environment(here: _Place, node: yaml.Node | None) -> Iterator[ConfigFact]:
+    for key, value in entries(node):
+        name, given = scalar(key), scalar(value)
+        if name:
+            bare = given is None or (isinstance(value, yaml.ScalarNode) and value.tag.endswith(":null"))
+            kind = FactKind.ENV_DECLARED if bare else FactKind.ENV_SET
+            yield here.fact(kind, key, name, None if bare else given)
+    for item in sequence_of(node):
+        text = scalar(item)
+        if text:
+            name, equals, given = text.partition("=")
+            kind = FactKind.ENV_SET if equals else FactKind.ENV_DECLARED
+            yield here.fact(kind, item, name.strip(), given if equals else None)
+
+
+def _ports(
+    here: _Place, item: yaml.Node, details: Mapping[str, str], environment: Mapping[str, str]
+) -> Iterator[ConfigFact]:
+    long_form = merged(item)
+    if long_form:
+        published = _filled(scalar(long_form.get("published")) or "", environment)
+        host = scalar(long_form.get("host_ip")) or ""
+        protocol = scalar(long_form.get("protocol")) or "tcp"
+        target = scalar(long_form.get("target")) or ""
+        first, _, last = published.partition("-")
+    else:
+        text = scalar(item)
+        found = _PUBLISHED.fullmatch(_filled(text, environment)) if text is not None else None
+        if found is None or found.group(2) is None:
+            return
+        host, first, last = found.group(1) or "", found.group(2), found.group(3) or ""
+        target, protocol = found.group(4), found.group(5) or "tcp"
+    if not (first.isdecimal() and first.isascii() and len(first) <= 5):
+        return
+    end = int(last) if last.isdecimal() and len(last) <= 5 else int(first)
+    for port in range(int(first), min(end, int(first) + PORTS_MAX) + 1):
+        if 0 < port < 65536:
+            extra = {**details, "host": host.strip("[]")}
+            yield here.fact(FactKind.PORT, item, f"{port}/{protocol}", target, extra)
+
+
+def _filled(text: str, environment: Mapping[str, str]) -> str:
+    parts: list[str] = []
+    position = 0
+    for found in _VARIABLE.finditer(text):
+        parts += [text[position : found.start()], environment.get(found.group(1)) or found.group(2) or ""]
+        position = found.end()
+    return "".join([*parts, text[position:]])
+
+
+def _inside(folder: str, path: str) -> str | None:
+    """A path of a compose file relative to the project; None where it leaves it, "" for the root."""
+    joined = posixpath.normpath(posixpath.join(folder, path))
+    if joined.startswith("..") or posixpath.isabs(joined):
+        return None
+    return "" if joined == "." else joined

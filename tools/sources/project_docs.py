@@ -1,0 +1,147 @@
+"""Documents: stream and group names in Markdown tables and AsyncAPI files, variables in env blocks and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import re2
+import yaml
+
+from tools import masking
+from tools.sources.project_env import masked_line, masked_value
+from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
+from tools.sources.records import ConfigFact, FactKind
+
+_NAME = re2.compile(r"[A-Za-z][\w.:{}<>*/-]*[\w}>*]")
+_CODE_SPAN = re2.compile(r"`([^`]{1,200})`")
+_STREAM_HEADER = re2.compile(r"(?i)\W*(?:redis )?(?:streams?|stream (?:name|key)|channels?|topics?)\W*")
+_GROUP_HEADER = re2.compile(r"(?i).*\bgroups?\b.*")
+_ENV_HEADER = re2.compile(r"(?i).*\b(?:variables?|env(?:ironment)?)\b.*")
+_ENV_NAME = re2.compile(r"[A-Z][A-Z0-9_]{2,}")
+_ASSIGNMENT = re2.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)")
+_ASYNCAPI = re2.compile(r"(?m)^[\s{]*\"?asyncapi\"?\s*:")
+_SAID_GROUP = re2.compile(r"(?i)consumer[ -]group[s:]?\s+[`'\"]?([A-Za-z][\w.:-]*\w)")
+
+
+def is_document(name: str) -> bool:
+    """Whether a file of this name is a Markdown document."""
+    return name.lower().endswith((".md", ".markdown", ".mdx"))
+
+
+def is_asyncapi(text: str) -> bool:
+    """Whether a YAML or JSON text is an AsyncAPI document."""
+    return _ASYNCAPI.search(text[:2000]) is not None
+
+
+def markdown_facts(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
+    """Facts of one Markdown document; nothing is raised for any text."""
+    lines = text.splitlines()
+    place = _Place(path, service, lines)
+    fenced = False
+    header: list[str] | None = None
+    for number, line in enumerate(lines, 1):
+        bare = line.strip()
+        if bare.startswith(("```", "~~~")):
+            fenced, header = not fenced, None
+        elif fenced:
+            found = _ASSIGNMENT.fullmatch(bare)
+            if found is not None:
+                yield place.fact(FactKind.ENV_DECLARED, number, found.group(1), found.group(2), form="text")
+        elif bare.startswith("|"):
+            cells = [cell.strip() for cell in bare.strip("|").split("|")]
+            following = lines[number].strip() if number < len(lines) else ""
+            if header is None and following and not set(following) - set("|-: "):
+                header = cells
+            elif header is not None and set(bare) - set("|-: "):
+                yield from _row(place, number, header, cells)
+        else:
+            header = None
+            for name in _CODE_SPAN.findall(bare):
+                if _ENV_NAME.fullmatch(name) and "_" in name:
+                    yield place.fact(FactKind.ENV_DECLARED, number, name, None, form="text")
+
+
+def _row(place: _Place, number: int, header: list[str], cells: list[str]) -> Iterator[ConfigFact]:
+    columns = dict(zip(header, cells, strict=False))
+    streams: list[str] = []
+    for title, cell in columns.items():
+        if _STREAM_HEADER.fullmatch(title):
+            streams += _names(cell)
+    for name in streams:
+        yield place.fact(FactKind.STREAM, number, name, None, form="table")
+    for title, cell in columns.items():
+        if _GROUP_HEADER.fullmatch(title) and streams:
+            for name in _CODE_SPAN.findall(cell) or (_names(cell) if " " not in cell else []):
+                if _NAME.fullmatch(name):
+                    yield place.fact(FactKind.GROUP, number, name, streams[0], form="table")
+        elif _ENV_HEADER.fullmatch(title) or title == header[0]:
+            for name in _CODE_SPAN.findall(cell) or [cell]:
+                if _ENV_NAME.fullmatch(name):
+                    yield place.fact(FactKind.ENV_DECLARED, number, name, None, form="table")
+
+
+def _names(cell: str) -> list[str]:
+    spans = _CODE_SPAN.findall(cell)
+    found = spans or ([cell] if any(mark in cell for mark in ".:-_") else [])
+    return [name for name in found if _NAME.fullmatch(name)]
+
+
+def asyncapi_facts(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
+    """Channel addresses and groups of an AsyncAPI 2 or 3 document on Redis. Raises yaml.YAMLError."""
+    root = yaml.compose(text)
+    protocols = {
+        (scalar(merged(server).get("protocol")) or "").lower()
+        for _, server in entries(mapping_of(root, "servers"))
+    }
+    if protocols and not any(protocol.startswith(("redis", "valkey")) for protocol in protocols):
+        return
+    place = _Place(path, service, text.splitlines())
+    addresses: dict[str, str] = {}
+    for key, node in entries(mapping_of(root, "channels")):
+        body = merged(node)
+        named = body.get("x-redis-stream") or body.get("address") or key
+        address = scalar(named)
+        if not address or not _NAME.fullmatch(address):
+            continue
+        addresses[scalar(key) or ""] = address
+        yield place.fact(FactKind.STREAM, named.start_mark.line + 1, address, None, form="asyncapi")
+        for group in sequence_of(body.get("x-consumer-group")) + sequence_of(body.get("x-consumer-groups")):
+            yield from _group(place, group, scalar(group), address)
+    for _, node in entries(mapping_of(root, "operations")):
+        body = merged(node)
+        reference = scalar(merged(body.get("channel")).get("$ref")) or ""
+        channel = addresses.get(reference.rpartition("/")[2])
+        said = body.get("x-consumer-group") or body.get("summary") or body.get("description")
+        name = scalar(said) or ""
+        if "x-consumer-group" not in body:
+            found = _SAID_GROUP.search(name)
+            name = found.group(1) if found is not None else ""
+        if channel is not None and said is not None:
+            yield from _group(place, said, name, channel)
+
+
+def _group(place: _Place, node: yaml.Node, name: str | None, stream: str) -> Iterator[ConfigFact]:
+    if name and _NAME.fullmatch(name):
+        yield place.fact(FactKind.GROUP, node.start_mark.line + 1, name, stream, form="asyncapi")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    path: str
+    service: str | None
+    lines: list[str]
+
+    def fact(self, kind: FactKind, line: int, name: str, value: str | None, *, form: str) -> ConfigFact:
+        text = self.lines[line - 1].strip()[:500] if 0 < line <= len(self.lines) else ""
+        shown = masked_value(name, value) if kind is FactKind.ENV_DECLARED else value
+        return ConfigFact(
+            kind=kind,
+            service=self.service,
+            path=self.path,
+            line=line,
+            text=masked_line(text) if kind is FactKind.ENV_DECLARED else masking.mask(text),
+            name=masking.mask(name),
+            value=None if shown is None else masking.mask(shown),
+            details={"form": form},
+        )
