@@ -82,7 +82,17 @@ CONSUMERS = (
 # What a reader may rightly conclude something from stays: the suffix of a dead-letter stream, the
 # feature-flag value that completes a stream name, versions and numbers.
 KEPT_SEGMENT = re.compile(r"dlq|pilot|v?\d+")
-LEFT_BEHIND = {"__pycache__", ".run", "logs", "monitor-session", ".state", ".archive"}
+LEFT_BEHIND = {
+    "__pycache__",
+    ".run",
+    "logs",
+    "monitor-session",
+    ".state",
+    ".archive",
+    ".ruff_cache",
+    ".mypy_cache",
+    ".pytest_cache",
+}
 REDIS_PORT = "6390"
 GATEWAY_PORT = "3101"
 NAMING_KEYS = {"entity", "stream", "group", "service", "file"}

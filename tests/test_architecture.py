@@ -71,7 +71,7 @@ def test_a_stage_imports_only_stages_to_its_left(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "orchestrator" / "session").rglob("*.py")), ids=lambda path: path.name
+    "path", sorted((ROOT / "orchestrator" / "session").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_the_session_never_imports_its_readers(path: Path) -> None:
     readers = (

@@ -62,7 +62,7 @@ def test_nothing_is_left_behind(which: str, request: pytest.FixtureRequest) -> N
 def test_every_claim_is_proven(which: str, request: pytest.FixtureRequest) -> None:
     done: Audit = request.getfixturevalue(which)
     checked = subprocess.run(
-        command("verify", "--workspace", str(done.workspace.root), "--project", str(done.project)),
+        command("verify", "--workspace", str(done.workspace.root)),
         cwd=done.project.parent,
         env=environment(),
         capture_output=True,

@@ -36,8 +36,10 @@ class StreamView:
 class TemplateStats:
     """Lines of one service that differ only in numbers, ids and times.
 
-    `total` counts since the session began, `new` in this tick; `times_ms` are the arrivals of the newest
-    (at most 64), `example` the newest line, `first` the first. `verdict` is the classification of the first line.
+    `total` counts since the session began, `new` in this tick; `times_ms` are the times of the newest
+    (at most 64; a line's own time, else its arrival), `example` the newest line, `first` the first. `verdict` is
+    the classification of the first line: `error`, `fatal`, `trace`, `trace-fatal`, `warn`, `retry`, or `expected`
+    (a failure that is no fault, logged as fatal).
     """
 
     service: str
@@ -69,6 +71,10 @@ class ServiceActivity:
     backwards: tuple[LogLine, LogLine, int] | None = None
     """A line whose time lies before the line before it: both, and by how many ms."""
     format_counts: Mapping[str, int] = field(default_factory=dict)
+    known_lines: int = 0
+    """Lines read back from before the session; they make a service one that logs."""
+    clock_ahead_ms: int | None = None
+    """How far its clock is ahead of ours at least (negative: behind, or its lines come late); None = unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +115,7 @@ class StreamDetector(Protocol):
 
     RULES: tuple[Rule, ...]
 
-    @staticmethod
-    def detect(view: StreamView) -> Iterator[Symptom]:
+    def detect(self, view: StreamView) -> Iterator[Symptom]:
         """Symptoms at the newest poll."""
         ...
 
@@ -120,8 +125,7 @@ class LogDetector(Protocol):
 
     RULES: tuple[Rule, ...]
 
-    @staticmethod
-    def detect(view: LogView) -> Iterator[Symptom]:
+    def detect(self, view: LogView) -> Iterator[Symptom]:
         """Symptoms of this tick."""
         ...
 
@@ -131,8 +135,7 @@ class ConfigDetector(Protocol):
 
     RULES: tuple[Rule, ...]
 
-    @staticmethod
-    def detect(view: ConfigView) -> Iterator[Symptom]:
+    def detect(self, view: ConfigView) -> Iterator[Symptom]:
         """Symptoms at this look."""
         ...
 
@@ -142,7 +145,6 @@ class CodeDetector(Protocol):
 
     RULES: tuple[Rule, ...]
 
-    @staticmethod
-    def detect(view: CodeView) -> Iterator[Symptom]:
+    def detect(self, view: CodeView) -> Iterator[Symptom]:
         """Symptoms in the code."""
         ...

@@ -3,6 +3,37 @@
 from __future__ import annotations
 
 from tools.detectors.contract import StreamDetector
+from tools.detectors.streams import (
+    competing_consumers,
+    consumer_lag,
+    dead_consumer,
+    dead_letter,
+    delivery_failure,
+    growing,
+    missing_ack,
+    missing_maxlen,
+    no_consumer_group,
+    orphaned,
+    schema_inconsistency,
+    stuck_message,
+    time_lag,
+    unbounded,
+)
 
-DETECTORS: tuple[StreamDetector, ...] = ()
+DETECTORS: tuple[StreamDetector, ...] = (
+    consumer_lag,
+    time_lag,
+    growing,
+    stuck_message,
+    delivery_failure,
+    dead_consumer,
+    no_consumer_group,
+    missing_ack,
+    unbounded,
+    missing_maxlen,
+    competing_consumers,
+    orphaned,
+    schema_inconsistency,
+    dead_letter,
+)
 """Every rule module of this folder, one line each."""

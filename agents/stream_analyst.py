@@ -1,0 +1,282 @@
+"""The Stream Analyst's watcher: a poll every interval, the rules over the last polls, the topology every minute."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from agents.detecting import run_detectors
+from agents.job import WatcherJob
+from agents.loop import Reporter, StopFile
+from tools.clock import iso
+from tools.detectors.contract import StreamView
+from tools.detectors.registry import STREAM_DETECTORS
+from tools.detectors.streams.roles import dead_letters_in
+from tools.errors import JournalCorrupt, SourceUnavailable, UsageError
+from tools.findings.journal import Journal
+from tools.findings.model import AgentId
+from tools.sources.records import CodeIndex, Gap, Poll
+from tools.sources.redis import polls
+from tools.sources.redis.readonly import ReadOnlyClient
+from tools.sources.redis.streams import LookLimits
+from tools.sources.redis.sweep import StreamSource
+from tools.synthesis import topology
+from tools.workspace import write_atomically
+
+HISTORY_POLLS = 12
+"""Polls that the rules see at least: 3 minutes at the default pace."""
+
+HISTORY_S = 90
+"""At a quicker pace they see more polls, so that the clients, listed once a minute, are among them."""
+
+HISTORY_POLLS_MAX = 60
+
+TOPOLOGY_EVERY_MS = 60_000
+_GAP_POLLS = 4
+
+
+@dataclass
+class _Counters:
+    """What the heartbeat says."""
+
+    polls: int = 0
+    streams: int = 0
+    poll_ms: float = 0.0
+    server_us: int = 0
+
+
+def make(job: WatcherJob, reporter: Reporter) -> StreamAnalyst:
+    """The watcher of one job. Raises UsageError where the job names no server or its URL is not one."""
+    if job.redis is None:
+        raise UsageError("The Stream Analyst needs a Redis server: set redis.url.")
+    client = ReadOnlyClient(
+        job.redis.url.get_secret_value(),
+        connect_timeout_s=job.redis.connect_timeout_s,
+        command_timeout_s=job.redis.command_timeout_s,
+        name="streamgauge-analyst",
+    )
+    return StreamAnalyst(job, reporter, client)
+
+
+class StreamAnalyst:
+    """Polls, journals, detects. What a restart continues from are the journal of polls and the baseline."""
+
+    def __init__(self, job: WatcherJob, reporter: Reporter, client: ReadOnlyClient) -> None:
+        self.interval_s = job.window.poll_interval_s
+        self._job, self._reporter, self._client = job, reporter, client
+        self._workspace, self._clock = reporter.workspace, reporter.clock
+        self._stop = StopFile(self._workspace, job.window.deadline_ms, self._clock, None)
+        self._source = StreamSource(
+            client, self._clock, source="streams/polls.jsonl", limits=_look_limits(job)
+        )
+        self._depth = min(max(HISTORY_POLLS, math.ceil(HISTORY_S / self.interval_s)), HISTORY_POLLS_MAX)
+        self._history = polls.last_polls(self._workspace.polls, self._depth)
+        self._journal = polls.PollJournal(self._workspace.polls)
+        self._pending = Journal(self._workspace.path("streams", "pending.jsonl"))
+        self._baseline: Poll | None = None
+        self._number = polls.next_number(self._workspace.polls)
+        self._code: CodeIndex | None = None
+        self._topology_ms: int | None = None
+        self._middle_done = self._clock.now_ms() > job.window.middle_ms and bool(self._history)
+        self._counters = _Counters()
+
+    def look(self) -> None:
+        """One poll and the rules over it. A server that does not answer is a gap; the next look tries again."""
+        self._look(final=False)
+
+    def finish(self) -> None:
+        """The last poll, and the files as they are at the end."""
+        self._look(final=True)
+        if self._history:
+            self._write_topology()
+            self._write_new_streams()
+
+    def beat(self) -> Mapping[str, object]:
+        """polls, streams, pollMs (wall time of the last), serverUs (our cost on the server so far)."""
+        own = self._counters
+        return {
+            "polls": own.polls,
+            "streams": own.streams,
+            "pollMs": own.poll_ms,
+            "serverUs": own.server_us,
+        }
+
+    def close(self) -> None:
+        """Close connection and journals."""
+        self._client.close()
+        self._journal.close()
+        self._pending.close()
+
+    def _look(self, *, final: bool) -> None:
+        self._read_baseline()
+        self._read_code()
+        try:
+            poll = self._poll(final=final)
+        except SourceUnavailable as error:
+            self._reporter.gap(
+                Gap(
+                    what=error.what,
+                    why=error.why,
+                    fix=error.fix,
+                    source="streams/polls.jsonl",
+                    at_ms=self._clock.now_ms(),
+                )
+            )
+            return
+        self._keep(poll)
+        run_detectors(STREAM_DETECTORS, self._view(), self._reporter)
+        for gap in self._source.gaps():
+            self._reporter.gap(gap)
+        self._write_files(poll)
+
+    def _poll(self, *, final: bool) -> Poll:
+        number = self._number
+        if number is None:
+            number = 0 if self._baseline is None else 1
+        self._number = number + 1  # a number is used once, whatever becomes of the poll
+        previous = self._history[-1] if self._history else self._baseline
+        poll = self._source.poll(number, previous=previous)
+        suspects = [] if final else self._suspects(poll)
+        if suspects:
+            wait_s = self._job.judgement.limits.lag_recheck
+            self._clock.sleep_until(self._clock.monotonic() + wait_s, self._stop)
+            if not self._stop.is_set():
+                return self._source.recheck(poll, suspects)
+        return poll
+
+    def _suspects(self, poll: Poll) -> list[tuple[str, str]]:
+        """Groups above their lag limit for the first time: counted again before anything is said."""
+        judgement = self._job.judgement
+        return [
+            (stream.name, group.info.name)
+            for stream in poll.streams
+            for group in stream.groups
+            if group.lag is not None
+            and not group.lag.confirmed
+            and group.lag.messages
+            > judgement.limits_for(stream=stream.name, group=group.info.name).consumer_lag
+        ]
+
+    def _keep(self, poll: Poll) -> None:
+        self._journal.append(poll)
+        self._history = (*self._history, poll)[-self._depth :]
+        if self._baseline is None:
+            self._baseline = poll
+        own = self._counters
+        own.polls, own.streams, own.poll_ms = own.polls + 1, len(poll.streams), poll.cost.wall_ms
+        own.server_us += poll.cost.server_us
+
+    def _view(self) -> StreamView:
+        newest = self._history[-1]
+        letters = frozenset[str]() if self._code is None else dead_letters_in(self._code)
+        return StreamView(
+            polls=self._history,
+            baseline=self._baseline or newest,
+            judgement=self._job.judgement,
+            code=self._code,
+            dead_letters=letters,
+        )
+
+    def _read_baseline(self) -> None:
+        if self._baseline is None:
+            try:
+                self._baseline = polls.read_baseline(self._workspace.path("streams", "baseline.json"))
+            except JournalCorrupt as error:
+                self._reporter.event("error", reason=str(error))
+
+    def _read_code(self) -> None:
+        """The index appears whole, by rename, some time into the window."""
+        if self._code is not None:
+            return
+        try:
+            data = gzip.decompress(self._workspace.code_index.read_bytes())
+            self._code = msgspec.json.decode(data, type=CodeIndex)
+        except FileNotFoundError:
+            return
+        except (OSError, EOFError, zlib.error, msgspec.DecodeError) as error:
+            self._reporter.event("error", reason=f"the code index cannot be read: {error}")
+
+    def _write_files(self, poll: Poll) -> None:
+        self._write_pending(poll)
+        if self._topology_ms is None or poll.at_ms - self._topology_ms >= TOPOLOGY_EVERY_MS:
+            self._write_topology()
+        if not self._middle_done and poll.at_ms >= self._job.window.middle_ms:
+            self._middle_done = True
+            text = topology.render_text(self._topology())
+            self._workspace.write_text(self._workspace.path("streams", "streams_5min.txt"), text)
+            self._write_new_streams()
+        state = {"poll": poll.number, "at": iso(poll.at_ms), "attempt": self._job.attempt}
+        folder = self._workspace.agent_dir(self._reporter_agent())
+        write_atomically(folder / "state.json", msgspec.json.encode(state) + b"\n")
+
+    def _reporter_agent(self) -> AgentId:
+        return AgentId(self._job.agent)
+
+    def _write_pending(self, poll: Poll) -> None:
+        for stream in poll.streams:
+            for group in stream.groups:
+                if group.pending:
+                    self._pending.append(
+                        {
+                            "poll": poll.number,
+                            "at": iso(poll.at_ms),
+                            "stream": stream.name,
+                            "group": group.info.name,
+                            "pending": group.info.pending,
+                            "complete": group.pending_complete,
+                            "entries": group.pending,
+                        }
+                    )
+
+    def _topology(self) -> topology.Topology:
+        findings = self._reporter.recorder.findings
+        return topology.build(self._history, self._code, findings, self._job.judgement)
+
+    def _write_topology(self) -> None:
+        made = self._topology()
+        folder = self._workspace.path("streams")
+        self._workspace.write_text(folder / "topology_current.txt", topology.render_text(made))
+        self._workspace.write_json(folder / "topology.json", made)
+        self._topology_ms = made.at_ms
+
+    def _write_new_streams(self) -> None:
+        """Streams and groups that came or went since the baseline, `+` and `-` lines."""
+        if self._baseline is not None:
+            text = difference(self._baseline, self._history[-1])
+            self._workspace.write_text(self._workspace.path("streams", "new_streams.diff"), text)
+
+
+def difference(before: Poll, now: Poll) -> str:
+    """Streams and groups of two polls that differ, one `+` or `-` line each; "" where none does."""
+    old, new = _names(before), _names(now)
+    lines = [f"+ {name}" for name in sorted(new - old)] + [f"- {name}" for name in sorted(old - new)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _names(poll: Poll) -> set[str]:
+    streams = {f"stream {stream.name}" for stream in poll.streams}
+    return streams | {
+        f"group {group.info.name} on {stream.name}" for stream in poll.streams for group in stream.groups
+    }
+
+
+def _look_limits(job: WatcherJob) -> LookLimits:
+    limits, judgement = job.judgement.limits, job.judgement
+
+    def lag_limit(stream: str, group: str) -> int:
+        return judgement.limits_for(stream=stream, group=group).consumer_lag
+
+    own_idle = [entry.pending_idle for entry in judgement.expect if entry.pending_idle is not None]
+    own_time = [entry.time_lag for entry in judgement.expect if entry.time_lag is not None]
+    return LookLimits(
+        stuck_idle_ms=round(min([limits.pending_idle, *own_idle]) * 1000),
+        time_lag_ms=round(min([limits.time_lag, *own_time]) * 1000),
+        lag_recheck_ms=round(limits.lag_recheck * 1000),
+        gap_ms=max(60_000, round(job.window.poll_interval_s * 1000 * _GAP_POLLS)),
+        lag_limit=lag_limit,
+    )

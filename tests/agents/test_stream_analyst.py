@@ -1,0 +1,301 @@
+"""The Stream Analyst on a real server: polls, findings, files, restarts and gaps."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from pydantic import SecretStr
+
+from agents.detecting import run_detectors
+from agents.job import RedisTarget, WatcherJob, Window
+from agents.loop import Reporter, StopFile, run
+from agents.stream_analyst import StreamAnalyst, make
+from agents.watcher import open_reporter
+from tests.conftest import Server
+from tests.detectors.streams.crafted import index, polls, stream, use, view
+from tests.fakes.clock import ManualClock
+from tools.detectors.contract import StreamView
+from tools.detectors.streams import no_consumer_group
+from tools.detectors.thresholds import Expectation, Judgement
+from tools.errors import UsageError
+from tools.findings import recorder
+from tools.findings.evidence import read_copy
+from tools.findings.journal import read_data
+from tools.findings.model import AgentId
+from tools.findings.rule import Rule, Symptom
+from tools.sources.records import CodeKind
+from tools.sources.redis import polls as journal
+from tools.sources.redis.readonly import ReadOnlyClient
+from tools.sources.redis.sweep import StreamSource
+from tools.workspace import Workspace
+
+AGENT = AgentId.REDIS_STREAM_ANALYST
+
+
+class Desk:
+    """A workspace, a clock that moves by itself, and the attempts of one agent."""
+
+    def __init__(self, root: Path, url: str, judgement: Judgement | None = None) -> None:
+        self.workspace = Workspace(root)
+        self.workspace.create()
+        self.clock = ManualClock()
+        now = self.clock.now_ms()
+        self.window = Window(
+            started_ms=now, deadline_ms=now + 120_000, middle_ms=now + 60_000, heartbeat_s=30
+        )
+        self.judgement = judgement or Judgement()
+        self.url = url
+        self.open: list[tuple[StreamAnalyst, Reporter]] = []
+        self.finished: StreamAnalyst | None = None
+
+    def attempt(self, number: int = 1) -> tuple[StreamAnalyst, Reporter]:
+        (self.workspace.agent_dir(AGENT) / "attempt").write_text(str(number), encoding="ascii")
+        job = WatcherJob(
+            agent=AGENT,
+            attempt=number,
+            session_id="x",
+            mode="attach",
+            workspace=self.workspace.root,
+            project_root=self.workspace.root,
+            redis=RedisTarget(url=SecretStr(self.url), command_timeout_s=0.5, connect_timeout_s=0.5),
+            judgement=self.judgement,
+            window=self.window,
+        )
+        reporter = open_reporter(job, self.clock)
+        self.open.append((make(job, reporter), reporter))
+        return self.open[-1]
+
+    def close(self) -> None:
+        for analyst, reporter in self.open:
+            if analyst is not self.finished:
+                analyst.close()
+            reporter.recorder.close()
+            reporter.events.close()
+            reporter.gaps.close()
+
+    def text(self, *parts: str) -> str:
+        return self.workspace.path(*parts).read_text(encoding="utf-8")
+
+    def findings(self) -> dict[str, Any]:
+        return {item.rule_id: item for item in recorder.load(self.workspace.findings(AGENT))}
+
+    def numbers(self) -> list[int]:
+        return [poll.number for poll in journal.read_polls(self.workspace.polls)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, server: Server) -> Iterator[Desk]:
+    made = Desk(tmp_path / "ws", server.url)
+    yield made
+    made.close()
+
+
+def backlog(server: Server, entries: int = 150) -> None:
+    pipe = server.client.pipeline(transaction=False)
+    for _ in range(entries):
+        pipe.xadd("orders", {"id": 1})
+    pipe.execute()
+    server.client.xgroup_create("orders", "mail", "0")
+    server.client.xreadgroup("mail", "m1", {"orders": ">"}, count=5)
+
+
+def test_one_look_finds_a_lag_after_its_own_second_look(server: Server, desk: Desk) -> None:
+    backlog(server)
+    analyst, _ = desk.attempt()
+    before = desk.clock.monotonic()
+    analyst.look()
+    assert desk.clock.monotonic() - before >= 5
+    found = desk.findings()["stream.consumer-lag"]
+    assert (found.severity, found.stream, found.consumer_group) == ("CRITICAL", "orders", "mail")
+    assert found.metrics.consumer_lag_messages == 145
+    assert found.metrics.lag_source == "counted"
+    assert found.counted_to == {"streams/polls.jsonl": 0}
+    for reference in found.evidence_refs:
+        assert read_copy(desk.workspace, reference) in desk.text("streams", "polls.jsonl")
+
+
+def test_what_drains_within_the_second_look_is_no_finding(server: Server, desk: Desk) -> None:
+    backlog(server)
+    analyst, _ = desk.attempt()
+    sleep = desk.clock.sleep_until
+
+    def drain(when: float, stop: Any) -> None:
+        if when - desk.clock.monotonic() > 4:
+            server.client.xreadgroup("mail", "m1", {"orders": ">"}, count=1000)
+        sleep(when, stop)
+
+    desk.clock.sleep_until = drain  # type: ignore[method-assign]  # the consumer works while we wait
+    analyst.look()
+    assert "stream.consumer-lag" not in desk.findings()
+
+
+def test_the_files_are_there_after_the_first_look(server: Server, desk: Desk) -> None:
+    backlog(server, 10)
+    analyst, _ = desk.attempt()
+    analyst.look()
+    assert "orders  [HEALTHY]" in desk.text("streams", "topology_current.txt")
+    assert json.loads(desk.text("streams", "topology.json"))["streams"][0]["name"] == "orders"
+    pending = [json.loads(line) for line in desk.text("streams", "pending.jsonl").splitlines()]
+    assert [(item["stream"], item["group"], len(item["entries"])) for item in pending] == [
+        ("orders", "mail", 5)
+    ]
+    assert json.loads(desk.text("agents", "stream-analyst", "state.json"))["poll"] == 0
+    beat = analyst.beat()
+    assert (beat["polls"], beat["streams"]) == (1, 1)
+
+
+def test_a_new_attempt_goes_on_where_the_last_one_was_killed(server: Server, desk: Desk) -> None:
+    server.client.xadd("orders", {"id": 1})
+    first, reporter = desk.attempt(1)
+    for _ in range(2):
+        first.look()
+        desk.clock.advance(15)
+    reporter.recorder.flush()
+    second, _ = desk.attempt(2)
+    second.look()
+    assert desk.numbers() == [0, 1, 2]
+    assert list(desk.findings()) == ["stream.no-consumer-group"]
+    assert len({item.finding_id for item in desk.findings().values()}) == 1
+    assert [poll.after_gap for poll in journal.read_polls(desk.workspace.polls)] == [False] * 3
+
+
+def test_the_baseline_of_the_session_is_used_and_polls_count_from_one(server: Server, desk: Desk) -> None:
+    server.client.xadd("orders.dlq", {"id": 1})
+    with ReadOnlyClient.connect(server.url) as client:
+        baseline = StreamSource(client, desk.clock).poll(0, previous=None)
+    journal.write_baseline(desk.workspace.path("streams", "baseline.json"), baseline)
+    server.client.xadd("orders.dlq", {"id": 2})
+    server.client.xadd("late", {"id": 2})
+    analyst, _ = desk.attempt()
+    analyst.look()
+    assert desk.numbers() == [1]
+    assert desk.findings()["stream.dead-letter"].occurrences == 1
+    analyst.finish()
+    assert desk.text("streams", "new_streams.diff") == "+ stream late\n"
+
+
+def test_a_server_that_is_away_is_a_gap_and_the_next_poll_begins_anew(
+    tmp_path: Path, own_server: Server
+) -> None:
+    desk = Desk(tmp_path / "ws", own_server.url.replace("redis://", "redis://:never-to-be-seen@"))
+    own_server.client.config_set("requirepass", "never-to-be-seen")
+    try:
+        analyst, _ = desk.attempt()
+        analyst.look()
+        own_server.client.execute_command("CONFIG", "SET", "requirepass", "another-password")  # type: ignore[no-untyped-call]
+        own_server.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # type: ignore[no-untyped-call]
+        analyst.look()
+        analyst.look()
+        own_server.client.execute_command("CONFIG", "SET", "requirepass", "never-to-be-seen")  # type: ignore[no-untyped-call]
+        analyst.look()
+        gaps = list(read_data(desk.workspace.gaps))
+        assert len(gaps) == 1
+        assert "credentials" in str(gaps[0]["why"])  # the dropped connection alone is opened again
+        assert gaps[0]["blind"] is True
+        assert [(poll.number, poll.after_gap) for poll in journal.read_polls(desk.workspace.polls)] == [
+            (0, False),
+            (3, True),
+        ]
+    finally:
+        desk.close()
+    written = [path.read_bytes() for path in desk.workspace.root.rglob("*") if path.is_file()]
+    assert not [data for data in written if b"never-to-be-seen" in data]
+
+
+def test_the_code_is_taken_up_when_its_index_appears(server: Server, desk: Desk) -> None:
+    server.client.xadd("orders", {"id": 1})
+    analyst, _ = desk.attempt()
+    analyst.look()
+    desk.workspace.code_index.write_bytes(b"not gzip")
+    analyst.look()
+    assert "stream.missing-maxlen" not in desk.findings()
+    data = msgspec.json.encode(index(use(CodeKind.XADD, "orders")))
+    desk.workspace.code_index.write_bytes(gzip.compress(data))
+    analyst.look()
+    found = desk.findings()["stream.missing-maxlen"]
+    assert found.evidence_refs[0].source == "shop/api.py"
+    assert [event["type"] for event in read_data(desk.workspace.events)] == ["error"]
+
+
+def test_the_middle_of_the_window_is_written_once(server: Server, desk: Desk) -> None:
+    server.client.xadd("orders", {"id": 1})
+    analyst, _ = desk.attempt()
+    analyst.look()
+    assert not desk.workspace.path("streams", "streams_5min.txt").exists()
+    desk.clock.advance(60)
+    server.client.xgroup_create("orders", "mail", "0")
+    analyst.look()
+    assert "orders" in desk.text("streams", "streams_5min.txt")
+    assert desk.text("streams", "new_streams.diff") == "+ group mail on orders\n"
+
+
+def test_a_whole_window_runs_at_its_pace_and_ends_with_a_last_poll(server: Server, desk: Desk) -> None:
+    server.client.xadd("orders", {"id": 1})
+    analyst, reporter = desk.attempt()
+    run(analyst, reporter, StopFile(desk.workspace, desk.window.deadline_ms, desk.clock, None))
+    desk.finished = analyst
+    assert len(desk.numbers()) == 9
+    beats = list(read_data(desk.workspace.path("agents", "stream-analyst", "heartbeat.jsonl")))
+    assert beats[-1]["polls"] == 9
+    assert set(beats[-1]) >= {"polls", "streams", "pollMs", "findingCount"}
+
+
+def test_intent_is_heard(tmp_path: Path, server: Server) -> None:
+    backlog(server)
+    desk = Desk(
+        tmp_path / "ws", server.url, Judgement(expect=(Expectation(stream="orders", consumer_lag=1000),))
+    )
+    try:
+        analyst, _ = desk.attempt()
+        before = desk.clock.monotonic()
+        analyst.look()
+        assert desk.clock.monotonic() - before < 5
+        assert "stream.consumer-lag" not in desk.findings()
+    finally:
+        desk.close()
+
+
+def test_hostile_names_reach_no_file_unescaped(server: Server, desk: Desk) -> None:
+    server.client.xadd("evil\x1b[2J\n+ stream forged", {"id": 1})
+    server.client.xadd("redis://u:hunter2hunter@h/0", {"id": 1})
+    analyst, _ = desk.attempt()
+    analyst.look()
+    analyst.look()
+    analyst.finish()
+    written = [path.read_bytes() for path in desk.workspace.root.rglob("*") if path.is_file()]
+    assert not [
+        data for data in written if b"\x1b" in data or b"hunter2" in data or b"\n+ stream forged" in data
+    ]
+
+
+def test_a_job_without_a_server_is_a_usage_error(desk: Desk) -> None:
+    _, reporter = desk.attempt()
+    with pytest.raises(UsageError):
+        make(reporter.job.model_copy(update={"redis": None}), reporter)
+
+
+class Broken:
+    """A rule that yields once and then breaks."""
+
+    RULES: tuple[Rule, ...] = no_consumer_group.RULES
+
+    def detect(self, view: StreamView) -> Iterator[Symptom]:
+        yield from no_consumer_group.detect(view)
+        raise RuntimeError("password=hunter2hunter")
+
+
+def test_a_rule_that_breaks_is_an_event_and_blinds_no_other(desk: Desk) -> None:
+    _, reporter = desk.attempt()
+    seen = view(polls(stream("a"), stream("a")))
+    assert run_detectors([Broken(), no_consumer_group], seen, reporter) == 2
+    (event,) = read_data(desk.workspace.events)
+    assert event["rule"] == "stream.no-consumer-group"
+    assert "RuntimeError" in str(event["traceback"])
+    assert "hunter2" not in str(event)
+    assert desk.findings()["stream.no-consumer-group"].occurrences == 1

@@ -1,0 +1,84 @@
+"""A group falls behind: more entries wait for it than the limit allows, twice counted.
+
+Entries that no consumer of the group was given pile up; what trims the stream will take them away unread. The
+figure is counted or exact by position, never the server's word alone, and stands only after a second look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.detectors.contract import StreamView
+from tools.detectors.streams.families import fold
+from tools.detectors.streams.symptoms import many, on_group, seconds, stream_rule
+from tools.detectors.streams.tracks import Track, tracks
+from tools.findings.model import Severity, StreamCategory
+from tools.findings.rule import Rule, Symptom
+from tools.sources.records import GroupState, Lag
+
+RULE = stream_rule(
+    "stream.consumer-lag",
+    StreamCategory.CONSUMER_LAG,
+    Severity.CRITICAL,
+    "lag above `consumer_lag` (100), still so on a counted second look at least `lag_recheck` (5 s) later",
+)
+RULES: tuple[Rule, ...] = (RULE,)
+
+
+def detect(view: StreamView) -> Iterator[Symptom]:
+    """One symptom per group above its limit."""
+    yield from fold(_symptoms(view))
+
+
+def _symptoms(view: StreamView) -> Iterator[Symptom]:
+    for track in tracks(view).values():
+        for group in track.now.groups:
+            limit = view.judgement.limits_for(stream=track.now.name, group=group.info.name).consumer_lag
+            if group.lag is not None and group.lag.confirmed and group.lag.messages > limit:
+                yield _symptom(track, group, group.lag, limit)
+
+
+def _symptom(track: Track, group: GroupState, lag: Lag, limit: int) -> Symptom:
+    name, stream, poll = group.info.name, track.now.name, track.poll
+    figure = f"at least {lag.messages:,}" if lag.source == "bound" else f"{lag.messages:,}"
+    late = "" if not group.time_lag_ms else f", {seconds(group.time_lag_ms)} behind by id"
+    return on_group(
+        RULE,
+        track,
+        group,
+        title=f"Group {name} is {figure} entries behind on {stream}",
+        evidence=(
+            track.now.quote(poll.number, poll.source, group.info),
+            track.now.quote(poll.number, poll.source, lag),
+        ),
+        hypothesis=(
+            f"{figure} entries of {stream} were never given to a consumer of {name} ({lag.source}; limit "
+            f"{limit:,}{late}). {_direction(track, name)}"
+        ),
+        recommendation=_recommendation(group, stream),
+    )
+
+
+def _direction(track: Track, name: str) -> str:
+    history = track.group(name)
+    if len(history) < 2 or history[-2].lag is None or history[-1].lag is None:
+        return f"{many(history[-1].info.consumers, 'consumer')} registered."
+    before, now = history[-2].lag.messages, history[-1].lag.messages
+    delivered = history[-2].info.last_delivered_id != history[-1].info.last_delivered_id
+    if not delivered:
+        return "Nothing was delivered since the poll before: its consumers have stopped reading."
+    if now >= before:
+        return (
+            f"It reads, but falls further behind ({before:,} at the poll before): it is too slow or too few."
+        )
+    return f"It catches up ({before:,} at the poll before)."
+
+
+def _recommendation(group: GroupState, stream: str) -> str:
+    name = group.info.name
+    if group.info.consumers == 0:
+        return f"Start the consumers of group {name}: XINFO CONSUMERS {stream} {name} lists none."
+    return (
+        f"See what the consumers of {name} do (XINFO CONSUMERS {stream} {name}); add consumers or raise COUNT in "
+        f"their XREADGROUP, and check that the cap of {stream} does not trim entries before they are read."
+    )

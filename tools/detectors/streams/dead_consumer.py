@@ -1,0 +1,159 @@
+"""A group that no consumer works for: none is registered, or none was seen for long and none waits in a read.
+
+Consumer records are never removed by the server, so their number says little. A worker blocked in XREADGROUP on a
+quiet stream looks idle; it is recognised by its client's name or by the equal idle time of its connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tools.detectors.contract import StreamView
+from tools.detectors.streams import roles
+from tools.detectors.streams.families import fold
+from tools.detectors.streams.readers import newest_clients
+from tools.detectors.streams.symptoms import many, on_group, seconds, stream_rule
+from tools.detectors.streams.tracks import Track, active_consumers, tracks
+from tools.findings.model import Severity, StreamCategory
+from tools.findings.rule import Rule, Symptom
+from tools.sources.records import ConsumerInfo, GroupState, ServerState
+
+RULE = stream_rule(
+    "stream.dead-consumer",
+    StreamCategory.DEAD_CONSUMER,
+    Severity.CRITICAL,
+    "a group with no active consumer: none at all, or none seen for `consumer_idle` (5 min) and none blocked in a "
+    "read. CRITICAL with no consumer, with lag or pending above 0, or where the server tells attempts (7.2+); "
+    "else MEDIUM",
+)
+RULES: tuple[Rule, ...] = (RULE,)
+
+_SAME_IDLE_MS = 3_000
+"""A client and a consumer whose idle times differ by less are taken for the same worker; CLIENT LIST has seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    severity: Severity
+    confidence: float
+    why: str
+
+
+def detect(view: StreamView) -> Iterator[Symptom]:
+    """One symptom per group without an active consumer, at the second poll that shows it so."""
+    yield from fold(_symptoms(view))
+
+
+def _symptoms(view: StreamView) -> Iterator[Symptom]:
+    for track in tracks(view).values():
+        for group in track.now.groups:
+            names = {"stream": track.now.name, "group": group.info.name}
+            if view.judgement.allows("idle_ok", **names):
+                continue
+            idle_max_ms = view.judgement.limits_for(**names).consumer_idle * 1000
+            verdict = _judge(view, track, group, idle_max_ms)
+            if verdict is not None:
+                yield _symptom(view, track, group, verdict)
+
+
+def _judge(view: StreamView, track: Track, group: GroupState, idle_max_ms: float) -> _Verdict | None:
+    waiting = group.lag is not None and group.lag.messages > 0
+    work = waiting or group.info.pending > 0
+    if group.info.consumers == 0:
+        return _judge_empty(view, track, group, waiting=waiting)
+    consumers = group.consumers
+    if not consumers or active_consumers(group, idle_max_ms):
+        return None
+    attempts = any(item.inactive is not None for item in consumers)
+    # A reader blocked on this group would have been given what waits, so only an empty lag leaves room for one.
+    if not waiting and _blocked_reader(view, track, group, attempts=attempts):
+        return None
+    least = min(item.idle for item in consumers)
+    why = (
+        f"{many(len(consumers), 'consumer is', 'consumers are')} registered, none seen for {seconds(least)}."
+    )
+    clients_known = newest_clients(view) is not None
+    if work:
+        return _Verdict(Severity.CRITICAL, 1.0, why)
+    if attempts and clients_known:
+        return _Verdict(Severity.CRITICAL, 0.9, f"{why} None of them has even tried to read.")
+    return _Verdict(
+        Severity.MEDIUM, 0.5, f"{why} Nothing waits for it now, so a silent worker cannot be ruled out."
+    )
+
+
+def _judge_empty(view: StreamView, track: Track, group: GroupState, *, waiting: bool) -> _Verdict | None:
+    history = track.group(group.info.name)
+    if len(history) < 2 or any(item.info.consumers for item in history[-2:]):
+        return None  # a deployment in progress has a moment without consumers
+    # Before 7.2 a consumer is listed only once it got a message: on a quiet group a blocked reader speaks for it.
+    hidden = not waiting and not _lists_attempts(track.poll.server)
+    found = newest_clients(view)
+    if hidden and (found is None or any(c.blocked and c.command == "xreadgroup" for c in found[1])):
+        return None
+    if roles.is_dead_letter(view, track.now.name):
+        return _Verdict(Severity.MEDIUM, 0.7, "It is a dead-letter stream: its group may wait for a person.")
+    return _Verdict(Severity.CRITICAL, 1.0, "No consumer is registered in it.")
+
+
+def _lists_attempts(server: ServerState) -> bool:
+    """Whether a consumer is listed from its first read on, with or without a message: Valkey, Redis 7.2+."""
+    if server.flavour != "redis":
+        return True
+    parts = [int(part) for part in server.version.split(".")[:2] if part.isdigit()]
+    return parts >= [7, 2]
+
+
+def _blocked_reader(view: StreamView, track: Track, group: GroupState, *, attempts: bool) -> bool:
+    """Whether a client blocked in XREADGROUP may be a consumer of this group."""
+    found = newest_clients(view)
+    if found is None:
+        return False
+    poll, clients = found
+    blocked = [client for client in clients if client.blocked and client.command == "xreadgroup"]
+    names = {item.name for item in group.consumers or ()}
+    if any(client.name and client.name in names for client in blocked):
+        return True
+    if not attempts:
+        return bool(blocked)  # idle times do not tell a waiting worker from a dead one
+    then = _consumers_at(track, poll.number, group.info.name)
+    return any(
+        abs(client.idle_s * 1000 + 500 - item.idle) <= _SAME_IDLE_MS for client in blocked for item in then
+    )
+
+
+def _consumers_at(track: Track, number: int, name: str) -> tuple[ConsumerInfo, ...]:
+    for poll, state in zip(track.polls, track.states, strict=True):
+        group = state.group(name)
+        if poll.number == number and group is not None:
+            return group.consumers or ()
+    return ()
+
+
+def _symptom(view: StreamView, track: Track, group: GroupState, verdict: _Verdict) -> Symptom:
+    name, stream, poll = group.info.name, track.now.name, track.poll
+    lag = "unknown" if group.lag is None else f"{group.lag.messages:,}"
+    newest = min(group.consumers or (), key=lambda item: item.idle, default=None)
+    parts = (group.info, newest) if newest is not None else (group.info,)
+    owners = {
+        entry.owner
+        for entry in view.judgement.expect
+        if entry.owner and entry.matches(stream=stream, group=name)
+    }
+    ask = f" Ask {', '.join(sorted(owners))}." if owners else ""
+    return on_group(
+        RULE,
+        track,
+        group,
+        severity=verdict.severity,
+        confidence=verdict.confidence,
+        consumer=None if newest is None else newest.name,
+        title=f"No consumer works for group {name} on {stream}",
+        evidence=tuple(track.now.quote(poll.number, poll.source, part) for part in parts),
+        hypothesis=f"{verdict.why} Lag {lag}, pending {group.info.pending:,}: what is added to {stream} is not handled.",
+        recommendation=(
+            f"Start or restart the service that reads {stream} as group {name}. If nobody needs the group any more, "
+            f"remove it: XGROUP DESTROY {stream} {name}.{ask}"
+        ),
+    )

@@ -1,0 +1,86 @@
+"""Consumers take messages and acknowledge none: pending only rises, and what was pending stays so.
+
+A busy group's pending goes up and down; here it rose at every poll and not one of the messages that were pending
+at the start has left the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tools.detectors.contract import StreamView
+from tools.detectors.streams.families import fold
+from tools.detectors.streams.symptoms import IDS_SHOWN, many, on_group, seconds, stream_rule
+from tools.detectors.streams.tracks import Track, tracks
+from tools.findings.model import Severity, StreamCategory
+from tools.findings.rule import Rule, Symptom
+from tools.sources.records import GroupState
+
+RULE = stream_rule(
+    "stream.missing-ack",
+    StreamCategory.MISSING_ACK,
+    Severity.HIGH,
+    "pending rose on `pending_rising_polls` (3) polls in a row and nothing that was pending was acknowledged, while "
+    "the length is stable or messages are still delivered",
+)
+RULES: tuple[Rule, ...] = (RULE,)
+
+_HEAD = 50
+"""Entries of the head of the pending list that are compared."""
+
+
+def detect(view: StreamView) -> Iterator[Symptom]:
+    """One symptom per group that takes and never acknowledges."""
+    yield from fold(_symptoms(view))
+
+
+def _symptoms(view: StreamView) -> Iterator[Symptom]:
+    for track in tracks(view).values():
+        for group in track.now.groups:
+            steps = view.judgement.limits_for(
+                stream=track.now.name, group=group.info.name
+            ).pending_rising_polls
+            history = track.group(group.info.name)[-steps - 1 :]
+            if len(history) == steps + 1 and all(_taken_only(a, b) for a, b in pairwise(history)):
+                yield _symptom(track, group, history)
+
+
+def _taken_only(before: GroupState, after: GroupState) -> bool:
+    """Whether pending rose between two polls and the head of the list is what it was."""
+    if after.info.pending <= before.info.pending:
+        return False
+    old = [entry.id for entry in before.pending[:_HEAD]]
+    return [entry.id for entry in after.pending[: len(old)]] == old
+
+
+def _symptom(track: Track, group: GroupState, history: tuple[GroupState, ...]) -> Symptom:
+    name, stream = group.info.name, track.now.name
+    polls = track.polls[-len(history) :]
+    before, after = history[0].info.pending, group.info.pending
+    span = seconds(polls[-1].at_ms - polls[0].at_ms)
+    owners = sorted({entry.consumer for entry in group.pending if entry.consumer})
+    return on_group(
+        RULE,
+        track,
+        group,
+        consumer=owners[0] if len(owners) == 1 else None,
+        title=f"Group {name} takes messages of {stream} and acknowledges none",
+        evidence=tuple(
+            state.quote(poll.number, poll.source, item.info)
+            for poll, state, item in (
+                (polls[0], track.states[-len(history)], history[0]),
+                (polls[-1], track.now, group),
+            )
+        ),
+        message_ids=tuple(entry.id for entry in group.pending[:IDS_SHOWN]),
+        hypothesis=(
+            f"Pending of {name} rose from {before:,} to {after:,} in {span}, and none of the messages that were "
+            f"pending at the start was acknowledged. {many(len(owners), 'consumer')} ({', '.join(owners[:3]) or 'none'}) "
+            "handle messages without XACK, or hang in them."
+        ),
+        recommendation=(
+            f"Let the consumers of {name} send XACK {stream} {name} <id> after each message they have handled; if "
+            "messages may be lost, read with NOACK instead."
+        ),
+    )

@@ -1,0 +1,92 @@
+"""Entries of one stream disagree: other fields, or the same field with another type.
+
+Only entries that name the same type (`type`, `event`, …) are compared: a stream may carry several kinds of event.
+Fields that are sometimes absent are common, so a mere subset is a LOW note; fields that exclude each other, and
+types that clash, break readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from tools.detectors.contract import StreamView
+from tools.detectors.streams.families import fold
+from tools.detectors.streams.symptoms import on_stream, stream_rule
+from tools.detectors.streams.tracks import Track, tracks
+from tools.findings.model import Severity, StreamCategory
+from tools.findings.rule import Rule, Symptom
+from tools.sources.records import EntryShape
+
+RULE = stream_rule(
+    "stream.schema-inconsistency",
+    StreamCategory.SCHEMA_INCONSISTENCY,
+    Severity.MEDIUM,
+    "entries of one stream (and of one type, where they name one) with different field sets or types; LOW where one "
+    "field set holds the other",
+)
+RULES: tuple[Rule, ...] = (RULE,)
+
+_NUMBERS = frozenset({"int", "float"})
+_FIELDS_SHOWN = 4
+
+
+def detect(view: StreamView) -> Iterator[Symptom]:
+    """One symptom per stream whose sampled entries disagree: the worst pair of them."""
+    yield from fold(_symptoms(view))
+
+
+def _symptoms(view: StreamView) -> Iterator[Symptom]:
+    for track in tracks(view).values():
+        found = [
+            (severity, what, pair)
+            for pair in combinations(track.now.sample, 2)
+            if pair[0].variant == pair[1].variant
+            for severity, what in [_difference(*pair)]
+            if severity is not None
+        ]
+        if found:
+            severity, what, pair = min(found, key=lambda item: item[0].rank)
+            yield _symptom(track, severity, what, pair)
+
+
+def _difference(newer: EntryShape, older: EntryShape) -> tuple[Severity | None, str]:
+    new, old = dict(newer.fields), dict(older.fields)
+    clashes = [name for name in new if name in old and not _compatible(new[name], old[name])]
+    if clashes:
+        name = clashes[0]
+        return Severity.MEDIUM, f"field {name} is {new[name]} in one and {old[name]} in the other"
+    only_new, only_old = sorted(new.keys() - old.keys()), sorted(old.keys() - new.keys())
+    if only_new and only_old:
+        return Severity.MEDIUM, f"one has {_list(only_new)} where the other has {_list(only_old)}"
+    if only_new or only_old:
+        return Severity.LOW, f"{_list(only_new or only_old)} is in one and not in the other"
+    return None, ""
+
+
+def _compatible(one: str, other: str) -> bool:
+    """Numbers are of one kind; a text field may hold a text that looks like a number."""
+    return one == other or {one, other} <= _NUMBERS
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - _FIELDS_SHOWN} more" if len(names) > _FIELDS_SHOWN else ""
+    return ", ".join(names[:_FIELDS_SHOWN]) + more
+
+
+def _symptom(track: Track, severity: Severity, what: str, pair: tuple[EntryShape, EntryShape]) -> Symptom:
+    name, poll = track.now.name, track.poll
+    return on_stream(
+        RULE,
+        track,
+        severity=severity,
+        confidence=0.9 if severity is Severity.MEDIUM else 0.7,
+        evidence=tuple(track.now.quote(poll.number, poll.source, item) for item in pair),
+        message_ids=tuple(item.id for item in pair),
+        title=f"Entries of {name} do not have one schema",
+        hypothesis=f"Of the entries {pair[0].id} and {pair[1].id}, {what}. Two producers, or two versions of one, disagree.",
+        recommendation=(
+            f"Compare what is written to {name} (XRANGE {name} {pair[1].id} {pair[1].id} and {pair[0].id}); agree on "
+            "one set of fields and types, or name the type and version of each entry in a field."
+        ),
+    )

@@ -1,0 +1,90 @@
+"""INFO commandstats: what the server's clients do, and what we cost.
+
+Counters include calls from scripts and transactions. They start again at 0 after CONFIG RESETSTAT or a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+READ_ONLY = frozenset(
+    {
+        "acl", "auth", "client", "cluster", "command", "config", "dbsize", "echo", "exists", "get", "getbit",
+        "getrange", "hello", "hexists", "hget", "hgetall", "hkeys", "hlen", "hmget", "hscan", "hvals", "info",
+        "lastsave", "latency", "lindex", "llen", "lrange", "memory", "mget", "object", "ping", "psubscribe",
+        "pttl", "publish", "readonly", "role", "scan", "scard", "select", "sismember", "slowlog", "smembers",
+        "sscan", "strlen", "subscribe", "time", "ttl", "type", "unsubscribe", "xinfo", "xlen", "xpending",
+        "xrange", "xrevrange", "zcard", "zcount", "zrange", "zrangebyscore", "zrank", "zscan", "zscore",
+    }
+)  # fmt: skip
+"""Commands after which every stream, group and consumer is as it was. XREAD is not among them: it may be a reader."""
+
+
+class Calls(Struct, frozen=True):
+    """One counter: calls and microseconds of server time since the server began to count."""
+
+    calls: int
+    usec: int
+
+
+Stats = Mapping[str, Calls]
+"""By the name of commandstats: `xadd`, `xinfo|stream` (`xinfo` before 7.0)."""
+
+
+def parse(section: Mapping[str, str]) -> dict[str, Calls]:
+    """The counters of a parsed INFO reply; lines that are not counters are left out."""
+    found = {}
+    for key, value in section.items():
+        if key.startswith("cmdstat_"):
+            figures = dict(part.partition("=")[::2] for part in value.split(","))
+            calls, usec = figures.get("calls", ""), figures.get("usec", "")
+            if calls.isdigit() and usec.isdigit():
+                found[key.removeprefix("cmdstat_")] = Calls(int(calls), int(usec))
+    return found
+
+
+def was_reset(before: Stats, now: Stats) -> bool:
+    """Whether a counter went down: then growth since `before` means nothing."""
+    return any(name not in now or now[name].calls < known.calls for name, known in before.items())
+
+
+def growth(before: Stats, now: Stats, own: Mapping[str, int]) -> dict[str, int]:
+    """Calls since `before`, our own left out; only what moved. {} after a reset."""
+    if was_reset(before, now):
+        return {}
+    ours = _spelled_as(now, own)
+    moved = {
+        name: calls.calls - (before[name].calls if name in before else 0) - ours.get(name, 0)
+        for name, calls in now.items()
+    }
+    return {name: count for name, count in sorted(moved.items()) if count > 0}
+
+
+def is_quiet(moved: Mapping[str, int]) -> bool:
+    """Whether nothing moved that could have touched a stream."""
+    return all(name.partition("|")[0] in READ_ONLY for name in moved)
+
+
+def own_usec(before: Stats, now: Stats, own: Mapping[str, int]) -> int:
+    """Server time of our own commands since `before`, microseconds: our share of the calls of each."""
+    if was_reset(before, now):
+        return 0
+    total = 0.0
+    for name, count in _spelled_as(now, own).items():
+        known = before.get(name, Calls(0, 0))
+        calls = now[name].calls - known.calls
+        if calls > 0:
+            total += (now[name].usec - known.usec) * min(count, calls) / calls
+    return round(total)
+
+
+def _spelled_as(stats: Stats, own: Mapping[str, int]) -> dict[str, int]:
+    """Our counts under the server's names: before 7.0 subcommands are not told apart."""
+    spelled: dict[str, int] = {}
+    for name, count in own.items():
+        known = name if name in stats else name.partition("|")[0]
+        if known in stats:
+            spelled[known] = spelled.get(known, 0) + count
+    return spelled

@@ -1,0 +1,169 @@
+"""Exact lag on every server: entries with an id above the group's last delivered one.
+
+The server's own figure may be absent, nil, negative or wrong: on Valkey and on Redis before 7.4 a trim past the
+group, or ENTRIESREAD at XGROUP CREATE, makes it lie. Three boundary cases are exact everywhere in O(1); in
+between the server is believed only where its figure cannot be wrong for a known reason and the group was seen in
+step with it; otherwise the entries are counted, within bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from tools.sources.records import GroupInfo, Lag, ServerState, StreamInfo, entry_key, entry_time_ms
+from tools.sources.redis.allowlist import Command
+from tools.sources.redis.pacing import Pacer
+from tools.sources.redis.readonly import ReplyError
+from tools.sources.redis.replies import as_list, entry, entry_bytes
+from tools.sources.redis.server import version_of
+
+COUNT_ENTRIES_MAX = 10_000
+COUNT_BYTES_MAX = 1_000_000
+"""Where counting one group ends; beyond it the figure is a bound."""
+
+PAGE_ENTRIES_MAX = 250
+PAGE_BYTES = 65_536
+"""A page of 250 entries of 200 bytes costs the server about 0.1 ms."""
+
+FIRST_HONEST_REDIS = (7, 4)
+
+
+class GroupMemory(Struct):
+    """What earlier polls taught about one group. `trusted`: seen at the end with the server agreeing."""
+
+    trusted: bool = False
+    last_delivered: tuple[int, int] = (0, 0)
+    above_since_ms: int | None = None
+
+
+def is_honest(server: ServerState) -> bool:
+    """Whether this server's own lag may be believed at all, under the conditions of `derive`."""
+    return server.flavour == "valkey" or (
+        server.flavour == "redis" and version_of(server.version) >= FIRST_HONEST_REDIS
+    )
+
+
+def derive(info: StreamInfo, group: GroupInfo, *, honest: bool, memory: GroupMemory) -> Lag | None:
+    """The lag without reading an entry, or None where it must be counted. Updates `memory`."""
+    delivered = entry_key(group.last_delivered_id)
+    if delivered < memory.last_delivered:
+        memory.trusted = False  # XGROUP SETID, or another group of that name
+    memory.last_delivered = delivered
+    if info.length == 0 or info.first_entry_id is None or info.last_entry_id is None:
+        memory.trusted = False
+        return Lag(messages=0, source="derived")
+    if delivered >= entry_key(info.last_entry_id):
+        memory.trusted = group.lag == 0 and group.entries_read == info.entries_added
+        return Lag(messages=0, source="derived")
+    if delivered < entry_key(info.first_entry_id):
+        memory.trusted = False
+        return Lag(messages=info.length, source="derived")
+    if honest and memory.trusted and _plausible(info, group, delivered):
+        return Lag(messages=group.lag or 0, source="server")
+    memory.trusted = False
+    return None
+
+
+def _plausible(info: StreamInfo, group: GroupInfo, delivered: tuple[int, int]) -> bool:
+    """The conditions under which no server was seen to report a wrong lag."""
+    if group.lag is None or group.entries_read is None or info.entries_added is None:
+        return False
+    deleted = entry_key(info.max_deleted_entry_id or "0-0")
+    first = entry_key(info.first_entry_id or "0-0")
+    in_step = deleted >= first or group.entries_read >= info.entries_added - info.length + 1
+    return deleted <= delivered and 1 <= group.lag <= info.length - 1 and in_step
+
+
+@dataclass
+class Tally:
+    """The count of one group, page by page, up to the newest entry of `info`. `entry_size` is a guess, in bytes."""
+
+    stream: bytes
+    info: StreamInfo
+    group: GroupInfo
+    entry_size: int
+    counted: int = 0
+    size: int = 0
+    after: str = ""
+    lag: Lag | None = None
+    done: bool = False
+    """With no lag: the server refused XRANGE."""
+
+    @property
+    def wanted(self) -> int:
+        """Entries of the next page."""
+        return max(1, min(PAGE_ENTRIES_MAX, PAGE_BYTES // self.guess, COUNT_ENTRIES_MAX - self.counted))
+
+    @property
+    def guess(self) -> int:
+        """Bytes per entry, by what was read so far."""
+        return max(self.size // self.counted if self.counted else self.entry_size, 16)
+
+    @property
+    def command(self) -> Command:
+        """The next page."""
+        after = self.after or self.group.last_delivered_id
+        return ("XRANGE", self.stream, f"({after}", self.info.last_generated_id, "COUNT", self.wanted)
+
+    def take(self, reply: object, wanted: int) -> None:
+        """Add a page that was asked for `wanted` entries."""
+        if isinstance(reply, ReplyError):
+            self.done = True
+            return
+        page = [item for item in map(entry, as_list(reply)) if item is not None]
+        self.counted += len(page)
+        self.size += sum(map(entry_bytes, page))
+        if len(page) < wanted:
+            self.lag, self.done = Lag(messages=self.counted, source="counted"), True
+        elif self.counted >= COUNT_ENTRIES_MAX or self.size >= COUNT_BYTES_MAX:
+            self.end()
+        else:
+            self.after = page[-1][0]
+
+    def end(self) -> None:
+        """Stop here: at least what was counted (one entry waits); at most all but one that does not."""
+        least = max(self.counted, 1)
+        most = max(self.info.length - 1, least)
+        self.lag = Lag(messages=least, source="bound", at_most=most)
+        self.done = True
+
+
+def count(pacer: Pacer, tallies: Sequence[Tally], budget_bytes: int) -> None:
+    """Count many groups, a page of each in turn; what the budget does not reach ends as a bound.
+
+    Raises SourceUnavailable.
+    """
+    waiting = list(tallies)
+    while waiting and budget_bytes > 0:
+        wanted = [tally.wanted for tally in waiting]
+        sizes = [tally.guess * entries for tally, entries in zip(waiting, wanted, strict=True)]
+        before = sum(tally.size for tally in waiting)
+        pages = pacer.run([tally.command for tally in waiting], sizes)
+        for tally, page, entries in zip(waiting, pages, wanted, strict=True):
+            tally.take(page, entries)
+        budget_bytes -= sum(tally.size for tally in waiting) - before
+        waiting = [tally for tally in waiting if not tally.done]
+    for tally in waiting:
+        tally.end()
+
+
+def time_lag_ms(info: StreamInfo, group: GroupInfo, lag: Lag | None) -> int | None:
+    """How far the group is behind in the time of the ids, ms; 0 where nothing waits, None where ids are no times."""
+    if lag is not None and lag.messages == 0:
+        return 0
+    newest = entry_time_ms(info.last_generated_id)
+    reached = entry_time_ms(group.last_delivered_id)
+    if reached is None and entry_key(group.last_delivered_id) == (0, 0) and info.first_entry_id is not None:
+        reached = entry_time_ms(info.first_entry_id)
+    return None if newest is None or reached is None else max(newest - reached, 0)
+
+
+def forget(
+    memory: dict[tuple[bytes, bytes], GroupMemory], seen: Mapping[tuple[bytes, bytes], object]
+) -> None:
+    """Drop what is remembered about groups that are gone."""
+    for key in [key for key in memory if key not in seen]:
+        del memory[key]

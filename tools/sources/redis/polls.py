@@ -1,0 +1,158 @@
+"""`streams/polls.jsonl`: every poll, one line for its head and one for each stream that changed.
+
+A stream's line holds the encoded `StreamState` as it is, so what a finding quotes of it stands there byte for
+byte. A poll is whole when its head and as many stream lines as the head announces are there; what a crash left of
+a poll is skipped by readers. The first poll a process writes is `full`: it does not lean on earlier lines.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from msgspec import Struct
+
+from tools.errors import JournalCorrupt
+from tools.findings.journal import Journal, read
+from tools.sources.records import ClientState, Poll, PollCost, ServerState, StreamState
+from tools.workspace import write_atomically
+
+
+class _Head(Struct, frozen=True, kw_only=True, tag_field="line", tag="poll"):
+    number: int
+    at_ms: int
+    server: ServerState
+    changed: int
+    gone: tuple[str, ...]
+    full: bool
+    calls: dict[str, int]
+    clients: tuple[ClientState, ...] | None
+    cost: PollCost
+    quiet: bool
+    after_gap: bool
+    source: str
+
+
+class _Stream(Struct, frozen=True, kw_only=True, tag_field="line", tag="stream"):
+    poll: int
+    state: StreamState
+
+
+_LINE = msgspec.json.Decoder(_Head | _Stream)
+
+
+class PollJournal:
+    """Appends polls. Texts in a poll are masked by its source. Raises OSError where the disk refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self._journal = Journal(path)
+        self._known: dict[str, StreamState] | None = None
+
+    def append(self, poll: Poll) -> None:
+        """Write one poll: its head, then each stream that is not as it was in the last one."""
+        full = self._known is None
+        known = self._known or {}
+        self._known = None  # until every line is on disk
+        now = {state.name: state for state in poll.streams}
+        changed = [state for state in poll.streams if known.get(state.name) != state]
+        head = _Head(
+            number=poll.number,
+            at_ms=poll.at_ms,
+            server=poll.server,
+            changed=len(changed),
+            gone=tuple(sorted(known.keys() - now.keys())),
+            full=full,
+            calls=dict(poll.calls),
+            clients=poll.clients,
+            cost=poll.cost,
+            quiet=poll.quiet,
+            after_gap=poll.after_gap,
+            source=poll.source,
+        )
+        self._journal.append_encoded(msgspec.json.encode(head))
+        for state in changed:
+            self._journal.append_encoded(msgspec.json.encode(_Stream(poll=poll.number, state=state)))
+        self._known = now
+
+    def close(self) -> None:
+        """Flush to disk and close."""
+        self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+
+def read_polls(path: Path) -> Iterator[Poll]:
+    """Every whole poll, oldest first, streams by name; none where there is no file. Raises JournalCorrupt."""
+    head: _Head | None = None
+    streams: dict[str, StreamState] = {}
+    fresh: list[StreamState] = []
+    for offset, line in read(path):
+        try:
+            record = _LINE.decode(line)
+        except msgspec.DecodeError as error:
+            raise JournalCorrupt(f"{path}: byte {offset}: not a line of a poll ({error})") from error
+        if isinstance(record, _Head):
+            head, fresh = record, []
+        elif head is not None and record.poll == head.number:
+            fresh.append(record.state)
+        if head is not None and len(fresh) == head.changed:
+            streams = {} if head.full else streams
+            streams = {name: state for name, state in streams.items() if name not in head.gone}
+            streams |= {state.name: state for state in fresh}
+            yield _poll(head, streams)
+            head = None
+
+
+def last_polls(path: Path, count: int) -> tuple[Poll, ...]:
+    """The newest `count` whole polls, oldest first. Raises JournalCorrupt."""
+    return tuple(deque(read_polls(path), maxlen=count))
+
+
+def next_number(path: Path) -> int | None:
+    """One more than the highest poll number, whole or not; None where no poll was begun. Raises JournalCorrupt."""
+    highest: int | None = None
+    for offset, line in read(path):
+        try:
+            record = _LINE.decode(line)
+        except msgspec.DecodeError as error:
+            raise JournalCorrupt(f"{path}: byte {offset}: not a line of a poll ({error})") from error
+        if isinstance(record, _Head):
+            highest = record.number if highest is None else max(highest, record.number)
+    return None if highest is None else highest + 1
+
+
+def write_baseline(path: Path, poll: Poll) -> None:
+    """Write `streams/baseline.json`, whole, by rename. Raises OSError."""
+    write_atomically(path, msgspec.json.encode(poll) + b"\n")
+
+
+def read_baseline(path: Path) -> Poll | None:
+    """The baseline; None where there is none yet. Raises JournalCorrupt where it is not one."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Poll)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise JournalCorrupt(f"{path}: not a poll ({error})") from error
+
+
+def _poll(head: _Head, streams: dict[str, StreamState]) -> Poll:
+    return Poll(
+        number=head.number,
+        at_ms=head.at_ms,
+        server=head.server,
+        streams=tuple(streams[name] for name in sorted(streams)),
+        calls=head.calls,
+        clients=head.clients,
+        cost=head.cost,
+        quiet=head.quiet,
+        after_gap=head.after_gap,
+        source=head.source,
+    )

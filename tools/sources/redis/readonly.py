@@ -1,0 +1,244 @@
+"""The read-only connection to the audited server: one list of commands, one place that sends.
+
+redis-py opens the connection (TLS, unix sockets, AUTH); replies come raw over RESP2 and are never decoded here.
+A failure closes the connection, and the next call opens a new one; only a connection that was dropped while it lay
+idle is opened again at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Self
+
+import redis
+from msgspec import Struct
+from redis.backoff import NoBackoff
+from redis.connection import Connection, parse_url
+from redis.retry import Retry
+
+from tools.errors import SourceUnavailable, UsageError
+from tools.masking import mask
+from tools.sources.redis.allowlist import Argument, Command, check
+
+Reply = object
+"""What the server said: bytes, int, None, a list of these, or a ReplyError."""
+
+_OURS = ("protocol", "retry", "retry_on_timeout", "retry_on_error", "decode_responses", "driver_info",
+         "client_name", "socket_timeout", "socket_connect_timeout", "connection_class", "health_check_interval",
+         "max_connections", "timeout", "encoding", "encoding_errors", "legacy_responses")  # fmt: skip
+"""Connection options that are not the URL's to set."""
+
+
+class ReplyError(Struct, frozen=True):
+    """An error reply, in place of the reply. `text` is the server's, masked."""
+
+    text: str
+
+    @property
+    def code(self) -> str:
+        """The first word: NOPERM, WRONGTYPE, NOGROUP, ERR."""
+        return self.text.split(" ", 1)[0]
+
+    @property
+    def gone(self) -> bool:
+        """Whether the key is not there, is no stream (any more), or has no such group."""
+        return self.code in {"WRONGTYPE", "NOGROUP", "MOVED"} or "no such key" in self.text.lower()
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether the user lacks the right."""
+        return self.code == "NOPERM" or "no permissions" in self.text
+
+
+class ReadOnlyClient:
+    """One connection that only reads. Opens at the first call; `connect` opens at once.
+
+    In: `redis://`, `rediss://` or `unix://` URL; times in seconds. `sent` counts our commands by the name
+    commandstats gives them, `round_trips` our waits. Raises UsageError where the URL is not one.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        connect_timeout_s: float = 2.0,
+        command_timeout_s: float = 5.0,
+        name: str = "streamgauge",
+    ) -> None:
+        self._connection, self.address, self.database = _prepare(url, connect_timeout_s, command_timeout_s)
+        self._name = name
+        self._open = False
+        self.sent: Counter[str] = Counter()
+        self.round_trips = 0
+        self.no_touch = False
+        self.connection_id: int | None = None
+
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        *,
+        connect_timeout_s: float = 2.0,
+        command_timeout_s: float = 5.0,
+        name: str = "streamgauge",
+    ) -> ReadOnlyClient:
+        """An open client. Raises UsageError, SourceUnavailable."""
+        client = cls(url, connect_timeout_s=connect_timeout_s, command_timeout_s=command_timeout_s, name=name)
+        try:
+            client.open()
+        except SourceUnavailable:
+            client.close()
+            raise
+        return client
+
+    def open(self) -> None:
+        """Open the connection if it is not. Raises SourceUnavailable."""
+        if self._open:
+            return
+        try:
+            self._connection.connect()
+        except (redis.RedisError, OSError) as error:
+            raise self._unavailable(error) from error
+        self._open = True
+        # Both are courtesies: an old server or a narrow user may refuse them.
+        _, touch, number = self._send(
+            [("CLIENT", "SETNAME", self._name), ("CLIENT", "NO-TOUCH", "ON"), ("CLIENT", "ID")]
+        )
+        self.no_touch = not isinstance(touch, ReplyError)
+        self.connection_id = number if isinstance(number, int) else None
+        ping = self._send([("PING",)])[0]
+        if isinstance(ping, ReplyError):
+            self.close()
+            raise self._refused(("PING",), ping)
+
+    def call(self, *command: Argument) -> Reply:
+        """One command's reply. Raises CommandRefused; SourceUnavailable also for an error reply."""
+        reply = self.pipeline([command])[0]
+        if isinstance(reply, ReplyError):
+            raise self._refused(command, reply)
+        return reply
+
+    def pipeline(self, commands: Sequence[Command]) -> list[Reply]:
+        """Replies in order, in one round trip; a ReplyError stands where its reply would.
+
+        Raises CommandRefused before anything is sent, SourceUnavailable where the server does not answer.
+        """
+        for command in commands:
+            check(command)
+        if not commands:
+            return []
+        reused = self._open
+        self.open()
+        try:
+            return self._exchange(commands)
+        except (redis.RedisError, OSError) as error:
+            self.close()
+            if not (reused and _is_drop(error)):
+                raise self._unavailable(error) from error
+        # A server or proxy may drop an idle connection; asking once more is safe, for we only read.
+        self.open()
+        return self._send(commands)
+
+    def close(self) -> None:
+        """Close the connection; a later call opens it again."""
+        self._open = False
+        self._connection.disconnect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def _send(self, commands: Sequence[Command]) -> list[Reply]:
+        try:
+            return self._exchange(commands)
+        except (redis.RedisError, OSError) as error:
+            self.close()
+            raise self._unavailable(error) from error
+
+    def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
+        self.sent.update([check(command) for command in commands])
+        self.round_trips += 1
+        packed = [part for command in commands for part in self._connection.pack_command(*command)]
+        self._connection.send_packed_command([b"".join(packed)], check_health=False)
+        return [self._read() for _ in commands]
+
+    def _read(self) -> Reply:
+        try:
+            return self._connection.read_response(disable_decoding=True)
+        except redis.ResponseError as error:
+            if isinstance(error, redis.ReadOnlyError | redis.exceptions.MasterDownError):
+                raise
+            return ReplyError(_error_text(error))
+
+    def _unavailable(self, error: Exception) -> SourceUnavailable:
+        return SourceUnavailable(f"Redis at {self.address}", *_why(error))
+
+    def _refused(self, command: Command, error: ReplyError) -> SourceUnavailable:
+        name = check(command).replace("|", " ").upper()
+        fix = (
+            f"Allow the user +{check(command)} (`streamgauge doctor` prints the whole ACL line)."
+            if error.forbidden
+            else "See the server's answer."
+        )
+        return SourceUnavailable(f"Redis at {self.address}: {name}", error.text, fix)
+
+
+def _prepare(url: str, connect_timeout_s: float, command_timeout_s: float) -> tuple[Any, str, int]:
+    try:
+        options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # redis-py has no types here
+        kind = options.get("connection_class", Connection)
+        wanted = {key: value for key, value in options.items() if key not in _OURS}
+        connection = kind(
+            **wanted,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            driver_info=None,
+            socket_timeout=command_timeout_s,
+            socket_connect_timeout=connect_timeout_s,
+        )
+    except (ValueError, TypeError, redis.RedisError) as error:
+        # The library's text may repeat the URL and its password, so it is not passed on.
+        raise UsageError(
+            "The Redis URL cannot be used: write it like redis://user:password@host:6379/0, rediss://… or "
+            "unix:///path/to/socket?db=0."
+        ) from error
+    place = wanted.get("path") or f"{wanted.get('host', 'localhost')}:{wanted.get('port', 6379)}"
+    database = int(wanted.get("db") or 0)
+    return connection, mask(f"{place}/{database}"), database
+
+
+def _error_text(error: Exception) -> str:
+    """redis-py cuts the code off the errors that it knows; it is put back."""
+    text = str(error)
+    codes = {
+        redis.exceptions.NoPermissionError: "NOPERM",
+        redis.exceptions.NoScriptError: "NOSCRIPT",
+        redis.exceptions.MovedError: "MOVED",
+        redis.exceptions.ExecAbortError: "EXECABORT",
+        redis.exceptions.OutOfMemoryError: "OOM",
+    }
+    code = next((code for kind, code in codes.items() if isinstance(error, kind)), None)
+    return mask(text if code is None or text.startswith(code) else f"{code} {text}")
+
+
+def _is_drop(error: Exception) -> bool:
+    """Whether the peer closed the connection, rather than refusing, loading or not answering in time."""
+    refusals = (redis.AuthenticationError, redis.BusyLoadingError)
+    return isinstance(error, redis.ConnectionError | ConnectionError) and not isinstance(error, refusals)
+
+
+def _why(error: Exception) -> tuple[str, str]:
+    """Why the server could not be asked, and what closes the gap."""
+    text = mask(str(error))
+    if isinstance(error, redis.AuthenticationError | redis.exceptions.AuthorizationError):
+        return f"the server refused the credentials ({text})", "Check user and password in redis.url."
+    if isinstance(error, redis.BusyLoadingError):
+        return "the server is loading its data", "Wait until it has loaded; the next look tries again."
+    if isinstance(error, redis.TimeoutError | TimeoutError):
+        return f"no answer in time ({text})", "Check the server's load and the network between."
+    if isinstance(error, redis.ResponseError):
+        return f"the server refused the connection ({text})", "Check redis.url and the user's rights."
+    return f"no connection ({text})", "Check that the server runs and that redis.url names it."

@@ -1,0 +1,120 @@
+"""RESP2 replies as records. Replies are read as maps: fields that a newer server adds are ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.sources.records import ConsumerInfo, GroupInfo, PendingEntry, StreamInfo
+from tools.sources.redis.names import display
+
+Entry = tuple[str, tuple[tuple[bytes, bytes], ...]]
+"""An entry's id, and its fields with their raw values."""
+
+
+def as_list(reply: object) -> list[object]:
+    """An array reply; [] for anything else."""
+    return reply if isinstance(reply, list) else []
+
+
+def as_bytes(reply: object) -> bytes:
+    """A bulk string; b"" for anything else."""
+    return reply if isinstance(reply, bytes) else b""
+
+
+def as_int(reply: object) -> int | None:
+    """An integer; None for nil and for text that is none."""
+    if isinstance(reply, int):
+        return reply
+    if isinstance(reply, bytes):
+        try:
+            return int(reply)
+        except ValueError:
+            return None
+    return None
+
+
+def as_map(reply: object) -> dict[str, object]:
+    """A flat array of names and values as a map."""
+    parts = as_list(reply)
+    pairs = zip(parts[::2], parts[1::2], strict=False)
+    return {as_bytes(key).decode("ascii", "replace"): value for key, value in pairs}
+
+
+def as_id(reply: object) -> str | None:
+    """An entry id as text; None where there is none."""
+    text = as_bytes(reply).decode("ascii", "replace")
+    return text or None
+
+
+def entry(reply: object) -> Entry | None:
+    """One entry `[id, [field, value, …]]`; a deleted entry in a range has nil for its fields."""
+    parts = as_list(reply)
+    if len(parts) < 2 or as_id(parts[0]) is None:
+        return None
+    flat = as_list(parts[1])
+    fields = tuple((as_bytes(a), as_bytes(b)) for a, b in zip(flat[::2], flat[1::2], strict=False))
+    return as_bytes(parts[0]).decode("ascii", "replace"), fields
+
+
+def entry_bytes(item: Entry | None) -> int:
+    """Payload size of an entry, in bytes."""
+    return 0 if item is None else sum(len(name) + len(value) for name, value in item[1])
+
+
+def stream_info(reply: object) -> tuple[StreamInfo, Entry | None, Entry | None]:
+    """XINFO STREAM: the record, and the first and last entry, which the server sends along."""
+    data = as_map(reply)
+    first, last = entry(data.get("first-entry")), entry(data.get("last-entry"))
+    info = StreamInfo(
+        length=as_int(data.get("length")) or 0,
+        groups=as_int(data.get("groups")) or 0,
+        first_entry_id=None if first is None else first[0],
+        last_entry_id=None if last is None else last[0],
+        last_generated_id=as_id(data.get("last-generated-id")) or "0-0",
+        max_deleted_entry_id=as_id(data.get("max-deleted-entry-id")),
+        entries_added=as_int(data.get("entries-added")),
+    )
+    return info, first, last
+
+
+def groups(reply: object) -> Iterator[tuple[bytes, GroupInfo]]:
+    """XINFO GROUPS: raw name and record of each group."""
+    for item in as_list(reply):
+        data = as_map(item)
+        raw = as_bytes(data.get("name"))
+        yield (
+            raw,
+            GroupInfo(
+                name=display(raw),
+                consumers=as_int(data.get("consumers")) or 0,
+                pending=as_int(data.get("pending")) or 0,
+                last_delivered_id=as_id(data.get("last-delivered-id")) or "0-0",
+                entries_read=as_int(data.get("entries-read")),
+                lag=as_int(data.get("lag")),
+            ),
+        )
+
+
+def consumers(reply: object) -> Iterator[ConsumerInfo]:
+    """XINFO CONSUMERS."""
+    for item in as_list(reply):
+        data = as_map(item)
+        yield ConsumerInfo(
+            name=display(as_bytes(data.get("name"))),
+            pending=as_int(data.get("pending")) or 0,
+            idle=as_int(data.get("idle")) or 0,
+            inactive=as_int(data.get("inactive")),
+        )
+
+
+def pending(reply: object) -> Iterator[PendingEntry]:
+    """XPENDING's long form; an entry that nobody owns (8.8) has the consumer ""."""
+    for item in as_list(reply):
+        parts = as_list(item)
+        if len(parts) >= 4 and as_id(parts[0]) is not None:
+            yield PendingEntry(
+                id=as_bytes(parts[0]).decode("ascii", "replace"),
+                consumer=display(as_bytes(parts[1])),
+                idle=as_int(parts[2]) or 0,
+                deliveries=as_int(parts[3]) or 0,
+            )

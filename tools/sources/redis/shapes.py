@@ -1,0 +1,72 @@
+"""The shape of an entry: its field names and the types of their values. Values never leave this module."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from tools.sources.records import EntryShape
+from tools.sources.redis.names import display
+from tools.sources.redis.replies import Entry
+
+FIELDS_MAX = 64
+"""Fields of one entry that are looked at."""
+
+_JSON_BYTES_MAX = 65536
+_NUMBER_BYTES_MAX = 40
+_TYPE_FIELDS = frozenset(
+    {"type", "event", "eventtype", "eventname", "kind", "action", "op", "operation", "messagetype", "msgtype"}
+)
+
+
+def shape(item: Entry) -> EntryShape:
+    """The shape of one entry."""
+    entry_id, fields = item
+    kept = fields[:FIELDS_MAX]
+    return EntryShape(
+        id=entry_id,
+        fields=tuple((display(name), value_type(value)) for name, value in kept),
+        variant=_variant(kept),
+    )
+
+
+def value_type(value: bytes) -> str:
+    """`int`, `float`, `bool`, `json` or `text`."""
+    stripped = value.strip()
+    if stripped.lower() in {b"true", b"false"}:
+        return "bool"
+    if stripped[:1] in {b"{", b"["} and stripped[-1:] in {b"}", b"]"}:
+        return "json" if _is_json(stripped) else "text"
+    return _number_type(stripped)
+
+
+def _is_json(value: bytes) -> bool:
+    if len(value) > _JSON_BYTES_MAX:
+        return True
+    try:
+        msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _number_type(value: bytes) -> str:
+    digits = value[1:] if value[:1] in {b"-", b"+"} else value
+    if not digits or len(value) > _NUMBER_BYTES_MAX or not digits[:1].isdigit():
+        return "text"
+    if digits.isdigit():
+        return "int"
+    try:
+        float(value)
+    except ValueError:
+        return "text"
+    return "text" if b"_" in value else "float"
+
+
+def _variant(fields: tuple[tuple[bytes, bytes], ...]) -> int:
+    for name, value in fields:
+        plain = name.lower().replace(b"_", b"").replace(b"-", b"").decode("ascii", "replace")
+        if plain in _TYPE_FIELDS and len(value) <= _JSON_BYTES_MAX:
+            return int.from_bytes(hashlib.blake2b(value, digest_size=4).digest())
+    return 0

@@ -1,0 +1,249 @@
+"""The Stream Analyst's eyes: one poll of everything, at a cost that is measured and stated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from tools.clock import Clock
+from tools.errors import SourceUnavailable
+from tools.sources.records import (
+    ClientState,
+    ConsumerInfo,
+    Gap,
+    GroupState,
+    PendingEntry,
+    Poll,
+    PollCost,
+    StreamState,
+)
+from tools.sources.redis import clients, commandstats, discovery, lag, server
+from tools.sources.redis.names import NameBook
+from tools.sources.redis.pacing import Pacer
+from tools.sources.redis.readonly import ReadOnlyClient, ReplyError
+from tools.sources.redis.replies import as_bytes
+from tools.sources.redis.streams import LookLimits, StreamReader, raw_names
+
+QUIET_POLLS_MAX = 3
+"""After so many quiet polls in a row the next one sweeps, whatever the counters say."""
+
+CLIENTS_EVERY_MS = 60_000
+DISCOVERY_EVERY_MS = 60_000
+DISCOVERY_KEYS_CHEAP = 20_000
+"""Up to so many keys, streams are looked for at every sweep (20 calls of SCAN)."""
+
+
+class StreamSource:
+    """Polls one database of one server. Raises SourceUnavailable; the next poll is then `after_gap`."""
+
+    def __init__(
+        self,
+        client: ReadOnlyClient,
+        clock: Clock,
+        *,
+        source: str = "streams/polls.jsonl",
+        limits: LookLimits | None = None,
+    ) -> None:
+        self._client, self._clock, self._source = client, clock, source
+        self._limits = limits or LookLimits()
+        self._pacer = Pacer(client, clock)
+        self._names = NameBook()
+        self._reader = StreamReader(self._pacer, clock, self._names, self._limits)
+        self._raws: list[bytes] = []
+        self._complete = True
+        self._discovered_ms: int | None = None
+        self._clients_ms: int | None = None
+        self._clients_refused: str | None = None
+        self._last: server.ServerReading | None = None
+        self._last_sent: Counter[str] = Counter()
+        self._last_at_ms: int | None = None
+        self._quiet_polls = 0
+        self._lost = False
+
+    def poll(self, number: int, *, previous: Poll | None) -> Poll:
+        """Everything at this moment. `previous` is the poll before, for what may be left out or grew."""
+        try:
+            return self._poll(number, previous)
+        except SourceUnavailable:
+            self._lost = True
+            self._client.close()
+            raise
+
+    def recheck(self, poll: Poll, groups: Iterable[tuple[str, str]]) -> Poll:
+        """The same poll with the streams of these (stream, group) looked at again.
+
+        Call it at least `lag_recheck_ms` after the poll: a lag that is still above its limit is then
+        `confirmed`. Raises SourceUnavailable.
+        """
+        wanted = {stream for stream, _ in groups}
+        try:
+            seen = self._reader.light(raw_names(self._names, sorted(wanted)))
+            states = self._reader.states(seen, poll, honest=lag.is_honest(poll.server), whole=False)
+        except SourceUnavailable:
+            self._lost = True
+            raise
+        fresh = {state.name: state for state in states}
+        kept = [
+            fresh.get(state.name, state) for state in poll.streams if state.name not in wanted - set(fresh)
+        ]
+        return msgspec.structs.replace(poll, streams=tuple(kept))
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """What this source cannot see, as of the last poll; for the report, each written once."""
+        found = list(self._limits_of_coverage())
+        now = self._clock.now_ms()
+        return tuple(
+            Gap(what=what, why=why, fix=fix, source=self._source, at_ms=now, blind=blind)
+            for what, why, fix, blind in found
+        )
+
+    def _poll(self, number: int, previous: Poll | None) -> Poll:
+        started = self._clock.monotonic()
+        sent, trips = self._client.sent.copy(), self._client.round_trips
+        reading = server.read(self._client, self._client.database)
+        now = self._clock.now_ms()
+        after_gap = self._is_after_gap(reading, previous, now)
+        if after_gap:
+            self._reader.forget()
+            self._clients_ms = None
+        before = None if after_gap else self._last
+        own = sent - self._last_sent
+        calls = {} if before is None else commandstats.growth(before.stats, reading.stats, own)
+        quiet = previous is not None and self._is_quiet(reading, before, calls, previous)
+        if quiet and previous is not None:
+            streams = aged(previous.streams, now - previous.at_ms)
+            self._quiet_polls += 1
+        else:
+            streams = self._sweep(reading, None if after_gap else previous, now)
+            self._quiet_polls = 0
+        found_clients = self._read_clients(now)
+        cost = self._cost(reading, sent, trips, started)
+        self._last, self._last_sent, self._last_at_ms, self._lost = reading, sent, now, False
+        return Poll(
+            number=number,
+            at_ms=now,
+            server=reading.state,
+            streams=streams,
+            calls=calls,
+            clients=found_clients,
+            cost=cost,
+            quiet=quiet,
+            after_gap=after_gap,
+            source=self._source,
+        )
+
+    def _is_after_gap(self, reading: server.ServerReading, previous: Poll | None, now: int) -> bool:
+        if previous is None:
+            return self._lost
+        known, state = previous.server, reading.state
+        return (
+            self._lost
+            or known.run_id != state.run_id
+            or known.role != state.role
+            or now - previous.at_ms > self._limits.gap_ms
+            or now < previous.at_ms
+        )
+
+    def _is_quiet(
+        self,
+        reading: server.ServerReading,
+        before: server.ServerReading | None,
+        calls: dict[str, int],
+        previous: Poll,
+    ) -> bool:
+        return (
+            before is not None
+            and previous.at_ms == self._last_at_ms
+            and self._quiet_polls < QUIET_POLLS_MAX
+            and reading.state.role == "master"
+            and not commandstats.was_reset(before.stats, reading.stats)
+            and reading.key_losses == before.key_losses
+            and commandstats.is_quiet(calls)
+        )
+
+    def _sweep(
+        self, reading: server.ServerReading, previous: Poll | None, now: int
+    ) -> tuple[StreamState, ...]:
+        due = self._discovered_ms is None or now - self._discovered_ms >= DISCOVERY_EVERY_MS
+        if due or previous is None or reading.keys <= DISCOVERY_KEYS_CHEAP:
+            self._raws, self._complete = discovery.streams(self._pacer)
+            self._discovered_ms = now
+        seen = self._reader.light(self._raws)
+        there = {item.raw for item in seen}
+        for raw in self._raws:
+            if raw not in there:
+                self._names.forget(raw)
+        self._raws = [item.raw for item in seen]
+        return self._reader.states(seen, previous, honest=lag.is_honest(reading.state))
+
+    def _read_clients(self, now: int) -> tuple[ClientState, ...] | None:
+        if self._clients_ms is not None and now - self._clients_ms < CLIENTS_EVERY_MS:
+            return None
+        self._clients_ms = now
+        reply = self._pacer.batch([("CLIENT", "LIST")])[0]
+        if isinstance(reply, ReplyError):
+            self._clients_refused = reply.text
+            return None
+        return clients.parse(as_bytes(reply), self._client.connection_id)
+
+    def _cost(self, before: server.ServerReading, sent: Counter[str], trips: int, started: float) -> PollCost:
+        own = self._client.sent - sent
+        now = commandstats.parse(
+            server.parse_info(as_bytes(self._pacer.batch([("INFO", "commandstats")])[0]))
+        )
+        return PollCost(
+            server_us=commandstats.own_usec(before.stats, now, own),
+            round_trips=self._client.round_trips - trips,
+            wall_ms=round((self._clock.monotonic() - started) * 1000, 3),
+        )
+
+    def _limits_of_coverage(self) -> Iterable[tuple[str, str, str, bool]]:
+        where = f"Redis at {self._client.address}"
+        if self._reader.refused:
+            fix = "Give the user the ACL line that `streamgauge doctor` prints."
+            yield f"{where}: some streams", self._reader.refused, fix, True
+        if self._reader.sampler.refused:
+            yield f"{where}: entries", "the user may not send XRANGE", "Allow +xrange +xrevrange.", False
+        if self._clients_refused:
+            yield f"{where}: clients", self._clients_refused, "Allow the user +client|list.", False
+        if not self._complete:
+            text = f"there are more than {discovery.STREAMS_MAX} streams"
+            yield f"{where}: streams beyond the limit", text, "Audit databases or nodes one by one.", True
+        if self._last is None:
+            return
+        if self._last.cluster:
+            fix = "Run one session for each primary."
+            yield f"{where}: other nodes of the cluster", "one node is looked at", fix, True
+        if self._last.state.role != "master":
+            why = "a replica knows neither delivery counts nor idle times exactly"
+            yield f"{where}: pending entries and consumers", why, "Point redis.url at the primary.", False
+        if self._last.other_keys:
+            numbers = ", ".join(map(str, sorted(self._last.other_keys)))
+            fix = "Run one session for each database that holds streams."
+            yield f"{where}: databases {numbers}", "redis.url names another database", fix, False
+
+
+def aged(streams: tuple[StreamState, ...], by_ms: int) -> tuple[StreamState, ...]:
+    """The same streams later, when nothing has moved: only idle times have grown."""
+    return tuple(
+        msgspec.structs.replace(state, groups=tuple(_aged_group(group, by_ms) for group in state.groups))
+        for state in streams
+    )
+
+
+def _aged_group(group: GroupState, by_ms: int) -> GroupState:
+    consumers = group.consumers and tuple(_aged_consumer(item, by_ms) for item in group.consumers)
+    pending = tuple(_aged_entry(item, by_ms) for item in group.pending)
+    return msgspec.structs.replace(group, consumers=consumers, pending=pending)
+
+
+def _aged_consumer(item: ConsumerInfo, by_ms: int) -> ConsumerInfo:
+    seen = item.inactive
+    later = seen if seen is None or seen < 0 else seen + by_ms
+    return msgspec.structs.replace(item, idle=item.idle + by_ms, inactive=later)
+
+
+def _aged_entry(item: PendingEntry, by_ms: int) -> PendingEntry:
+    return msgspec.structs.replace(item, idle=item.idle + by_ms)
