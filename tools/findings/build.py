@@ -24,7 +24,7 @@ def build(symptom: Symptom, finding_id: str, fingerprint: str, at: str, evidence
     data: dict[str, Any] = {
         "agent_id": symptom.rule.agent,
         "finding_id": finding_id,
-        "category": symptom.rule.category,
+        "category": symptom.category or symptom.rule.category,
         "title": mask(symptom.title),
         "timestamp": at,
         "last_seen": at,
@@ -44,14 +44,16 @@ def build(symptom: Symptom, finding_id: str, fingerprint: str, at: str, evidence
 def merge(known: Finding, symptom: Symptom, at: str, evidence: Evidence | None) -> Finding:
     """The finding after one more sighting; a worse sighting brings its severity and its evidence.
 
-    A sighting that is not milder brings its figures (metrics, pattern, message ids), never a new id.
+    A sighting that is not milder brings its figures (metrics, pattern, message ids, related findings), never a new id.
     """
     fresh = _AGENT_FIELDS[symptom.rule.agent](symptom)
     update: dict[str, Any] = {"last_seen": max(at, known.last_seen)}
     update["occurrences"] = known.occurrences + symptom.count
     if symptom.position is not None:
         update["counted_to"] = known.counted_to | dict([symptom.position])
-    update |= {key: fresh[key] for key in ("metrics", "pattern", "message_ids") if key in fresh}
+    update |= {
+        key: fresh[key] for key in ("metrics", "pattern", "message_ids", "related_findings") if key in fresh
+    }
     if evidence is not None:
         update |= fresh | {"title": mask(symptom.title)}
         update |= {"recommendation": mask(symptom.recommendation), "confidence": symptom.confidence}

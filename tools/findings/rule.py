@@ -67,6 +67,8 @@ class Symptom:
     evidence: tuple[Quote, ...]
     recommendation: str
     location: str = ""
+    category: Category | None = None
+    """Where one rule tells several apart; else the rule's own."""
     severity: Severity | None = None
     priority: Priority | None = None
     effort: Effort | None = None

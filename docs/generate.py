@@ -1,0 +1,68 @@
+"""Writes the generated documents again: rules, schemas, command help. A test checks that they are current."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+
+def documents() -> Iterator[tuple[Path, str]]:
+    """Every generated file, relative to the project, and its text."""
+    from tools.report import schemas
+
+    yield Path("docs/rules.md"), rules()
+    for name, schema in schemas.export().items():
+        yield (
+            Path("docs/schemas") / name,
+            json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n",
+        )
+
+
+def rules() -> str:
+    """The rules table, one section per agent, from the rules' own words."""
+    from orchestrator.session import rules as session_rules
+    from tools.detectors import registry
+    from tools.findings.model import AgentId
+    from tools.findings.rule import by_id
+    from tools.synthesis import cross_agent
+
+    everything = by_id([*registry.rules().values(), *session_rules.RULES, cross_agent.RULE])
+    lines = [
+        "# Rules",
+        "",
+        "Generated from the rules themselves by `make docs`. Limits are the defaults of `[thresholds]`.",
+        "",
+    ]
+    for agent in AgentId:
+        lines += [
+            f"## {agent}",
+            "",
+            "| ruleId | what it sees | category | severity |",
+            "| --- | --- | --- | --- |",
+        ]
+        for rule in sorted(
+            (rule for rule in everything.values() if rule.agent is agent), key=lambda rule: rule.id
+        ):
+            level = rule.severity or f"{rule.priority}, {rule.effort}, impact {rule.impact}"
+            condition = rule.condition.replace("|", "\\|")
+            lines.append(f"| `{rule.id}` | {condition} | {rule.category} | {level} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write every document."""
+    for path, text in documents():
+        target = ROOT / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

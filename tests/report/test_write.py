@@ -1,0 +1,240 @@
+"""A session's workspace becomes its report, whatever is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.report.made_session import SESSION_ID, Made, make
+from tools.findings.model import AgentId
+from tools.report import event_schemas, schemas
+from tools.report.write import write_report
+from tools.synthesis import session_data
+
+HOSTILE = ' </td><script>x</script> | `` ``` \u202e\x1b[31m [l](http://e.example) "] --> end; password=hunter2hunter2'
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return make(tmp_path)
+
+
+def text_of(made: Made) -> str:
+    return made.workspace.report(SESSION_ID).read_text(encoding="utf-8")
+
+
+def test_the_report_has_eight_sections_and_ends_with_version_session_and_time(made: Made) -> None:
+    write_report(made.workspace, made.project, made.clock)
+    text = text_of(made)
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
+        "1. Executive dashboard",
+        "2. Critical findings",
+        "3. Stream health map",
+        "4. Event flows",
+        "5. Drift registry",
+        "6. Roadmap",
+        "7. Observability gaps",
+        "8. Next session",
+        "All findings",
+    ]
+    assert text.splitlines()[-1] == (
+        f"streamgauge 0.1.0 · session `{SESSION_ID}` · completed 2025-06-15T15:16:50.000Z"
+    )
+
+
+def test_the_first_page_says_whether_it_burns_why_and_what_first(made: Made) -> None:
+    write_report(made.workspace, made.project, made.clock)
+    first_page = text_of(made).split("\n## ")[0]
+    assert "> [!CAUTION]\n> **CRITICAL** — Yes, on fire: 2 critical findings and 7 high ones." in first_page
+    assert "- Group billing of orders is 1,000 messages behind; it explains 2 other findings" in first_page
+    assert "1. Add consumers to group billing" in first_page
+    assert "**Not seen:** 1 gap in coverage: log of search" in first_page
+    assert len(first_page.splitlines()) < 30
+
+
+def test_the_figures_of_the_dashboard_are_those_of_the_session(made: Made) -> None:
+    board = write_report(made.workspace, made.project, made.clock).dashboard
+    assert board is not None
+    assert (board.health, board.findings, board.streams_discovered, board.drifts) == ("CRITICAL", 18, 4, 1)
+    assert board.by_severity == {"CRITICAL": 2, "HIGH": 7, "MEDIUM": 1, "LOW": 0, "INFO": 1}
+    assert (board.unacked_messages, board.streams_with_lag) == (804, ("invoices", "orders"))
+    assert board.by_service == {"unknown": 7, "mail": 5, "billing": 4, "web": 4, "audit": 2}
+    assert board.own_cost["polls"] == 41
+
+
+def test_every_finding_that_the_text_links_stands_in_its_table(made: Made) -> None:
+    write_report(made.workspace, made.project, made.clock)
+    text = text_of(made)
+    linked = set(re.findall(r"\]\(#((?:lw|rsa|ca|es)-\d+)\)", text))
+    assert linked
+    assert linked <= set(re.findall(r'<a id="([^"]+)"></a>', text))
+
+
+def test_streams_that_got_worse_are_marked_and_forecast(made: Made) -> None:
+    report = write_report(made.workspace, made.project, made.clock)
+    rows = {row.stream: (row.status, row.worse, row.forecast) for row in report.streams}
+    assert rows == {
+        "orders": (
+            "CRITICAL",
+            ("lag 0 → 1000", "length 100 → 1300"),
+            "lag grows by 100 a minute; it does not drain",
+        ),
+        "invoices": ("CRITICAL", (), "lag stands still"),
+        "audit": ("DEGRADED", ("pending 0 → 800",), None),
+        "telemetry": ("HEALTHY", (), None),
+    }
+
+
+def test_only_gaps_that_the_system_has_are_listed(made: Made) -> None:
+    report = write_report(made.workspace, made.project, made.clock)
+    gaps = {gap.letter: gap for gap in report.observability_gaps}
+    assert sorted(gaps) == ["A", "B", "C", "D", "E", "F"]
+    assert gaps["A"].files == ("billing/main.py:5", "web/main.py:5")
+    assert gaps["B"].missing == (
+        "billing: 3 of 3 lines are not JSON",
+        "mail: 1 of 1 lines are not JSON",
+        "web: no traceId, event",
+    )
+    assert gaps["F"].missing == ("mail: no line carries a correlation id",)
+
+
+def test_the_files_beside_the_report_agree_with_it(made: Made) -> None:
+    report = write_report(made.workspace, made.project, made.clock)
+    everything = json.loads(made.workspace.all_findings.read_bytes())
+    assert [finding["findingId"] for finding in everything] == [item["findingId"] for item in report.findings]
+    ranks = [finding.get("severity") or finding["priority"] for finding in everything]
+    assert ranks[:3] == ["CRITICAL", "P0_CRITICAL", "P0_CRITICAL"]
+    assert ranks[-1] == "INFO"
+    clusters = json.loads(made.workspace.path("findings", "cross-agent-clusters.json").read_bytes())
+    assert [(found["root"], found["finding_count"], found["agents"]) for found in clusters][:2] == [
+        ("RSA-001", 3, ["LOG_WATCHER", "REDIS_STREAM_ANALYST"]),
+        ("CA-001", 2, ["CONFIG_AUDITOR", "LOG_WATCHER"]),
+    ]
+    assert list(clusters[0]) == [
+        "entity",
+        "finding_count",
+        "agents",
+        "root",
+        "members",
+        "chain",
+        "blastRadius",
+    ]
+    topology = json.loads(made.workspace.path("streams", "topology.json").read_bytes())
+    assert [stream["name"] for stream in topology["streams"]] == ["audit", "invoices", "orders", "telemetry"]
+
+
+def test_every_file_fits_its_schema(made: Made) -> None:
+    write_report(made.workspace, made.project, made.clock)
+    exported = schemas.export()
+    for path, name in (
+        (made.workspace.path("report.json"), "report"),
+        (made.workspace.all_findings, "all-findings"),
+    ):
+        jsonschema.validate(json.loads(path.read_bytes()), exported[f"{name}.schema.json"])
+    for agent, name in zip(
+        AgentId, ("log-finding", "stream-finding", "config-finding", "enhancement"), strict=True
+    ):
+        for line in made.workspace.findings(agent).read_text(encoding="utf-8").splitlines():
+            jsonschema.validate(json.loads(line), exported[f"{name}.schema.json"])
+            jsonschema.validate(json.loads(line), exported["finding.schema.json"])
+
+
+def test_all_schemas_are_valid_and_name_every_event() -> None:
+    exported = schemas.export()
+    for schema in exported.values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    assert {name for name in exported if name.startswith("events/")} == {
+        f"events/{name}.schema.json" for name in event_schemas.EVENTS
+    }
+
+
+def test_the_same_session_gives_the_same_report(made: Made) -> None:
+    write_report(made.workspace, made.project, made.clock)
+    first = (text_of(made), made.workspace.path("report.json").read_bytes())
+    write_report(made.workspace, made.project, made.clock)
+    assert (text_of(made), made.workspace.path("report.json").read_bytes()) == first
+
+
+def test_hostile_names_and_lines_change_nothing_in_the_report(tmp_path: Path) -> None:
+    calm, hostile = make(tmp_path / "calm"), make(tmp_path / "hostile", HOSTILE)
+    shapes = []
+    for made in (calm, hostile):
+        write_report(made.workspace, made.project, made.clock)
+        html = MarkdownIt("commonmark").enable("table").render(text_of(made))
+        shapes.append(
+            [tag for tag in re.findall(r"<(/?\w+)", html) if tag not in {"code", "/code", "span", "/span"}]
+        )
+    text = text_of(hostile)
+    assert shapes[0] == shapes[1]
+    assert not {"\u202e", "\x1b"} & set(text)
+    assert "hunter2" not in text
+    for block in re.findall(r"```mermaid\n(.*?)\n```", text, re.DOTALL):
+        assert "script>" not in block
+        assert "--> end" not in block
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "session.json",
+        "SESSION_ID",
+        "streams/polls.jsonl",
+        "streams/baseline.json",
+        "recording/code.json.gz",
+        "recording/log-watcher.jsonl.gz",
+        "recording/gaps.jsonl",
+        "events.jsonl",
+        "findings/log-watcher.jsonl",
+        "findings/stream-analyst.jsonl",
+    ],
+)
+@pytest.mark.parametrize("damage", ["missing", "torn", "garbage"])
+def test_a_missing_or_damaged_part_is_stated_and_never_fatal(made: Made, lost: str, damage: str) -> None:
+    path = made.workspace.path(lost)
+    if damage == "missing":
+        path.unlink()
+    elif damage == "torn":
+        path.write_bytes(path.read_bytes()[:-7])
+    else:
+        path.write_bytes(b"\xff{]\n" + path.read_bytes()[:20] + b"\n")
+    report = write_report(made.workspace, made.project, made.clock)
+    assert report.failures == ()
+    written = made.workspace.report(report.session_id)
+    assert "## 8. Next session" in written.read_text(encoding="utf-8")
+    # A session id needs no second source, the baseline is a copy of poll 0, and torn tails are the crash's normal trace.
+    if damage == "garbage" and lost != "SESSION_ID":
+        assert any(gap.source == session_data.SOURCE and lost in gap.what for gap in report.source_gaps)
+
+
+def test_an_empty_workspace_gives_a_report_that_says_so(tmp_path: Path, made: Made) -> None:
+    from tools.workspace import Workspace
+
+    empty = Workspace(tmp_path / "empty")
+    empty.create()
+    report = write_report(empty, made.project, made.clock)
+    assert report.dashboard is not None
+    assert report.dashboard.health == "DEGRADED"
+    assert "Redis was not polled" in empty.report("unknown").read_text(encoding="utf-8")
+
+
+def test_a_section_that_fails_is_named_and_the_rest_stands(made: Made, tmp_path: Path) -> None:
+    from tools.report.context import prepare
+    from tools.report.write import _Builder, build
+
+    context = prepare(session_data.load(made.workspace, made.clock.now_ms()), made.clock.now_ms())
+    builder = _Builder()
+
+    def broken() -> None:
+        raise ValueError("no such figure")
+
+    builder.attempt("event flows", broken, None)
+    report = build(context, builder, "0.1.0")
+    assert [(failure.section, failure.reason) for failure in report.failures] == [
+        ("event flows", "ValueError: no such figure")
+    ]
+    assert report.dashboard is not None

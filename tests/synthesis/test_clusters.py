@@ -1,0 +1,220 @@
+"""Clusters as whole objects, whatever the order of their input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.synthesis.made import (
+    START_MS,
+    code_finding,
+    config_finding,
+    log_finding,
+    shop,
+    stream_finding,
+)
+from tools.clock import iso
+from tools.findings.model import AgentId, Enhancement, Finding, Priority, Severity
+from tools.findings.recorder import Recorder, load
+from tools.synthesis import wiring
+from tools.synthesis.clusters import BlastRadius, Cluster, clusters
+from tools.synthesis.cross_agent import RULE, symptoms
+from tools.synthesis.explain import Link, explain
+from tools.workspace import Workspace
+
+MESSAGE = "1750000000123-0"
+
+OVERLOAD: list[Finding] = [
+    stream_finding(1, "CONSUMER_LAG", consumer_group="billing", severity="CRITICAL", seen_s=30),
+    stream_finding(2, "STREAM_GROWING", seen_s=45),
+    log_finding(1, "TIMEOUT", "web", seen_s=60),
+]
+POISON: list[Finding] = [
+    stream_finding(3, "DELIVERY_FAILURE", "invoices", consumer_group="mailers", message_ids=[MESSAGE]),
+    log_finding(2, "BUG", "mail", stream_id=MESSAGE, seen_s=5),
+]
+UNACKED: list[Finding] = [
+    code_finding(1, "code.xreadgroup-no-ack", "audit", title="Group 'auditors' reads 'audit'"),
+    stream_finding(4, "MISSING_ACK", "audit", consumer_group="auditors"),
+    stream_finding(5, "STUCK_MESSAGE", "audit", consumer_group="auditors"),
+]
+LONE: list[Finding] = [
+    log_finding(9, "SECURITY", "web"),
+    config_finding(1, "PORT_CONFLICT", "web", severity="HIGH"),
+]
+
+
+def made(findings: Sequence[Finding]) -> tuple[Cluster, ...]:
+    return clusters(findings, wiring.build(shop(), findings))
+
+
+def test_an_overloaded_consumer_is_the_root_of_growth_and_time_outs() -> None:
+    assert made(OVERLOAD) == (
+        Cluster(
+            cluster_id="C-01",
+            title="CONSUMER_LAG on orders",
+            entity="group orders/billing",
+            root="RSA-001",
+            root_fingerprint=OVERLOAD[0].fingerprint,
+            severity=Severity.CRITICAL,
+            members=("RSA-001", "RSA-002", "LW-001"),
+            agents=("LOG_WATCHER", "REDIS_STREAM_ANALYST"),
+            chain=(
+                Link(
+                    rule="lag-grows-the-stream",
+                    says="entries arrive faster than this group takes them",
+                    cause="RSA-001",
+                    effect="RSA-002",
+                    via="stream orders",
+                    at=iso(START_MS + 45_000),
+                ),
+                Link(
+                    rule="late-consumer-times-out-neighbours",
+                    says="this group answers late or never, so services that wait for it time out and try again",
+                    cause="RSA-001",
+                    effect="LW-001",
+                    via="neighbouring service web",
+                    at=iso(START_MS + 60_000),
+                ),
+            ),
+            blast_radius=BlastRadius(services=("billing", "mail", "web"), streams=("invoices", "orders")),
+            recommendation="Mend RSA-001.",
+            score=600.0,
+        ),
+    )
+
+
+def test_clusters_are_ranked_and_a_popular_service_glues_nothing() -> None:
+    found = made([*LONE, *UNACKED, *POISON, *OVERLOAD])
+    assert [(cluster.cluster_id, cluster.root, cluster.members) for cluster in found] == [
+        ("C-01", "RSA-001", ("RSA-001", "RSA-002", "LW-001")),
+        ("C-02", "RSA-003", ("RSA-003", "LW-002")),
+        ("C-03", "ES-001", ("ES-001", "RSA-004", "RSA-005")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        pytest.param([log_finding(n, "BUG", "web") for n in range(1, 6)], id="one service with many errors"),
+        pytest.param(
+            [log_finding(1, "BUG"), config_finding(1, "PORT_CONFLICT")], id="two agents, one service"
+        ),
+        pytest.param(
+            [
+                stream_finding(1, "COMPETING_CONSUMERS", consumer_group="billing", severity="INFO"),
+                stream_finding(2, "CONSUMER_LAG", consumer_group="billing"),
+            ],
+            id="a fact is no symptom",
+        ),
+        pytest.param(
+            [log_finding(n, "BUG", f"s{n}", correlation_id="none") for n in range(1, 10)],
+            id="a correlation id that everything carries",
+        ),
+    ],
+)
+def test_findings_without_a_shared_cause_stay_apart(findings: list[Finding]) -> None:
+    assert made(findings) == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        pytest.param({"correlation_id": "c-1"}, "same-correlation-id", id="correlation id"),
+        pytest.param({"stream_id": MESSAGE}, "same-message", id="message id"),
+    ],
+)
+def test_a_strong_shared_entity_joins_findings(fields: dict[str, Any], rule: str) -> None:
+    (found,) = made([log_finding(1, "BUG", "web", **fields), log_finding(2, "BUG", "mail", **fields)])
+    assert (found.members, [link.rule for link in found.chain]) == (("LW-001", "LW-002"), [rule])
+
+
+@given(st.permutations([*LONE, *UNACKED, *POISON, *OVERLOAD]))
+def test_the_order_of_findings_does_not_matter(findings: list[Finding]) -> None:
+    assert made(findings) == made([*LONE, *UNACKED, *POISON, *OVERLOAD])
+
+
+def many(count: int) -> list[Finding]:
+    lags = [stream_finding(n, "CONSUMER_LAG", f"s{n}", consumer_group="g") for n in range(1, count + 1)]
+    growths = [stream_finding(count + n, "STREAM_GROWING", f"s{n}") for n in range(1, count + 1)]
+    waits = [log_finding(n, "TIMEOUT", "web", evidence=f"no answer on s{n}") for n in range(1, count + 1)]
+    same = [stream_finding(2 * count + n, "STREAM_GROWING", "s1") for n in range(1, count + 1)]
+    return [*lags, *growths, *waits, *same]
+
+
+def test_the_work_grows_with_the_findings_and_not_with_their_pairs() -> None:
+    small, large = (explain(found, wiring.build(None, found)).lookups for found in (many(50), many(500)))
+    assert large < small * 11
+
+
+def test_findings_of_two_agents_become_one_that_names_the_cause() -> None:
+    (found,) = symptoms(OVERLOAD, START_MS, shop())
+    assert found.rule is RULE
+    assert found.title == "One cause behind STREAM_GROWING, TIMEOUT: CONSUMER_LAG on orders"
+    assert found.entity == (
+        "stream.consumer_lag".replace("_", "-"),
+        "group orders/billing",
+        OVERLOAD[0].fingerprint,
+    )
+    assert found.related_findings == ("RSA-001", "RSA-002", "LW-001")
+    assert found.priority is Priority.P0_CRITICAL
+    assert [(quote.text, quote.locator.finding_id) for quote in found.evidence] == [
+        ('{"name":"orders"}', "RSA-001"),
+        ('{"name":"orders"}', "RSA-002"),
+        ("it failed", "LW-001"),
+    ]
+
+
+def test_a_cluster_that_grows_keeps_its_identity() -> None:
+    (before,) = symptoms(OVERLOAD, START_MS, shop())
+    grown = [*OVERLOAD, log_finding(7, "RETRY_STORM", "web", seen_s=90)]
+    (after,) = symptoms(grown, START_MS + 60_000, shop())
+    assert before.entity == after.entity
+    assert len(after.related_findings) == 4
+
+
+@pytest.mark.parametrize(
+    ("severity", "priority"),
+    [
+        pytest.param("CRITICAL", Priority.P0_CRITICAL, id="critical"),
+        pytest.param("HIGH", Priority.P1_HIGH, id="high"),
+        pytest.param("MEDIUM", Priority.P2_MEDIUM, id="medium is the mildest that is told"),
+        pytest.param("LOW", None, id="low is told by no one"),
+    ],
+)
+def test_the_priority_is_that_of_the_worst_member(severity: str, priority: Priority | None) -> None:
+    findings: list[Finding] = [
+        stream_finding(3, "DELIVERY_FAILURE", consumer_group="g", message_ids=[MESSAGE], severity=severity),
+        log_finding(2, "BUG", "mail", stream_id=MESSAGE, severity=severity),
+    ]
+    assert [found.priority for found in symptoms(findings, START_MS)] == ([priority] if priority else [])
+
+
+def test_cross_agent_findings_are_never_input() -> None:
+    told = code_finding(8, "scout.cross-agent", "orders", category="CROSS_AGENT_SYNTHESIS")
+    assert list(symptoms([*OVERLOAD, told], START_MS, shop())) == list(symptoms(OVERLOAD, START_MS, shop()))
+
+
+def test_one_agent_alone_is_no_cross_agent_finding() -> None:
+    assert list(symptoms(OVERLOAD[:2], START_MS, shop())) == []
+
+
+def test_a_finding_made_from_a_cluster_grows_with_it(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.create()
+    agent = AgentId.ENHANCEMENT_SCOUT
+    (workspace.agent_dir(agent) / "attempt").write_text("1", encoding="ascii")
+    recorder = Recorder(workspace, agent, 1, lambda rule, reason: pytest.fail(f"{rule}: {reason}"))
+    for number, findings in enumerate([OVERLOAD, [*OVERLOAD, log_finding(7, "RETRY_STORM", "web")]]):
+        for found in symptoms(findings, START_MS + number, shop()):
+            recorder.record(found, START_MS + number)
+        recorder.flush()
+    recorder.close()
+    (told,) = load(workspace.findings(agent))
+    assert isinstance(told, Enhancement)
+    assert (told.finding_id, told.occurrences, "LW-007" in told.related_findings) == ("ES-001", 2, True)

@@ -1,0 +1,133 @@
+"""The topology map: figures, status, and the text for people."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tests.detectors.streams.crafted import START_MS, consumer, entry, group, index, polls, shape, stream, use
+from tools.detectors.thresholds import Expectation, Judgement
+from tools.findings.model import FINDING, Finding, Origin, Severity
+from tools.sources.records import CodeKind
+from tools.synthesis import topology
+
+
+def finding(stream_name: str, severity: Severity, origin: Origin = Origin.MEASURED) -> Finding:
+    return FINDING.validate_python(
+        {
+            "agent_id": "REDIS_STREAM_ANALYST",
+            "finding_id": "RSA-001",
+            "category": "CONSUMER_LAG",
+            "title": "t",
+            "timestamp": "2026-01-01T00:00:00.000Z",
+            "last_seen": "2026-01-01T00:00:00.000Z",
+            "evidence": "e",
+            "evidence_refs": (
+                {
+                    "kind": "redis",
+                    "source": "streams/polls.jsonl",
+                    "locator": {},
+                    "copy_at": {"path": "p", "byte_offset": 0, "byte_length": 1},
+                    "sha256": "0" * 64,
+                },
+            ),
+            "recommendation": "r",
+            "rule_id": "stream.consumer-lag",
+            "fingerprint": "v1:" + "0" * 20,
+            "severity": severity,
+            "stream": stream_name,
+            "hypothesis": "h",
+            "origin": origin,
+        }
+    )
+
+
+HISTORY = polls(
+    (stream("orders", 10), stream("shard:1", 1), stream("shard:2", 1), stream("quiet", 0)),
+    (
+        stream(
+            "orders",
+            25,
+            group("mail", lag=3, consumers=[consumer("a", 2), consumer("b", 999)], pending=[entry(1)]),
+            group("board", lag=None, consumers=None, registered=2),
+            sample=[shape(9, id="int", total="float")],
+        ),
+        stream("shard:1", 1),
+        stream("shard:2", 1),
+        stream("quiet", 0),
+    ),
+)
+CODE = index(
+    use(CodeKind.XADD, "orders", maxlen="9"),
+    use(CodeKind.XREADGROUP, "orders"),
+    use(CodeKind.XADD, "shard:{}"),
+)
+
+
+def test_the_map_holds_what_each_stream_is() -> None:
+    made = topology.build(HISTORY, CODE, [finding("orders", Severity.HIGH)])
+    assert made.poll == 2
+    assert [item.name for item in made.streams] == ["orders", "quiet", "shard:1", "shard:2"]
+    assert made.streams[0] == topology.TopologyStream(
+        name="orders",
+        length=25,
+        messages_per_minute=60.0,
+        capped=True,
+        producers=("shop",),
+        consumer_services=("shop",),
+        fields=("id", "total"),
+        status="DEGRADED",
+        groups=(
+            topology.TopologyGroup(
+                name="mail",
+                consumers=2,
+                active_consumers=1,
+                last_activity_ms=made.at_ms - 2000,
+                lag=3,
+                lag_source="counted",
+                pending=1,
+                oldest_pending_ms=made.at_ms - START_MS,
+            ),
+            topology.TopologyGroup(
+                name="board",
+                consumers=2,
+                active_consumers=0,
+                last_activity_ms=None,
+                lag=None,
+                lag_source="unknown",
+                pending=0,
+                oldest_pending_ms=None,
+            ),
+        ),
+    )
+    assert (made.streams[1].capped, made.streams[2].capped) == (None, False)
+    assert b'"messagesPerMinute":60.0' in msgspec.json.encode(made)
+
+
+def test_without_code_producers_are_unknown() -> None:
+    assert topology.build(HISTORY, None, ()).streams[0].producers == ("UNKNOWN",)
+
+
+def test_status_follows_the_worst_measured_finding_of_the_stream_or_its_family() -> None:
+    found = [
+        finding("orders", Severity.MEDIUM),
+        finding("shard:{}", Severity.CRITICAL),
+        finding("quiet", Severity.CRITICAL, Origin.MODEL),
+    ]
+    states = {item.name: item.status for item in topology.build(HISTORY, None, found).streams}
+    assert states == {"orders": "HEALTHY", "quiet": "HEALTHY", "shard:1": "CRITICAL", "shard:2": "CRITICAL"}
+
+
+def test_activity_follows_the_owners_limit() -> None:
+    judgement = Judgement(expect=(Expectation(group="mail", consumer_idle=1000),))
+    assert topology.build(HISTORY, None, (), judgement).streams[0].groups[0].active_consumers == 2
+
+
+def test_the_text_names_streams_groups_and_figures() -> None:
+    text = topology.render_text(topology.build(HISTORY, CODE, [finding("orders", Severity.CRITICAL)]))
+    assert "orders  [CRITICAL]\n  length 25, 60 messages/min, capped: yes\n  producers: shop\n" in text
+    assert (
+        "  group mail: 1/2 consumers active, last 2025-06-15T15:07:08.000Z, lag 3 (counted), pending 1, oldest 30.0 s"
+        in text
+    )
+    assert "  group board: 0/2 consumers active, last never seen, lag unknown, pending 0" in text
+    assert "  fields: no entry seen\n  no consumer group" in text

@@ -1,0 +1,59 @@
+"""What all sections are built from: the session's data, and what synthesis made of it once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tools.clock import iso
+from tools.findings.model import Finding, Severity, rank_of
+from tools.synthesis import wiring
+from tools.synthesis.clusters import Cluster, clusters
+from tools.synthesis.session_data import SessionData
+from tools.synthesis.wiring import Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Shared input of the sections; `findings` are sorted as in `all-findings.json`."""
+
+    data: SessionData
+    findings: tuple[Finding, ...]
+    wiring: Wiring
+    clusters: tuple[Cluster, ...]
+    cluster_ids: Mapping[str, str]
+    """Finding id → id of the cluster that it is a member of."""
+    last_poll_ms: int | None
+    now_ms: int
+
+
+def prepare(data: SessionData, now_ms: int) -> Context:
+    """Sort the findings and cluster them."""
+    findings = tuple(sorted(data.findings, key=order))
+    streams = [state.name for state in data.final.streams] if data.final is not None else []
+    topology = wiring.build(data.index, findings, streams)
+    found = clusters(findings, topology)
+    return Context(
+        data=data,
+        findings=findings,
+        wiring=topology,
+        clusters=found,
+        cluster_ids={name: cluster.cluster_id for cluster in found for name in cluster.members},
+        last_poll_ms=data.final.at_ms if data.final is not None else None,
+        now_ms=now_ms,
+    )
+
+
+def order(finding: Finding) -> tuple[int, str, str]:
+    """Severity rank, then time of first observation, then id."""
+    return rank_of(finding), finding.timestamp, finding.finding_id
+
+
+def severity(finding: Finding) -> Severity:
+    """A finding's severity; the Scout's priorities on the same scale."""
+    return list(Severity)[rank_of(finding)]
+
+
+def when(ms: int | None) -> str | None:
+    """A time as ISO 8601, or None."""
+    return None if ms is None else iso(ms)

@@ -1,0 +1,263 @@
+"""`REPORT_<session>.md`: the report's data as GitHub Markdown. The first page answers: on fire, why, what first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tools.clock import iso
+from tools.findings.model import Severity
+from tools.quantities import format_duration
+from tools.report import markdown_findings, markdown_gaps, mermaid
+from tools.report.markdown_text import code, fence, inline, table
+from tools.report.model import Dashboard, Reason, Report, StreamHealth
+from tools.synthesis.flows import Flow, Flows
+
+ROWS_MAX = 200
+"""Rows of one table; the rest is in `report.json`, and the text says so."""
+_ALERTS = {"CRITICAL": "CAUTION", "DEGRADED": "WARNING", "HEALTHY": "TIP", "UNKNOWN": "IMPORTANT"}
+_SECTIONS = (
+    "Executive dashboard",
+    "Critical findings",
+    "Stream health map",
+    "Event flows",
+    "Drift registry",
+    "Roadmap",
+    "Observability gaps",
+    "Next session",
+)
+
+
+def render(report: Report) -> str:
+    """The whole document, ending with version, session id and completion time."""
+    bodies: tuple[Callable[[Report], str], ...] = (
+        _dashboard,
+        markdown_findings.critical,
+        _streams,
+        _flows,
+        markdown_gaps.drift,
+        markdown_findings.roadmap,
+        markdown_gaps.gaps,
+        markdown_gaps.next_session,
+    )
+    parts = [_first_page(report)]
+    for number, (title, body) in enumerate(zip(_SECTIONS, bodies, strict=True), start=1):
+        parts.append(f"## {number}. {title}\n\n{body(report)}")
+    parts.append(f"## All findings\n\n{markdown_findings.index(report)}")
+    parts.append(
+        f"---\n\nstreamgauge {inline(report.version)} · session {code(report.session_id)} · "
+        f"completed {report.completed_at}"
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _first_page(report: Report) -> str:
+    health = report.dashboard.health if report.dashboard is not None else "UNKNOWN"
+    lines = [
+        f"# Audit report {inline(report.session_id)}",
+        f"> [!{_ALERTS[health]}]\n> **{health}** — {inline(report.verdict.headline)}",
+    ]
+    if report.failures:
+        names = ", ".join(inline(failure.section) for failure in report.failures)
+        lines.append(f"**This report is incomplete:** {names} could not be built (see section 7).")
+    if report.verdict.why:
+        lines.append("**Why**\n\n" + "\n".join(f"- {_reason(reason)}" for reason in report.verdict.why))
+    if report.verdict.first:
+        steps = (
+            f"{number}. {_reason(reason)}" for number, reason in enumerate(report.verdict.first, start=1)
+        )
+        lines.append("**What first**\n\n" + "\n".join(steps))
+    blind = [gap for gap in report.source_gaps if gap.blind]
+    if blind:
+        names = "; ".join(inline(gap.what, 80) for gap in blind[:5])
+        what = "1 gap" if len(blind) == 1 else f"{len(blind)} gaps"
+        lines.append(f"**Not seen:** {what} in coverage: {names} (section 7).")
+    links = (
+        f"[{number} {title}](#{number}-{title.lower().replace(' ', '-')})"
+        for number, title in enumerate(_SECTIONS, start=1)
+    )
+    lines.append(" · ".join(links))
+    return "\n\n".join(lines)
+
+
+def _reason(reason: Reason) -> str:
+    return f"{inline(reason.text)} ({markdown_findings.links(reason.finding_ids)})"
+
+
+def _dashboard(report: Report) -> str:
+    board = report.dashboard
+    if board is None:
+        return "_Could not be built; see section 7._"
+    return "\n\n".join([
+        table(("what", "value"), _figures(board)),
+        f"**By category:** {_counts(board.by_category)}",
+        f"**By service:** {_counts(board.by_service)}",
+    ])  # fmt: skip
+
+
+def _figures(board: Dashboard) -> list[tuple[str, str]]:
+    lag = ", ".join(map(code, board.streams_with_lag[:10])) or "none"
+    if len(board.streams_with_lag) > 10:
+        lag += f" and {len(board.streams_with_lag) - 10} more"
+    levels = ", ".join(f"{board.by_severity[level.value]} {level.value}" for level in Severity)
+    priorities = ", ".join(f"{count} {name}" for name, count in board.by_priority.items())
+    compared = "no earlier session to compare with"
+    if board.comparison is not None:
+        last = board.comparison
+        compared = (
+            f"{last.new} new, {last.persisting} persisting, {last.resolved} resolved "
+            f"(against {code(last.last_session_id)})"
+        )
+    return [
+        ("overall health", f"**{board.health}**"),
+        ("session", f"{code(board.session_id)}, {inline(board.mode)}"),
+        ("window", f"{_length(board.duration_ms)}, {board.started_at or '?'} to {board.ended_at or '?'}"),
+        ("ended by", inline(board.ended_by)),
+        ("services monitored", f"{len(board.services)}: {', '.join(map(code, board.services[:20]))}"),
+        ("streams discovered", str(board.streams_discovered)),
+        ("findings", str(board.findings)),
+        ("by severity", levels),
+        ("enhancements by priority", priorities),
+        ("unacked messages at shutdown", _number(board.unacked_messages)),
+        ("streams with lag", lag),
+        ("drifts found", str(board.drifts)),
+        ("gaps in coverage", str(board.blind_gaps)),
+        ("against the last session", compared),
+        ("language model", f"{inline(board.language_model)}, {board.language_model_cost_usd:.2f} USD"),
+        ("own cost on the server", _cost(board.own_cost)),
+    ]
+
+
+def _streams(report: Report) -> str:
+    if not report.streams:
+        return "Redis was not polled in this session, so no stream can be judged."
+    rows = [_stream_row(row) for row in report.streams[:ROWS_MAX]]
+    head = (
+        "stream",
+        "length",
+        "pending",
+        "lag",
+        "oldest pending",
+        "status",
+        "worse than baseline",
+        "verdict",
+    )
+    parts = [table(head, rows)]
+    if len(report.streams) > ROWS_MAX:
+        parts.append(f"{len(report.streams) - ROWS_MAX} more streams are in `report.json`.")
+    parts.append(
+        "▲ marks a stream that got worse than its baseline. A lag with ≥ is a bound: counting it would have cost more."
+    )
+    diagram = mermaid.topology(report.streams, report.topology)
+    if diagram:
+        parts.append(f"```mermaid\n{diagram}\n```")
+        if len(report.streams) > mermaid.STREAMS_MAX:
+            parts.append(
+                f"The {mermaid.STREAMS_MAX} streams in the worst state of {len(report.streams)} are drawn."
+            )
+    return "\n\n".join(parts)
+
+
+def _stream_row(row: StreamHealth) -> tuple[str, ...]:
+    lag = "–" if row.lag is None else f"{'≥ ' if row.lag_is_bound else ''}{row.lag}"
+    verdict = inline(row.verdict, 140)
+    if row.finding_ids:
+        verdict += f" ({markdown_findings.links(row.finding_ids[:6])})"
+    if row.forecast:
+        verdict += f"; {row.forecast}"
+    worse = f"▲ {inline(', '.join(row.worse))}" if row.worse else ""
+    age = "–" if row.oldest_pending_ms is None else _length(row.oldest_pending_ms)
+    return (code(row.stream), str(row.length), str(row.pending), lag, age, row.status, worse, verdict)
+
+
+def _flows(report: Report) -> str:
+    flows = report.flows
+    if flows is None:
+        return "_Could not be built; see section 7._"
+    if not flows.correlations and not flows.messages:
+        return "No log line carries a correlation id or a message id, so no flow can be followed (section 7)."
+    parts = [_flow_figures(flows)]
+    if flows.shown:
+        rows = [_flow_row(flow) for flow in flows.shown]
+        head = ("flow", "steps", "services in order", "publish → consume", "whole", "flags")
+        parts.append(table(head, rows))
+        parts.append(_flow_in_full(_drawn(flows)))
+    return "\n\n".join(parts)
+
+
+def _flow_figures(flows: Flows) -> str:
+    text = f"{flows.correlations} correlation ids and {flows.messages} message ids were followed."
+    if flows.late_max_ms is not None:
+        text += (
+            f" From publish to consume: median {flows.late_p50_ms} ms, 95 % within {flows.late_p95_ms} ms, "
+            f"at most {flows.late_max_ms} ms."
+        )
+    flagged = ", ".join(f"{count} {name}" for name, count in flows.flagged.items())
+    text += f" Flagged: {flagged or 'none'}."
+    if flows.shown:
+        text += f" The flagged and slowest {len(flows.shown)} are shown."
+    if flows.services_without_ids:
+        names = ", ".join(map(code, flows.services_without_ids[:20]))
+        text += f" No id was seen in any line of {names}."
+    if flows.lines_left_out:
+        text += f" {flows.lines_left_out} lines with ids were left out to keep this bounded."
+    return text
+
+
+def _flow_row(flow: Flow) -> tuple[str, ...]:
+    late = "–" if flow.late_ms is None else f"{flow.late_ms} ms"
+    flags = ", ".join(flow.flags)
+    if flow.pending_in:
+        flags += f" (pending in {', '.join(map(code, flow.pending_in[:3]))})"
+    names = " → ".join(code(name) for name in flow.services[:8])
+    return (
+        f"{flow.kind} {code(flow.key, 60)}",
+        str(len(flow.steps)),
+        names,
+        late,
+        f"{flow.duration_ms} ms",
+        flags,
+    )
+
+
+def _drawn(flows: Flows) -> Flow:
+    """The flow worth drawing: over most services, then with most steps; the first of equals."""
+    return max(flows.shown, key=lambda flow: (min(len(flow.services), 4), bool(flow.flags), len(flow.steps)))
+
+
+def _flow_in_full(flow: Flow) -> str:
+    if not flow.steps:
+        return ""
+    first_ms = flow.steps[0].at_ms
+    lines = [
+        f"{step.at_ms - first_ms:>8} ms  {step.service}  {step.action}  {step.message_id or '-'}  {step.source}"
+        for step in flow.steps
+    ]
+    title = (
+        f"In full, {flow.kind} {code(flow.key, 60)} from {iso(first_ms)} (after, service, action, id, line):"
+    )
+    return f"{title}\n\n```mermaid\n{mermaid.sequence(flow)}\n```\n\n{fence(chr(10).join(lines))}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{code(name, 60)} {count}" for name, count in list(counts.items())[:40]) or "none"
+
+
+def _cost(cost: dict[str, float]) -> str:
+    names = {"polls": "polls", "round_trips": "round trips", "server_cpu_ms": "ms of server CPU"}
+    parts = [
+        f"{100 * value:.3g} % of one core"
+        if name == "server_cpu_share"
+        else f"{value:g} {names.get(name, inline(name))}"
+        for name, value in cost.items()
+    ]
+    return ", ".join(parts) or "nothing: Redis was not polled"
+
+
+def _length(ms: int | None) -> str:
+    if ms is None:
+        return "?"
+    return format_duration(round(ms / 1000)) if ms >= 1000 else f"{ms}ms"
+
+
+def _number(value: int | None) -> str:
+    return "not measured" if value is None else str(value)

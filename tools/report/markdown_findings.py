@@ -1,0 +1,183 @@
+"""Findings in Markdown: links, the critical ones in full, the roadmap, and the table of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tools.report.markdown_text import code, fence, inline, table
+from tools.report.model import CriticalFinding, Report, RoadmapItem
+from tools.synthesis.clusters import Cluster
+
+FULL_MAX = 40
+"""Critical findings in full; further ones stand in the table of all findings."""
+INDEX_MAX = 500
+LINKS_MAX = 8
+P2_MAX = 40
+"""Roadmap items from P2 on; the rest is in `report.json`."""
+_PHASES = {
+    "P0_CRITICAL": "P0 — before the next deploy",
+    "P1_HIGH": "P1 — this sprint",
+    "P2_MEDIUM": "P2 — backlog",
+    "P3_LOW": "P3 — when it is touched anyway",
+}
+_EFFORTS = {"HOURS_2_4": "2–4 h", "HOURS_4_8": "4–8 h", "DAYS_1_2": "1–2 days", "SPRINT": "a sprint"}
+
+
+def links(finding_ids: Iterable[str]) -> str:
+    """Finding ids, each a link to its row in the table of all findings."""
+    names = list(finding_ids)
+    shown = ", ".join(f"[{name}](#{name.lower()})" for name in names[:LINKS_MAX])
+    return f"{shown} and {len(names) - LINKS_MAX} more" if len(names) > LINKS_MAX else shown
+
+
+def critical(report: Report) -> str:
+    """Section 2: each in full, with its cluster's chain and blast radius (once per cluster)."""
+    if not report.critical:
+        return "None was measured."
+    findings = {finding["findingId"]: finding for finding in report.findings}
+    clusters = {cluster.cluster_id: cluster for cluster in report.clusters}
+    parts: list[str] = []
+    told: set[str] = set()
+    for row in report.critical[:FULL_MAX]:
+        parts.append(_in_full(row, findings[row.finding_id]))
+        if row.cluster_id is not None and row.cluster_id in clusters:
+            parts.append(_chain(clusters[row.cluster_id], findings, first=row.cluster_id not in told))
+            told.add(row.cluster_id)
+    if len(report.critical) > FULL_MAX:
+        parts.append(f"{len(report.critical) - FULL_MAX} more stand in the table of all findings.")
+    return "\n\n".join(parts)
+
+
+def roadmap(report: Report) -> str:
+    """Section 6, by phase."""
+    if not report.roadmap:
+        return "Nothing to do was found."
+    parts: list[str] = []
+    for phase, title in _PHASES.items():
+        items = [item for item in report.roadmap if item.priority.value == phase]
+        if items:
+            limit = len(items) if phase < "P2" else P2_MAX
+            parts.append(f"### {title}")
+            parts += [_item(item) for item in items[:limit]]
+            if len(items) > limit:
+                parts.append(f"{len(items) - limit} more items are in `report.json`.")
+    return "\n\n".join(parts)
+
+
+def index(report: Report) -> str:
+    """Every finding with an anchor, in the order of `all-findings.json`."""
+    if not report.findings:
+        return "None."
+    rows = [_index_row(finding) for finding in report.findings[:INDEX_MAX]]
+    text = table(("finding", "level", "category", "where", "title", "seen", "first seen"), rows)
+    if len(report.findings) > INDEX_MAX:
+        text += f"\n\n{len(report.findings) - INDEX_MAX} more are in `all-findings.json`."
+    return text
+
+
+def _index_row(finding: dict[str, Any]) -> tuple[str, ...]:
+    name = finding["findingId"]
+    return (
+        f'<a id="{name.lower()}"></a>{name}',
+        finding.get("severity") or finding["priority"],
+        finding["category"],
+        code(_where(finding), 80),
+        inline(finding["title"], 160),
+        f"{finding['occurrences']}×",
+        finding["timestamp"],
+    )
+
+
+def _where(finding: dict[str, Any]) -> str:
+    if "stream" in finding:
+        group = finding.get("consumerGroup")
+        return f"{finding['stream']} / {group}" if group else str(finding["stream"])
+    if finding["category"] == "CROSS_AGENT_SYNTHESIS" and finding.get("relatedFindings"):
+        return f"root {finding['relatedFindings'][0]}"
+    reference = finding["evidenceRefs"][0]
+    line = reference["locator"].get("line")
+    place = f"{reference['source']}:{line}" if line else str(reference["source"])
+    return f"{finding['service']} {place}" if finding["agentId"] == "LOG_WATCHER" else place
+
+
+def _in_full(row: CriticalFinding, finding: dict[str, Any]) -> str:
+    facts = [f"`{finding['category']}`", code(_where(finding)), f"rule {code(finding['ruleId'])}"]
+    facts += [f"seen {finding['occurrences']}×, {finding['timestamp']} to {finding['lastSeen']}"]
+    if row.open_at_end is not None:
+        facts.append("**open at the end**" if row.open_at_end else "no longer open at the end")
+    if finding["confidence"] < 1:
+        facts.append(f"confidence {finding['confidence']:.2f}")
+    parts = [f"### {finding['findingId']} {inline(finding['title'])}", " · ".join(facts)]
+    for key, title in (("hypothesis", "What it means"), ("expected", "Expected"), ("actual", "Actual")):
+        if finding.get(key):
+            parts.append(f"**{title}:** {inline(finding[key], 1000)}")
+    metrics = {name: value for name, value in finding.get("metrics", {}).items() if value is not None}
+    if metrics:
+        parts.append(
+            "**Measured:** " + ", ".join(f"{name} {inline(str(value))}" for name, value in metrics.items())
+        )
+    parts.append(f"**Do:** {inline(finding['recommendation'], 1000)}")
+    parts.append(f"**Evidence** ({_sources(finding)}):\n\n{fence(finding['evidence'])}")
+    return "\n\n".join(parts)
+
+
+def _sources(finding: dict[str, Any]) -> str:
+    places: list[str] = []
+    for reference in finding["evidenceRefs"][:4]:
+        at = reference["locator"]
+        place = reference["source"]
+        place += f":{at['line']}" if "line" in at else ""
+        place += f", poll {at['poll']}" if "poll" in at else ""
+        place += f", byte {at['byteOffset']}" if "byteOffset" in at else ""
+        places.append(f"{code(place)}, sha256 `{reference['sha256'][:12]}…`")
+    return "; ".join(places)
+
+
+def _chain(cluster: Cluster, findings: dict[str, dict[str, Any]], *, first: bool) -> str:
+    if not first:
+        return f"_Part of the same trouble, {cluster.cluster_id}; its chain stands above._"
+    head = (
+        f"**Chain {cluster.cluster_id}**, root {links([cluster.root])} ({inline(cluster.entity)}), "
+        f"{len(cluster.members)} findings of {', '.join(cluster.agents)}:"
+    )
+    lines = [
+        head,
+        "\n".join(
+            f"{number}. {links([link.cause])} → {links([link.effect])} "
+            f"{inline(_title(findings, link.effect), 120)} — {inline(link.says)} "
+            f"(`{link.rule}`, by {inline(link.via, 120)}, {link.at})"
+            for number, link in enumerate(cluster.chain[:20], start=1)
+        ),
+    ]
+    if len(cluster.chain) > 20:
+        lines.append(f"{len(cluster.chain) - 20} more steps are in `report.json`.")
+    radius = cluster.blast_radius
+    services = ", ".join(map(code, radius.services[:20])) or "none known"
+    streams = ", ".join(map(code, radius.streams[:20])) or "none known"
+    lines.append(f"**Blast radius:** services {services}; streams {streams}.")
+    return "\n\n".join(lines)
+
+
+def _title(findings: dict[str, dict[str, Any]], name: str) -> str:
+    return str(findings[name]["title"]) if name in findings else ""
+
+
+def _item(item: RoadmapItem) -> str:
+    effort = _EFFORTS[item.effort.value] + (" (estimate)" if item.estimated else "")
+    cluster = f", {item.cluster_id}" if item.cluster_id else ""
+    lines = [
+        f"- [ ] **{inline(item.title)}** ({links(item.finding_ids)}{cluster}; effort {effort})",
+        f"  {inline(item.action, 600)}",
+        f"  Evidence: {code(item.evidence, 200)}",
+    ]
+    text = "  \n".join(lines)
+    if item.snippet_after:
+        before = fence(item.snippet_before, "text") if item.snippet_before else ""
+        blocks = (
+            f"{before}\n\nbecomes\n\n{fence(item.snippet_after, 'text')}"
+            if before
+            else fence(item.snippet_after)
+        )
+        text += "\n\n" + "\n".join(f"  {line}" if line else "" for line in blocks.split("\n"))
+    return text

@@ -1,0 +1,123 @@
+"""Drift, observability gaps, coverage and the advice for the next session, in Markdown."""
+
+from __future__ import annotations
+
+from tools.quantities import format_duration
+from tools.report.markdown_findings import links
+from tools.report.markdown_text import code, fence, inline, table
+from tools.report.model import Coverage, ObservabilityGap, Report
+
+ROWS_MAX = 200
+MISSING_MAX = 12
+
+
+def drift(report: Report) -> str:
+    """Section 5."""
+    if not report.drift:
+        return "None was found."
+    rows = [
+        (
+            row.type,
+            code(row.service),
+            inline(row.expected, 160),
+            inline(row.actual, 160),
+            code(row.source_of_truth),
+            f"{row.severity.value}: {inline(row.risk)}",
+            links([row.finding_id]),
+        )
+        for row in report.drift[:ROWS_MAX]
+    ]
+    return table(("type", "service", "expected", "actual", "source of truth", "risk", "finding"), rows)
+
+
+def gaps(report: Report) -> str:
+    """Section 7: the system's own gaps, then the session's coverage and its gaps."""
+    parts = [_observability(gap) for gap in report.observability_gaps]
+    if not report.observability_gaps:
+        parts.append("None of the gaps A to F was seen in what this session could look at.")
+    if report.failures:
+        rows = [(inline(failure.section), inline(failure.reason)) for failure in report.failures]
+        parts.append("### Sections that could not be built\n\n" + table(("section", "reason"), rows))
+    parts.append("### Sources that could not be looked at, or only in part")
+    if report.source_gaps:
+        gap_rows = [
+            (
+                "**blind**" if gap.blind else "limit",
+                inline(gap.what),
+                inline(gap.why),
+                inline(gap.fix),
+                code(gap.source),
+            )
+            for gap in report.source_gaps[:ROWS_MAX]
+        ]
+        parts.append(table(("kind", "what", "why", "how to close it", "told by"), gap_rows))
+        if len(report.source_gaps) > ROWS_MAX:
+            parts.append(f"{len(report.source_gaps) - ROWS_MAX} more are in `report.json`.")
+    else:
+        parts.append("None: every configured source was looked at.")
+    parts.append("### Coverage")
+    parts.append(_coverage(report.coverage) if report.coverage is not None else "_Could not be built._")
+    return "\n\n".join(parts)
+
+
+def next_session(report: Report) -> str:
+    """Section 8."""
+    if not report.next_session:
+        return "Nothing to change: this session saw everything it was asked to look at."
+    rows = [
+        (inline(row.change), inline(row.closes), inline(row.agent), row.effort) for row in report.next_session
+    ]
+    return table(("change", "what it shows", "agent that gains", "time"), rows)
+
+
+def _observability(gap: ObservabilityGap) -> str:
+    parts = [
+        f"### {gap.letter}. {gap.title} ({gap.priority.value.split('_')[0]})",
+        f"**Why it matters:** {gap.why}.",
+    ]
+    missing = "\n".join(f"- {inline(text)}" for text in gap.missing[:MISSING_MAX])
+    if len(gap.missing) > MISSING_MAX:
+        missing += f"\n- and {len(gap.missing) - MISSING_MAX} more in `report.json`"
+    parts.append(f"**Not there:**\n\n{missing}")
+    if gap.files:
+        parts.append(f"**Files concerned:** {', '.join(map(code, gap.files))}")
+    if gap.change is not None:
+        schemas = ", ".join(f"`docs/schemas/{name}`" for name in gap.schemas)
+        tail = f" Fields: {schemas}." if schemas else ""
+        parts.append(
+            f"**Change:** {code(gap.change.file)}.{tail}\n\n{fence(gap.change.code, gap.change.language)}"
+        )
+    return "\n\n".join(parts)
+
+
+def _coverage(coverage: Coverage) -> str:
+    window = "unknown" if coverage.window_ms is None else format_duration(round(coverage.window_ms / 1000))
+    lines = ", ".join(f"{code(name)} {count}" for name, count in list(coverage.lines_by_service.items())[:30])
+    languages = ", ".join(f"{inline(name)} {count}" for name, count in coverage.languages.items())
+    rows = [
+        ("window", window),
+        ("dead time of the audit itself", _spans(coverage)),
+        ("polls", str(coverage.polls)),
+        ("streams", str(coverage.streams)),
+        ("groups looked at in part only", str(coverage.streams_unread_in_detail)),
+        ("log lines", f"{coverage.lines}: {lines}" if lines else str(coverage.lines)),
+        ("services without a line", _names(coverage.services_without_lines)),
+        (
+            "files read",
+            "not indexed" if coverage.files_read is None else f"{coverage.files_read}: {languages}",
+        ),
+        ("rules of this version", str(coverage.rules_active)),
+        ("rules with nothing to look at", _names(coverage.rules_not_looked_at)),
+        ("categories without a rule in this version", _names(coverage.categories_without_rule)),
+        ("agents", "; ".join(map(inline, coverage.agents)) or "each ran through on its first attempt"),
+    ]
+    return table(("what", "looked at"), rows)
+
+
+def _spans(coverage: Coverage) -> str:
+    return ", ".join(f"{start} to {end}" for start, end in coverage.dead_times) or "none"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    shown = ", ".join(map(code, names[:40]))
+    return f"{shown} and {len(names) - 40} more" if len(names) > 40 else shown or "none"

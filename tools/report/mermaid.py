@@ -1,0 +1,75 @@
+"""Diagrams of the Markdown report: the topology as a flowchart, one flow as a sequence diagram.
+
+Node ids are numbers of ours; names of the audited system stand in quoted, encoded labels only. Both diagrams are
+bounded, for a diagram of a hundred nodes tells nobody anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tools.report.markdown_text import label
+from tools.report.model import StreamHealth, TopologyEdge
+from tools.synthesis.flows import Flow
+
+STREAMS_MAX = 24
+STEPS_MAX = 24
+_CLASSES = (
+    "classDef CRITICAL fill:#ffebe9,stroke:#cf222e,color:#24292f",
+    "classDef DEGRADED fill:#fff8c5,stroke:#bf8700,color:#24292f",
+    "classDef HEALTHY fill:#dafbe1,stroke:#1a7f37,color:#24292f",
+    "classDef service fill:#ddf4ff,stroke:#0969da,color:#24292f",
+)
+
+
+def topology(streams: Iterable[StreamHealth], edges: Iterable[TopologyEdge]) -> str:
+    """A flowchart: services, streams coloured by status, arrows from writer to stream to reader.
+
+    Groups that no code was seen to read get an arrow to a question mark. Empty where there is no stream.
+    """
+    shown = list(streams)[:STREAMS_MAX]
+    if not shown:
+        return ""
+    names = {row.stream: f"s{number}" for number, row in enumerate(shown)}
+    kept = [edge for edge in edges if edge.stream in names]
+    services = {name: f"v{number}" for number, name in enumerate(sorted({edge.service for edge in kept}))}
+    lines = ["flowchart LR"]
+    lines += [f'  {node}["{label(name)}"]:::service' for name, node in services.items()]
+    lines += [f'  {names[row.stream]}[("{label(row.stream)}")]:::{row.status}' for row in shown]
+    lines += [_arrow(edge, services[edge.service], names[edge.stream]) for edge in kept]
+    read = {(edge.stream, edge.group) for edge in kept if edge.direction == "reads"}
+    for row in shown:
+        for number, group in enumerate(row.groups):
+            if (row.stream, group.name) not in read:
+                unknown = f"{names[row.stream]}g{number}"
+                lines.append(
+                    f'  {names[row.stream]} -->|"{label(group.name)}"| {unknown}(["reader unknown"])'
+                )
+    return "\n".join([*lines, *(f"  {line}" for line in _CLASSES)])
+
+
+def sequence(flow: Flow) -> str:
+    """A sequence diagram of one flow, in the order of its steps; times are ms after the first."""
+    steps = flow.steps[:STEPS_MAX]
+    people = {name: f"p{number}" for number, name in enumerate(flow.services)}
+    lines = ["sequenceDiagram"]
+    lines += [f"  participant {node} as {label(name)}" for name, node in people.items()]
+    publisher: str | None = None
+    for step in steps:
+        me = people[step.service]
+        text = label(f"{step.action} +{step.at_ms - steps[0].at_ms} ms")
+        if step.action == "consumed" and publisher is not None and publisher != me:
+            lines.append(f"  {publisher}->>{me}: {text}")
+        else:
+            lines.append(f"  {me}->>{me}: {text}")
+        if step.action == "published":
+            publisher = me
+    if flow.flags and steps:
+        lines.append(f"  Note over {people[steps[-1].service]}: {label(', '.join(flow.flags))}")
+    return "\n".join(lines)
+
+
+def _arrow(edge: TopologyEdge, service: str, stream: str) -> str:
+    if edge.direction == "writes":
+        return f"  {service} --> {stream}"
+    return f'  {stream} -->|"{label(edge.group)}"| {service}' if edge.group else f"  {stream} -.-> {service}"

@@ -1,0 +1,236 @@
+"""The report as data: the eight sections of specification 3. Every format is made from this and nothing else.
+
+Findings stand in `findings` as they are in their journals; sections name them by id.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from tools.findings.model import Effort, Priority
+from tools.synthesis.clusters import Cluster
+from tools.synthesis.drift import DriftRow
+from tools.synthesis.flows import Flows
+from tools.synthesis.health import Health
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The first page: are we on fire, why, what first."""
+
+    headline: str
+    why: tuple[Reason, ...]
+    first: tuple[Reason, ...]
+
+
+class Reason(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One sentence and the findings that prove it."""
+
+    text: str
+    finding_ids: tuple[str, ...]
+
+
+class Comparison(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Fingerprints against the last session of this project."""
+
+    last_session_id: str
+    new: int
+    persisting: int
+    resolved: int
+
+
+class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Section 1. Lengths in ms; counts are of findings unless they say otherwise."""
+
+    session_id: str
+    mode: str
+    health: Health | Literal["UNKNOWN"]
+    started_at: str | None
+    ended_at: str | None
+    ended_by: str
+    duration_ms: int | None
+    services: tuple[str, ...]
+    streams_discovered: int
+    findings: int
+    by_severity: dict[str, int]
+    by_priority: dict[str, int]
+    by_agent: dict[str, int]
+    by_category: dict[str, int]
+    by_service: dict[str, int]
+    unacked_messages: int | None
+    """Pending entries of all groups at the last poll; None where Redis was never polled."""
+    streams_with_lag: tuple[str, ...]
+    drifts: int
+    blind_gaps: int
+    comparison: Comparison | None
+    language_model: str
+    language_model_cost_usd: float
+    own_cost: dict[str, float]
+
+
+class CriticalFinding(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Section 2: a finding that is CRITICAL, and the cluster it belongs to."""
+
+    finding_id: str
+    open_at_end: bool | None
+    cluster_id: str | None
+
+
+class GroupHealth(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One group at the last poll."""
+
+    name: str
+    consumers: int
+    pending: int
+    lag: int | None
+    lag_source: str | None
+    oldest_pending_ms: int | None
+
+
+class StreamHealth(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Section 3: one stream at the last poll against the baseline."""
+
+    stream: str
+    length: int
+    pending: int
+    lag: int | None
+    lag_is_bound: bool
+    oldest_pending_ms: int | None
+    status: Health
+    verdict: str
+    finding_ids: tuple[str, ...]
+    baseline: StreamBaseline | None
+    worse: tuple[str, ...]
+    """What got worse since the baseline: `length 10 → 400`, `pending …`, `lag …`, `new`."""
+    forecast: str | None
+    groups: tuple[GroupHealth, ...]
+
+
+class StreamBaseline(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The stream's figures when the window began."""
+
+    length: int
+    pending: int
+    lag: int | None
+
+
+class TopologyEdge(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Who writes to or reads from a stream; `group` only for reads."""
+
+    service: str
+    stream: str
+    direction: Literal["writes", "reads"]
+    group: str | None = None
+
+
+class RoadmapItem(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Section 6: one thing to do. `estimated` tells that the effort is by kind of finding, not by the rule."""
+
+    priority: Priority
+    title: str
+    action: str
+    effort: Effort
+    estimated: bool
+    finding_ids: tuple[str, ...]
+    evidence: str
+    cluster_id: str | None
+    snippet_before: str | None
+    snippet_after: str | None
+
+
+class Change(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An exact change: where, and the code or setting."""
+
+    file: str
+    language: str
+    code: str
+
+
+class ObservabilityGap(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Section 7: what could not be seen because the system does not tell it. `letter` is A to F."""
+
+    letter: str
+    title: str
+    priority: Priority
+    missing: tuple[str, ...]
+    why: str
+    files: tuple[str, ...]
+    change: Change | None
+    schemas: tuple[str, ...]
+
+
+class SourceGap(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Section 7: a source that could not be looked at, or only in part."""
+
+    what: str
+    why: str
+    fix: str
+    source: str
+    at: str
+    blind: bool
+
+
+class Coverage(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Section 7: what was looked at and what was not."""
+
+    window_ms: int | None
+    dead_times: tuple[tuple[str, str], ...]
+    polls: int
+    streams: int
+    streams_unread_in_detail: int
+    """Groups whose consumers or pending entries were looked at in part only."""
+    lines: int
+    lines_by_service: dict[str, int]
+    services_without_lines: tuple[str, ...]
+    files_read: int | None
+    languages: dict[str, int]
+    rules_active: int
+    rules_not_looked_at: tuple[str, ...]
+    """Rule ids that exist and had nothing to look at, with the reason."""
+    categories_without_rule: tuple[str, ...]
+    agents: tuple[str, ...]
+    """One sentence for each agent that was restarted or did not finish."""
+
+
+class Advice(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Section 8: what to change before the next session to see more."""
+
+    change: str
+    closes: str
+    agent: str
+    effort: str
+
+
+class SectionFailure(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A section that could not be built; the report says so in its place."""
+
+    section: str
+    reason: str
+
+
+class Report(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The whole report; `report.json` is this."""
+
+    schema_version: int
+    version: str
+    session_id: str
+    completed_at: str
+    verdict: Verdict
+    dashboard: Dashboard | None
+    critical: tuple[CriticalFinding, ...]
+    clusters: tuple[Cluster, ...]
+    streams: tuple[StreamHealth, ...]
+    topology: tuple[TopologyEdge, ...]
+    flows: Flows | None
+    drift: tuple[DriftRow, ...]
+    roadmap: tuple[RoadmapItem, ...]
+    observability_gaps: tuple[ObservabilityGap, ...]
+    source_gaps: tuple[SourceGap, ...]
+    coverage: Coverage | None
+    next_session: tuple[Advice, ...]
+    failures: tuple[SectionFailure, ...]
+    findings: tuple[dict[str, Any], ...]
+    """Every finding, sorted by severity rank, then time, then id."""

@@ -1,0 +1,95 @@
+"""Section 7, coverage: what was looked at, what was not, and why. Blindness is always stated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.clock import iso
+from tools.detectors import registry
+from tools.findings.model import (
+    AgentId,
+    ConfigCategory,
+    LogCategory,
+    ScoutCategory,
+    StreamCategory,
+)
+from tools.findings.rule import Rule
+from tools.report.context import Context
+from tools.report.model import Coverage, SourceGap
+from tools.report.sections.dashboard import services
+
+_CATEGORIES = (*LogCategory, *StreamCategory, *ConfigCategory, *ScoutCategory)
+_MADE_ELSEWHERE = {ScoutCategory.CROSS_AGENT_SYNTHESIS.value}
+"""Categories whose rule is not a detector."""
+
+
+def build(context: Context) -> Coverage:
+    """Windows, services, lines, streams and rules."""
+    data, facts = context.data, context.data.facts
+    rules = tuple(registry.rules().values())
+    lines = {log.service: log.lines for log in data.logs.services}
+    ended_ms = None if facts is None else facts.ended_ms
+    return Coverage(
+        window_ms=None if facts is None or ended_ms is None else ended_ms - facts.started_ms,
+        dead_times=() if facts is None else tuple((iso(start), iso(end)) for start, end in facts.dead_times),
+        polls=len(data.polls),
+        streams=0 if data.final is None else len(data.final.streams),
+        streams_unread_in_detail=_partial_groups(context),
+        lines=data.logs.lines,
+        lines_by_service=lines,
+        services_without_lines=tuple(name for name in services(context) if name not in lines),
+        files_read=None if data.index is None else data.index.files_read,
+        languages={} if data.index is None else dict(sorted(data.index.languages.items())),
+        rules_active=len(rules),
+        rules_not_looked_at=tuple(_idle_rules(context, rules)),
+        categories_without_rule=_uncovered(rules),
+        agents=tuple(_agents(context)),
+    )
+
+
+def source_gaps(context: Context) -> tuple[SourceGap, ...]:
+    """Every gap of the session once, blind ones first."""
+    gaps = {(gap.source, gap.what): gap for gap in reversed(context.data.gaps)}
+    if context.data.index is not None:
+        gaps |= {(gap.source, gap.what): gap for gap in context.data.index.gaps}
+    rows = [
+        SourceGap(
+            what=gap.what, why=gap.why, fix=gap.fix, source=gap.source, at=iso(gap.at_ms), blind=gap.blind
+        )
+        for gap in gaps.values()
+    ]
+    return tuple(sorted(rows, key=lambda gap: (not gap.blind, gap.source, gap.what)))
+
+
+def _partial_groups(context: Context) -> int:
+    final = context.data.final
+    groups = [group for stream in final.streams for group in stream.groups] if final is not None else []
+    return sum(group.consumers is None or not group.pending_complete for group in groups)
+
+
+def _idle_rules(context: Context, rules: tuple[Rule, ...]) -> Iterator[str]:
+    reasons: dict[AgentId, str] = {}
+    if not context.data.logs.lines:
+        reasons[AgentId.LOG_WATCHER] = "no log line was read"
+    if not context.data.polls:
+        reasons[AgentId.REDIS_STREAM_ANALYST] = "Redis was not polled"
+    if context.data.index is None:
+        reasons[AgentId.CONFIG_AUDITOR] = "the project's files were not indexed"
+        reasons[AgentId.ENHANCEMENT_SCOUT] = "the project's files were not indexed"
+    for rule in sorted(rules, key=lambda rule: rule.id):
+        if rule.agent in reasons:
+            yield f"{rule.id}: {reasons[rule.agent]}"
+
+
+def _uncovered(rules: tuple[Rule, ...]) -> tuple[str, ...]:
+    covered = {rule.category.value for rule in rules} | _MADE_ELSEWHERE
+    return tuple(sorted({category.value for category in _CATEGORIES} - covered))
+
+
+def _agents(context: Context) -> Iterator[str]:
+    for run in () if context.data.facts is None else context.data.facts.agents:
+        reasons = f" ({'; '.join(run.reasons)})" if run.reasons else ""
+        if not run.finished:
+            yield f"{run.agent} did not finish its last look{reasons}"
+        elif run.attempts > 1:
+            yield f"{run.agent} was restarted {run.attempts - 1} times{reasons}"

@@ -1,0 +1,24 @@
+"""Section 2, critical findings: each CRITICAL, with its cluster. The Scout's P0 stand in the roadmap."""
+
+from __future__ import annotations
+
+from tools.findings.model import Severity, StreamFinding, rank_of
+from tools.report.context import Context
+from tools.report.model import CriticalFinding
+from tools.synthesis.health import is_measured, is_open
+
+
+def build(context: Context) -> tuple[CriticalFinding, ...]:
+    """CRITICAL findings in the order of `findings`, those of the weightiest cluster first."""
+    rows = [
+        CriticalFinding(
+            finding_id=finding.finding_id,
+            open_at_end=is_open(finding, context.last_poll_ms, context.data.poll_interval_ms)
+            if isinstance(finding, StreamFinding)
+            else None,
+            cluster_id=context.cluster_ids.get(finding.finding_id),
+        )
+        for finding in context.findings
+        if is_measured(finding) and rank_of(finding) == Severity.CRITICAL.rank
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.cluster_id is None, row.cluster_id or "")))

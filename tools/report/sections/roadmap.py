@@ -1,0 +1,132 @@
+"""Section 6, roadmap: what to do, in which order. One item for each cluster and each finding outside one.
+
+P0 is measured CRITICAL or the Scout's P0, P1 HIGH, P2 MEDIUM, P3 LOW; INFO is no work. From P2 on, findings of one
+rule become one item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tools.findings.model import (
+    ConfigCategory,
+    Effort,
+    Enhancement,
+    Finding,
+    LogCategory,
+    Priority,
+    Severity,
+    StreamCategory,
+    StreamFinding,
+    rank_of,
+)
+from tools.report.context import Context
+from tools.report.model import RoadmapItem
+from tools.synthesis.clusters import Cluster, is_cross_agent
+from tools.synthesis.drift import place_of
+
+IDS_MAX = 40
+"""Finding ids named by one item; the rest are found by their rule in `findings`."""
+EVIDENCE_CHARS_MAX = 400
+
+_EFFORTS = {
+    LogCategory.MEMORY_LEAK: Effort.DAYS_1_2,
+    LogCategory.CRASH: Effort.HOURS_4_8,
+    LogCategory.RETRY_STORM: Effort.HOURS_4_8,
+    LogCategory.TIMEOUT: Effort.HOURS_4_8,
+    StreamCategory.CONSUMER_LAG: Effort.HOURS_4_8,
+    StreamCategory.DELIVERY_FAILURE: Effort.HOURS_4_8,
+    StreamCategory.SCHEMA_INCONSISTENCY: Effort.DAYS_1_2,
+    ConfigCategory.SCHEMA_DRIFT: Effort.DAYS_1_2,
+    ConfigCategory.MISSING_SCHEMA: Effort.DAYS_1_2,
+}
+"""Where the finding itself does not say; everything else is a change of one place."""
+
+
+def build(context: Context) -> tuple[RoadmapItem, ...]:
+    """All items, by priority, then the weight of their cluster, then id."""
+    by_id = {finding.finding_id: finding for finding in context.findings}
+    items = [
+        _cluster_item(cluster, [by_id[name] for name in cluster.members], by_id)
+        for cluster in context.clusters
+    ]
+    clustered = {name for cluster in context.clusters for name in cluster.members}
+    single = [
+        finding
+        for finding in context.findings
+        if finding.finding_id not in clustered
+        and not is_cross_agent(finding)
+        and rank_of(finding) < Severity.INFO.rank
+    ]
+    items += [_item(group) for group in _grouped(single)]
+    # Python's sort is stable: clusters come first and by weight, then findings in their order.
+    return tuple(sorted(items, key=lambda item: item.priority.rank))
+
+
+def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        alone = rank_of(finding) < Severity.MEDIUM.rank
+        key = (finding.finding_id,) if alone else (finding.rule_id, str(rank_of(finding)))
+        groups.setdefault(key, []).append(finding)
+    return list(groups.values())
+
+
+def _cluster_item(cluster: Cluster, members: Sequence[Finding], by_id: dict[str, Finding]) -> RoadmapItem:
+    root = by_id[cluster.root]
+    effort, estimated = _effort(root)
+    before, after = _snippets([root, *members])
+    return RoadmapItem(
+        priority=list(Priority)[min(cluster.severity.rank, Priority.P3_LOW.rank)],
+        title=cluster.title,
+        action=cluster.recommendation,
+        effort=effort,
+        estimated=estimated,
+        finding_ids=cluster.members[:IDS_MAX],
+        evidence=_evidence(root),
+        cluster_id=cluster.cluster_id,
+        snippet_before=before,
+        snippet_after=after,
+    )
+
+
+def _item(group: Sequence[Finding]) -> RoadmapItem:
+    first = group[0]
+    effort, estimated = _effort(first)
+    before, after = _snippets(group)
+    more = "" if len(group) == 1 else f" (and {len(group) - 1} more of {first.rule_id})"
+    return RoadmapItem(
+        priority=list(Priority)[min(rank_of(first), Priority.P3_LOW.rank)],
+        title=first.title + more,
+        action=first.recommendation,
+        effort=effort,
+        estimated=estimated,
+        finding_ids=tuple(finding.finding_id for finding in group[:IDS_MAX]),
+        evidence=_evidence(first),
+        cluster_id=None,
+        snippet_before=before,
+        snippet_after=after,
+    )
+
+
+def _effort(finding: Finding) -> tuple[Effort, bool]:
+    if isinstance(finding, Enhancement):
+        return finding.effort, False
+    return _EFFORTS.get(finding.category, Effort.HOURS_2_4), True
+
+
+def _snippets(findings: Iterable[Finding]) -> tuple[str | None, str | None]:
+    for finding in findings:
+        if isinstance(finding, Enhancement) and finding.code_snippet_after:
+            return finding.code_snippet_before, finding.code_snippet_after
+    return None, None
+
+
+def _evidence(finding: Finding) -> str:
+    """Where it was seen, and the figures or the line that say it; the whole reply stands in the finding."""
+    if isinstance(finding, StreamFinding):
+        figures = finding.metrics.model_dump(by_alias=True, exclude_none=True)
+        said = ", ".join(f"{name} {value}" for name, value in figures.items())
+    else:
+        said = finding.evidence.split("\n", 1)[0][:EVIDENCE_CHARS_MAX]
+    return f"{place_of(finding)}: {said}" if said else place_of(finding)

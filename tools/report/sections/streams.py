@@ -1,0 +1,158 @@
+"""Section 3, stream health map: every stream at the last poll, against its baseline, with a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import structs
+
+from tools.findings.model import Enhancement, Finding, streams_of
+from tools.report.context import Context, severity
+from tools.report.model import GroupHealth, StreamBaseline, StreamHealth, TopologyEdge
+from tools.sources.records import GroupState, StreamState, entry_time_ms
+from tools.synthesis.clusters import is_cross_agent
+from tools.synthesis.health import by_stream, is_measured
+
+_ORDER = {"CRITICAL": 0, "DEGRADED": 1, "HEALTHY": 2}
+
+
+def build(context: Context) -> tuple[StreamHealth, ...]:
+    """One row for each stream of the last poll, the worst first; empty where Redis was never polled."""
+    data = context.data
+    if data.final is None:
+        return ()
+    statuses = by_stream(context.findings, context.last_poll_ms, data.poll_interval_ms)
+    about = _about(context.findings)
+    first = data.baseline or data.polls[0]
+    before = {state.name: state for state in first.streams}
+    at_ms = data.final.at_ms
+    rows = [
+        structs.replace(
+            _row(state, at_ms, before.get(state.name), about.get(state.name, []), at_ms - first.at_ms),
+            status=statuses.get(state.name, "HEALTHY"),
+        )
+        for state in data.final.streams
+    ]
+    return tuple(
+        sorted(rows, key=lambda row: (_ORDER[row.status], -(row.lag or 0), -row.pending, row.stream))
+    )
+
+
+def edges(context: Context) -> tuple[TopologyEdge, ...]:
+    """Who writes and reads what, from the code; reads by group where the code names it."""
+    wiring = context.wiring
+    writes = [
+        TopologyEdge(service=name, stream=stream, direction="writes")
+        for stream, names in wiring.producers.items()
+        for name in names
+    ]
+    grouped = [
+        TopologyEdge(service=name, stream=stream, direction="reads", group=group)
+        for (stream, group), names in wiring.owners.items()
+        for name in names
+    ]
+    with_group = {(edge.service, edge.stream) for edge in grouped}
+    plain = [
+        TopologyEdge(service=name, stream=stream, direction="reads")
+        for stream, names in wiring.consumers.items()
+        for name in names
+        if (name, stream) not in with_group
+    ]
+    return (*writes, *grouped, *plain)
+
+
+def _about(findings: tuple[Finding, ...]) -> Mapping[str, list[Finding]]:
+    about: dict[str, list[Finding]] = {}
+    # What was measured stands before advice; what was made from these findings adds nothing here.
+    ordered = sorted(findings, key=lambda finding: isinstance(finding, Enhancement))
+    for finding in ordered:
+        for name in () if is_cross_agent(finding) else streams_of(finding):
+            about.setdefault(name, []).append(finding)
+    return about
+
+
+def _row(
+    state: StreamState,
+    at_ms: int,
+    before: StreamState | None,
+    findings: list[Finding],
+    span_ms: int,
+) -> StreamHealth:
+    groups = tuple(_group(group, at_ms) for group in state.groups)
+    lag = lag_of(state)
+    ages = [group.oldest_pending_ms for group in groups if group.oldest_pending_ms is not None]
+    baseline = _baseline(before) if before is not None else None
+    pending = sum(group.pending for group in groups)
+    return StreamHealth(
+        stream=state.name,
+        length=state.info.length,
+        pending=pending,
+        lag=lag,
+        lag_is_bound=any(group.lag is not None and group.lag.source == "bound" for group in state.groups),
+        oldest_pending_ms=max(ages, default=None),
+        status="HEALTHY",
+        verdict=_verdict(findings, state),
+        finding_ids=tuple(finding.finding_id for finding in findings),
+        baseline=baseline,
+        worse=tuple(_worse(state.info.length, pending, lag, baseline)),
+        forecast=_forecast(lag, baseline, span_ms),
+        groups=groups,
+    )
+
+
+def lag_of(state: StreamState) -> int | None:
+    """The largest lag of a stream's groups; None where none is known."""
+    return max((group.lag.messages for group in state.groups if group.lag is not None), default=None)
+
+
+def _group(group: GroupState, at_ms: int) -> GroupHealth:
+    times = [time for entry in group.pending if (time := entry_time_ms(entry.id)) is not None]
+    return GroupHealth(
+        name=group.info.name,
+        consumers=group.info.consumers,
+        pending=group.info.pending,
+        lag=None if group.lag is None else group.lag.messages,
+        lag_source=None if group.lag is None else group.lag.source,
+        oldest_pending_ms=max(0, at_ms - min(times)) if times else None,
+    )
+
+
+def _baseline(state: StreamState) -> StreamBaseline:
+    pending = sum(group.info.pending for group in state.groups)
+    return StreamBaseline(length=state.info.length, pending=pending, lag=lag_of(state))
+
+
+def _worse(length: int, pending: int, lag: int | None, baseline: StreamBaseline | None) -> Iterator[str]:
+    if baseline is None:
+        yield "new since the baseline"
+        return
+    if pending > baseline.pending:
+        yield f"pending {baseline.pending} → {pending}"
+    if (lag or 0) > (baseline.lag or 0):
+        yield f"lag {baseline.lag or 0} → {lag}"
+    # Length alone grows by design until it is trimmed; it is worse only where nobody keeps up.
+    if length > baseline.length and (lag or pending):
+        yield f"length {baseline.length} → {length}"
+
+
+def _forecast(lag: int | None, baseline: StreamBaseline | None, span_ms: int) -> str | None:
+    if not lag or baseline is None or span_ms <= 0:
+        return None
+    per_minute = (lag - (baseline.lag or 0)) * 60_000 / span_ms
+    if per_minute >= 0.5:
+        return f"lag grows by {per_minute:.0f} a minute; it does not drain"
+    if per_minute <= -0.5:
+        return f"drains in about {max(1, round(lag / -per_minute))} min at this pace"
+    return "lag stands still"
+
+
+def _verdict(findings: list[Finding], state: StreamState) -> str:
+    worst = next((finding for finding in findings if is_measured(finding)), None)
+    if worst is not None:
+        return f"{severity(worst).value}: {worst.title}"
+    advice = next((finding for finding in findings if isinstance(finding, Enhancement)), None)
+    if advice is not None:
+        return f"{advice.priority.value.split('_')[0]}: {advice.title}"
+    if not state.groups:
+        return "no group reads it"
+    return "every group keeps up"

@@ -1,0 +1,72 @@
+"""The first page: are we on fire, why, what first. Every sentence names the findings that prove it."""
+
+from __future__ import annotations
+
+from tools.findings.model import Finding, Severity, rank_of
+from tools.report.context import Context
+from tools.report.model import Dashboard, Reason, RoadmapItem, Verdict
+from tools.synthesis.clusters import Cluster
+from tools.synthesis.health import is_measured
+
+WHY_MAX = 5
+FIRST_MAX = 3
+
+
+def build(context: Context, dashboard: Dashboard, roadmap: tuple[RoadmapItem, ...]) -> Verdict:
+    """Headline, at most five reasons, at most three things to do first."""
+    return Verdict(
+        headline=_headline(dashboard),
+        why=tuple(_why(context)[:WHY_MAX]),
+        first=tuple(
+            Reason(text=item.action, finding_ids=item.finding_ids[:1]) for item in roadmap[:FIRST_MAX]
+        ),
+    )
+
+
+def _headline(dashboard: Dashboard) -> str:
+    critical = dashboard.by_severity[Severity.CRITICAL.value]
+    high = dashboard.by_severity[Severity.HIGH.value]
+    if dashboard.health == "CRITICAL":
+        return f"Yes, on fire: {_count(critical, 'critical finding')} and {_count(high, 'high one')}."
+    if dashboard.health == "DEGRADED":
+        if critical:
+            return f"No longer on fire, but it was: {_count(critical, 'critical finding')} did not last to the end."
+        if high:
+            return f"Not on fire, but not well: {_count(high, 'high finding')}."
+        return (
+            f"Nothing serious was seen, but not everything could be: {_count(dashboard.blind_gaps, 'gap')}."
+        )
+    return "No. Nothing above MEDIUM was measured, and every configured source could be looked at."
+
+
+def _why(context: Context) -> list[Reason]:
+    serious = [
+        finding
+        for finding in context.findings
+        if is_measured(finding) and rank_of(finding) <= Severity.HIGH.rank
+    ]
+    by_id = {finding.finding_id: finding for finding in context.findings}
+    reasons: list[tuple[int, int, Reason]] = []
+    told: set[str] = set()
+    for number, cluster in enumerate(context.clusters):
+        if cluster.severity.rank <= Severity.HIGH.rank:
+            told.update(cluster.members)
+            reasons.append((cluster.severity.rank, number, _of_cluster(cluster, by_id[cluster.root])))
+    for number, finding in enumerate(serious, start=len(context.clusters)):
+        if finding.finding_id not in told:
+            reasons.append(
+                (rank_of(finding), number, Reason(text=finding.title, finding_ids=(finding.finding_id,)))
+            )
+    return [reason for _, _, reason in sorted(reasons, key=lambda entry: entry[:2])]
+
+
+def _of_cluster(cluster: Cluster, root: Finding) -> Reason:
+    effects = len(cluster.members) - 1
+    reach = len(cluster.blast_radius.services)
+    tail = f"; it explains {_count(effects, 'other finding')}"
+    tail += f" and reaches {_count(reach, 'service')}" if reach else ""
+    return Reason(text=root.title + tail, finding_ids=cluster.members)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,156 @@
+"""From a workspace to its report: build every section, write every file. What is missing is stated, never fatal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec import structs
+
+from tools import masking
+from tools.clock import Clock, iso
+from tools.errors import StreamgaugeError
+from tools.findings.model import dump
+from tools.report import markdown
+from tools.report.context import Context, prepare
+from tools.report.model import SCHEMA_VERSION, Report, SectionFailure, Verdict
+from tools.report.sections import (
+    coverage,
+    critical,
+    dashboard,
+    next_session,
+    observability,
+    roadmap,
+    streams,
+    verdict,
+)
+from tools.synthesis import drift, flows, session_data, topology
+from tools.synthesis.clusters import Cluster
+from tools.workspace import Workspace
+
+REPORT_JSON = "report.json"
+
+_Part = TypeVar("_Part")
+_EXPECTED = (StreamgaugeError, ArithmeticError, LookupError, OSError, TypeError, ValueError)
+"""What odd data can make a section raise. One section is lost then, and the report says which and why."""
+
+
+@dataclass
+class _Builder:
+    failures: list[SectionFailure] = field(default_factory=list)
+
+    def attempt(self, section: str, build: Callable[[], _Part], otherwise: _Part) -> _Part:
+        try:
+            return build()
+        except _EXPECTED as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            self.failures.append(SectionFailure(section=section, reason=masking.mask(reason)))
+            return otherwise
+
+    def rows(self, section: str, build: Callable[[], tuple[_Part, ...]]) -> tuple[_Part, ...]:
+        return self.attempt(section, build, ())
+
+
+def write_report(
+    workspace: Workspace, project_root: Path, clock: Clock, version: str | None = None
+) -> Report:
+    """Write `REPORT_<id>.md`, `report.json`, `all-findings.json`, the clusters and the final topology.
+
+    `project_root` is what was audited (reserved for formats that quote sources). `version` is the product's;
+    by default the one that the session recorded. Raises OSError only where the workspace itself cannot be written.
+    """
+    del project_root
+    builder = _Builder()
+    data = session_data.load(workspace, clock.now_ms())
+    context = prepare(data, clock.now_ms())
+    report = build(context, builder, version or (data.facts.version if data.facts is not None else "unknown"))
+    report = _masked(report)
+    workspace.write_json(workspace.all_findings, report.findings)
+    workspace.write_json(workspace.path("findings", "cross-agent-clusters.json"), _cross_agent(context))
+    _write_topology(workspace, context, builder)
+    report = structs.replace(report, failures=tuple(builder.failures))
+    workspace.write_text(workspace.report(data.session_id), markdown.render(report))
+    workspace.write_json(workspace.path(REPORT_JSON), report)
+    return report
+
+
+def build(context: Context, builder: _Builder, version: str) -> Report:
+    """The report as data; a section that fails is left empty and named in `failures`."""
+    board = builder.attempt("executive dashboard", lambda: dashboard.build(context), None)
+    plan = builder.rows("roadmap", lambda: roadmap.build(context))
+    gaps = builder.rows("observability gaps", lambda: observability.build(context))
+    source_gaps = builder.rows("source gaps", lambda: coverage.source_gaps(context))
+    seen = builder.attempt("coverage", lambda: coverage.build(context), None)
+    unknown = Verdict(headline="It cannot be told: the dashboard could not be built.", why=(), first=())
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        version=version,
+        session_id=context.data.session_id,
+        completed_at=iso(context.now_ms),
+        verdict=builder.attempt(
+            "first page", lambda: unknown if board is None else verdict.build(context, board, plan), unknown
+        ),
+        dashboard=board,
+        critical=builder.rows("critical findings", lambda: critical.build(context)),
+        clusters=context.clusters,
+        streams=builder.rows("stream health map", lambda: streams.build(context)),
+        topology=builder.rows("topology", lambda: streams.edges(context)),
+        flows=builder.attempt("event flows", lambda: _flows(context), None),
+        drift=builder.rows("drift registry", lambda: drift.registry(context.findings)),
+        roadmap=plan,
+        observability_gaps=gaps,
+        source_gaps=source_gaps,
+        coverage=seen,
+        next_session=builder.rows(
+            "next session", lambda: next_session.build(context, gaps, source_gaps, seen)
+        ),
+        failures=tuple(builder.failures),
+        findings=tuple(dump(finding) for finding in context.findings),
+    )
+
+
+def _masked(report: Report) -> Report:
+    """The report with every text masked before it is rendered: a secret found later could swallow markup."""
+    return msgspec.convert(masking.mask_data(msgspec.to_builtins(report)), Report)
+
+
+def _flows(context: Context) -> flows.Flows:
+    logs = context.data.logs
+    return flows.reconstruct(
+        logs.flow_lines,
+        context.data.final,
+        context.data.end_ms,
+        context.wiring,
+        services=[log.service for log in logs.services],
+        left_out=logs.flow_lines_left_out,
+    )
+
+
+def _cross_agent(context: Context) -> list[dict[str, object]]:
+    return [_cluster_record(cluster) for cluster in context.clusters if len(cluster.agents) > 1]
+
+
+def _cluster_record(cluster: Cluster) -> dict[str, object]:
+    """One cluster under the names that specification 1 fixes for this file."""
+    return {
+        "entity": cluster.entity,
+        "finding_count": len(cluster.members),
+        "agents": cluster.agents,
+        "root": cluster.root,
+        "members": cluster.members,
+        "chain": cluster.chain,
+        "blastRadius": cluster.blast_radius,
+    }
+
+
+def _write_topology(workspace: Workspace, context: Context, builder: _Builder) -> None:
+    data = context.data
+    if data.polls:
+        final = builder.attempt(
+            "streams/topology.json", lambda: topology.build(data.polls, data.index, context.findings), None
+        )
+        if final is not None:
+            workspace.write_json(workspace.path("streams", "topology.json"), final)

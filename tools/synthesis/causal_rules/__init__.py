@@ -1,0 +1,48 @@
+"""Why one finding explains another: one small rule a module, listed here in the order they are tried.
+
+The nearest explanation stands first: growth is explained by the lag before the dead consumer behind the lag, so
+that a chain reads root → … → symptom, one step at a time.
+"""
+
+from __future__ import annotations
+
+from tools.synthesis.causal_rules import (
+    dead_consumer,
+    dead_letters,
+    gone_service,
+    group_mismatch,
+    lag_growth,
+    late_answers,
+    memory_leak,
+    missing_ack,
+    missing_variable,
+    no_dead_letter,
+    pending_growth,
+    poison_message,
+    restart_loop,
+    schema_change,
+    uncapped_stream,
+    unread_stream,
+)
+from tools.synthesis.causal_rules.contract import CausalRule
+
+RULES: tuple[CausalRule, ...] = (
+    poison_message.RULE,
+    dead_letters.RULE,
+    pending_growth.RULE,
+    missing_ack.RULE,
+    lag_growth.RULE,
+    dead_consumer.RULE,
+    unread_stream.RULE,
+    group_mismatch.RULE,
+    restart_loop.RULE,
+    gone_service.RULE,
+    unread_stream.ROGUE,
+    uncapped_stream.RULE,
+    late_answers.RULE,
+    memory_leak.RULE,
+    missing_variable.RULE,
+    schema_change.RULE,
+    no_dead_letter.RULE,
+)
+"""Every causal rule, the nearest explanation first."""

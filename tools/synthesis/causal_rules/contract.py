@@ -1,0 +1,33 @@
+"""What a causal rule is: which finding can be a cause, which an effect, and on what name they meet.
+
+A rule yields keys, never pairs: causes are filed under their keys once, and each effect looks its own keys up.
+So the work grows with the number of findings, not with its square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tools.findings.model import Finding
+from tools.synthesis.entities import Entity
+from tools.synthesis.wiring import Wiring
+
+Keys = Callable[[Finding, Wiring], Iterable[Entity]]
+"""The keys of a finding under one rule, the most telling first; empty where the rule does not concern it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CausalRule:
+    """One way in which one finding explains another.
+
+    `name` stands in the report's chains; `says` completes "the first explains the second because …".
+    `shared` is True where every cause filed under the same key contributes to the effect; else only the
+    strongest one is linked (a time-out has one explanation, an unread stream may have several).
+    """
+
+    name: str
+    says: str
+    cause: Keys
+    effect: Keys
+    shared: bool = True

@@ -1,0 +1,54 @@
+"""What kind of finding this is, for causal rules: by category, and by rule where a category holds several."""
+
+from __future__ import annotations
+
+from tools.findings.model import (
+    ConfigCategory,
+    ConfigFinding,
+    Enhancement,
+    Finding,
+    LogCategory,
+    LogFinding,
+    StreamCategory,
+    StreamFinding,
+)
+
+
+def as_stream(finding: Finding, *categories: StreamCategory) -> StreamFinding | None:
+    """The finding where it is a stream finding of one of the categories."""
+    fits = isinstance(finding, StreamFinding) and finding.category in categories
+    return finding if fits and isinstance(finding, StreamFinding) else None
+
+
+def as_log(finding: Finding, *categories: LogCategory) -> LogFinding | None:
+    """The finding where it is a log finding of one of the categories, of a service that has a name."""
+    if isinstance(finding, LogFinding) and finding.category in categories:
+        return finding if finding.service not in {"", "unknown"} else None
+    return None
+
+
+def as_config(finding: Finding, *categories: ConfigCategory) -> ConfigFinding | None:
+    """The finding where it is a configuration finding of one of the categories."""
+    fits = isinstance(finding, ConfigFinding) and finding.category in categories
+    return finding if fits and isinstance(finding, ConfigFinding) else None
+
+
+def as_code(finding: Finding, *rule_ids: str) -> Enhancement | None:
+    """The finding where it is the Scout's and of one of the rules."""
+    fits = isinstance(finding, Enhancement) and finding.rule_id in rule_ids
+    return finding if fits and isinstance(finding, Enhancement) else None
+
+
+def is_dead_letter(finding: StreamFinding) -> bool:
+    """Whether a DELIVERY_FAILURE is a dead-letter stream that receives, not a message that is redelivered."""
+    return finding.consumer_group is None or "dead-letter" in finding.rule_id
+
+
+def is_restart(finding: LogFinding) -> bool:
+    """Whether a CRASH is a service that starts again and again."""
+    return "restart" in finding.rule_id
+
+
+def is_silence(finding: LogFinding) -> bool:
+    """Whether a CRASH or ANOMALY is a service that says nothing."""
+    return "silen" in finding.rule_id

@@ -1,0 +1,32 @@
+"""A group that falls behind explains that its stream holds more and more that nobody has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.findings.model import Finding, StreamCategory
+from tools.synthesis import entities
+from tools.synthesis.causal_rules.contract import CausalRule
+from tools.synthesis.causal_rules.kinds import as_stream
+from tools.synthesis.entities import Entity
+from tools.synthesis.wiring import Wiring
+
+
+def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
+    late = as_stream(finding, StreamCategory.CONSUMER_LAG)
+    if late is not None:
+        yield entities.stream(late.stream)
+
+
+def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
+    growing = as_stream(finding, StreamCategory.STREAM_GROWING)
+    if growing is not None:
+        yield entities.stream(growing.stream)
+
+
+RULE = CausalRule(
+    name="lag-grows-the-stream",
+    says="entries arrive faster than this group takes them",
+    cause=_cause,
+    effect=_effect,
+)

@@ -1,0 +1,219 @@
+"""Clusters: findings that tell of one trouble, with its root, the chain from root to symptom and its reach.
+
+Two findings are in one cluster where a causal rule links them or they share a strong entity (message id,
+correlation id, consumer group). A service alone joins nothing. INFO findings and the cross-agent findings made
+from clusters are never members. The result does not depend on the order of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from tools.findings.model import (
+    Enhancement,
+    Finding,
+    LogFinding,
+    Origin,
+    ScoutCategory,
+    Severity,
+    StreamFinding,
+    rank_of,
+    services_of,
+    streams_of,
+)
+from tools.synthesis import entities, wiring
+from tools.synthesis.entities import Entity, EntityKind, is_information
+from tools.synthesis.explain import Explanation, Link, explain
+from tools.synthesis.wiring import Wiring
+
+WEIGHTS = {0: 100.0, 1: 30.0, 2: 5.0, 3: 1.0, 4: 0.5}
+"""Severity rank → weight in a cluster's score: one CRITICAL outweighs the reach of any MEDIUM."""
+
+
+class BlastRadius(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a cluster's trouble reaches: downstream of it in the topology, and what its findings name."""
+
+    services: tuple[str, ...]
+    streams: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Services and streams together."""
+        return len(self.services) + len(self.streams)
+
+
+class Cluster(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One trouble. `members` are finding ids, the root first, then in the chain's order."""
+
+    cluster_id: str
+    title: str
+    entity: str
+    root: str
+    root_fingerprint: str
+    severity: Severity
+    """Of the worst measured member; a cluster of the Scout's findings alone takes their priority."""
+    members: tuple[str, ...]
+    agents: tuple[str, ...]
+    chain: tuple[Link, ...]
+    blast_radius: BlastRadius
+    recommendation: str
+    score: float
+
+
+def clusters(findings: Iterable[Finding], topology: Wiring | None = None) -> tuple[Cluster, ...]:
+    """The clusters of at least two findings, the weightiest first."""
+    members = [finding for finding in findings if not is_information(finding) and not is_cross_agent(finding)]
+    known = wiring.build(None, members) if topology is None else topology
+    explanation = explain(members, known)
+    by_id = {finding.finding_id: finding for finding in members}
+    found = [
+        _cluster([by_id[name] for name in names], explanation, links, known)
+        for names, links in _components(by_id, explanation.links)
+    ]
+    found.sort(key=lambda cluster: (-cluster.score, cluster.severity.rank, cluster.root))
+    return tuple(
+        structs.replace(cluster, cluster_id=f"C-{number:02d}")
+        for number, cluster in enumerate(found, start=1)
+    )
+
+
+def is_cross_agent(finding: Finding) -> bool:
+    """Whether a finding was itself made from a cluster."""
+    return finding.category is ScoutCategory.CROSS_AGENT_SYNTHESIS
+
+
+def main_entity(finding: Finding) -> Entity:
+    """The one entity that a finding is most about: a group before its stream, a stream before a service."""
+    if isinstance(finding, LogFinding):
+        return entities.service(finding.service)
+    streams = streams_of(finding)
+    if streams:
+        reader = None if isinstance(finding, Enhancement) else finding.consumer_group
+        return entities.group(streams[0], reader) if reader else entities.stream(streams[0])
+    files = () if isinstance(finding, StreamFinding) else finding.affected_files
+    if services_of(finding) or not files:
+        return entities.service(next(iter(services_of(finding)), "cross-service"))
+    return Entity(EntityKind.FILE, files[0])
+
+
+def _components(
+    by_id: Mapping[str, Finding], links: Sequence[Link]
+) -> Iterable[tuple[list[str], list[Link]]]:
+    leader = {name: name for name in by_id}
+
+    def find(name: str) -> str:
+        while leader[name] != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    for link in links:
+        first, second = sorted((find(link.cause), find(link.effect)))
+        leader[second] = first
+    names: dict[str, list[str]] = {}
+    own_links: dict[str, list[Link]] = {}
+    for name in sorted(by_id):
+        names.setdefault(find(name), []).append(name)
+    for link in links:
+        own_links.setdefault(find(link.cause), []).append(link)
+    return [(group, own_links[head]) for head, group in sorted(names.items()) if len(group) > 1]
+
+
+def _cluster(
+    members: list[Finding], explanation: Explanation, links: list[Link], topology: Wiring
+) -> Cluster:
+    root = _root(members, explanation)
+    by_id = {finding.finding_id: finding for finding in members}
+    chain = _chain(root, by_id, links)
+    ordered = list(
+        dict.fromkeys([root.finding_id, *(end for link in chain for end in (link.cause, link.effect))])
+    )
+    worst = _worst(members)
+    radius = _blast_radius(root, members, topology)
+    return Cluster(
+        cluster_id="",
+        title=root.title,
+        entity=str(main_entity(root)),
+        root=root.finding_id,
+        root_fingerprint=root.fingerprint,
+        severity=list(Severity)[rank_of(worst)],
+        members=tuple(ordered),
+        agents=tuple(sorted({finding.agent_id.value for finding in members})),
+        chain=chain,
+        blast_radius=radius,
+        recommendation=root.recommendation,
+        score=round(WEIGHTS[rank_of(worst)] * worst.confidence * (1 + radius.size), 2),
+    )
+
+
+def _worst(members: list[Finding]) -> Finding:
+    measured = [
+        finding
+        for finding in members
+        if finding.origin is Origin.MEASURED and not isinstance(finding, Enhancement)
+    ]
+    return min(
+        measured or members, key=lambda finding: (rank_of(finding), -finding.confidence, finding.finding_id)
+    )
+
+
+def _root(members: list[Finding], explanation: Explanation) -> Finding:
+    explained: dict[str, int] = {}
+    for finding in members:
+        current = explanation.parents.get(finding.finding_id)
+        while current is not None:
+            explained[current] = explained.get(current, 0) + 1
+            current = explanation.parents.get(current)
+    roots = [finding for finding in members if finding.finding_id not in explanation.parents]
+    return min(
+        roots,
+        key=lambda finding: (
+            -explained.get(finding.finding_id, 0),
+            rank_of(finding),
+            finding.timestamp,
+            finding.finding_id,
+        ),
+    )
+
+
+def _chain(root: Finding, by_id: Mapping[str, Finding], links: list[Link]) -> tuple[Link, ...]:
+    """A link for each member but the root, so that every link touches a member named before it."""
+    touching: dict[str, list[Link]] = {}
+    for link in links:
+        touching.setdefault(link.cause, []).append(link)
+        touching.setdefault(link.effect, []).append(link)
+    reached, chain = {root.finding_id}, []
+    level = [root.finding_id]
+    while level:
+        following: list[str] = []
+        for name in level:
+            # Effects first: a chain reads from cause to symptom wherever it can.
+            for link in sorted(touching[name], key=lambda item: (item.cause != name, _step(item, by_id))):
+                other = link.effect if link.cause == name else link.cause
+                if other not in reached:
+                    reached.add(other)
+                    chain.append(link)
+                    following.append(other)
+        level = following
+    return tuple(chain)
+
+
+def _step(link: Link, by_id: Mapping[str, Finding]) -> tuple[bool, int, str, str, str]:
+    effect = by_id[link.effect]
+    return link.rule.startswith("same-"), rank_of(effect), effect.timestamp, link.effect, link.cause
+
+
+def _blast_radius(root: Finding, members: list[Finding], topology: Wiring) -> BlastRadius:
+    streams = set(streams_of(root))
+    services = set(services_of(root))
+    if isinstance(root, StreamFinding):
+        services.update(topology.owners_of(root.stream, root.consumer_group))
+    reached_services, reached_streams = topology.downstream(services, ())
+    named_services = {name for finding in members for name in services_of(finding)}
+    named_streams = {name for finding in members for name in streams_of(finding)}
+    return BlastRadius(
+        services=tuple(sorted({*services, *reached_services, *named_services})),
+        streams=tuple(sorted({*streams, *reached_streams, *named_streams})),
+    )

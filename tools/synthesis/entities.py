@@ -1,0 +1,151 @@
+"""Findings → the entities they are about: the keys on which findings of different agents meet.
+
+An entity is a name of the audited system. Message ids, correlation ids and groups are *strong*: two findings
+about the same one tell of the same thing. Services, streams and files are *weak*: many unrelated findings
+share them, so they join findings only where a causal rule says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+import re2
+
+from tools.findings.model import (
+    ConfigFinding,
+    Enhancement,
+    Finding,
+    LogFinding,
+    Severity,
+    StreamFinding,
+    rank_of,
+    services_of,
+    streams_of,
+)
+
+EVIDENCE_CHARS_MAX = 4000
+"""How much of one finding's evidence is searched for names."""
+WORDS_MAX = 400
+"""How many different words of one finding's evidence count as mentions."""
+
+_MESSAGE_ID = re2.compile(r"\b(\d{13}-\d{1,10})\b")
+_WORD = re2.compile(r"[A-Za-z_][A-Za-z0-9_.:{}\-]*[A-Za-z0-9_}]")
+
+
+class EntityKind(StrEnum):
+    """What an entity is."""
+
+    STREAM = "stream"
+    GROUP = "group"
+    CONSUMER = "consumer"
+    SERVICE = "service"
+    CORRELATION = "correlation id"
+    MESSAGE = "message"
+    FILE = "file"
+    NEIGHBOUR = "neighbouring service"
+    """A service that shares a stream with the one concerned; made by causal rules only."""
+    WAITING = "service that reads its answers,"
+    """A service that reads what the one concerned writes; made by causal rules only."""
+    MENTION = "mention of"
+    """A word of the evidence; made by causal rules only."""
+    ROLE = "service sign"
+    """A service in one role (`billing: reads`, `mail: NOGROUP`); made by causal rules only."""
+
+
+STRONG = (EntityKind.MESSAGE, EntityKind.CORRELATION, EntityKind.GROUP)
+"""Kinds whose sharing alone joins two findings, the most telling first."""
+
+
+class Entity(NamedTuple):
+    """One entity. `name` of a group is `stream/group`, of a consumer `stream/group/consumer`."""
+
+    kind: EntityKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.name}"
+
+
+def stream(name: str) -> Entity:
+    """A stream."""
+    return Entity(EntityKind.STREAM, name)
+
+
+def group(stream_name: str, group_name: str) -> Entity:
+    """A consumer group of a stream."""
+    return Entity(EntityKind.GROUP, f"{stream_name}/{group_name}")
+
+
+def service(name: str) -> Entity:
+    """A service."""
+    return Entity(EntityKind.SERVICE, name)
+
+
+def message(message_id: str) -> Entity:
+    """A stream entry's id."""
+    return Entity(EntityKind.MESSAGE, message_id)
+
+
+def entities_of(finding: Finding) -> tuple[Entity, ...]:
+    """Every entity that a finding names, strong ones first, without repeats, in a fixed order."""
+    return tuple(dict.fromkeys((*_strong(finding), *_weak(finding))))
+
+
+def strong_entities_of(finding: Finding) -> tuple[Entity, ...]:
+    """The entities of a finding whose sharing alone joins findings."""
+    return tuple(dict.fromkeys(_strong(finding)))
+
+
+def _strong(finding: Finding) -> Iterator[Entity]:
+    if isinstance(finding, LogFinding):
+        yield from map(message, message_ids_of(finding))
+        if finding.correlation_id:
+            yield Entity(EntityKind.CORRELATION, finding.correlation_id)
+    elif isinstance(finding, StreamFinding):
+        yield from map(message, finding.message_ids)
+        if finding.consumer_group:
+            yield group(finding.stream, finding.consumer_group)
+    elif isinstance(finding, ConfigFinding) and finding.consumer_group:
+        yield from (group(name, finding.consumer_group) for name in finding.affected_streams)
+
+
+def _weak(finding: Finding) -> Iterator[Entity]:
+    yield from map(stream, streams_of(finding))
+    yield from map(service, services_of(finding))
+    if isinstance(finding, StreamFinding) and finding.consumer:
+        name = f"{finding.stream}/{finding.consumer_group or ''}/{finding.consumer}"
+        yield Entity(EntityKind.CONSUMER, name)
+    if isinstance(finding, ConfigFinding | Enhancement):
+        yield from (Entity(EntityKind.FILE, path) for path in finding.affected_files)
+
+
+def message_ids_of(finding: Finding) -> tuple[str, ...]:
+    """Stream entry ids that a finding names; for log findings also those in its evidence."""
+    if isinstance(finding, StreamFinding):
+        return finding.message_ids
+    if not isinstance(finding, LogFinding):
+        return ()
+    named = (finding.stream_id,) if finding.stream_id else ()
+    return tuple(dict.fromkeys((*named, *_MESSAGE_ID.findall(finding.evidence[:EVIDENCE_CHARS_MAX]))))
+
+
+def words_of(finding: Finding) -> tuple[str, ...]:
+    """Different names and words in a finding's evidence, in order, at most `WORDS_MAX`."""
+    return words_in(finding.evidence)
+
+
+def words_in(text: str) -> tuple[str, ...]:
+    """Different names and words in a text, in order, at most `WORDS_MAX`; quotes around them fall away."""
+    words: dict[str, None] = {}
+    for match in _WORD.finditer(text[:EVIDENCE_CHARS_MAX]):
+        words[match.group(0)] = None
+        if len(words) >= WORDS_MAX:
+            break
+    return tuple(words)
+
+
+def is_information(finding: Finding) -> bool:
+    """Whether a finding is INFO: a fact that explains nothing and is no symptom of anything."""
+    return rank_of(finding) >= Severity.INFO.rank

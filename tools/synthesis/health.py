@@ -1,0 +1,75 @@
+"""Are we on fire: one word from the measured findings, for the system and for each stream.
+
+Only what a rule measured counts; the Scout's priorities and the model's own findings do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from tools.clock import from_iso
+from tools.findings.model import (
+    Enhancement,
+    Finding,
+    Origin,
+    Severity,
+    StreamFinding,
+    rank_of,
+    streams_of,
+)
+from tools.sources.records import Gap
+
+Health = Literal["CRITICAL", "DEGRADED", "HEALTHY"]
+
+POLL_INTERVAL_MS = 15_000
+"""The configured default; the session's own is taken from its polls."""
+
+
+def health(
+    findings: Iterable[Finding],
+    gaps: Iterable[Gap],
+    last_poll_ms: int | None,
+    poll_interval_ms: int = POLL_INTERVAL_MS,
+) -> Health:
+    """One word for a system. Times in ms since the epoch.
+
+    CRITICAL: a measured CRITICAL is open at the end. DEGRADED: a measured HIGH or worse was seen, or a
+    configured source could not be looked at. HEALTHY: neither.
+    """
+    measured = [finding for finding in findings if is_measured(finding)]
+    if any(
+        rank_of(finding) == Severity.CRITICAL.rank and is_open(finding, last_poll_ms, poll_interval_ms)
+        for finding in measured
+    ):
+        return "CRITICAL"
+    if any(rank_of(finding) <= Severity.HIGH.rank for finding in measured) or any(gap.blind for gap in gaps):
+        return "DEGRADED"
+    return "HEALTHY"
+
+
+def is_measured(finding: Finding) -> bool:
+    """Whether a finding counts for health and exit code."""
+    return finding.origin is Origin.MEASURED and not isinstance(finding, Enhancement)
+
+
+def is_open(finding: Finding, last_poll_ms: int | None, poll_interval_ms: int = POLL_INTERVAL_MS) -> bool:
+    """Whether a finding still held at the end.
+
+    A stream finding does where it was seen within one poll interval of the last poll. What a log or a
+    configuration told cannot be seen to end, so it counts as open.
+    """
+    if not isinstance(finding, StreamFinding) or last_poll_ms is None:
+        return True
+    return from_iso(finding.last_seen) >= last_poll_ms - poll_interval_ms
+
+
+def by_stream(
+    findings: Sequence[Finding], last_poll_ms: int | None, poll_interval_ms: int = POLL_INTERVAL_MS
+) -> Mapping[str, Health]:
+    """The same for each stream that a finding names; a stream without findings is HEALTHY and not listed."""
+    about: dict[str, list[Finding]] = {}
+    for finding in findings:
+        for name in streams_of(finding):
+            about.setdefault(name, []).append(finding)
+    return {name: health(group, (), last_poll_ms, poll_interval_ms) for name, group in sorted(about.items())}

@@ -1,0 +1,124 @@
+"""One pass over the recorded log lines: what each service's output carries, and the lines that tell of a flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+import re2
+from msgspec import Struct
+
+from tools.sources.records import LogLine
+
+FLOW_LINES_MAX = 200_000
+"""Lines with a correlation or message id that are kept; the rest is counted."""
+SAMPLES_MAX = 25
+"""JSON lines of one service whose keys are looked at."""
+KEYS_MAX = 64
+
+LIFE_CYCLE = (
+    "redis.publish",
+    "redis.consume",
+    "redis.ack",
+    "redis.failed",
+    "redis.channelHealth",
+    "service.started",
+    "service.shutdown",
+)
+"""The events of gaps C, D and E (specification 3)."""
+
+_LIFE_CYCLE = re2.compile("|".join(re2.escape(name) for name in LIFE_CYCLE))
+_MESSAGE_ID = re2.compile(r"\b\d{13}-\d{1,10}\b")
+
+
+class ServiceLog(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What one service's recorded lines carry. `keys` are of its JSON lines; times in ms since the epoch."""
+
+    service: str
+    lines: int
+    json_lines: int
+    correlated_lines: int
+    keys: tuple[str, ...]
+    events: tuple[str, ...]
+    sources: tuple[str, ...]
+    last_arrived_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogSurvey:
+    """All services' logs, the lines kept for flows, and how many such lines were left out."""
+
+    services: tuple[ServiceLog, ...] = ()
+    flow_lines: tuple[LogLine, ...] = ()
+    flow_lines_left_out: int = 0
+
+    @property
+    def lines(self) -> int:
+        """Lines of all services."""
+        return sum(service.lines for service in self.services)
+
+    def of(self, service: str) -> ServiceLog | None:
+        """The log of that service."""
+        return next((log for log in self.services if log.service == service), None)
+
+
+@dataclass
+class _Counts:
+    lines: int = 0
+    json_lines: int = 0
+    correlated_lines: int = 0
+    keys: dict[str, None] = field(default_factory=dict)
+    events: set[str] = field(default_factory=set)
+    sources: set[str] = field(default_factory=set)
+    last_arrived_ms: int | None = None
+
+
+def survey(lines: Iterable[LogLine], flow_lines_max: int = FLOW_LINES_MAX) -> LogSurvey:
+    """Count what is there and keep what tells of a flow. Reads `lines` once; memory is bounded."""
+    counts: dict[str, _Counts] = {}
+    kept: list[LogLine] = []
+    left_out = 0
+    for line in lines:
+        _count(counts.setdefault(line.service, _Counts()), line)
+        if not line.backfill and (line.correlation_id or _MESSAGE_ID.search(line.text)):
+            if len(kept) < flow_lines_max:
+                kept.append(line)
+            else:
+                left_out += 1
+    services = tuple(_service(name, found) for name, found in sorted(counts.items()))
+    return LogSurvey(services, tuple(kept), left_out)
+
+
+def _count(found: _Counts, line: LogLine) -> None:
+    found.lines += 1
+    found.correlated_lines += line.correlation_id is not None
+    found.sources.add(line.source)
+    if len(found.events) < len(LIFE_CYCLE):
+        found.events.update(_LIFE_CYCLE.findall(line.text))
+    found.last_arrived_ms = max(line.arrived_ms, found.last_arrived_ms or 0)
+    if line.text.lstrip().startswith("{"):
+        if found.json_lines < SAMPLES_MAX:
+            found.keys.update(dict.fromkeys(_keys(line.text)))
+        found.json_lines += 1
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    try:
+        data = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError):
+        return ()
+    return tuple(map(str, data))[:KEYS_MAX] if isinstance(data, dict) else ()
+
+
+def _service(name: str, found: _Counts) -> ServiceLog:
+    return ServiceLog(
+        service=name,
+        lines=found.lines,
+        json_lines=found.json_lines,
+        correlated_lines=found.correlated_lines,
+        keys=tuple(sorted(found.keys)[:KEYS_MAX]),
+        events=tuple(sorted(found.events)),
+        sources=tuple(sorted(found.sources)),
+        last_arrived_ms=found.last_arrived_ms,
+    )

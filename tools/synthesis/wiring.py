@@ -1,0 +1,145 @@
+"""Who writes and who reads which stream, from the code; where the code does not say, from names.
+
+A name with parts known only at run time (`orders:{}`) counts for every known stream that fits it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import re2
+
+from tools.findings.model import Finding, StreamFinding, services_of, streams_of
+from tools.sources.records import CodeIndex, CodeKind, CodeUse
+
+UNNAMED = "{}"
+"""Stands in a resolved name for a part that only the running system knows."""
+_READS = (CodeKind.XREADGROUP, CodeKind.XREAD)
+_BOUNDARY = "-_.:/"
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The topology as plain maps from name to names, each sorted."""
+
+    producers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Stream → services that add to it."""
+    consumers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Stream → services that read it."""
+    owners: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """(stream, group) → services that read it with this group."""
+    services: tuple[str, ...] = ()
+    _written: Mapping[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_written", _inverse(self.producers))
+
+    def owners_of(self, stream: str, group: str | None) -> tuple[str, ...]:
+        """The services behind a group: from code, else by the group's name; without a group all readers."""
+        if group is None:
+            return self.consumers.get(stream, ())
+        return self.owners.get((stream, group)) or self.named_after(group)
+
+    def named_after(self, name: str) -> tuple[str, ...]:
+        """The service whose name begins `name` (`billing` for `billing-workers`); the longest one."""
+        fitting = [service for service in self.services if _begins(name, service)]
+        return (max(fitting, key=lambda service: (len(service), service)),) if fitting else ()
+
+    def neighbours(self, stream: str) -> tuple[str, ...]:
+        """Services on either side of a stream, and readers of what its readers write."""
+        near = {*self.producers.get(stream, ()), *self.consumers.get(stream, ())}
+        for reader in self.consumers.get(stream, ()):
+            for written in self.written_by(reader):
+                near.update(self.consumers.get(written, ()))
+        return tuple(sorted(near))
+
+    def written_by(self, service: str) -> tuple[str, ...]:
+        """Streams that a service adds to."""
+        return self._written.get(service, ())
+
+    def downstream(
+        self, services: Iterable[str], streams: Iterable[str]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Services and streams that messages reach from here, the starting ones included; both sorted."""
+        found_services, found_streams = set(services), set(streams)
+        waiting = deque([("service", name) for name in sorted(found_services)])
+        waiting.extend(("stream", name) for name in sorted(found_streams))
+        while waiting:
+            kind, name = waiting.popleft()
+            if kind == "service":
+                fresh = set(self.written_by(name)) - found_streams
+                found_streams |= fresh
+                waiting.extend(("stream", item) for item in sorted(fresh))
+            else:
+                fresh = set(self.consumers.get(name, ())) - found_services
+                found_services |= fresh
+                waiting.extend(("service", item) for item in sorted(fresh))
+        return tuple(sorted(found_services)), tuple(sorted(found_streams))
+
+
+def build(index: CodeIndex | None, findings: Iterable[Finding], streams: Iterable[str] = ()) -> Wiring:
+    """The wiring from the code index; `findings` and `streams` name what else is known to exist."""
+    known_services: set[str] = set() if index is None else set(index.services)
+    known_streams = set(streams)
+    for finding in findings:
+        known_services.update(services_of(finding))
+        known_streams.update(streams_of(finding) if isinstance(finding, StreamFinding) else ())
+    names = _Names(known_streams)
+    producers: dict[str, set[str]] = {}
+    consumers: dict[str, set[str]] = {}
+    owners: dict[tuple[str, str], set[str]] = {}
+    for use in index.uses if index is not None else ():
+        if use.service is None or use.stream is None or use.stream.value is None:
+            continue
+        for stream in names.matching(use.stream.value):
+            if use.kind is CodeKind.XADD:
+                producers.setdefault(stream, set()).add(use.service)
+            elif use.kind in _READS:
+                consumers.setdefault(stream, set()).add(use.service)
+                for group in _group_of(use):
+                    owners.setdefault((stream, group), set()).add(use.service)
+    return Wiring(
+        producers={name: tuple(sorted(found)) for name, found in sorted(producers.items())},
+        consumers={name: tuple(sorted(found)) for name, found in sorted(consumers.items())},
+        owners={name: tuple(sorted(found)) for name, found in sorted(owners.items())},
+        services=tuple(sorted(known_services)),
+    )
+
+
+def _group_of(use: CodeUse) -> Iterator[str]:
+    if use.group is not None and use.group.value is not None and UNNAMED not in use.group.value:
+        yield use.group.value
+
+
+class _Names:
+    """Known stream names; a template is compared with all of them once."""
+
+    def __init__(self, known: set[str]) -> None:
+        self._known = sorted(known)
+        self._matched: dict[str, tuple[str, ...]] = {}
+
+    def matching(self, name: str) -> tuple[str, ...]:
+        if UNNAMED not in name:
+            return (name,)
+        if name not in self._matched:
+            pattern = re2.compile(".+".join(re2.escape(part) for part in name.split(UNNAMED)))
+            fitting = tuple(stream for stream in self._known if pattern.fullmatch(stream))
+            # A name that is all unknown parts says nothing about any stream.
+            telling = bool(name.replace(UNNAMED, "").strip(_BOUNDARY))
+            self._matched[name] = (fitting or (name,)) if telling else ()
+        return self._matched[name]
+
+
+def _begins(name: str, service: str) -> bool:
+    rest = name.removeprefix(service)
+    return bool(service) and name.startswith(service) and (not rest or rest[0] in _BOUNDARY)
+
+
+def _inverse(names: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    inverse: dict[str, list[str]] = {}
+    for name, others in names.items():
+        for other in others:
+            inverse.setdefault(other, []).append(name)
+    return {name: tuple(sorted(others)) for name, others in inverse.items()}
