@@ -99,6 +99,8 @@ class Reporter:
 def run(watcher: Watcher, reporter: Reporter, stop: StopSignal) -> None:
     """Tick until `stop`, then finish. Runs at the watcher's own pace; a late tick does not shift the next.
 
+    Heartbeats come between two looks as well: they keep their pace where looks are rarer.
+
     A `look` may raise SourceUnavailable only through the watcher's own handling; whatever else it raises ends
     the process, and the supervisor starts the next attempt.
     """
@@ -110,11 +112,14 @@ def run(watcher: Watcher, reporter: Reporter, stop: StopSignal) -> None:
         while not stop.is_set():
             watcher.look()
             reporter.recorder.flush()
-            if clock.monotonic() >= beat_at:
-                _beat(watcher, reporter, heartbeats)
-                beat_at = clock.monotonic() + window.heartbeat_s
             tick = max(tick + watcher.interval_s, clock.monotonic())
-            clock.sleep_until(min(tick, beat_at) if watcher.interval_s > window.heartbeat_s else tick, stop)
+            while not stop.is_set():
+                if clock.monotonic() >= beat_at:
+                    _beat(watcher, reporter, heartbeats)
+                    beat_at = clock.monotonic() + window.heartbeat_s
+                if clock.monotonic() >= tick:
+                    break
+                clock.sleep_until(min(tick, beat_at), stop)
         if not getattr(stop, "orphaned", False):
             watcher.finish()
         reporter.recorder.flush()

@@ -16,6 +16,15 @@ class StopSignal(Protocol):
         ...
 
 
+class _Never:
+    def is_set(self) -> bool:
+        return False
+
+
+NEVER: StopSignal = _Never()
+"""For a wait that nothing but its own bound ends."""
+
+
 class Clock(Protocol):
     """Wall time for records, monotonic time for loops."""
 

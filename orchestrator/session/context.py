@@ -1,0 +1,139 @@
+"""The `Session`: every collaborator of one session, handed to the graph as its context. Never in a checkpoint."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agents.engine import Engine
+from agents.job import WatcherJob
+from agents.node import AgentKeeper, Crew, SeenFinding
+from orchestrator.config.model import Config, Mode
+from orchestrator.session import jobs
+from orchestrator.session.checkpoints import Checkpoints
+from orchestrator.session.clocks import Clocks, clocks
+from orchestrator.session.ending import Ending
+from orchestrator.session.indexer import Indexer
+from orchestrator.session.redis_server import ManagedRedis
+from orchestrator.session.services import ServicesRunner
+from orchestrator.session.story import Story
+from tools.clock import Clock
+from tools.errors import SourceUnavailable
+from tools.findings.model import AgentId, Severity
+from tools.sources.records import Gap
+from tools.sources.redis.readonly import ReadOnlyClient
+from tools.workspace import Workspace
+
+STATIC_AGENTS = (AgentId.CONFIG_AUDITOR, AgentId.ENHANCEMENT_SCOUT)
+
+
+@dataclass
+class Session(Crew):
+    """One session at work. `services` and `redis_server` are there in managed mode only."""
+
+    config: Config
+    mode: Mode
+    session_id: str
+    workspace: Workspace
+    clock: Clock
+    engine: Engine
+    story: Story
+    ending: Ending
+    services: ServicesRunner | None = None
+    redis_server: ManagedRedis | None = None
+    mask_key: bytes | None = None
+    checkpoints: Checkpoints | None = None
+    redis_lost: bool = False
+    clocks: Clocks = field(init=False)
+    indexer: Indexer = field(init=False)
+    _keepers: dict[str, AgentKeeper] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.clocks = clocks(self.config.session, self.story.facts.started_ms)
+        self.indexer = Indexer(self.engine, self.story, self.clock)
+
+    @property
+    def project_root(self) -> Path:
+        """The audited repository."""
+        return self.config.project.root
+
+    @property
+    def agents(self) -> tuple[AgentId, ...]:
+        """Who takes part."""
+        return STATIC_AGENTS if self.mode is Mode.STATIC else tuple(AgentId)
+
+    @property
+    def redis_url(self) -> str | None:
+        """The server's url, with its credentials; None in static mode."""
+        if self.mode is Mode.STATIC or self.config.redis.url is None:
+            return None
+        return self.config.redis.url.get_secret_value()
+
+    def begin_window(self, started_ms: int) -> None:
+        """The window begins at this moment (ms since the epoch); all clocks follow from it."""
+        self.clocks = clocks(self.config.session, started_ms)
+        self.ending.begin(self.clocks.window.deadline_ms)
+
+    def job(self, agent: AgentId | None) -> WatcherJob:
+        """A watcher's instructions; None = the indexer's."""
+        names = self.services.names() if self.services is not None else ()
+        return jobs.job(
+            agent,
+            jobs.Instructions(
+                config=self.config,
+                mode=self.mode,
+                session_id=self.session_id,
+                workspace=self.workspace,
+                window=self.clocks.window,
+                captured=names,
+                root_pids=self.services.root_pids() if self.services is not None else (),
+                mask_key=self.mask_key,
+            ),
+        )
+
+    def keeper(self, agent: str) -> AgentKeeper:
+        """The keeper of an agent, made when it is first asked for."""
+        if agent not in self._keepers:
+            job = self.job(AgentId(agent))
+            self._keepers[agent] = AgentKeeper(self, job, self.clocks.pace)
+        return self._keepers[agent]
+
+    def keepers(self) -> tuple[AgentKeeper, ...]:
+        """Those at work."""
+        return tuple(self._keepers.values())
+
+    def connect(self) -> ReadOnlyClient:
+        """A read-only connection to the audited server. Raises SourceUnavailable."""
+        if self.redis_url is None:
+            raise SourceUnavailable("Redis", "no server in this mode", "Use attach or managed mode.")
+        return ReadOnlyClient.connect(self.redis_url)
+
+    def event(self, kind: str, **details: object) -> None:
+        """Write an event."""
+        self.story.event(kind, **details)
+
+    def gap(self, gap: Gap) -> None:
+        """Write a gap."""
+        self.story.gap(gap)
+
+    def seen(self, agent: str, finding: SeenFinding) -> None:
+        """A line of a findings journal: a measured CRITICAL is alerted at once; the window goes on."""
+        if finding.severity == Severity.CRITICAL and finding.origin == "measured":
+            self.story.alert(agent, finding)
+
+    def restarted(self, agent: str, attempt: int, reason: str) -> None:
+        """A watcher is started again."""
+        self.story.restart(agent, attempt, reason)
+
+    async def kill_everything(self) -> None:
+        """The last resort, safe at any moment: no watcher, service or server of ours stays."""
+        for keeper in self.keepers():
+            keeper.close()
+        self.indexer.close()
+        with suppress(OSError):
+            if self.services is not None:
+                await self.services.kill()
+        with suppress(OSError):
+            if self.redis_server is not None:
+                await self.redis_server.kill()

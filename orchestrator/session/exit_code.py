@@ -1,0 +1,52 @@
+"""The exit code of `run`, as specification 1 lists it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tools.errors import JournalCorrupt
+from tools.findings import journal
+from tools.findings.model import AgentId, Enhancement, Finding, Origin, Severity
+from tools.findings.recorder import load
+from tools.sources.records import Gap
+from tools.workspace import Workspace
+
+OK, FOUND, NOT_SEEN = 0, 1, 3
+_SIGNALLED = 128
+
+
+def exit_code(workspace: Workspace, *, fail_on: str, failed: bool, signal: int | None) -> int:
+    """130 or 143 by a signal; 3 after a failure; 1 for findings; 3 for blindness; else 0.
+
+    `fail_on` is `[new:]SEVERITY` or `never`; with no earlier session to compare with, everything is new.
+    """
+    if signal is not None:
+        return _SIGNALLED + signal
+    if failed:
+        return NOT_SEEN
+    if any(counts(finding, fail_on) for finding in measured(workspace)):
+        return FOUND
+    return NOT_SEEN if is_blind(workspace) else OK
+
+
+def counts(finding: Finding, fail_on: str) -> bool:
+    """Whether this finding is at or above the limit; the Scout's priorities and the model's never are."""
+    name = fail_on.removeprefix("new:").upper()
+    if name == "NEVER" or isinstance(finding, Enhancement) or finding.origin is not Origin.MEASURED:
+        return False
+    return finding.severity.rank <= Severity(name).rank
+
+
+def measured(workspace: Workspace) -> list[Finding]:
+    """The findings of the three agents that measure. Raises JournalCorrupt, pydantic.ValidationError."""
+    agents = [agent for agent in AgentId if agent is not AgentId.ENHANCEMENT_SCOUT]
+    return [finding for agent in agents for finding in load(workspace.findings(agent))]
+
+
+def is_blind(workspace: Workspace) -> bool:
+    """Whether something configured or detected could not be looked at; a broken gap journal counts as that."""
+    try:
+        lines = [line for _, line in journal.read(workspace.gaps)]
+        return any(msgspec.json.decode(line, type=Gap).blind for line in lines)
+    except (msgspec.MsgspecError, JournalCorrupt):
+        return True

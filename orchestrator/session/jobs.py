@@ -1,0 +1,72 @@
+"""From configuration to a watcher's instructions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from pydantic import SecretStr
+
+from agents.job import LogSource, RedisTarget, ServiceSpec, WatcherJob, Window
+from orchestrator.config.model import Config, Mode
+from tools.findings.model import AgentId
+from tools.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """What all watchers of a session are told. `captured` are the services whose output we write ourselves."""
+
+    config: Config
+    mode: Mode
+    session_id: str
+    workspace: Workspace
+    window: Window
+    captured: tuple[str, ...]
+    root_pids: tuple[int, ...]
+    mask_key: bytes | None
+
+
+def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
+    """The job of an agent, or (None) of the indexer; its attempt is set when it is started."""
+    config = given.config
+    static = given.mode is Mode.STATIC
+    url = None if static else config.redis.url
+    return WatcherJob(
+        agent="INDEXER" if agent is None else agent,
+        attempt=0,
+        session_id=given.session_id,
+        mode=cast("Literal['managed', 'attach', 'static']", given.mode.value),
+        workspace=given.workspace.root,
+        project_root=config.project.root,
+        include=config.project.include,
+        exclude=config.project.exclude,
+        redis=None if url is None else RedisTarget(url=url),
+        logs=() if static else log_sources(given),
+        services=services(given),
+        root_pids=given.root_pids,
+        judgement=config.judgement,
+        window=given.window,
+        mask_key=None if given.mask_key is None else SecretStr(given.mask_key.hex()),
+    )
+
+
+def log_sources(given: Instructions) -> tuple[LogSource, ...]:
+    """The configured sources, and the files of the output that we capture."""
+    configured = [LogSource(**source.model_dump()) for source in given.config.logs.sources]
+    captured = [
+        LogSource(service=name, path=str(given.workspace.service_log(name)), captured=True)
+        for name in given.captured
+    ]
+    return (*configured, *captured)
+
+
+def services(given: Instructions) -> tuple[ServiceSpec, ...]:
+    """Every known service: the configured, the expected, the learned, in this order."""
+    specs = {spec.name: spec for spec in given.config.services.list}
+    named = (
+        *given.config.services.expected,
+        *given.captured,
+        *(source.service for source in given.config.logs.sources if source.service != "*"),
+    )
+    return tuple((specs | {name: ServiceSpec(name=name) for name in named if name not in specs}).values())

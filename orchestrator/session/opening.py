@@ -1,0 +1,120 @@
+"""How a session begins: a fresh workspace, or the one that a killed session left (resume)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from orchestrator.config.mode import address_of
+from orchestrator.config.model import Config, Mode
+from tools.clock import Clock
+from tools.errors import UsageError
+from tools.masking import mask
+from tools.sources import session_facts
+from tools.sources.records import Gap
+from tools.sources.session_facts import SessionFacts
+from tools.workspace import Workspace
+
+_SIGNS_OF_LIFE = ("events.jsonl", "recording/checkpoints.sqlite", "recording/checkpoints.sqlite-wal")
+
+
+def new_session_id(clock: Clock) -> str:
+    """`%Y%m%d_%H%M%S`, UTC."""
+    return datetime.fromtimestamp(clock.now_ms() / 1000, tz=UTC).strftime("%Y%m%d_%H%M%S")
+
+
+def existing_session_id(workspace: Workspace) -> str | None:
+    """The id of the session that a workspace holds; None where it holds none."""
+    try:
+        return workspace.session_id_file.read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def create_workspace(workspace: Workspace, session_id: str) -> Path | None:
+    """Make a fresh workspace; an old session's goes to `<workspace>.previous`, where one is kept.
+
+    Returns where the old one went. Raises UsageError where the folder holds something else or the disk refuses.
+    """
+    try:
+        moved = _move_away(workspace)
+        workspace.create()
+        workspace.write_text(workspace.session_id_file, f"{session_id}\n")
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError(
+            f"The workspace {workspace.root} cannot be written: {why}. Choose another with --workspace."
+        ) from error
+    return moved
+
+
+def first_facts(config: Config, mode: Mode, session_id: str, version: str, clock: Clock) -> SessionFacts:
+    """What is known before the pre-flight; the window's moments follow later."""
+    now_ms = clock.now_ms()
+    url = None if mode is Mode.STATIC else config.redis.url
+    return SessionFacts(
+        session_id=session_id,
+        version=version,
+        mode=mode.value,
+        project_root=str(config.project.root),
+        redis=None if url is None else mask(str(address_of(url.get_secret_value()))),
+        started_ms=now_ms,
+        deadline_ms=now_ms + round(config.session.duration * 1000),
+        services=config.services.expected,
+    )
+
+
+def facts_to_resume(workspace: Workspace, mode: Mode, clock: Clock) -> tuple[SessionFacts, Gap]:
+    """The facts of the killed session with its dead time added, and the gap that says so.
+
+    Raises UsageError where there is nothing that could go on.
+    """
+    if existing_session_id(workspace) is None:
+        raise UsageError(f"{workspace.root} holds no session. Run without --resume.")
+    try:
+        facts = session_facts.read(workspace)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(
+            f"{workspace.root} holds a session that cannot be resumed ({error}). Run without --resume."
+        ) from error
+    if facts.mode != mode.value:
+        raise UsageError(f"The session was {facts.mode}, not {mode.value}. Use --mode {facts.mode}.")
+    now_ms = clock.now_ms()
+    died_ms = min(now_ms, max(facts.started_ms, _last_sign_ms(workspace)))
+    gap = Gap(
+        what=f"the time in which the session did not run (from {died_ms} to {now_ms} ms)",
+        why="the session was killed and resumed",
+        fix="Run the session again for an unbroken window.",
+        source="resume",
+        at_ms=died_ms,
+        until_ms=now_ms,
+    )
+    return msgspec.structs.replace(facts, dead_times=(*facts.dead_times, (died_ms, now_ms))), gap
+
+
+def _last_sign_ms(workspace: Workspace) -> int:
+    times = [0]
+    for name in _SIGNS_OF_LIFE:
+        path = workspace.path(name)
+        if path.exists():
+            times.append(path.stat().st_mtime_ns // 1_000_000)
+    return max(times)
+
+
+def _move_away(workspace: Workspace) -> Path | None:
+    root = workspace.root
+    if not root.exists() or not any(root.iterdir()):
+        return None
+    if existing_session_id(workspace) is None:
+        raise UsageError(f"{root} is not empty and holds no session. Choose another folder with --workspace.")
+    previous = root.with_name(root.name + ".previous")
+    if previous.exists():
+        if existing_session_id(Workspace(previous)) is None:
+            raise UsageError(f"{previous} is in the way and holds no session. Move it elsewhere.")
+        shutil.rmtree(previous)
+    os.rename(root, previous)  # noqa: PTH104 - Path.rename returns what is not needed
+    return previous

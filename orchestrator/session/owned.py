@@ -1,0 +1,199 @@
+"""The processes that a session's commands started: known by a mark in their environment, by ancestry, by group.
+
+Identity is pid and start time, never a name. A process that leaves the group, loses its parent or becomes a
+daemon still carries the mark; one that also hides its environment (setproctitle does, so Redis and PostgreSQL do)
+is known where it was seen before that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from tools.clock import NEVER, Clock
+from tools.masking import mask
+from tools.workspace import Workspace, write_atomically
+
+SERVICES_MARK = "STREAMGAUGE_SESSION"
+REDIS_MARK = "STREAMGAUGE_REDIS_SESSION"
+_LOOK_EVERY_S = 0.1
+_KILL_WAIT_S = 5.0
+_COMMAND_CHARS_MAX = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A process that outlived its stop; `command` is masked and shortened."""
+
+    pid: int
+    command: str
+
+
+class OwnedProcesses:
+    """Everything below one mark. `memory` is a file that keeps what was seen for a later process (resume)."""
+
+    def __init__(self, mark: str, value: str, memory: Path | None = None) -> None:
+        self._mark, self._value, self._memory = mark, value, memory
+        self._known: dict[tuple[int, float], psutil.Process] = {}
+        self._roots: set[int] = set()
+        self._remembered: list[tuple[int, float]] = []
+        self._recall()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The mark, for the environment of what is started."""
+        return {self._mark: self._value}
+
+    def add_root(self, pid: int) -> None:
+        """A command was started; its pid is its process group."""
+        self._roots.add(pid)
+        self.add(pid)
+
+    def add(self, pid: int) -> None:
+        """A process is known from elsewhere to belong here."""
+        with suppress(psutil.Error):
+            self._know(psutil.Process(pid))
+
+    def note(self) -> None:
+        """Look once and remember every process that belongs here."""
+        self._known = {key: process for key, process in self._known.items() if _alive(process)}
+        pids = {pid for pid, _ in self._known}
+        groups = {group for group in map(_group, pids) if group in self._roots}
+        waiting: list[tuple[psutil.Process, int]] = []
+        for process in psutil.process_iter():
+            if process.pid == os.getpid():
+                continue
+            with suppress(psutil.Error):
+                if process.pid in pids or _group(process.pid) in groups or self._marked(process):
+                    self._know(process)
+                    pids.add(process.pid)
+                else:
+                    waiting.append((process, process.ppid()))
+        while found := [process for process, parent in waiting if parent in pids]:
+            for process in found:
+                self._know(process)
+            pids |= {process.pid for process in found}
+            waiting = [entry for entry in waiting if entry[0].pid not in pids]
+        self._remember()
+
+    def alive(self) -> list[psutil.Process]:
+        """Look, and return what belongs here and runs; a zombie does not run."""
+        self.note()
+        return [process for process in self._known.values() if _alive(process)]
+
+    def signal_groups(self, number: int) -> None:
+        """Send a signal to the process groups of the commands."""
+        groups = {_group(process.pid) for process in self._known.values()} & self._roots
+        for group in groups:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
+
+    def signal_all(self, number: int) -> None:
+        """Send a signal to every process that runs."""
+        for process in self.alive():
+            with suppress(psutil.Error):
+                process.send_signal(number)
+
+    async def wait_gone(self, clock: Clock, seconds: float) -> bool:
+        """Wait until nothing runs any more, at most `seconds`; whether that came true."""
+        until = clock.monotonic() + seconds
+        while self.alive():
+            if clock.monotonic() >= until:
+                return False
+            await clock.sleep_until_async(clock.monotonic() + _LOOK_EVERY_S, NEVER)
+        return True
+
+    async def kill(self, clock: Clock) -> list[psutil.Process]:
+        """Kill everything, again and again until nothing runs; returns what even that did not end."""
+        until = clock.monotonic() + _KILL_WAIT_S
+        while left := self.alive():
+            for process in left:
+                with suppress(psutil.Error):
+                    process.send_signal(signal.SIGKILL)
+            if clock.monotonic() >= until:
+                return left
+            await clock.sleep_until_async(clock.monotonic() + _LOOK_EVERY_S / 2, NEVER)
+        return []
+
+    def _remember(self) -> None:
+        keys = sorted(self._known)
+        if self._memory is not None and keys != self._remembered:
+            # A full disk costs the memory only; the mark is there still.
+            with suppress(OSError):
+                write_atomically(self._memory, msgspec.json.encode(keys))
+                self._remembered = keys
+
+    def _recall(self) -> None:
+        if self._memory is None:
+            return
+        with suppress(OSError, msgspec.MsgspecError):
+            keys = msgspec.json.decode(self._memory.read_bytes(), type=list[tuple[int, float]])
+            for pid, started in keys:
+                with suppress(psutil.Error):
+                    process = psutil.Process(pid)
+                    if process.create_time() == started:
+                        self._know(process)
+
+    def _marked(self, process: psutil.Process) -> bool:
+        return process.environ().get(self._mark) == self._value
+
+    def _know(self, process: psutil.Process) -> None:
+        self._known.setdefault((process.pid, process.create_time()), process)
+
+
+def mark_of(workspace: Workspace, session_id: str) -> str:
+    """The mark's value: two sessions of one second in different workspaces must not end each other's services."""
+    place = hashlib.sha256(os.fsencode(workspace.root.resolve())).hexdigest()[:12]
+    return f"{session_id}-{place}"
+
+
+def of_services(workspace: Workspace, session_id: str) -> OwnedProcesses:
+    """The services of a session, and what is remembered of them."""
+    memory = workspace.path("recording", "services.pids.json")
+    return OwnedProcesses(SERVICES_MARK, mark_of(workspace, session_id), memory)
+
+
+def of_redis(workspace: Workspace, session_id: str) -> OwnedProcesses:
+    """The managed server of a session, and what is remembered of it."""
+    memory = workspace.path("recording", "redis.pids.json")
+    return OwnedProcesses(REDIS_MARK, mark_of(workspace, session_id), memory)
+
+
+def describe(process: psutil.Process) -> Leftover:
+    """Pid and masked command line."""
+    command = ""
+    with suppress(psutil.Error):
+        command = " ".join(process.cmdline()) or process.name()
+    return Leftover(process.pid, mask(command)[:_COMMAND_CHARS_MAX] or "unknown")
+
+
+def holder_of(port: int) -> str:
+    """Who listens on a TCP port, for people: `pid 12 (command)`, or that nobody may know."""
+    with suppress(psutil.Error, PermissionError):
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and connection.laddr and connection.laddr.port == port and connection.pid:
+                found = describe(psutil.Process(connection.pid))
+                return f"pid {found.pid} ({found.command})"
+    return "a process of another user"
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return -1

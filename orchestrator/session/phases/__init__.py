@@ -1,0 +1,1 @@
+"""The phases of a session, one module each: `run(session, state)` does its work and says what changed."""

@@ -1,0 +1,20 @@
+"""Synthesize: everything that was found becomes one report model and its files."""
+
+from __future__ import annotations
+
+import asyncio
+
+from orchestrator.session.context import Session
+from orchestrator.session.state import SessionState
+from tools.report.write import write_report
+
+
+async def run(session: Session, _state: SessionState) -> SessionState:
+    """Merge, cluster, rank and write. Raises StreamgaugeError, OSError."""
+    session.story.update(
+        ended_ms=session.story.facts.ended_ms or session.clock.now_ms(),
+        ended_by=session.ending.by or "deadline",
+        signal=session.ending.signal,
+    )
+    written = await asyncio.to_thread(write_report, session.workspace, session.project_root, session.clock)
+    return {"health": "UNKNOWN" if written.dashboard is None else str(written.dashboard.health)}

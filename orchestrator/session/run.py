@@ -1,0 +1,285 @@
+"""One session from its lock to its exit code. Whatever happens in between, no process of ours stays."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from langchain_core.runnables import RunnableConfig
+from langsmith import tracing_context
+
+from agents.engine import Engine, LocalEngine
+from orchestrator.config.mode import ModeDecision, address_of
+from orchestrator.config.model import Config, Mode
+from orchestrator.session import opening
+from orchestrator.session.checkpoints import open_checkpoints, prune
+from orchestrator.session.context import Session
+from orchestrator.session.ending import Ending
+from orchestrator.session.exit_code import NOT_SEEN
+from orchestrator.session.graph import SessionGraph, build
+from orchestrator.session.lock import hold
+from orchestrator.session.owned import of_redis, of_services
+from orchestrator.session.redis_server import ManagedRedis
+from orchestrator.session.services import LocalServices, ServicesPlan
+from orchestrator.session.state import SessionState
+from orchestrator.session.story import Story
+from tools import masking
+from tools.clock import Clock
+from tools.errors import UsageError
+from tools.sources.records import Gap
+from tools.workspace import Workspace
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STEPS_BESIDE_TICKS = 1000
+_BEFORE_THE_WINDOW = ("preflight",)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a session ended. `failure` says what stopped it; `report` is None where none could be written."""
+
+    exit_code: int
+    session_id: str
+    workspace: Path
+    report: Path | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    config: Config
+    decision: ModeDecision
+    version: str
+    clock: Clock
+    engine: Engine
+    session_id: str
+
+
+async def run_session(
+    config: Config,
+    decision: ModeDecision,
+    *,
+    version: str,
+    clock: Clock,
+    resume: bool = False,
+    engine: Engine | None = None,
+) -> Outcome:
+    """Run one session, or go on with the one that the workspace holds.
+
+    Paths in `config` are absolute. Raises UsageError, LockHeld, PreflightFailed (nothing could begin) and
+    OSError; what fails after that is in the outcome and in the report.
+    """
+    workspace = Workspace(config.output.workspace)
+    known = opening.existing_session_id(workspace) if resume else None
+    session_id = known or opening.new_session_id(clock)
+    folder = config.output.state_db.parent
+    with _locked(config, decision.mode, folder, session_id):
+        mask_key = _mask_key(folder)
+        parts = _Parts(config, decision, version, clock, engine or LocalEngine(), session_id)
+        session = await _open(parts, resume=resume)
+        session.mask_key = mask_key
+        try:
+            return await _run(session, resume=resume)
+        finally:
+            await asyncio.shield(session.kill_everything())
+            session.story.close()
+
+
+async def _run(session: Session, *, resume: bool) -> Outcome:
+    task = asyncio.current_task()
+    assert task is not None
+    path = session.workspace.path("recording", "checkpoints.sqlite")
+    with _signals(session, task), tracing_context(enabled=False):
+        async with open_checkpoints(path) as saver:
+            session.checkpoints = saver
+            graph = build(saver)
+            begin = await _beginning(session, graph, resume=resume)
+            try:
+                state = cast(
+                    "SessionState",
+                    await graph.ainvoke(begin, _config(session), context=session, durability="sync"),
+                )
+            except asyncio.CancelledError:
+                if session.ending.signal is None:
+                    raise
+                session.event("error", reason="ended by a second signal; no report was written")
+                return _outcome(session, {"exit_code": 128 + session.ending.signal})
+            await prune(saver, session.session_id)
+            if saver.failures:
+                session.event("error", reason=f"{saver.failures} checkpoints could not be saved")
+    return _outcome(session, state)
+
+
+async def _beginning(session: Session, graph: SessionGraph, *, resume: bool) -> SessionState | None:
+    fresh = SessionState(session_id=session.session_id, outcomes=[])
+    if not resume:
+        return fresh
+    snapshot = await graph.aget_state(_config(session))
+    if snapshot.values and not snapshot.next:
+        raise UsageError(f"Session {session.session_id} is complete. Run without --resume.")
+    await _take_over(session, snapshot.next)
+    return None if snapshot.next else fresh
+
+
+async def _take_over(session: Session, following: tuple[str, ...]) -> None:
+    """Managed mode: what a killed session left is adopted, or ended where its pre-flight begins again."""
+    session.event("resumed", next=list(following))
+    if session.services is None or session.redis_server is None:
+        return
+    if not following or set(following) & set(_BEFORE_THE_WINDOW):
+        await _kill_remains(session.workspace, session.session_id, session.clock)
+        return
+    redis_runs = session.redis_server.adopt()
+    services_run = session.services.adopt(())
+    why = (
+        "their output was lost with the killed session"
+        if services_run
+        else "they ended with the killed session"
+    )
+    now = session.clock.now_ms()
+    fix = "Run the session again, or in attach mode against services that run by themselves."
+    session.gap(Gap(what="the services after the resume", why=why, fix=fix, source="resume", at_ms=now))
+    if not redis_runs:
+        why = "the managed server ended with the killed session"
+        session.gap(Gap(what="Redis after the resume", why=why, fix=fix, source="resume", at_ms=now))
+
+
+async def _open(parts: _Parts, *, resume: bool) -> Session:
+    config, mode, clock = parts.config, parts.decision.mode, parts.clock
+    session_id, workspace = parts.session_id, Workspace(config.output.workspace)
+    dead_time: Gap | None = None
+    previous: Path | None = None
+    if resume:
+        facts, dead_time = opening.facts_to_resume(workspace, mode, clock)
+        workspace.create()
+    else:
+        if mode is Mode.MANAGED:
+            await _end_remains(workspace, clock)
+        previous = opening.create_workspace(workspace, session_id)
+        facts = opening.first_facts(config, mode, session_id, parts.version, clock)
+    story = Story(workspace, clock, facts)
+    story.update()
+    story.event("session", sessionId=session_id, mode=mode.value, reasons=list(parts.decision.reasons))
+    if previous is not None:
+        story.event("previous-session-moved", to=str(previous))
+    session = Session(
+        config, mode, session_id, workspace, clock, parts.engine, story, Ending(workspace, clock)
+    )
+    if mode is Mode.MANAGED:
+        _add_managed_parts(session)
+    if dead_time is not None:
+        story.gap(dead_time)
+        session.begin_window(facts.started_ms)
+        session.ending.begin(facts.deadline_ms)
+    return session
+
+
+def _add_managed_parts(session: Session) -> None:
+    config = session.config
+    if config.services.start is None:
+        raise UsageError("services.start is not set. Managed mode starts the services with it.")
+    plan = ServicesPlan(
+        start=config.services.start,
+        stop=config.services.stop,
+        expected=config.services.expected,
+        specs=config.services.list,
+        ready_pattern=config.services.ready_pattern,
+        drain_s=config.session.drain,
+        folder=config.project.root,
+    )
+    session.services = LocalServices(session.session_id, plan, session.workspace, session.clock)
+    session.redis_server = ManagedRedis(
+        session.session_id, config.redis, session.workspace, config.project.root, session.clock
+    )
+
+
+async def _end_remains(workspace: Workspace, clock: Clock) -> None:
+    """End what a killed managed session of this workspace left; its lock is ours, so nobody runs it."""
+    old = opening.existing_session_id(workspace)
+    if old is not None:
+        await _kill_remains(workspace, old, clock)
+
+
+async def _kill_remains(workspace: Workspace, session_id: str, clock: Clock) -> None:
+    for owned in (of_services(workspace, session_id), of_redis(workspace, session_id)):
+        await owned.kill(clock)
+
+
+@contextmanager
+def _locked(config: Config, mode: Mode, folder: Path, session_id: str) -> Iterator[None]:
+    subjects = [("workspace", str(config.output.workspace.resolve()))]
+    if mode is not Mode.STATIC and config.redis.url is not None:
+        address = address_of(config.redis.url.get_secret_value())
+        subjects.append(("Redis and project", f"{address} {config.project.root.resolve()}"))
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold(folder / "locks", tuple(subjects), session_id))
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        yield
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{folder} cannot be written: {error.strerror or error}. Set output.state_db elsewhere."
+    )
+
+
+def _mask_key(folder: Path) -> bytes:
+    try:
+        key = masking.load_key(folder / "mask.key")
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="ascii")
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    masking.use_key(key)
+    return key
+
+
+@contextmanager
+def _signals(session: Session, task: asyncio.Task[object]) -> Iterator[None]:
+    """The first signal ends the window early; the second ends the session, its processes included."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: int) -> None:
+        if session.ending.signal is not None:
+            task.cancel()
+            return
+        session.event("signal", number=number)
+        session.ending.end("signal", number)
+
+    installed: list[signal.Signals] = []
+    # Outside the main thread (a host application) there are no handlers to set.
+    with suppress(RuntimeError, ValueError):
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, on_signal, number)
+            installed.append(number)
+    try:
+        yield
+    finally:
+        for number in installed:
+            loop.remove_signal_handler(number)
+
+
+def _config(session: Session) -> RunnableConfig:
+    section = session.config.session
+    ticks = round(section.duration / session.clocks.pace.tick_s)
+    limit = 2 * ticks + _STEPS_BESIDE_TICKS
+    return {"configurable": {"thread_id": session.session_id}, "recursion_limit": limit}
+
+
+def _outcome(session: Session, state: SessionState) -> Outcome:
+    report = session.workspace.report(session.session_id)
+    return Outcome(
+        exit_code=state.get("exit_code", NOT_SEEN),
+        session_id=session.session_id,
+        workspace=session.workspace.root,
+        report=report if report.exists() else None,
+        failure=state.get("failure"),
+    )

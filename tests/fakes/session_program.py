@@ -1,0 +1,36 @@
+"""One session as a process of its own, for tests that kill it: configuration (JSON) and mode as arguments."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from agents.engine import LocalEngine
+from orchestrator.config.mode import ModeDecision
+from orchestrator.config.model import Config, Mode
+from orchestrator.session.run import run_session
+from tools.clock import SystemClock
+
+WATCHER = (sys.executable, "-P", "-m", "tests.fakes.simple_watcher")
+
+
+def main() -> int:
+    config = Config.model_validate(json.loads(sys.argv[1]))
+    decision = ModeDecision(Mode(sys.argv[2]), ("a test says so",))
+    outcome = asyncio.run(
+        run_session(
+            config,
+            decision,
+            version="test",
+            clock=SystemClock(slice_s=0.02),
+            resume="resume" in sys.argv[3:],
+            engine=LocalEngine(WATCHER),
+        )
+    )
+    print(outcome.failure)
+    return outcome.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

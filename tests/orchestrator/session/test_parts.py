@@ -1,0 +1,406 @@
+"""The session's small parts: clocks, ending, lock, story, opening, exit code, drift, checkpoints."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict
+
+from agents.node import SeenFinding
+from orchestrator.config.model import Config, Mode, SessionSection
+from orchestrator.session import lock, opening, rules
+from orchestrator.session.checkpoints import open_checkpoints, prune
+from orchestrator.session.clocks import clocks
+from orchestrator.session.ending import Ending
+from orchestrator.session.exit_code import exit_code
+from orchestrator.session.owned import Leftover
+from orchestrator.session.snapshot import drift, stream_lines
+from orchestrator.session.story import Story
+from tests.fakes.clock import ManualClock
+from tools.errors import LockHeld, UsageError
+from tools.findings.journal import Journal, read_data
+from tools.findings.model import AgentId, EvidenceKind, Locator
+from tools.findings.recorder import load
+from tools.findings.rule import Quote, Symptom
+from tools.sources.records import Gap, GroupInfo, GroupState, Lag, Poll, ServerState, StreamInfo, StreamState
+from tools.sources.session_facts import SessionFacts
+from tools.sources.session_facts import read as read_facts
+from tools.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    workspace = Workspace(tmp_path / "session")
+    workspace.create()
+    return workspace
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+def facts(**changes: object) -> SessionFacts:
+    plain = SessionFacts(
+        session_id="20250615_150640",
+        version="1",
+        mode="attach",
+        project_root="/p",
+        redis=None,
+        started_ms=0,
+        deadline_ms=1,
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+# --- Clocks ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("duration", "heartbeat", "restart", "supervise", "tick"),
+    [
+        pytest.param(600.0, 120.0, 180.0, 120.0, 15.0, id="as specified"),
+        pytest.param(1200.0, 120.0, 180.0, 120.0, 15.0, id="longer: not scaled"),
+        pytest.param(300.0, 60.0, 90.0, 60.0, 7.5, id="half"),
+        pytest.param(60.0, 12.0, 27.0, 12.0, 1.5, id="a tenth: a heartbeat and a long look"),
+        pytest.param(5.0, 2.0, 17.0, 2.0, 1.0, id="the floors"),
+    ],
+)
+def test_clocks_scale_with_the_window(
+    duration: float, heartbeat: float, restart: float, supervise: float, tick: float
+) -> None:
+    made = clocks(SessionSection(duration=duration), 1000)
+    assert made.window.heartbeat_s == pytest.approx(heartbeat)
+    assert made.pace.restart_after_s == made.window.restart_after_s == pytest.approx(restart)
+    assert made.supervise_s == pytest.approx(supervise)
+    assert made.pace.tick_s == pytest.approx(tick)
+    assert made.window.poll_interval_s == 15.0
+    assert made.window.deadline_ms - 1000 == duration * 1000
+    assert made.window.middle_ms - 1000 == duration * 500
+
+
+# --- Ending ----------------------------------------------------------------------------------------------
+
+
+def test_the_deadline_ends_the_window_and_writes_stop(workspace: Workspace, clock: ManualClock) -> None:
+    ending = Ending(workspace, clock)
+    assert not ending.is_set()
+    ending.begin(clock.now_ms() + 1000)
+    clock.advance(0.999)
+    assert not ending.is_set()
+    clock.advance(0.001)
+    assert ending.is_set()
+    assert ending.by == "deadline"
+    assert workspace.stop_file.read_text().startswith("deadline\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [
+        pytest.param("", "stop-file", id="touched by a person"),
+        pytest.param("deadline\nat x\n", "deadline", id="ours, before a resume"),
+        pytest.param("\udcff", "stop-file", id="no text"),
+    ],
+)
+def test_a_stop_file_ends_the_window(workspace: Workspace, clock: ManualClock, text: str, by: str) -> None:
+    workspace.stop_file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    ending = Ending(workspace, clock)
+    assert ending.is_set()
+    assert ending.by == by
+
+
+def test_only_the_first_reason_counts_but_a_later_signal_is_known(
+    workspace: Workspace, clock: ManualClock
+) -> None:
+    ending = Ending(workspace, clock)
+    ending.end("deadline")
+    ending.end("signal", 15)
+    assert (ending.by, ending.signal) == ("deadline", 15)
+
+
+# --- Lock ------------------------------------------------------------------------------------------------
+
+
+def test_a_second_session_is_refused_and_told_who_holds_the_lock(tmp_path: Path) -> None:
+    holder = f"workspace: pid {os.getpid()}, session 20250101_000000"
+    with (
+        lock.hold(tmp_path, (("workspace", "/w"),), "20250101_000000"),
+        pytest.raises(LockHeld, match=holder),
+        lock.hold(tmp_path, (("workspace", "/w"),), "20250101_000001"),
+    ):
+        pytest.fail("two sessions at once")
+    with lock.hold(tmp_path, (("workspace", "/w"),), "20250101_000002"):
+        pass
+
+
+def test_a_session_that_gets_one_lock_and_not_the_other_holds_none(tmp_path: Path) -> None:
+    with lock.hold(tmp_path, (("Redis", "r"),), "1"):
+        with pytest.raises(LockHeld), lock.hold(tmp_path, (("workspace", "w"), ("Redis", "r")), "2"):
+            pytest.fail("two sessions at once")
+        with lock.hold(tmp_path, (("workspace", "w"),), "3"):
+            pass
+
+
+def test_other_workspaces_are_not_locked(tmp_path: Path) -> None:
+    with lock.hold(tmp_path, (("workspace", "/a"),), "1"), lock.hold(tmp_path, (("workspace", "/b"),), "2"):
+        held = sorted(path.name for path in tmp_path.iterdir())
+    assert len(held) == 2
+
+
+def test_a_lock_file_left_by_a_killed_session_locks_nothing(tmp_path: Path) -> None:
+    with lock.hold(tmp_path, (("workspace", "/w"),), "1"):
+        pass
+    [file] = tmp_path.iterdir()
+    assert file.read_text().startswith("pid ")
+    descriptor = os.open(file, os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(descriptor)
+
+
+# --- Story -----------------------------------------------------------------------------------------------
+
+
+def test_an_alert_is_told_once_also_after_a_resume(workspace: Workspace, clock: ManualClock) -> None:
+    finding = SeenFinding("LW-001", "orders\nis down", severity="CRITICAL")
+    for _ in range(2):
+        story = Story(workspace, clock, facts())
+        story.alert("LOG_WATCHER", finding)
+        story.alert("LOG_WATCHER", finding)
+        story.close()
+    assert (
+        workspace.path("critical-alerts.log").read_text()
+        == "2025-06-15T15:06:40.000Z LW-001 orders is down\n"
+    )
+    assert len(list(read_data(workspace.events))) == 1
+
+
+def test_a_phase_keeps_its_start_and_gets_an_end(workspace: Workspace, clock: ManualClock) -> None:
+    story = Story(workspace, clock, facts())
+    story.phase("preflight", "started")
+    assert story.is_running("preflight")
+    clock.advance(2)
+    story.phase("preflight", "failed", "no Redis")
+    story.close()
+    [run] = read_facts(workspace).phases
+    assert (run.name, run.status, run.detail) == ("preflight", "failed", "no Redis")
+    assert (run.ended_ms or 0) - run.started_ms == 2000
+
+
+def test_a_full_disk_shortens_the_story_and_ends_nothing(workspace: Workspace, clock: ManualClock) -> None:
+    story = Story(workspace, clock, facts())
+    story.close()
+    story.event("phase")
+    story.gap(Gap(what="w", why="y", fix="f", source="s", at_ms=1))
+    assert story.lost == 3
+
+
+# --- Opening ---------------------------------------------------------------------------------------------
+
+
+def test_an_old_session_is_moved_away_and_one_is_kept(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "session")
+    assert opening.create_workspace(workspace, "1") is None
+    assert opening.create_workspace(workspace, "2") == tmp_path / "session.previous"
+    assert opening.create_workspace(workspace, "3") == tmp_path / "session.previous"
+    kept = [
+        opening.existing_session_id(Workspace(tmp_path / name)) for name in ("session", "session.previous")
+    ]
+    assert kept == ["3", "2"]
+
+
+@pytest.mark.parametrize("name", ["session", "session.previous"])
+def test_a_folder_that_is_no_session_is_never_touched(tmp_path: Path, name: str) -> None:
+    opening.create_workspace(Workspace(tmp_path / "session"), "1")
+    folder = tmp_path / name
+    if name == "session":
+        (folder / "SESSION_ID").unlink()
+    folder.mkdir(exist_ok=True)
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="holds no session"):
+        opening.create_workspace(Workspace(tmp_path / "session"), "2")
+    assert (folder / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_workspace_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written: Not a directory"):
+        opening.create_workspace(Workspace(tmp_path / "file" / "session"), "1")
+
+
+def test_a_session_id_is_the_moment_in_utc(clock: ManualClock) -> None:
+    assert opening.new_session_id(clock) == "20250615_150640"
+
+
+@pytest.mark.parametrize(
+    ("made", "mode", "message"),
+    [
+        pytest.param(False, Mode.ATTACH, "holds no session", id="nothing there"),
+        pytest.param(True, Mode.ATTACH, "cannot be resumed", id="no facts"),
+    ],
+)
+def test_what_cannot_go_on_is_said(
+    tmp_path: Path, clock: ManualClock, made: bool, mode: Mode, message: str
+) -> None:
+    workspace = Workspace(tmp_path / "session")
+    if made:
+        opening.create_workspace(workspace, "1")
+    with pytest.raises(UsageError, match=message):
+        opening.facts_to_resume(workspace, mode, clock)
+
+
+def test_the_dead_time_is_a_fact_and_a_gap(tmp_path: Path, clock: ManualClock) -> None:
+    workspace = Workspace(tmp_path / "session")
+    opening.create_workspace(workspace, "1")
+    story = Story(workspace, clock, facts(started_ms=clock.now_ms()))
+    story.update()
+    story.close()
+    died_ms = clock.now_ms() + 10_000
+    os.utime(workspace.events, ns=(died_ms * 10**6, died_ms * 10**6))
+    clock.advance(60)
+    resumed, gap = opening.facts_to_resume(workspace, Mode.ATTACH, clock)
+    assert resumed.dead_times == ((died_ms, clock.now_ms()),)
+    assert (gap.at_ms, gap.until_ms, gap.blind) == (died_ms, clock.now_ms(), True)
+
+
+def test_the_first_facts_hold_no_credentials(clock: ManualClock) -> None:
+    config = Config.model_validate({"redis": {"url": "redis://me:hunter2222@db.example:7000/1"}})
+    made = opening.first_facts(config, Mode.ATTACH, "1", "0.1", clock)
+    assert made.redis == "db.example:7000"
+
+
+# --- Findings of the session -----------------------------------------------------------------------------
+
+OUTPUT = Quote(EvidenceKind.LOG, "logs/orders.log", "boot", Locator(byte_offset=0, byte_length=4))
+SYMPTOMS = [
+    pytest.param(
+        rules.command_missing(("XACK", "XADD"), "redis 4.0.1"), AgentId.CONFIG_AUDITOR, id="command"
+    ),
+    pytest.param(rules.not_ready("orders", 30, None, OUTPUT), AgentId.LOG_WATCHER, id="not ready"),
+    pytest.param(rules.not_ready("orders", 30, 1, OUTPUT), AgentId.LOG_WATCHER, id="ended early"),
+    pytest.param(
+        rules.leftover(Leftover(12, "node app.js --port 3001"), 15), AgentId.LOG_WATCHER, id="process"
+    ),
+    pytest.param(rules.leftover_port(3001, "pid 12 (node)"), AgentId.LOG_WATCHER, id="port"),
+    pytest.param(rules.leftover_clients(["orders 127.0.0.1:5"]), AgentId.LOG_WATCHER, id="client"),
+]
+
+
+@pytest.mark.parametrize(("symptom", "agent"), SYMPTOMS)
+def test_what_the_session_finds_itself_is_a_valid_finding(
+    workspace: Workspace, clock: ManualClock, symptom: Symptom, agent: AgentId
+) -> None:
+    [found] = rules.record(workspace, clock, agent, [symptom])
+    assert load(workspace.findings(agent)) == [found]
+    assert rules.record(workspace, clock, agent, [symptom]) == []
+
+
+def test_the_same_program_left_over_again_is_the_same_finding(
+    workspace: Workspace, clock: ManualClock
+) -> None:
+    symptoms = [rules.leftover(Leftover(pid, f"node app.js --run {pid}"), 15) for pid in (123, 4567)]
+    rules.record(workspace, clock, AgentId.LOG_WATCHER, symptoms)
+    [found] = load(workspace.findings(AgentId.LOG_WATCHER))
+    assert found.occurrences == 2
+
+
+# --- Exit code -------------------------------------------------------------------------------------------
+
+BLIND = Gap(what="logs of orders", why="no such file", fix="mend it", source="logs", at_ms=1)
+SMALL = msgspec.structs.replace(BLIND, blind=False)
+
+
+LEFT = rules.leftover(Leftover(1, "x"), 1)
+
+
+@dataclass(frozen=True)
+class Case:
+    code: int
+    symptom: Symptom | None = None
+    gap: Gap | None = None
+    fail_on: str = "high"
+    failed: bool = False
+    signal: int | None = None
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(Case(0), id="nothing found"),
+        pytest.param(Case(0, gap=SMALL), id="a small gap"),
+        pytest.param(Case(3, gap=BLIND), id="a blind gap"),
+        pytest.param(Case(1, LEFT), id="on the limit"),
+        pytest.param(Case(1, LEFT, fail_on="new:high"), id="new, with nothing to compare with"),
+        pytest.param(Case(0, LEFT, fail_on="critical"), id="below the limit"),
+        pytest.param(Case(1, LEFT, gap=BLIND), id="found and blind"),
+        pytest.param(Case(0, LEFT, fail_on="never"), id="never"),
+        pytest.param(Case(3, LEFT, gap=BLIND, fail_on="never"), id="never, but blind"),
+        pytest.param(Case(3, LEFT, failed=True), id="failed"),
+        pytest.param(Case(130, LEFT, signal=2), id="Ctrl-C"),
+        pytest.param(Case(143, failed=True, signal=15), id="SIGTERM"),
+    ],
+)
+def test_the_exit_code_follows_from_the_journals(
+    workspace: Workspace, clock: ManualClock, case: Case
+) -> None:
+    if case.symptom is not None:
+        rules.record(workspace, clock, AgentId.LOG_WATCHER, [case.symptom])
+    if case.gap is not None:
+        with Journal(workspace.gaps) as gaps:
+            gaps.append(case.gap)
+    assert exit_code(workspace, fail_on=case.fail_on, failed=case.failed, signal=case.signal) == case.code
+
+
+# --- Snapshots -------------------------------------------------------------------------------------------
+
+
+def poll(length: int, pending: int, *, number: int = 0) -> Poll:
+    info = GroupInfo(name="g", consumers=1, pending=pending, last_delivered_id="1-0")
+    group = GroupState(info=info, lag=Lag(messages=length // 2, source="server"))
+    stream = StreamState(name="orders", info=StreamInfo(length=length, groups=1), groups=(group,))
+    server = ServerState(flavour="valkey", version="9")
+    return Poll(number=number, at_ms=number, server=server, streams=(stream,))
+
+
+def test_two_equal_polls_have_no_drift() -> None:
+    assert drift(poll(4, 1), poll(4, 1, number=7)) == ""
+
+
+def test_drift_shows_what_changed_on_a_stream_and_its_group() -> None:
+    changed = [line for line in drift(poll(4, 1), poll(6, 1)).splitlines() if line[0] in "+-"]
+    assert [line.split()[0] for line in changed[2:]] == ["-stream", "-group", "+stream", "+group"]
+
+
+def test_the_supervisor_tells_length_lag_and_pending() -> None:
+    assert stream_lines(poll(4, 1)) == [{"stream": "orders", "length": 4, "lag": 2, "pending": 1}]
+    assert stream_lines(None) == []
+
+
+# --- Checkpoints -----------------------------------------------------------------------------------------
+
+
+class Count(TypedDict):
+    number: int
+
+
+async def test_old_checkpoints_are_pruned_and_the_newest_stays(tmp_path: Path) -> None:
+    async def step(state: Count) -> Count:
+        return {"number": state["number"] + 1}
+
+    graph = StateGraph(Count)
+    graph.add_node("step", step)
+    graph.add_edge(START, "step")
+    graph.add_conditional_edges("step", lambda state: "step" if state["number"] < 30 else END, ["step", END])
+    async with open_checkpoints(tmp_path / "c.sqlite") as saver:
+        compiled = graph.compile(checkpointer=saver)
+        await compiled.ainvoke({"number": 0}, {"configurable": {"thread_id": "t"}}, durability="sync")
+        assert await prune(saver, "t") > 20
+        assert await prune(saver, "t") == 0
+        snapshot = await compiled.aget_state({"configurable": {"thread_id": "t"}})
+        assert snapshot.values == {"number": 30}
+        assert saver.failures == 0

@@ -1,0 +1,254 @@
+"""The audited services: started, ready, stopped, and proven gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agents.job import ServiceSpec
+from orchestrator.session.services import LocalServices, ServicesPlan, StopOutcome
+from tests.conftest import free_port
+from tests.fakes.waiting import async_wait_for
+from tools.clock import SystemClock
+from tools.errors import ConfigError
+from tools.workspace import Workspace
+
+FLEET = Path(__file__).parents[2] / "fakes" / "fleet.py"
+
+
+class Scene:
+    def __init__(self, folder: Path) -> None:
+        self.workspace = Workspace(folder / "session")
+        self.workspace.create()
+        self.folder = folder
+        self.started: list[LocalServices] = []
+
+    def plan(
+        self,
+        *services: str,
+        start: str | None = None,
+        stop: str | None = None,
+        expected: tuple[str, ...] | None = None,
+        specs: tuple[ServiceSpec, ...] = (),
+        ready_pattern: str | None = None,
+        drain_s: float = 9.0,
+    ) -> ServicesPlan:
+        fleet = shlex.join([str(FLEET), *services])
+        names = tuple(service.partition("=")[0] for service in services)
+        return ServicesPlan(
+            start=start or f'exec "$STREAMGAUGE_PYTHON" {fleet}',
+            stop=stop,
+            expected=names if expected is None else expected,
+            specs=specs,
+            ready_pattern=ready_pattern,
+            drain_s=drain_s,
+            folder=self.folder,
+        )
+
+    def make(self, plan: ServicesPlan) -> LocalServices:
+        session_id = f"test-{os.getpid()}-{self.folder.name}"
+        self.started.append(LocalServices(session_id, plan, self.workspace, SystemClock(slice_s=0.01)))
+        return self.started[-1]
+
+    async def ready(self, plan: ServicesPlan) -> LocalServices:
+        services = self.make(plan)
+        services.start()
+        await async_wait_for(lambda: not services.not_ready(), what="the services")
+        return services
+
+    def log(self, name: str) -> str:
+        path = self.workspace.path("logs", f"{name}.log")
+        return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    scene = Scene(tmp_path)
+    yield scene
+    for services in scene.started:
+        await services.kill()
+
+
+async def test_services_that_obey_are_stopped_and_nothing_is_left(scene: Scene) -> None:
+    services = await scene.ready(scene.plan("orders=good", "payments=good"))
+    running = services.note()
+    assert running == 3
+    assert await services.stop() == StopOutcome()
+    assert services.note() == 0
+
+
+async def test_output_is_kept_whole_and_by_service(scene: Scene) -> None:
+    services = await scene.ready(scene.plan("orders=good", "payments=good"))
+    await async_wait_for(lambda: "working" in scene.log("orders"))
+    await services.stop()
+    assert "orders | ready\n" in scene.log("startup")
+    assert scene.log("orders").startswith("ready\nworking\n")
+
+
+async def test_output_is_masked_as_it_is_captured(scene: Scene) -> None:
+    services = await scene.ready(scene.plan("orders=secret", "payments=good"))
+    await services.stop()
+    assert "sup3rs3cret" not in scene.log("startup") + scene.log("orders") + "".join(services.tail())
+    assert "[masked:" in scene.log("orders")
+
+
+@pytest.mark.parametrize(
+    ("line", "ready"),
+    [
+        pytest.param("ready", True, id="ready"),
+        pytest.param("Listening on :3000", True, id="listening"),
+        pytest.param("up and running", True, id="up and running"),
+        pytest.param("worker started", True, id="started"),
+        pytest.param("not ready yet", False, id="not ready"),
+        pytest.param("waiting for redis to be ready", False, id="waiting"),
+        pytest.param("already there", False, id="part of a word"),
+        pytest.param("connected", False, id="something else"),
+    ],
+)
+async def test_readiness_is_read_from_the_output(scene: Scene, line: str, ready: bool) -> None:
+    services = scene.make(scene.plan(start=f"echo {shlex.quote(line)}; sleep 60", expected=("only",)))
+    services.start()
+    await async_wait_for(lambda: services.tail("only"))
+    assert (services.not_ready() == ()) is ready
+
+
+async def test_a_pattern_of_the_users_own_replaces_the_default(scene: Scene) -> None:
+    plan = scene.plan(start="echo ready; echo GO; sleep 60", expected=("only",), ready_pattern="^GO$")
+    services = scene.make(plan)
+    services.start()
+    await async_wait_for(lambda: not services.not_ready())
+
+
+def test_a_ready_pattern_that_is_none_is_a_configuration_error(scene: Scene) -> None:
+    with pytest.raises(ConfigError, match=r"services\.ready_pattern"):
+        scene.make(scene.plan("a=good", ready_pattern="(unclosed"))
+
+
+async def test_an_open_port_is_a_ready_signal(scene: Scene) -> None:
+    port = free_port()
+    program = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+    plan = scene.plan(
+        start=f"exec {shlex.join([sys.executable, '-c', program])}",
+        expected=(),
+        specs=(ServiceSpec(name="quiet", port=port),),
+    )
+    services = await scene.ready(plan)
+    assert await services.stop() == StopOutcome()
+
+
+async def test_names_are_learned_from_prefixes(scene: Scene) -> None:
+    services = scene.make(scene.plan("orders=good", "payments=good", expected=()))
+    services.start()
+    await async_wait_for(lambda: set(services.names()) == {"orders", "payments"})
+
+
+async def test_a_service_that_ignores_every_signal_is_left_over_and_killed(scene: Scene) -> None:
+    services = await scene.ready(scene.plan("orders=good", "stubborn=deaf", drain_s=1.5))
+    outcome = await services.stop()
+    assert any("deaf" in left.command for left in outcome.leftovers)
+    assert outcome.unkillable == ()
+    assert services.note() == 0
+
+
+async def test_a_daemon_that_left_the_group_is_found_by_its_mark_and_killed(scene: Scene) -> None:
+    services = await scene.ready(
+        scene.plan("orders=good", "runaway=escaped", expected=("orders",), drain_s=1.5)
+    )
+    await async_wait_for(lambda: services.note() == 3)
+    outcome = await services.stop()
+    assert [left.command.count("--service escaped") for left in outcome.leftovers] == [1]
+    assert services.note() == 0
+
+
+async def test_a_stop_command_is_used_where_there_is_one(scene: Scene) -> None:
+    pid_file = scene.folder / "pid"
+    plan = scene.plan(
+        "orders=good",
+        start=f'echo $$ > {pid_file}; exec "$STREAMGAUGE_PYTHON" {FLEET} orders=good',
+        stop=f"echo stopping; kill -TERM $(cat {pid_file})",
+    )
+    services = await scene.ready(plan)
+    outcome = await services.stop()
+    assert outcome == StopOutcome(stop_code=0)
+    assert scene.log("shutdown") == "stopping\n"
+
+
+async def test_a_stop_command_that_hangs_does_not_hang_the_session(scene: Scene) -> None:
+    services = await scene.ready(scene.plan("orders=good", stop="sleep 60", drain_s=0.6))
+    outcome = await services.stop()
+    assert outcome.leftovers
+    assert services.note() == 0
+
+
+async def test_a_port_that_somebody_else_holds_is_told(scene: Scene) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        plan = scene.plan("orders=good", specs=(ServiceSpec(name="orders", port=port),))
+        services = await scene.ready(plan)
+        outcome = await services.stop()
+    assert [number for number, _ in outcome.ports] == [port]
+
+
+async def test_a_start_command_that_fails_is_seen_at_once(scene: Scene) -> None:
+    services = scene.make(scene.plan("orders=crash"))
+    services.start()
+    await async_wait_for(lambda: services.exit_code() is not None)
+    assert services.exit_code() == 1
+    assert services.not_ready() == ("orders",)
+    await async_wait_for(lambda: services.tail("orders") == ["Error: cannot bind"])
+
+
+async def test_a_flood_of_output_does_not_stop_the_service(scene: Scene) -> None:
+    program = "import sys\nfor n in range(20000): print('line', n)\nprint('ready', flush=True)\nimport time; time.sleep(60)"
+    plan = scene.plan(start=f"exec {shlex.join([sys.executable, '-c', program])}", expected=("loud",))
+    await scene.ready(plan)
+    await async_wait_for(lambda: scene.log("loud").count("\n") == 20001)
+
+
+async def test_bytes_that_are_no_text_and_lines_without_end_are_kept(scene: Scene) -> None:
+    program = "import sys, time; sys.stdout.buffer.write(b'\\xff\\x00 ready\\n' + b'x' * 3000000); sys.stdout.flush(); time.sleep(60)"
+    plan = scene.plan(start=f"exec {shlex.join([sys.executable, '-c', program])}", expected=("odd",))
+    services = await scene.ready(plan)
+    await async_wait_for(lambda: scene.log("odd").count("x") > 2_000_000)
+    await services.stop()
+    assert scene.log("odd").startswith("\ufffd\x00 ready\n")
+    assert scene.log("odd").count("x") == 3_000_000
+
+
+async def test_services_are_adopted_by_their_mark(scene: Scene) -> None:
+    plan = scene.plan("orders=good")
+    first = await scene.ready(plan)
+    second = scene.make(plan)
+    assert second.adopt(first.root_pids())
+    assert second.root_pids() == first.root_pids()
+    os.kill(first.root_pids()[0], 0)
+    await second.kill()
+    assert first.note() == 0
+
+
+async def test_stopping_twice_or_before_the_start_is_no_error(scene: Scene) -> None:
+    services = scene.make(scene.plan("orders=good"))
+    assert await services.stop() == StopOutcome()
+    services.start()
+    await services.stop()
+    await services.stop()
+    await services.kill()
+
+
+async def test_a_cancelled_stop_still_ends_everything_by_kill(scene: Scene) -> None:
+    services = await scene.ready(scene.plan("stubborn=deaf", drain_s=30))
+    root = psutil.Process(services.root_pids()[0])
+    stopping = asyncio.create_task(services.stop())
+    await async_wait_for(lambda: services.note() >= 1)
+    stopping.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)
+    await services.kill()
+    assert not root.is_running() or root.status() == psutil.STATUS_ZOMBIE
