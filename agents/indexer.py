@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agents.job import WatcherJob
-from tools.clock import Clock
+from tools.clock import Clock, iso
 from tools.findings.journal import Journal
 from tools.sources.code.index import build_index, failed_index, write_index
 from tools.sources.records import CodeIndex, CodeKind, FactKind
@@ -32,6 +32,7 @@ def index(job: WatcherJob, clock: Clock) -> None:
         events.append(
             {
                 "type": "indexed",
+                "at": iso(clock.now_ms()),
                 "files": made.files_read,
                 "uses": len(made.uses),
                 "tookS": took_s,

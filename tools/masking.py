@@ -1,8 +1,8 @@
 """The choke point: secrets leave every text here, before it is written, shown or sent.
 
 `mask` replaces each secret by `[masked:<kind>]`, or `[masked:<kind>:<fingerprint>]` where the process has
-a key. It is idempotent: a masked text stays as it is. Patterns run on re2, in linear time. The rules are in
-`tools/secret_rules.py`.
+a key. It is idempotent: a masked text stays as it is, and a JSON text stays JSON. Patterns run on re2, in
+linear time. The rules are in `tools/secret_rules.py`; `LineMasker` also follows a private key over lines.
 """
 
 from __future__ import annotations
@@ -14,9 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import re2
+
 from tools import secret_rules
 
 _KEY_BYTES = 32
+_KEY_LINES_MAX = 200
+"""A 16,384-bit RSA key has 196 lines; after more, it is not a key any longer."""
+_KEY_BODY = re2.compile(r"(?:^|[\s|\]])([A-Za-z0-9+/]{2,}={0,2})\s*$")
+_KEY_HEADER = re2.compile(r"Proc-Type: |DEK-Info: |Version: |Comment: ")
 
 
 @dataclass(slots=True)
@@ -67,11 +73,12 @@ def scan(text: str) -> tuple[str, tuple[SecretMark, ...]]:
     parts: list[str] = []
     marks: list[SecretMark] = []
     position = 0
-    for kind, start, end in spans:
-        print_ = fingerprint(text[start:end])
-        parts += [text[position:start], f"[masked:{kind}:{print_}]" if print_ else f"[masked:{kind}]"]
-        marks.append(SecretMark(kind, print_, start, end - start))
-        position = end
+    for span in spans:
+        print_ = fingerprint(text[span.start : span.end])
+        mark = f"[masked:{span.kind}:{print_}]" if print_ else f"[masked:{span.kind}]"
+        parts += [text[position : span.start], f"{span.wrap}{mark}{span.wrap}"]
+        marks.append(SecretMark(span.kind, print_, span.start, span.end - span.start))
+        position = span.end
     parts.append(text[position:])
     return "".join(parts), tuple(marks)
 
@@ -79,6 +86,39 @@ def scan(text: str) -> tuple[str, tuple[SecretMark, ...]]:
 def mask(text: str) -> str:
     """`text` without its secrets."""
     return scan(text)[0]
+
+
+class LineMasker:
+    """Masks the lines of one source in order: the body of a private key goes although no line names it.
+
+    `open_lines` is its whole state: lines since a key began that has not ended, 0 outside of one.
+    """
+
+    def __init__(self, open_lines: int = 0) -> None:
+        self.open_lines = open_lines
+
+    def scan(self, line: str) -> tuple[str, tuple[SecretMark, ...]]:
+        """The masked line and what was masked in it."""
+        if not self.open_lines:
+            if "PRIVATE KEY" in line and "-----BEGIN " in line and "-----END " not in line:
+                self.open_lines = 1
+            return scan(line)
+        self.open_lines += 1
+        ends = "-----END " in line
+        body = _KEY_BODY.search(line)
+        if (
+            ends
+            or self.open_lines > _KEY_LINES_MAX
+            or not (body or _KEY_HEADER.search(line) or not line.strip())
+        ):
+            self.open_lines = 0
+        if not (ends or body):
+            return scan(line)
+        start = body.start(1) if body else line.index("-----END ")
+        print_ = fingerprint(line[start:])
+        mark = f"[masked:private-key:{print_}]" if print_ else "[masked:private-key]"
+        masked, marks = scan(line[:start])
+        return masked + mark, (*marks, SecretMark("private-key", print_, start, len(line) - start))
 
 
 def fingerprint(secret: str) -> str:
@@ -102,5 +142,9 @@ def mask_data(data: object) -> object:
 
 def _mask_leaf(key: str, value: object) -> object:
     if isinstance(value, str) and value and secret_rules.names_a_secret(key):
-        return value if value.startswith("[masked:") else f"[masked:{key.lower()}]"
+        return value if value.startswith("[masked:") else f"[masked:{_kind_of(key)}]"
     return mask_data(value)
+
+
+def _kind_of(key: str) -> str:
+    return "".join(char for char in key.lower()[:60] if char.isascii() and (char.isalnum() or char in "_-"))

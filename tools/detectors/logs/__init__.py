@@ -3,6 +3,29 @@
 from __future__ import annotations
 
 from tools.detectors.contract import LogDetector
+from tools.detectors.logs import (
+    clock,
+    error,
+    format_mixed,
+    no_output,
+    restart_loop,
+    retry_storm,
+    secret,
+    severity_mismatch,
+    silence,
+    stack_trace,
+)
 
-DETECTORS: tuple[LogDetector, ...] = ()
+DETECTORS: tuple[LogDetector, ...] = (
+    error,
+    stack_trace,
+    silence,
+    retry_storm,
+    restart_loop,
+    secret,
+    clock,
+    no_output,
+    severity_mismatch,
+    format_mixed,
+)
 """Every rule module of this folder, one line each."""

@@ -1,0 +1,315 @@
+"""The Log Watcher: follows every log, and says what fails, storms, falls silent, restarts or leaks secrets.
+
+Each second, after the findings of the second before are on disk, it writes where it stands. A new attempt goes on
+there: lines read twice are counted once, because a tick never crosses a position that a finding is counted to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+import msgspec
+from msgspec import Struct
+
+from agents.detecting import run_detectors
+from agents.job import WatcherJob
+from agents.loop import Reporter
+from tools.clock import iso
+from tools.detectors.contract import LogView, ServiceActivity, TemplateStats
+from tools.detectors.logs import DETECTORS
+from tools.findings.model import AgentId
+from tools.sources.logs.activity import Activity
+from tools.sources.logs.intake import Intake, SourceState
+from tools.sources.logs.window import Item, Template, Window, WindowState
+from tools.sources.processes import ProcessWatch
+from tools.sources.recording import Recording
+from tools.sources.records import Gap, LogLine, ProcessState
+from tools.workspace import Workspace, write_atomically
+
+_TIMED_EVERY_S = 1.0
+_CHECKPOINT_EVERY_S = 1.0
+_DRAIN_S = 7.0
+"""Of the 10 s that agents have to flush."""
+_DRAIN_READS_MAX = 2000
+_MERGED_BYTES_MAX = 256 * 1024 * 1024
+
+
+class WatcherState(Struct, kw_only=True):
+    """What a new attempt continues from."""
+
+    window: WindowState
+    sources: list[SourceState]
+    lines: int
+    merged_bytes: int
+    recording_bytes: int
+    processes: dict[str, ProcessState] = {}
+
+
+def make(job: WatcherJob, reporter: Reporter) -> LogWatcher:
+    """The watcher of one attempt. Raises OSError where the workspace cannot be written."""
+    return LogWatcher(job, reporter)
+
+
+class LogWatcher:
+    """One attempt of the Log Watcher."""
+
+    interval_s = 0.2
+
+    def __init__(self, job: WatcherJob, reporter: Reporter) -> None:
+        self._job, self._reporter, self._clock = job, reporter, reporter.clock
+        workspace = reporter.workspace
+        self._state_file = workspace.agent_dir(AgentId.LOG_WATCHER) / "state.json"
+        state = _load(self._state_file)
+        recording = workspace.path("recording", "log-watcher.jsonl.gz")
+        _cut(recording, state.recording_bytes if state else None)
+        self._recording_path = recording
+        self._recording = Recording(recording)
+        self._merged = _Merged(workspace, state.merged_bytes if state else None)
+        self._intake = Intake(
+            job.logs, (job.project_root, workspace.root), reporter.gap, state.sources if state else None
+        )
+        self._window = Window(
+            dict.fromkeys(
+                [spec.name for spec in job.services] + [log.service for log in job.logs if log.service != "*"]
+            ),
+            self._clock.now_ms(),
+            state.window if state else None,
+        )
+        self._watch = ProcessWatch(job.services, job.root_pids, self._clock, job.project_root)
+        self._watch.seen |= state.processes if state else {}
+        self._processes: dict[str, ProcessState] = {}
+        self._lines = state.lines if state else 0
+        self._counted = _counted_positions(reporter)
+        self._timed_at = self._written_at = self._clock.monotonic()
+        self._dirty = self._opened = False
+        if not job.logs:
+            why = "no log source is configured and no output is captured"
+            fix = "Name the files in [[logs.sources]]."
+            reporter.gap(
+                Gap(what="the services' logs", why=why, fix=fix, source="logs", at_ms=self._clock.now_ms())
+            )
+
+    def look(self) -> None:
+        """One tick: read, fold, detect. Raises OSError, StaleAttempt."""
+        now = self._clock.monotonic()
+        if not self._opened:
+            self._open(now)
+        if now - self._written_at >= _CHECKPOINT_EVERY_S:
+            self._checkpoint()
+            self._written_at = now
+        timed = now - self._timed_at >= _TIMED_EVERY_S
+        if timed:
+            self._look_at_processes()
+            self._timed_at = now
+        if self._read() or timed:
+            self._detect()
+
+    def finish(self) -> None:
+        """Read to the end, close open traces, and look once more at everything."""
+        if not self._opened:
+            self._open(self._clock.monotonic())
+        until = self._clock.monotonic() + _DRAIN_S
+        for _ in range(_DRAIN_READS_MAX):
+            self._read()
+            if not self._intake.pending or self._clock.monotonic() >= until:
+                break
+        if self._intake.pending:
+            why = "they were written faster than they could be read"
+            self._reporter.gap(self._gap("the newest log lines", why, "Name fewer or smaller logs."))
+        self._read(final=True)
+        self._look_at_processes()
+        self._detect(final=True)
+        self._intake.say_what_was_blind(self._clock.now_ms())
+        if self._recording.partial:
+            self._reporter.gap(
+                self._gap(
+                    "the recording of log lines", "its quota is used up", "Replay is partial.", blind=False
+                )
+            )
+        self._reporter.recorder.flush()
+        self._checkpoint()
+
+    def beat(self) -> Mapping[str, object]:
+        """Lines so far, and which services write."""
+        now_ms, judgement = self._clock.now_ms(), self._job.judgement
+        active: list[str] = []
+        silent: list[str] = []
+        for activity in self._window.activities():
+            limit_ms = judgement.limits_for(service=activity.service).silence * 1000
+            last_ms = activity.last_arrived_ms
+            (active if last_ms is not None and now_ms - last_ms <= limit_ms else silent).append(
+                activity.service
+            )
+        return {"linesProcessed": self._lines, "servicesActive": active, "servicesSilent": silent}
+
+    def close(self) -> None:
+        """Close all files; what was not written by a checkpoint is read again by the next attempt."""
+        self._intake.close()
+        self._merged.close()
+
+    def _open(self, now: float) -> None:
+        # Where reading begins is on disk before anything is read: a kill at any moment loses no line.
+        for line in self._intake.discover(self._clock.now_ms(), now):
+            self._recording.add("line", line)
+            self._window.fold(line)
+        self._opened = self._dirty = True
+        self._checkpoint()
+
+    def _read(self, *, final: bool = False) -> bool:
+        now_ms, any_line = self._clock.now_ms(), False
+        for line in self._intake.read(now_ms, self._clock.monotonic(), final=final):
+            any_line = True
+            self._recording.add("line", line)
+            if not line.backfill:
+                self._lines += 1
+                self._merged.add(line)
+            for item in self._window.fold(line):
+                self._take(item)
+        for item in self._window.settle(now_ms, final=final):
+            any_line = True
+            self._take(item)
+        self._dirty = self._dirty or any_line
+        return any_line
+
+    def _take(self, item: Item) -> None:
+        # Lines on both sides of a counted position never share a view: the recorder drops or counts them whole.
+        last = item if isinstance(item, LogLine) else item.last
+        counted = self._counted.get(last.source)
+        if counted and last.position > counted[-1]:
+            self._detect()
+            while counted and last.position > counted[-1]:
+                counted.pop()
+        self._window.take(item)
+
+    def _detect(self, *, final: bool = False) -> None:
+        now_ms = self._clock.now_ms()
+        view = LogView(
+            at_ms=now_ms,
+            templates=tuple(map(_stats, self._window.touched())),
+            secrets=tuple(self._window.secrets),
+            services=tuple(map(_activity, self._window.activities())),
+            processes=self._processes,
+            judgement=self._job.judgement,
+            final=final,
+        )
+        self._recording.add("tick", {"at_ms": now_ms, "final": final})
+        run_detectors(DETECTORS, view, self._reporter)
+        self._window.clear()
+        self._dirty = True
+
+    def _look_at_processes(self) -> None:
+        if not self._job.services:
+            return
+        before, self._processes = self._processes, self._watch.look()
+        for name, state in self._processes.items():
+            known = before.get(name)
+            if known is None or (known.alive, known.pid) != (state.alive, state.pid):
+                self._recording.add("process", state)
+
+    def _checkpoint(self) -> None:
+        # Called only where every finding of the lines read so far is on disk.
+        if not self._dirty:
+            return
+        self._window.clear()
+        self._recording.flush()
+        path = self._recording_path
+        state = WatcherState(
+            window=self._window.state(),
+            sources=self._intake.states(),
+            lines=self._lines,
+            merged_bytes=self._merged.flush(),
+            recording_bytes=path.stat().st_size if path.exists() else 0,
+            processes=self._watch.seen,
+        )
+        write_atomically(self._state_file, msgspec.json.encode(state))
+        self._dirty = False
+
+    def _gap(self, what: str, why: str, fix: str, *, blind: bool = True) -> Gap:
+        return Gap(what=what, why=why, fix=fix, source="logs", at_ms=self._clock.now_ms(), blind=blind)
+
+
+class _Merged:
+    """`logs/merged.log`: every masked line as time, service, output and text. Cut to where the last attempt stood."""
+
+    def __init__(self, workspace: Workspace, size: int | None) -> None:
+        path = workspace.path("logs", "merged.log")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _cut(path, size)
+        self._file: IO[bytes] = path.open("ab")
+        self._bytes = self._file.tell()
+        self._at_ms, self._at = -1, ""
+
+    def add(self, line: LogLine) -> None:
+        """Append one line, up to 256 MB in all."""
+        if self._bytes < _MERGED_BYTES_MAX:
+            if line.arrived_ms != self._at_ms:
+                self._at_ms, self._at = line.arrived_ms, iso(line.arrived_ms)
+            text = f"{self._at} {line.service} {line.output} {line.text}\n"
+            self._bytes += self._file.write(text.encode("utf-8", "replace"))
+
+    def flush(self) -> int:
+        """Write what was added; returns the file's size."""
+        self._file.flush()
+        return self._bytes
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _load(path: Path) -> WatcherState | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=WatcherState)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _cut(path: Path, size: int | None) -> None:
+    # What an attempt wrote after its last checkpoint is written again by the next.
+    if path.exists() and path.stat().st_size > (size or 0):
+        os.truncate(path, size or 0)
+
+
+def _counted_positions(reporter: Reporter) -> dict[str, list[int]]:
+    found: dict[str, set[int]] = defaultdict(set)
+    for finding in reporter.recorder.findings:
+        for source, position in finding.counted_to.items():
+            found[source].add(position)
+    return {source: sorted(positions, reverse=True) for source, positions in found.items()}
+
+
+def _stats(item: Template) -> TemplateStats:
+    return TemplateStats(
+        service=item.service,
+        template=item.template,
+        verdict=item.verdict,
+        total=item.total,
+        new=item.new,
+        times_ms=tuple(item.times_ms),
+        first=item.first,
+        example=item.example,
+        trace=item.trace,
+        streams_ids=tuple(item.ids),
+    )
+
+
+def _activity(activity: Activity) -> ServiceActivity:
+    starts = activity.most_starts()
+    return ServiceActivity(
+        service=activity.service,
+        lines=activity.lines,
+        last_arrived_ms=activity.last_arrived_ms,
+        gap_p99_ms=activity.gap_p99_ms(),
+        watched_since_ms=activity.watched_since_ms,
+        starts_ms=tuple(starts.times_ms),
+        start_lines=tuple(starts.lines),
+        last_line=activity.last_line,
+        backwards=activity.backwards,
+        format_counts=dict(activity.formats),
+        known_lines=activity.known_lines,
+        clock_ahead_ms=activity.clock_ahead_ms(),
+    )

@@ -1,0 +1,331 @@
+"""Every log rule: where it fires, where it holds its tongue, on and over each limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.sources.logs.lines import AT_MS, line
+from tools.detectors.contract import LogDetector, LogView, ServiceActivity, TemplateStats
+from tools.detectors.logs import (
+    DETECTORS,
+    clock,
+    error,
+    format_mixed,
+    no_output,
+    restart_loop,
+    retry_storm,
+    secret,
+    severity_mismatch,
+    silence,
+    stack_trace,
+)
+from tools.detectors.logs.frequency import pattern_of
+from tools.detectors.thresholds import Expectation, Judgement, Limits
+from tools.findings.model import LogCategory, Severity
+from tools.findings.rule import Symptom
+from tools.sources.records import ProcessState
+
+S = 1000
+
+
+def stats(verdict: str, text: str = "boom", **fields: Any) -> TemplateStats:
+    record = line(text)
+    given: dict[str, Any] = {
+        "service": "orders", "template": text, "verdict": verdict, "total": 1, "new": 1, "times_ms": (AT_MS,),
+        "first": record, "example": record,
+    }  # fmt: skip
+    return TemplateStats(**(given | fields))
+
+
+def activity(service: str = "orders", **fields: Any) -> ServiceActivity:
+    given: dict[str, Any] = {
+        "service": service, "lines": 100, "last_arrived_ms": AT_MS, "gap_p99_ms": 1000, "watched_since_ms": AT_MS - 100 * S,
+        "last_line": line("INFO last", service=service),
+    }  # fmt: skip
+    return ServiceActivity(**(given | fields))
+
+
+def view(*templates: TemplateStats, **fields: Any) -> LogView:
+    given: dict[str, Any] = {
+        "at_ms": AT_MS, "templates": templates, "secrets": (), "services": (), "processes": {}, "judgement": Judgement(),
+    }  # fmt: skip
+    return LogView(**(given | fields))
+
+
+def told(detector: LogDetector, seen: LogView) -> list[Symptom]:
+    return list(detector.detect(seen))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text", "category", "severity"),
+    [
+        ("error", "cannot store order", LogCategory.BUG, Severity.HIGH),
+        ("error", "connect ECONNREFUSED", LogCategory.BUG, Severity.HIGH),
+        ("error", "request timed out", LogCategory.TIMEOUT, Severity.HIGH),
+        ("error", "connect ETIMEDOUT 10.0.0.1", LogCategory.TIMEOUT, Severity.HIGH),
+        ("error", "child exited on SIGKILL", LogCategory.CRASH, Severity.HIGH),
+        ("fatal", "cannot go on", LogCategory.CRASH, Severity.CRITICAL),
+        ("fatal", "Unhandled rejection", LogCategory.CRASH, Severity.CRITICAL),
+        ("error", "ERROR heap at 91 %", LogCategory.MEMORY_LEAK, Severity.HIGH),
+        ("fatal", "JavaScript heap out of memory", LogCategory.MEMORY_LEAK, Severity.CRITICAL),
+    ],
+)
+def test_a_failure_has_the_category_of_its_words(
+    verdict: str, text: str, category: LogCategory, severity: Severity
+) -> None:
+    [symptom] = told(error, view(stats(verdict, text)))
+    assert (symptom.category, symptom.severity) == (category, severity)
+
+
+@pytest.mark.parametrize("verdict", ["warn", "retry", "expected", "trace", "trace-fatal"])
+def test_other_verdicts_are_no_error(verdict: str) -> None:
+    assert told(error, view(stats(verdict))) == []
+
+
+def test_an_error_carries_its_ids_and_place() -> None:
+    record = line('{"level":50,"msg":"stuck","correlationId":"c-1"}', 7)
+    [symptom] = told(error, view(stats("error", example=record, streams_ids=("1748771234567-0",))))
+    assert (symptom.stream_id, symptom.correlation_id) == ("1748771234567-0", "c-1")
+    assert symptom.position == (record.source, record.position)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "trace", "category", "severity"),
+    [
+        ("trace", "Error: x\n    at f (/app/a.js:1:2)", LogCategory.BUG, Severity.HIGH),
+        ("trace-fatal", "Traceback (most recent call last):\nKeyError: 1", LogCategory.CRASH, Severity.HIGH),
+        ("trace-fatal", "Uncaught Error: x\n    at f (/app/a.js:1:2)", LogCategory.CRASH, Severity.CRITICAL),
+        (
+            "trace",
+            "java.lang.OutOfMemoryError: Java heap space\n\tat a.B.c(B.java:1)",
+            LogCategory.BUG,
+            Severity.CRITICAL,
+        ),
+    ],
+)
+def test_a_trace_is_a_crash_where_nobody_caught_it(
+    verdict: str, trace: str, category: LogCategory, severity: Severity
+) -> None:
+    [symptom] = told(stack_trace, view(stats(verdict, trace=trace)))
+    assert (symptom.category, symptom.severity) == (category, severity)
+    assert symptom.evidence[0].text == trace
+
+
+@pytest.mark.parametrize(
+    ("trace", "frame"),
+    [
+        ("E: x\n    at g (/app/node_modules/x.js:1:2)\n    at f (/app/a.js:1:2)", "f (/app/a.js:1:2)"),
+        (
+            'Traceback\n  File "/app/a.py", line 1, in f\n  File "/x/site-packages/b.py", line 2, in g\nE: x',
+            'File "/app/a.py", line 1, in f',
+        ),
+    ],
+)
+def test_the_advice_names_the_projects_own_frame(trace: str, frame: str) -> None:
+    [symptom] = told(stack_trace, view(stats("trace", trace=trace)))
+    assert frame in symptom.recommendation
+
+
+@pytest.mark.parametrize(
+    ("times_s", "new", "verdict", "fires"),
+    [
+        ((0, 1, 2, 3, 5), 1, "retry", True),
+        ((0, 1, 2, 3, 5.001), 1, "retry", False),
+        ((0, 1, 2, 3), 1, "retry", False),
+        ((0, 1, 2, 3, 4), 5, "error", True),
+        ((0, 1, 2, 3, 4), 5, "warn", True),
+        ((0, 1, 2, 3, 4), 5, "expected", False),
+        ((0, 1, 2, 3, 4, 60), 1, "retry", False),
+        ((), 9, "retry", False),
+    ],
+)
+def test_a_storm_is_five_within_five_seconds(
+    times_s: tuple[float, ...], new: int, verdict: str, fires: bool
+) -> None:
+    times = tuple(AT_MS + round(at * S) for at in times_s)
+    found = told(retry_storm, view(stats(verdict, total=9, new=new, times_ms=times)))
+    assert bool(found) is fires
+
+
+def test_access_lines_never_storm() -> None:
+    access = '10.0.0.1 - - [15/Jun/2025:10:00:00 +0000] "GET /a HTTP/1.1" 500 1'
+    assert told(retry_storm, view(stats("error", access, times_ms=(AT_MS,) * 9, new=9))) == []
+
+
+OTHER = activity("payments", last_arrived_ms=AT_MS + 59 * S)
+
+
+def silent(
+    at_s: float, alive: bool | None = True, *, judgement: Judgement | None = None, **fields: Any
+) -> list[Symptom]:
+    process = ProcessState(service="orders", at_ms=AT_MS, alive=alive, pid=7)
+    others = fields.pop("others", (replace(OTHER, last_arrived_ms=AT_MS + round(at_s * S) - 1),))
+    final = fields.pop("final", False)
+    services = (activity(**fields), *others)
+    return told(silence, view(at_ms=AT_MS + round(at_s * S), services=services, processes={"orders": process}, judgement=judgement or Judgement(), final=final))  # fmt: skip
+
+
+IDLE = Judgement(expect=(Expectation(service="ord*", idle_ok=True),))
+PATIENT = Judgement(expect=(Expectation(service="orders", silence=90.0),))
+
+
+@pytest.mark.parametrize(
+    ("found", "severity"),
+    [
+        pytest.param(silent(30), None, id="on-the-limit"),
+        pytest.param(silent(30.001), Severity.MEDIUM, id="over-alive"),
+        pytest.param(silent(31, None), Severity.HIGH, id="over-unknown"),
+        pytest.param(silent(31, False), Severity.CRITICAL, id="over-gone"),
+        pytest.param(silent(5, False), None, id="gone-but-short"),
+        pytest.param(silent(5, False, final=True), Severity.CRITICAL, id="gone-at-the-end"),
+        pytest.param(silent(60, gap_p99_ms=20 * S), None, id="own-rhythm-on"),
+        pytest.param(silent(60.1, gap_p99_ms=20 * S), Severity.MEDIUM, id="own-rhythm-over"),
+        pytest.param(silent(90, gap_p99_ms=None), None, id="no-rhythm-yet"),
+        pytest.param(silent(90, False, gap_p99_ms=None), Severity.CRITICAL, id="no-rhythm-but-gone"),
+        pytest.param(silent(60, others=()), None, id="nobody-else"),
+        pytest.param(
+            silent(60, others=(replace(OTHER, last_arrived_ms=AT_MS + 10 * S),)), None, id="all-are-quiet"
+        ),
+        pytest.param(silent(60, judgement=IDLE), None, id="idle-ok"),
+        pytest.param(silent(60, False, judgement=IDLE), Severity.CRITICAL, id="idle-ok-but-gone"),
+        pytest.param(silent(60, judgement=PATIENT), None, id="own-limit"),
+        pytest.param(silent(91, judgement=PATIENT), Severity.MEDIUM, id="over-own-limit"),
+        pytest.param(silent(60, lines=0, last_arrived_ms=None), None, id="never-logged"),
+    ],
+)
+def test_silence(found: list[Symptom], severity: Severity | None) -> None:
+    assert [symptom.severity for symptom in found] == ([] if severity is None else [severity])
+
+
+@pytest.mark.parametrize(
+    ("fields", "at_s", "fires"),
+    [
+        ({}, 30, False),
+        ({}, 30.001, True),
+        ({"lines": 1}, 60, False),
+        ({"known_lines": 1}, 60, False),
+    ],
+)
+def test_a_service_without_output(fields: dict[str, Any], at_s: float, fires: bool) -> None:
+    quiet = activity(
+        **({"lines": 0, "last_arrived_ms": None, "last_line": None, "watched_since_ms": AT_MS} | fields)
+    )
+    at_ms = AT_MS + round(at_s * S)
+    assert bool(told(no_output, view(at_ms=at_ms, services=(quiet, OTHER)))) is fires
+    assert told(no_output, view(at_ms=at_ms, services=(quiet,))) == []
+    assert told(no_output, view(at_ms=at_ms, services=(quiet, OTHER), judgement=IDLE)) == []
+
+
+@pytest.mark.parametrize(
+    ("starts_s", "severity"),
+    [
+        ((), None),
+        ((0,), None),
+        ((0, 600), Severity.HIGH),
+        ((0, 600.001), None),
+        ((0, 10, 20), Severity.CRITICAL),
+        ((0, 590, 601), Severity.HIGH),
+    ],
+)
+def test_starts_again(starts_s: tuple[float, ...], severity: Severity | None) -> None:
+    starts = tuple(AT_MS + round(at * S) for at in starts_s)
+    found = told(
+        restart_loop, view(services=(activity(starts_ms=starts, start_lines=(line("listening on 1"),)),))
+    )
+    assert [symptom.severity for symptom in found] == ([] if severity is None else [severity])
+
+
+def test_one_secret_finding_per_service_and_kind() -> None:
+    lines = tuple(
+        replace_secrets(line(f"x [masked:jwt] {number}", number), (("jwt", "0123456789ab"), ("password", "")))
+        for number in (1, 2)
+    )
+    found = told(secret, view(secrets=lines))
+    assert {symptom.entity for symptom in found} == {("orders", "jwt"), ("orders", "password")}
+    assert len({(symptom.entity, symptom.location) for symptom in found}) == 2
+    assert len(found) == 4
+
+
+def replace_secrets(record: Any, secrets: tuple[tuple[str, str], ...]) -> Any:
+    from msgspec.structs import replace as replaced
+
+    return replaced(record, secrets=secrets)
+
+
+@pytest.mark.parametrize(("by_ms", "fires"), [(999, False), (1000, False), (1001, True)])
+def test_time_that_goes_back(by_ms: int, fires: bool) -> None:
+    jump = (line("a"), line("b", 2), by_ms)
+    assert bool(told(clock, view(services=(activity(backwards=jump),)))) is fires
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "fires"),
+    [(2000, False), (2001, True), (-60_000, False), (3_600_000, False), (3_600_000 + 120_000, True)],
+)
+def test_a_clock_apart(ahead_ms: int, fires: bool) -> None:
+    others = (activity("a", clock_ahead_ms=0), activity("b", clock_ahead_ms=0))
+    found = told(clock, view(services=(activity(clock_ahead_ms=ahead_ms), *others)))
+    assert [symptom.service for symptom in found] == (["orders"] if fires else [])
+    assert told(clock, view(services=(activity(clock_ahead_ms=ahead_ms), others[0]))) == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text", "fires"),
+    [
+        ("expected", '{"level":60,"msg":"validation failed"}', True),
+        ("error", "INFO connect ECONNREFUSED", True),
+        ("error", "ERROR connect ECONNREFUSED", False),
+        ("warn", "WARN validation failed", False),
+        ("error", "connect ECONNREFUSED", False),
+    ],
+)
+def test_levels_that_do_not_fit(verdict: str, text: str, fires: bool) -> None:
+    assert bool(told(severity_mismatch, view(stats(verdict, text)))) is fires
+
+
+@pytest.mark.parametrize(
+    ("formats", "rules"),
+    [
+        (({"json": 20}, {"text": 20}), ["log.format-mixed"]),
+        (({"json": 20}, {"text": 19}), []),
+        (({"json": 20}, {"json": 90}), []),
+        (({"json": 20}, {"access": 90}), []),
+        (({"text": 20}, {"klog": 90}), []),
+        (({"json": 90, "text": 10},), ["log.format-changes"]),
+        (({"json": 91, "text": 9},), []),
+        (({"json": 190, "text": 19},), []),
+    ],
+)
+def test_formats(formats: tuple[dict[str, int], ...], rules: list[str]) -> None:
+    services = tuple(activity(f"s{number}", format_counts=counts) for number, counts in enumerate(formats))
+    assert [symptom.rule.id for symptom in told(format_mixed, view(services=services, final=True))] == rules
+    assert told(format_mixed, view(services=services)) == []
+
+
+@pytest.mark.parametrize(
+    ("total", "times_s", "text"),
+    [
+        (1, (0,), "one-off"),
+        (2, (), "2 times"),
+        (3, (0, 2, 4), "3 times in 4 s (every 2 s)"),
+        (23, tuple(number * 1.8 for number in range(23)), "23 times in 40 s (every 1.8 s)"),
+    ],
+)
+def test_the_frequency_in_words(total: int, times_s: tuple[float, ...], text: str) -> None:
+    assert (
+        pattern_of(stats("error", total=total, times_ms=tuple(AT_MS + round(at * S) for at in times_s)))
+        == text
+    )
+
+
+def test_a_configured_limit_is_used() -> None:
+    judgement = Judgement(limits=Limits(storm_count=2, storm_window=1.0))
+    seen = stats("retry", total=2, new=1, times_ms=(AT_MS, AT_MS + 900))
+    assert told(retry_storm, view(seen, judgement=judgement))
+
+
+def test_an_empty_view_has_no_symptom() -> None:
+    assert [symptom for detector in DETECTORS for symptom in detector.detect(view(final=True))] == []

@@ -1,0 +1,131 @@
+"""Which lines are failures, and which only speak of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.sources.logs.lines import line
+from tools.sources.logs.classify import classify, is_candidate
+from tools.sources.logs.templates import message_ids, template_of
+
+FRAMES = {
+    "plain": "{}",
+    "timed": "2025-06-15T10:00:00.000Z {}",
+    "logger": "2025-06-15 10:00:00,123 [worker-1] com.acme.Orders - {}",
+}
+FAILURES = {
+    "refused": ("connect ECONNREFUSED 10.0.0.1:6379", "error"),
+    "timed-out": ("request failed: ETIMEDOUT", "error"),
+    "reset": ("read ECONNRESET", "error"),
+    "unhandled": ("Unhandled promise rejection in consumer", "fatal"),
+    "uncaught": ("Uncaught exception in worker", "fatal"),
+    "oom": ("worker killed: out of memory", "fatal"),
+    "oom-killer": ("oom-killer ended process 12", "fatal"),
+    "heap": ("Reached heap limit, JavaScript heap out of memory", "fatal"),
+    "sigkill": ("child exited on SIGKILL", "error"),
+    "sigterm": ("received SIGTERM, shutting down", "error"),
+    "typed": ("TypeError: x is not a function", "error"),
+    "java": ("java.lang.IllegalStateException: closed", "error"),
+    "word": ("an error happened in the consumer", "error"),
+    "three": ("batch done with 3 errors", "error"),
+}
+HARMLESS = (
+    "batch done with 0 errors", "no errors found", "errors: 0", '"errors":[]', "error=null", "error: false",
+    "without error", "GET https://api.test/errors/exception", "loaded /app/error.html", "ErrorBoundary mounted",
+    "error handler registered", "registered errorMiddleware", "error rate: 0.0", "error_count=0", "errorRate=0",
+    "heapUsed: 12 MB", "heap size 120 MB", "java heap: 12", "zoom level changed", "room created", "boom barrier opened",
+    "exceptional service", "fatality statistics loaded", "publishing to stream errors-topic", "subscribed to error stream",
+    "dead letter errors queue is empty", "recovered from 2 errors", "failover ready", "retry policy: 3",
+    "handled_errors_total=0", "user error@example.test logged in", "order accepted", "error logging enabled",
+)  # fmt: skip
+LEVELLED = {
+    "json-50": ('{"level":50,"msg":"order not stored"}', "error"),
+    "json-60": ('{"level":60,"msg":"cannot go on"}', "fatal"),
+    "json-error-unhandled": ('{"level":"error","msg":"unhandledRejection","err":{"message":"Unhandled"}}', "fatal"),
+    "json-info-err": ('{"level":30,"msg":"retry ok","err":{"code":"ECONNREFUSED"}}', "retry"),
+    "json-info-zero": ('{"level":30,"msg":"done","failed":0,"errors":[]}', ""),
+    "json-metrics": ('{"requests":{"total":3},"handshakes_failed":0,"4xx":12}', ""),
+    "json-warn": ('{"level":40,"msg":"slow query"}', "warn"),
+    "json-warn-code": ('{"level":40,"msg":"cannot reach","err":{"code":"ECONNREFUSED"}}', "error"),
+    "json-warn-validation": ('{"level":40,"msg":"validation failed: email"}', "warn"),
+    "json-info-validation": ('{"level":30,"msg":"validation failed: email"}', ""),
+    "json-fatal-validation": ('{"level":60,"msg":"validation failed: email"}', "expected"),
+    "json-debug": ('{"level":20,"msg":"connect ECONNREFUSED"}', ""),
+    "logfmt-error": ('level=error msg="cannot store"', "error"),
+    "logfmt-info-err": ('level=info msg="closed" err="connection reset: ECONNRESET"', ""),
+    "klog-info": ('I0507 10:00:00.123456       1 c.go:5] "Failed to update" err="connection refused"', ""),
+    "klog-error": ('E0507 10:00:00.123456       1 c.go:5] "Failed to update" err="connection refused"', "error"),
+    "klog-fatal": ("F0507 10:00:00.123456       1 c.go:5] cannot listen", "fatal"),
+    "access-200": ('10.0.0.1 - - [15/Jun/2025:10:00:00 +0000] "GET /error?x=fatal HTTP/1.1" 200 1', ""),
+    "access-404": ('10.0.0.1 - - [15/Jun/2025:10:00:00 +0000] "GET /a HTTP/1.1" 404 1', ""),
+    "access-499": ('10.0.0.1 - - [15/Jun/2025:10:00:00 +0000] "GET /a HTTP/1.1" 499 1', ""),
+    "access-500": ('10.0.0.1 - - [15/Jun/2025:10:00:00 +0000] "GET /a HTTP/1.1" 500 1', "error"),
+    "panic": ("panic: runtime error: index out of range", "fatal"),
+    "retry": ("Retrying in 500 ms (attempt 3)", "retry"),
+    "warn": ("WARN queue is long", "warn"),
+    "start": ("orders service listening on port 3001", "start"),
+    "start-by-name": ("2025-06-15T10:00:00.000Z INFO [orders] orders ready", "start"),
+    "start-of-another": ("INFO [orders] payments ready", ""),
+    "no-start": ("worker started processing order 12", ""),
+    "info-fatal": ("INFO Unhandled rejection: boom", "fatal"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=list(FRAMES))
+@pytest.mark.parametrize(
+    ("text", "verdict"), [pytest.param(*case, id=name) for name, case in FAILURES.items()]
+)
+def test_a_failure_in_words_is_one_whatever_the_frame(frame: str, text: str, verdict: str) -> None:
+    record = line(frame.format(text))
+    assert is_candidate(record)
+    assert classify(record) == verdict
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=list(FRAMES))
+@pytest.mark.parametrize("text", HARMLESS)
+def test_words_that_only_speak_of_failure_are_none(frame: str, text: str) -> None:
+    assert classify(line(frame.format(text))) not in {"error", "fatal"}
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_an_info_record_with_such_words_is_nothing(text: str) -> None:
+    assert classify(line(json.dumps({"level": 30, "msg": text}))) in {"", "retry"}
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"), [pytest.param(*case, id=name) for name, case in LEVELLED.items()]
+)
+def test_level_format_and_words_together_decide(text: str, verdict: str) -> None:
+    assert classify(line(text)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("order 12 failed in 3 ms", "order 99881 failed in 12 ms"),
+        ("id 550e8400-e29b-41d4-a716-446655440000 lost", "id 6ba7b810-9dad-11d1-80b4-00c04fd430c8 lost"),
+        ("2025-06-15T10:00:00Z lost 10.0.0.1:80", "2025-06-16T11:01:02Z lost 10.0.0.2:81"),
+        ("entry 1748771234567-0 stuck", "entry 1748771999999-12 stuck"),
+    ],
+)
+def test_lines_that_differ_in_numbers_share_a_template(first: str, second: str) -> None:
+    assert template_of(first) == template_of(second)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("stuck on 1748771234567-0", ("1748771234567-0",)),
+        (
+            "1748771234567-0 and 1748771234568-12, again 1748771234567-0",
+            ("1748771234567-0", "1748771234568-12"),
+        ),
+        ('{"id":"1748771234567-3"}', ("1748771234567-3",)),
+        ("phone 0049-123 date 2025-06-15 uuid 550e8400-e29b-41d4-a716-446655440000", ()),
+        ("x1748771234567-0 1748771234567-0-1", ()),
+    ],
+)
+def test_message_ids_are_found_whole(text: str, ids: tuple[str, ...]) -> None:
+    assert message_ids(text) == ids

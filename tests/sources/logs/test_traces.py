@@ -1,0 +1,188 @@
+"""Stack traces of five languages, whole and alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.sources.logs.lines import AT_MS, line
+from tools.sources.logs.traces import LINES_MAX, Assembler, Trace
+from tools.sources.logs.window import TRACE_IDLE_MS, Window
+from tools.sources.records import LogLine
+
+NODE = """Error: connect failed
+    at Store.save (/app/orders/store.js:12:5)
+    at process.processTicksAndRejections (node:internal/process/task_queues:95:5) {
+  code: 'ECONNREFUSED',
+  port: 6379,
+  [cause]: TypeError: no socket
+      at open (/app/orders/socket.js:3:1)
+}"""
+NODE_UNCAUGHT = """TypeError: Cannot read properties of undefined (reading 'id')
+    at handle (/app/index.js:10:11)
+    at node:internal/main/run_main_module:23:47
+
+Node.js v20.11.1"""
+NODE_LOGGED = """2025-06-15T10:00:00.000Z ERROR handler failed Error: no stock
+    at handle (/app/index.js:10:11)
+    at run (/app/index.js:20:11)"""
+PYTHON = """Traceback (most recent call last):
+  File "/app/a.py", line 3, in f
+    g()
+KeyError: 'id'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/app/a.py", line 9, in <module>
+    f()
+orders.StoreFailed: cannot store"""
+PYTHON_LOGGED = """2025-06-15 10:00:00,123 - orders - ERROR - no stock
+Traceback (most recent call last):
+  File "/app/a.py", line 3, in f
+    g()
+ValueError: 12"""
+PYTHON_THREAD = """Exception in thread mail-sender:
+Traceback (most recent call last):
+  File "/usr/lib/python3.11/threading.py", line 1045, in _bootstrap_inner
+    self.run()
+ValueError: not enough values to unpack"""
+PYTHON_GROUP = """  + Exception Group Traceback (most recent call last):
+  |   File "/app/a.py", line 3, in <module>
+  |     raise group
+  | ExceptionGroup: two (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | ValueError: 1
+    +------------------------------------"""
+JAVA = """Exception in thread "main" java.lang.IllegalStateException: cannot publish
+\tat com.acme.Orders.publish(Orders.java:41)
+\tat com.acme.Main.main(Main.java:9)
+\tSuppressed: java.io.IOException: close
+\t\tat com.acme.Orders.close(Orders.java:50)
+Caused by: java.net.ConnectException: refused
+\tat java.base/java.net.Socket.connect(Socket.java:1)
+\t... 2 more"""
+JAVA_LOGGED = """2025-06-15 10:00:00.123 [main] ERROR com.acme.Orders - cannot publish
+java.lang.IllegalStateException: closed
+\tat com.acme.Orders.publish(Orders.java:41)"""
+GO = """panic: runtime error: index out of range [5] with length 3
+
+goroutine 1 [running]:
+main.handle(0x1, 0x2)
+\t/app/main.go:12 +0x1d
+main.main()
+\t/app/main.go:7 +0x25
+exit status 2"""
+RUST = """thread 'main' panicked at src/main.rs:4:5:
+called `Option::unwrap()` on a `None` value
+stack backtrace:
+   0: rust_begin_unwind
+             at /rustc/9fc6b43126469e3858e2fe86cafb4f0fd5068869/library/std/src/panicking.rs:652:5
+   1: orders::main
+             at ./src/main.rs:4:5
+note: Some details are omitted."""
+TRACES = {
+    "node-cause": (NODE, "trace"), "node-uncaught": (NODE_UNCAUGHT, "trace-fatal"), "node-logged": (NODE_LOGGED, "trace"),
+    "python-chain": (PYTHON, "trace-fatal"), "python-logged": (PYTHON_LOGGED, "trace"), "python-thread": (PYTHON_THREAD, "trace-fatal"), "python-group": (PYTHON_GROUP, "trace"),
+    "java": (JAVA, "trace-fatal"), "java-logged": (JAVA_LOGGED, "trace"), "go": (GO, "trace-fatal"), "rust": (RUST, "trace-fatal"),
+}  # fmt: skip
+BEFORE, AFTER = "2025-06-15T09:59:59.000Z INFO before", "2025-06-15T10:00:09.000Z INFO after"
+
+
+def items(texts: list[str]) -> list[LogLine | Trace]:
+    assembler = Assembler()
+    found = [item for number, text in enumerate(texts, 1) for item in assembler.feed(line(text, number))]
+    return found + assembler.close()
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, (text, _) in TRACES.items()])
+def test_a_trace_is_taken_whole_and_nothing_else(text: str) -> None:
+    found = items([BEFORE, *text.split("\n"), AFTER])
+    texts = [item.text for item in found]
+    assert texts == [BEFORE, text, AFTER]
+    assert isinstance(found[1], Trace)
+
+
+@pytest.mark.parametrize(("text", "verdict"), [pytest.param(*case, id=name) for name, case in TRACES.items()])
+def test_a_trace_is_one_template_with_its_whole_text(text: str, verdict: str) -> None:
+    window = Window((), AT_MS)
+    for _ in range(2):
+        for number, part in enumerate([BEFORE, *text.split("\n"), AFTER], 1):
+            for item in window.fold(line(part, number)):
+                window.take(item)
+    [template] = window.touched()
+    assert (template.verdict, template.total, template.trace) == (verdict, 2, text)
+
+
+def test_two_traces_in_a_row_are_two() -> None:
+    found = items([*NODE_LOGGED.split("\n"), *NODE_LOGGED.split("\n"), AFTER])
+    assert [item.text for item in found] == [NODE_LOGGED, NODE_LOGGED, AFTER]
+
+
+def test_an_open_trace_ends_when_nothing_follows() -> None:
+    window = Window((), AT_MS)
+    for number, text in enumerate(NODE.split("\n"), 1):
+        assert window.fold(line(text, number)) == []
+    assert window.settle(AT_MS + TRACE_IDLE_MS - 1) == []
+    [trace] = window.settle(AT_MS + TRACE_IDLE_MS)
+    assert isinstance(trace, Trace)
+
+
+def test_an_open_trace_survives_a_restart() -> None:
+    texts = PYTHON.split("\n")
+    window = Window((), AT_MS)
+    for number, text in enumerate(texts[:4], 1):
+        window.fold(line(text, number))
+    again = Window((), AT_MS, window.state())
+    for number, text in enumerate(texts[4:], 5):
+        assert again.fold(line(text, number)) == []
+    [trace] = again.settle(AT_MS, final=True)
+    assert trace.text == PYTHON
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(node:12) MaxListenersExceededWarning: leak\n    at f (/a.js:1:2)",
+        '{"level":40,"msg":"validation failed","err":{"stack":"E: bad email\\n    at f (/a.js:1:2)"}}',
+        '{"level":20,"msg":"x","err":{"stack":"Error: x\\n    at f (/a.js:1:2)"}}',
+        "    at the end of the day\nINFO all is well",
+        "  File upload done\nINFO next",
+    ],
+)
+def test_what_is_no_failure_is_no_trace(text: str) -> None:
+    window = Window((), AT_MS)
+    for number, part in enumerate(text.split("\n"), 1):
+        for item in window.fold(line(part, number)):
+            window.take(item)
+    for item in window.settle(AT_MS, final=True):
+        window.take(item)
+    assert [template.verdict for template in window.touched() if template.verdict.startswith("trace")] == []
+
+
+def test_a_stack_in_one_json_line_is_a_trace() -> None:
+    window = Window((), AT_MS)
+    text = '{"level":50,"msg":"handler failed","err":{"type":"Error","stack":"Error: no stock 12\\n    at f (/a.js:1:2)"}}'
+    for item in [*window.fold(line(text)), *window.settle(AT_MS, final=True)]:
+        window.take(item)
+    [template] = window.touched()
+    assert template.verdict == "trace"
+    assert template.trace == "Error: no stock 12\n    at f (/a.js:1:2)"
+
+
+def test_a_trace_without_end_is_bounded() -> None:
+    found = items(["Error: deep", *["    at f (/a.js:1:2)"] * (3 * LINES_MAX)])
+    assert all(isinstance(item, LogLine) or item.text.count("\n") < LINES_MAX for item in found)
+
+
+PARTS = st.sampled_from(
+    [part for text, _ in TRACES.values() for part in text.split("\n")] + [BEFORE, AFTER, "", "  ", "x"]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PARTS, max_size=30))
+def test_no_line_is_lost_or_doubled(texts: list[str]) -> None:
+    found = items(texts)
+    assert "\n".join(item.text for item in found).split("\n") == (texts or [""])

@@ -1,0 +1,91 @@
+"""A service's timestamps go backwards, or its clock is apart from the others'.
+
+Then no order of events across services can be trusted, and ids made from the time may collide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+from tools.detectors.contract import LogView
+from tools.detectors.logs.frequency import seconds
+from tools.findings.model import AgentId, LogCategory, Severity
+from tools.findings.rule import Rule, Symptom
+
+BACKWARDS = Rule(
+    id="log.clock-backwards",
+    agent=AgentId.LOG_WATCHER,
+    category=LogCategory.ANOMALY,
+    severity=Severity.MEDIUM,
+    condition="A line's time lies more than `clock_backwards` before a line that the same service wrote earlier.",
+)
+APART = Rule(
+    id="log.clock-apart",
+    agent=AgentId.LOG_WATCHER,
+    category=LogCategory.ANOMALY,
+    severity=Severity.MEDIUM,
+    condition="A service's clock is more than 2 s ahead of the median service's; whole quarters of an hour are time zones.",
+)
+RULES: tuple[Rule, ...] = (BACKWARDS, APART)
+APART_MS = 2000
+"""Clocks under NTP stay within milliseconds; second-resolution times and polling account for up to 1.3 s."""
+_ZONE_MS = 15 * 60_000
+_ZONE_SLACK_MS = 60_000
+
+
+def detect(view: LogView) -> Iterator[Symptom]:
+    """One symptom per jump, and per service whose clock is apart."""
+    yield from _backwards(view)
+    yield from _apart(view)
+
+
+def _backwards(view: LogView) -> Iterator[Symptom]:
+    limit_ms = view.judgement.limits.clock_backwards * 1000
+    for activity in view.services:
+        if activity.backwards is None or activity.backwards[2] <= limit_ms:
+            continue
+        before, line, by_ms = activity.backwards
+        yield Symptom(
+            rule=BACKWARDS,
+            title=f"{activity.service}: timestamps go backwards",
+            entity=(activity.service,),
+            evidence=(before.quote(), line.quote()),
+            recommendation=f"Keep the clock of {activity.service}'s host under NTP with slewing, and let one process write each log.",
+            service=activity.service,
+            position=(line.source, line.position),
+            event_ms=line.event_ms,
+            pattern=f"back by {seconds(by_ms / 1000)}",
+            hypothesis="The host's clock was set back, or several processes with unequal clocks write one log.",
+        )
+
+
+def _apart(view: LogView) -> Iterator[Symptom]:
+    ahead = {a.service: a.clock_ahead_ms for a in view.services if a.clock_ahead_ms is not None}
+    if len(ahead) < 3:
+        return
+    middle = median(ahead.values())
+    for activity in view.services:
+        if activity.service not in ahead or activity.last_line is None:
+            continue
+        apart = ahead[activity.service] - middle
+        if apart <= APART_MS or (apart > _ZONE_MS - _ZONE_SLACK_MS and _near_zone(apart)):
+            continue
+        line = activity.last_line
+        yield Symptom(
+            rule=APART,
+            title=f"{activity.service}: its clock is ahead of the others'",
+            entity=(activity.service,),
+            evidence=(line.quote(),),
+            recommendation=f"Bring the host or container of {activity.service} under the same NTP source as the others.",
+            service=activity.service,
+            position=("log.clock-apart", 1),
+            event_ms=line.event_ms,
+            pattern=f"ahead by {seconds(apart / 1000)}",
+            hypothesis="Its host's clock is wrong; times across services cannot be compared.",
+        )
+
+
+def _near_zone(apart_ms: float) -> bool:
+    rest = apart_ms % _ZONE_MS
+    return min(rest, _ZONE_MS - rest) <= _ZONE_SLACK_MS

@@ -1,0 +1,42 @@
+"""A line's level does not say what the line says: an expected error at FATAL, or a failure at INFO.
+
+Alerts are set on levels: the first wakes people for nothing, the second is never seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.detectors.contract import LogView
+from tools.detectors.logs.frequency import said, shortened, template_symptom
+from tools.findings.model import AgentId, LogCategory, Severity
+from tools.findings.rule import Rule, Symptom
+
+RULE = Rule(
+    id="log.severity-mismatch",
+    agent=AgentId.LOG_WATCHER,
+    category=LogCategory.ANOMALY,
+    severity=Severity.LOW,
+    condition="An expected error (validation, 404, expired token) at FATAL, or a failure at INFO.",
+)
+RULES: tuple[Rule, ...] = (RULE,)
+_FAILED = frozenset({"error", "fatal", "trace", "trace-fatal"})
+
+
+def detect(view: LogView) -> Iterator[Symptom]:
+    """One symptom per template whose level and words disagree."""
+    for stats in view.templates:
+        level = stats.example.level
+        if stats.verdict == "expected":
+            better, why = "WARN or INFO", "an expected condition"
+        elif level == "INFO" and stats.verdict in _FAILED:
+            better, why = "ERROR", "a failure"
+        else:
+            continue
+        yield template_symptom(
+            RULE,
+            stats,
+            title=f"{stats.service} logs {why} at {level}: {shortened(said(stats.example), 80)}",
+            recommendation=f"Log this line in {stats.service} at {better}.",
+            hypothesis=f"The level was chosen without thought for alerts: this is {why}.",
+        )

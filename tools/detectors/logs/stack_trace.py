@@ -1,0 +1,67 @@
+"""A stack trace (node, python, java, go, rust) in a service's output, captured whole with its causes.
+
+It is a failure whose place in the code is known: the cheapest kind to mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import re2
+
+from tools.detectors.contract import LogView
+from tools.detectors.logs import cause
+from tools.detectors.logs.frequency import shortened, template_symptom
+from tools.findings.model import AgentId, LogCategory, Severity
+from tools.findings.rule import Rule, Symptom
+
+RULE = Rule(
+    id="log.stack-trace",
+    agent=AgentId.LOG_WATCHER,
+    category=LogCategory.BUG,
+    severity=Severity.HIGH,
+    condition=(
+        "A stack trace. CRASH where it ended the process or nobody caught it, else BUG; CRITICAL where it is FATAL, unhandled"
+        " or memory has run out."
+    ),
+)
+RULES: tuple[Rule, ...] = (RULE,)
+_LIBRARY = r"node_modules|site-packages|dist-packages|node:internal|/usr/lib|/usr/local|/rustc/|java\.base|\bsun\.|\bjdk\.|\bjava\.|<frozen"
+_FRAME = re2.compile(
+    r'(?m)^\s+at .{0,300}$|^\s*File "[^"]{1,300}", line \d+.{0,200}$|^\t\S+\.go:\d+.{0,60}$|^\s+at \S+\.rs:\d+.{0,60}$'
+)
+_FOREIGN = re2.compile(_LIBRARY)
+
+
+def detect(view: LogView) -> Iterator[Symptom]:
+    """One symptom for each trace template that was seen in this tick."""
+    for stats in view.templates:
+        if not stats.verdict.startswith("trace"):
+            continue
+        text = stats.trace or stats.example.text
+        crash = stats.verdict == "trace-fatal"
+        worst = crash and (stats.example.level == "FATAL" or cause.is_uncaught(text))
+        frame = _own_frame(text)
+        where = f" at {frame}" if frame else ""
+        yield template_symptom(
+            RULE,
+            stats,
+            category=LogCategory.CRASH if crash else LogCategory.BUG,
+            severity=Severity.CRITICAL if worst or cause.is_exhausted(text) else Severity.HIGH,
+            title=f"{stats.service}: {shortened(stats.template)}",
+            recommendation=f"Handle the failure where it is thrown{where}; the whole trace with its causes is the evidence.",
+            hypothesis=(
+                f"{stats.service} ended or lost a task on an error that nothing caught."
+                if crash
+                else f"{stats.service} caught an error and logged it; the work it belonged to was not done."
+            ),
+        )
+
+
+def _own_frame(text: str) -> str:
+    frames = [match.group(0).strip() for match in _FRAME.finditer(text)]
+    own = [frame for frame in frames if not _FOREIGN.search(frame)] or frames
+    if not own:
+        return ""
+    # Python prints the failing frame last, all others first.
+    return shortened((own[-1] if own[0].startswith("File ") else own[0]).removeprefix("at "), 160)

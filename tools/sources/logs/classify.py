@@ -1,0 +1,195 @@
+"""What a line is: an error, fatal, a warning, a retry, a start-up step, or nothing that rules look at.
+
+The level decides where there is one; words decide where there is none, and only in the sense of a failure:
+"0 errors", `"errors":[]`, names, paths and URLs are not errors. Access lines are judged by their status alone.
+"""
+
+from __future__ import annotations
+
+import re2
+
+from tools.sources.logs import parse
+from tools.sources.records import LogLine
+
+NOTHING, START, RETRY, WARN, EXPECTED, ERROR, FATAL = (
+    "",
+    "start",
+    "retry",
+    "warn",
+    "expected",
+    "error",
+    "fatal",
+)
+
+_CANDIDATE = re2.compile(
+    r"(?i)error|exception|fatal|unhandled|uncaught|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|panic|segfault"
+    r"|segmentation fault|out of memory|core dumped|retr(?:y|ie)|reconnect|attempt|back(?:ing)?[ -]?off|fail|timed? ?out"
+    r"|refused|warn|critical|traceback|caused by|listening|start(?:ed|ing|up)|boot(?:ing|ed)|ready|online|running|\" 5\d\d\b| 5\d\d "
+    r"|safety"
+)
+_NOT_A_FAILURE = re2.compile(
+    r"(?i)\b(?:0|no|zero|without(?: any)?|any) (?:[a-z]+ )?(?:errors?|failures?|exceptions?|failed|retries|timeouts?)\b"
+    r"|\b[\w.-]{0,40}(?:errors?|failures?|exceptions?|failed|timeouts?)[\w.]{0,20}\\?[\"']?\s?[:=]\s?\\?[\"']?"
+    r"(?:0(?:\.0+)?(?:[^.\d]|$)|null|none|false|nil|undefined|\[\]|\{\}|\"\")"
+    r"|\b0 (?:[a-z]+ )?(?:out of memory|oom)\b"
+    r"|[\w.+-]*(?:error|exception|fatal)[\w.+-]*@|\bhttps?://\S+|[\w.-]*/(?:[\w.-]*/)*[\w.-]*(?:error|exception|fatal|fail|heap|oom|panic|retry)[\w./?=&-]*"
+    r"|\b[\w-]*(?:error|exception|failure|panic|fatal|retry|timeout|heap)s?[ _-]?"
+    r"(?:handlers?|handling|boundary|boundaries|middleware|report(?:er|ing|s)?|loggers?|logs?|logging|pages?|templates?|codes?|polic(?:y|ies)"
+    r"|budget|rates?|counts?|counters?|metrics?|queues?|topics?|streams?|types?|class(?:es)?|strateg(?:y|ies)|config\w*|settings?"
+    r"|limits?|levels?|tracking|recovery|correction|threshold|monitor\w*|dump path|snapshots?)\b"
+    r"|\b(?:on|handle|is|with|log|report|catch|track)_?(?:error|exception|failure)s?\b[( =:,]|\bstderr\b"
+    r"|\b(?:on|handle|is|with)(?:Error|Exception|Failure)\b"
+    r"|\bheap[ _-]?(?:size|used|total|usage|stats|limit|max|free)\b|\b(?:jvm|java|go|v8|node)?[ _-]?heap[\"']?\s?[:=]\s?\d"
+    r"|\berrors? (?:fixed|resolved|cleared|recovered|corrected|suppressed|ignored)\b|\berror[- ]free\b"
+    r"|\b(?:recovered|recovery) from (?:\w+ )?(?:errors?|failures?)\b|\bfail(?:-?|ed )?(?:over|safe|fast|back)\b"
+    r"|\b(?:fatal|critical) path\b|\bcritical section\b|\bexpected (?:errors?|exceptions?)\b|\bunexceptional\b"
+)
+_CONNECTION = r"econnrefused|econnreset|etimedout"
+_HARD = re2.compile(
+    rf"(?i)\b(?:{_CONNECTION}|uncaught|unhandled|sigkill|oom[- _]?kill\w*|out of memory|outofmemoryerror"
+    r"|heap (?:out of|space|exhaust\w*)|javascript heap|\boom\b|segmentation fault|segfault|core dumped|panicked at)\b"
+    r"|\bpanic: |\bfatal(?: error)?\b(?:[:!,.]|$| \w)"
+)
+_TYPED = re2.compile(
+    r"\b[A-Za-z_$][\w.$]*[a-z](?:Exception|Error)\b(?::|$|\s*\(|\s+(?:at|in|while|from|thrown)\b)"
+)
+_WORDS = re2.compile(r"(?i)\b(?:error|errors|exception|exceptions|fatal|err!)\b")
+_TERMINATED = re2.compile(
+    r"(?i)\b(?:received|caught|got|by|with|on|signal|from)\W{0,3}(?:signal\W{0,3})?sigterm\b|\bsigterm\W{0,3}(?:received|caught|signal|,)"
+)
+_WORST = re2.compile(
+    r"(?i)\b(?:fatal|unhandled|uncaught|oom[- _]?kill\w*|oom|out of memory|outofmemoryerror|heap out of|java heap space"
+    r"|javascript heap|heap exhaust\w*)\b"
+)
+_EXPECTED = re2.compile(
+    r"(?i)\b(?:40[0134569]|422|429)\b.{0,40}\b(?:not found|unauthori[sz]ed|forbidden|bad request|conflict|validation|too many)"
+    r"|\b(?:not found|unauthori[sz]ed|forbidden|bad request|validation)\b.{0,30}\b(?:40[0134569]|422|429)\b"
+    r"|validation (?:failed|failure|error)|validationerror|failed validation|invalid (?:credentials|password|email|input|request|payload|token)"
+    r"|cache miss|already exists|duplicate key|client (?:closed|aborted|disconnected)|token expired|rate limit"
+    r"|\b(?:user|order|item|page|resource|record|entity|product|route) not found\b|\bhttp 404\b|\bstatus\W{0,3}404\b"
+)
+_RESOLVED = re2.compile(
+    r"(?i)\b(?:recovered|reconnected|resolved|succeeded|ignored|ignoring|suppressed|handled gracefully|retry succeeded|expected)\b"
+)
+_RETRY = re2.compile(
+    r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?\d|\bback(?:ing)?[ -]?off\b"
+)
+_SOFT = re2.compile(
+    r"(?i)\b(?:failed|failure|failing|timed? ?out|timeout|refused|warning|warn|critical|broken pipe|epipe|enotfound)\b"
+)
+_START = re2.compile(
+    r"(?i)\blistening (?:on|at|for)\b|\b(?:now )?(?:accepting connections|ready to accept connections)\b|\bapplication startup complete\b"
+    r"|\bstarted (?:server )?process\b|\bstarted [\w.]+ in \d|\bbooting (?:up|worker|server|service|\w+)$|\bserver (?:is )?running (?:on|at)\b"
+    r"|\b(?:service|server|worker|consumer|producer|app|application|gateway|daemon)\b[\w\s'\":-]{0,30}"
+    r"\b(?:started|starting|starting up|is ready|booting|booted|is up)(?:$|[\s]*[.,!;:\"'(]|\s(?:on|at|in|with|up|successfully|listening|pid|port|version)\b)"
+    r"|^\W{0,3}(?:starting|booting|started)(?: up)? (?:the )?[\w-]{0,30}\s?(?:service|server|worker|consumer|application|app|gateway)\b\W{0,4}$"
+)
+_NAMED_START = re2.compile(
+    r"(?i)(?:^|[\s\]:])([\w.@/-]{2,60}) (?:service )?(?:is )?(?:starting|started|ready|booting|booted|online|up and running)"
+    r"(?:\s*$|\s*[.,!;(]|\s(?:on|at|in|with|version|pid|port|v\d)|\s\w+=)"
+)
+_KEYED_ERROR = re2.compile(r'\b(?:err|error|cause|reason)=(?:"(?:[^"\\]|\\.)*"|\S+)')
+_JUDGED_CHARACTERS = 4000
+
+
+def is_candidate(line: LogLine) -> bool:
+    """Whether rules may care about this line; quick, and never wrong when it says no."""
+    return line.level in {"WARN", "ERROR", "FATAL"} or _CANDIDATE.search(line.text) is not None
+
+
+def negated(line: LogLine) -> bool:
+    """Whether the line speaks of errors that are not there; "0 errors" and "3 errors" are two templates."""
+    return _NOT_A_FAILURE.search(line.text[:_JUDGED_CHARACTERS]) is not None
+
+
+def classify(line: LogLine) -> str:
+    """The verdict of a line: one of the constants above."""
+    if line.format == "access":
+        status = parse.status_of(line.text)
+        return ERROR if status is not None and status >= 500 else NOTHING
+    words = spoken(line)
+    if line.level in {"ERROR", "FATAL"}:
+        return _severe(line.level, words)
+    return NOTHING if line.level in {"DEBUG", "TRACE"} else _by_words(line, words)
+
+
+def _by_words(line: LogLine, words: str) -> str:
+    rest = _NOT_A_FAILURE.sub(" ", words)
+    failure = _failure(line.level, rest)
+    if failure and not _EXPECTED.search(words) and not (_RESOLVED.search(rest) and failure != FATAL):
+        return failure
+    if _START.search(words) or _names_its_start(line, words):
+        return START
+    if _RETRY.search(rest):
+        return RETRY
+    return WARN if line.level == "WARN" or (line.level is None and _SOFT.search(rest)) else NOTHING
+
+
+def spoken(line: LogLine) -> str:
+    """The words of a line that say what happened: its message, and from WARN on the error it carries."""
+    text = line.text[:_JUDGED_CHARACTERS] if line.message is None else line.message[:_JUDGED_CHARACTERS]
+    quiet = line.level in {"INFO", "DEBUG", "TRACE"}
+    if line.format == "json":
+        data = None if quiet else parse.decode(line.text)
+        if data is not None:
+            return f"{text} {parse.error_text(data)}".strip()[:_JUDGED_CHARACTERS]
+        return text if line.message is not None else ""
+    if line.format in {"logfmt", "klog"}:
+        if quiet:
+            return _KEYED_ERROR.sub(" ", text)
+        if line.format == "logfmt" and line.message is not None:
+            found = parse.pairs(line.text)
+            return " ".join([text, *(found[key] for key in ("err", "error") if key in found)])
+    return text
+
+
+def _names_its_start(line: LogLine, words: str) -> bool:
+    match = _NAMED_START.search(words)
+    return match is not None and match.group(1).lower() == line.service.lower()
+
+
+def _severe(level: str, words: str) -> str:
+    if level == "FATAL":
+        return EXPECTED if _EXPECTED.search(words) and not _HARD.search(words.replace("fatal", "")) else FATAL
+    return FATAL if _WORST.search(_NOT_A_FAILURE.sub(" ", words)) else ERROR
+
+
+def _failure(level: str | None, rest: str) -> str:
+    if _HARD.search(rest):
+        return FATAL if _WORST.search(rest) else ERROR
+    if _TERMINATED.search(rest) or _TYPED.search(rest):
+        return ERROR
+    if level is None and _WORDS.search(rest):
+        return ERROR
+    return ERROR if level == "WARN" and _EXCEPTION.search(rest) else NOTHING
+
+
+_EXCEPTION = re2.compile(r"(?i)\b(?:an? |threw |caught |raised )?exception\b")
+
+
+_CRASHED = re2.compile(
+    r"(?i)^exception in thread\b|^panic: |^fatal error: |^thread '.{0,200}' (?:\(\d+\) )?panicked|\buncaught\b|\bunhandled\b|^Node\.js v\d|\nNode\.js v\d"
+)
+
+
+def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool) -> str:
+    """The verdict of a whole stack trace: TRACE, TRACE_FATAL where it ended the process or nobody caught it, or NOTHING.
+
+    A warning with a stack, and an expected failure below ERROR, are nothing.
+    """
+    if (
+        head.level in {"DEBUG", "TRACE"}
+        or _WARNING.search(exception[:300])
+        or _WARNING.search(head.text[:300])
+    ):
+        return NOTHING
+    words = f"{spoken(head)[:1000]} {exception[:1000]}"
+    if head.level in {"INFO", "WARN"} and _EXPECTED.search(words):
+        return NOTHING
+    crashed = _CRASHED.search(text) is not None or _CRASHED.search(exception) is not None
+    printed = bare and head.text.startswith("Traceback")
+    return TRACE_FATAL if crashed or printed or head.level == "FATAL" else TRACE
+
+
+TRACE, TRACE_FATAL = "trace", "trace-fatal"
+_WARNING = re2.compile(r"\b\w+Warning: ")

@@ -1,0 +1,291 @@
+"""A masked line → level, time, message, correlation id and format. What cannot be told stays None.
+
+Known: JSON of pino, bunyan, winston, python, zap, zerolog and Docker's json-file; logfmt; python logging, log4j,
+klog, syslog, Go's log, Redis; access lines, which have no level. Never raises, whatever the line holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+import re2
+
+from tools.sources.logs import times
+
+_DECODER = msgspec.json.Decoder()
+_LEVELS = {
+    "FATAL": ("fatal", "critical", "crit", "panic", "dpanic", "emerg", "emergency", "alert", "60"),
+    "ERROR": ("error", "err", "severe", "failure", "50", "eror"),
+    "WARN": ("warn", "warning", "40", "wrn"),
+    "INFO": (
+        "info",
+        "information",
+        "informational",
+        "notice",
+        "30",
+        "http",
+        "log",
+        "inf",
+        "success",
+        "config",
+    ),
+    "DEBUG": ("debug", "20", "verbose", "dbg", "fine", "dbug"),
+    "TRACE": ("trace", "10", "silly", "finest", "finer", "trc"),
+}
+_LEVEL_OF = {word: level for level, words in _LEVELS.items() for word in words}
+_NUMBERS = ((60, "FATAL"), (50, "ERROR"), (40, "WARN"), (30, "INFO"), (20, "DEBUG"), (10, "TRACE"))
+_LEVEL_KEYS = (
+    "level",
+    "severity",
+    "levelname",
+    "lvl",
+    "log.level",
+    "loglevel",
+    "@level",
+    "level_name",
+    "severity_text",
+)
+_TIME_KEYS = ("time", "timestamp", "ts", "@timestamp", "t", "datetime", "date", "asctime", "eventTime")
+_MESSAGE_KEYS = ("msg", "message", "@message", "event", "short_message", "text", "log", "body")
+_ID_KEYS = (
+    "correlationId", "correlation_id", "correlation-id", "x-correlation-id", "requestId", "request_id", "reqId",
+    "req_id", "x-request-id", "traceId", "trace_id", "trace.id", "correlationID", "requestID",
+)  # fmt: skip
+_STACK_KEYS = (
+    "stack",
+    "stacktrace",
+    "stack_trace",
+    "exc_info",
+    "exception",
+    "traceback",
+    "error.stack_trace",
+    "stackTrace",
+)
+_ERROR_KEYS = ("err", "error", "exception", "e", "cause")
+
+_WORD = (
+    "FATAL|CRITICAL|CRIT|PANIC|EMERG|ALERT|SEVERE|ERROR|ERR|WARNING|WARN|NOTICE|INFO|DEBUG|TRACE|VERBOSE|FINE"
+)
+_UPPER = re2.compile(rf"(?:^|[\s\[|<(/*-])({_WORD})(?:[\s\]:|>),/*]|$)")
+_LOWER = re2.compile(
+    r"(?i)^\W{0,4}(?:\[[^\]]{1,60}\]\s{0,2}){0,3}\[?\s?(fatal|critical|crit|panic|error|err|warning|warn|info|debug|trace|verbose)\s?"
+    r"(?:\]|:|\||\s[-–—]\s)|\[(fatal|crit|critical|emerg|alert|error|err|warn|warning|notice|info|debug|trace)\]"
+)
+_KLOG = re2.compile(r"^([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d{1,9})\s+\d+\s\S+:\d+\]\s?")
+_ACCESS_SHORT = re2.compile(
+    r"(?:^|\s|\"|\])(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: HTTP/[\d.]{1,3})?\"?\s(\d{3})(?:\s+(?:[\d.]+|-)\s?(?:[mµu]?s|bytes)?\b|\s*$|\s+-)"
+)
+_SYSLOG = re2.compile(
+    r"^(?:<\d{1,3}>1? ?)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) \S+ [^:\s\[]{1,80}(?:\[\d+\])?: "
+)
+_LOGFMT = re2.compile(r'(?:^|\s)(level|lvl|severity)="?(\w+)"?(?:\s|$)')
+_LOGFMT_START = re2.compile(r"^[A-Za-z_][\w.]{0,40}=(?:\"(?:[^\"\\]|\\.)*\"|\S+)\s+[A-Za-z_][\w.]{0,40}=")
+_PAIR = re2.compile(r'(?:^|\s)([A-Za-z_][\w.-]{0,60})=(?:"((?:[^"\\]|\\.)*)"|(\S+))')
+_LOGFMT_KEYS = ("time=", "ts=", "t=", "level=", "lvl=", "msg=", "at=", "severity=")
+_LOGFMT_LEVELS = ("level", "lvl", "severity")
+_METHODS = ("GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "HEAD ", "OPTIONS ")
+_COUNTED = re2.compile(r"(?i)(?:^|[A-Za-z,;]\s)(?:\d+|no|zero|any)\s$")
+_NO_ERROR = re2.compile(r"^\s*(?:0|null|none|false|nil|undefined|\[\]|\{\}|\"\")\s*[,;.]?\s*$")
+_SEARCHED_CHARACTERS = 120
+_UNTIMED_CHARACTERS = 30
+"""In a line without a time, a level stands at its start; further in, the word is prose."""
+
+
+class Parsed(NamedTuple):
+    """What a line says about itself; `status` is the HTTP status of an access line."""
+
+    format: str = "text"
+    level: str | None = None
+    event_ms: int | None = None
+    message: str | None = None
+    correlation_id: str | None = None
+    status: int | None = None
+
+
+def parse(text: str, arrived_ms: int) -> Parsed:
+    """Level, time, message, correlation id and format of one line; `arrived_ms` completes times without a year."""
+    if not text or text[0] in " \t":
+        return Parsed()
+    if text[0] == "{":
+        data = decode(text)
+        if data is not None:
+            return _from_json(data, arrived_ms)
+    return _from_text(text, arrived_ms)
+
+
+def decode(text: str) -> Mapping[str, object] | None:
+    """The line as a JSON object, or None."""
+    try:
+        data = _DECODER.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def status_of(text: str) -> int | None:
+    """The HTTP status of an access line; None where the line is none."""
+    opened = text.find('] "', 0, 300)
+    if opened > 0 and text.find("[", 0, opened) > 0:
+        closed = text.find('" ', opened + 3)
+        status = text[closed + 2 : closed + 5]
+        if closed > 0 and status.isdigit() and len(status) == 3:
+            return int(status)
+    short = _ACCESS_SHORT.search(text[:2000])
+    return int(short.group(1)) if short is not None else None
+
+
+def stack_of(data: Mapping[str, object]) -> str | None:
+    """The stack trace that a structured line carries in a field of its own."""
+    for holder in (data, *(data[key] for key in _ERROR_KEYS if key in data)):
+        if isinstance(holder, dict):
+            for key in _STACK_KEYS:
+                value = holder.get(key)
+                if isinstance(value, list):
+                    value = "\n".join(str(part) for part in value)
+                if isinstance(value, str) and "\n" in value:
+                    return value
+        elif isinstance(holder, str) and "\n" in holder:
+            return holder
+    return None
+
+
+def error_text(data: Mapping[str, object]) -> str:
+    """Type, code and message of the error that a structured line carries; "" where there is none."""
+    parts: list[str] = []
+    for key in _ERROR_KEYS:
+        value = data.get(key)
+        if isinstance(value, str):
+            parts.append(value)
+        elif isinstance(value, dict):
+            parts += (str(value[name]) for name in ("type", "name", "code", "message") if value.get(name))
+    return " ".join(parts)
+
+
+def pairs(text: str) -> dict[str, str]:
+    """The key=value pairs of a logfmt line."""
+    return {match.group(1): match.group(2) or match.group(3) or "" for match in _PAIR.finditer(text)}
+
+
+def level_of(value: object) -> str | None:
+    """A level as its upper-case name, from a word or a number of 10 to 60."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return next((name for least, name in _NUMBERS if value >= least), None) if value < 100 else None
+    return _LEVEL_OF.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def _from_json(data: Mapping[str, object], arrived_ms: int) -> Parsed:
+    inner = data.get("log")
+    if isinstance(inner, str) and "stream" in data and "time" in data:  # Docker's json-file
+        parsed = parse(inner.rstrip("\n"), arrived_ms)
+        event_ms = parsed.event_ms or times.from_value(data["time"])
+        return parsed._replace(event_ms=event_ms, message=parsed.message or inner.rstrip("\n"))
+    level = next((found for key in _LEVEL_KEYS if (found := level_of(data.get(key)))), None)
+    event_ms = next((ms for key in _TIME_KEYS if (ms := times.from_value(data.get(key)))), None)
+    message = next((value for key in _MESSAGE_KEYS if isinstance(value := data.get(key), str)), None)
+    return Parsed("json", level, event_ms, message, _correlation_id(data))
+
+
+def _correlation_id(data: Mapping[str, object]) -> str | None:
+    holders = [
+        data,
+        *(
+            value
+            for key in ("req", "context", "ctx", "meta", "trace")
+            if isinstance(value := data.get(key), dict)
+        ),
+    ]
+    for holder in holders:
+        for key in _ID_KEYS if holder is data else (*_ID_KEYS, "id"):
+            value = holder.get(key)
+            if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+                return str(value)[:200]
+    return None
+
+
+def _from_text(text: str, arrived_ms: int) -> Parsed:
+    head = text[:_SEARCHED_CHARACTERS]
+    klog = _KLOG.match(head) if head[0] in "IWEF" and head[1:5].isdigit() else None
+    if klog is not None:
+        letter = {"I": "INFO", "W": "WARN", "E": "ERROR", "F": "FATAL"}[klog.group(1)]
+        return Parsed("klog", letter, times.from_klog(klog.group(2), arrived_ms), text[klog.end() :])
+    if text.startswith(_LOGFMT_KEYS):
+        return _from_logfmt(text, None)
+    event_ms = times.from_head(head, arrived_ms)
+    if "=" in text and (_LOGFMT_START.match(text) or _LOGFMT.search(head)):
+        return _from_logfmt(text, event_ms)
+    if any(method in text for method in _METHODS):
+        status = status_of(text)
+        if status is not None:
+            return Parsed("access", None, event_ms, None, None, status)
+    is_syslog = (head[0] == "<" or head[3:4] == " ") and _SYSLOG.match(head) is not None
+    format_ = "syslog" if is_syslog else "text"
+    return Parsed(format_, _text_level(head, timed=event_ms is not None), event_ms, None, _text_id(text))
+
+
+def _from_logfmt(text: str, event_ms: int | None) -> Parsed:
+    level = next((name for key in _LOGFMT_LEVELS if (name := level_of(_field(text, key)))), None)
+    if event_ms is None:
+        event_ms = next(
+            (ms for key in ("time", "ts", "t") if (ms := times.from_value(_field(text, key)))), None
+        )
+    message = _field(text, "msg") or _field(text, "message")
+    return Parsed("logfmt", level, event_ms, message, _text_id(text))
+
+
+def _field(text: str, key: str) -> str | None:
+    start = text.find(key + "=")
+    while start > 0 and text[start - 1] != " ":
+        start = text.find(key + "=", start + 1)
+    if start < 0:
+        return None
+    start += len(key) + 1
+    if text[start : start + 1] != '"':
+        end = text.find(" ", start)
+        return text[start:] if end < 0 else text[start:end]
+    end = text.find('"', start + 1)
+    while end > 0 and text[end - 1] == "\\":
+        end = text.find('"', end + 1)
+    return text[start + 1 :] if end < 0 else text[start + 1 : end]
+
+
+def _text_level(head: str, *, timed: bool) -> str | None:
+    match = _UPPER.search(head)
+    if match is not None and (timed or match.start(1) <= _UNTIMED_CHARACTERS):
+        before = head[: match.start(1)]
+        if not before or before[-1] != " " or not _COUNTED.search(before):
+            return _LEVEL_OF[match.group(1).lower()]
+    lower = _LOWER.search(head)
+    return (
+        None
+        if lower is None or _NO_ERROR.match(head[lower.end() :])
+        else _LEVEL_OF[(lower.group(1) or lower.group(2)).lower()]
+    )
+
+
+_ID_HINTS = (
+    "orrelation",
+    "equestI",
+    "equest_id",
+    "equest-id",
+    "eqI",
+    "eq_id",
+    "eq-id",
+    "raceI",
+    "race_id",
+    "race-id",
+    "_ID",
+    "traceid",
+    "requestid",
+)
+_TEXT_ID = re2.compile(
+    r"(?i)\b(?:correlation|request|req|trace)[_-]?id\"?\s?[=:]\s?\"?([A-Za-z0-9][\w.:-]{3,199})"
+)
+
+
+def _text_id(text: str) -> str | None:
+    match = _TEXT_ID.search(text) if any(name in text for name in _ID_HINTS) else None
+    return None if match is None else match.group(1)

@@ -1,0 +1,115 @@
+"""Times as logs write them, in ms since the epoch. A time without a zone is this machine's local time.
+
+A time without a date is no time; one without a year belongs to the year that brings it closest to its arrival.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import re2
+
+_MONTHS = {
+    "Jan": "01", "Feb": "02", "Mar": "03", "Apr": "04", "May": "05", "Jun": "06",
+    "Jul": "07", "Aug": "08", "Sep": "09", "Oct": "10", "Nov": "11", "Dec": "12",
+}  # fmt: skip
+_ISO = re2.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)\s?(Z|[+-]\d\d:?\d\d)?")
+_SLASH = re2.compile(r"\b(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
+_SYSLOG = re2.compile(r"^(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)\s")
+_DAY_FIRST = re2.compile(r"\b(\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
+_EPOCH = re2.compile(r"^\[?(1\d{9}(?:\.\d{1,9}|\d{3})?)[\]\s]")
+_SHAPES = ((_ISO, "{0}{1}"), (_SLASH, "{0}-{1}-{2}T{3}"), (_DAY_FIRST, "{2}-{1}-{0}T{3}"))
+_HOLDS_TIME = re2.compile(r"\d\d:\d\d:\d\d|^\[?1\d{9}")
+_SMALLEST_S, _LARGEST_S = 631_152_000, 4_102_444_800
+"""1990 to 2100: a number outside is not a time."""
+
+
+def from_value(value: object) -> int | None:
+    """A time from a field: ISO text, or a number of seconds, ms, µs or ns; None where it is none."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return _from_number(float(value))
+    if not isinstance(value, str) or not 10 <= len(value) <= 40:
+        return None
+    if value[4:5] == "-":
+        return _iso(value.strip())
+    try:
+        return _from_number(float(value))
+    except ValueError:
+        return from_head(value + " ", None)
+
+
+def from_head(head: str, arrived_ms: int | None) -> int | None:
+    """The first time in the beginning of a line, or None."""
+    quick = _leading_iso(head)
+    if quick is not None:
+        return quick
+    bracket = head.find("[")
+    if bracket >= 0 and head[bracket + 3 : bracket + 4] == "/":
+        return _common(head[bracket + 1 : bracket + 27])
+    if not _HOLDS_TIME.search(head):
+        return None
+    for pattern, shape in _SHAPES:
+        found = _read(pattern, head, shape)
+        if found is not None:
+            return found
+    match = _SYSLOG.match(head)
+    if match is not None and arrived_ms is not None:
+        day = match.group(2).replace(" ", "0")
+        return _nearest_year(f"{_MONTHS.get(match.group(1), '00')}-{day}T{match.group(3)}", arrived_ms)
+    match = _EPOCH.match(head)
+    return None if match is None else _from_number(float(match.group(1)))
+
+
+def _leading_iso(head: str) -> int | None:
+    # The commonest form, without a pattern: it is looked for in every line.
+    start = 1 if head[:1] in {"[", "("} else 0
+    if head[start + 4 : start + 5] != "-" or head[start + 13 : start + 14] != ":":
+        return None
+    end = start + 19
+    while end < len(head) and head[end] in "0123456789.,Z+-:":
+        end += 1
+    return _iso(head[start:end].rstrip(":-,")) if end > start + 19 else _iso(head[start:end])
+
+
+def _common(text: str) -> int | None:
+    # `01/Jun/2025:10:00:00 +0000` of access lines.
+    month = _MONTHS.get(text[3:6], "00")
+    return _iso(f"{text[7:11]}-{month}-{text[:2]}T{text[12:20]}{text[21:26]}")
+
+
+def _read(pattern: re2._Regexp[str], head: str, shape: str) -> int | None:
+    match = pattern.search(head)
+    if match is None:
+        return None
+    parts = [_MONTHS.get(part or "", part or "") for part in match.groups()]
+    return _iso(shape.format(*parts))
+
+
+def from_klog(text: str, arrived_ms: int) -> int | None:
+    """`0507 10:00:00.123456` of klog, which has no year."""
+    return _nearest_year(f"{text[:2]}-{text[2:4]}T{text[5:]}", arrived_ms)
+
+
+def _from_number(number: float) -> int | None:
+    for unit in (1.0, 1e3, 1e6, 1e9):
+        if _SMALLEST_S <= number / unit < _LARGEST_S:
+            return round(number / unit * 1000)
+    return None
+
+
+def _nearest_year(rest: str, arrived_ms: int) -> int | None:
+    this_year = datetime.fromtimestamp(arrived_ms / 1000).astimezone().year
+    found = [
+        ms for year in (this_year - 1, this_year, this_year + 1) if (ms := _iso(f"{year}-{rest}")) is not None
+    ]
+    return min(found, key=lambda ms: abs(ms - arrived_ms), default=None)
+
+
+def _iso(text: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return round(moment.timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        return None
