@@ -13,10 +13,10 @@ sys.path.insert(0, str(ROOT))
 
 def documents() -> Iterator[tuple[Path, str]]:
     """Every generated file, relative to the project, and its text."""
-    from tools.report import schemas
+    from orchestrator.cli.schemas import schemas
 
     yield Path("docs/rules.md"), rules()
-    for name, schema in schemas.export().items():
+    for name, schema in schemas().items():
         yield (
             Path("docs/schemas") / name,
             json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n",
@@ -31,7 +31,7 @@ def rules() -> str:
     from tools.findings.rule import by_id
     from tools.synthesis import cross_agent
 
-    everything = by_id([*registry.rules().values(), *session_rules.RULES, cross_agent.RULE])
+    everything = by_id([*registry.rules().values(), *session_rules.RULES, *cross_agent.RULES])
     lines = [
         "# Rules",
         "",

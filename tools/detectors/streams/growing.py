@@ -25,7 +25,7 @@ RULE = stream_rule(
     StreamCategory.STREAM_GROWING,
     Severity.HIGH,
     "length grew on more than `growing_polls` (2) polls in a row: HIGH where a group falls behind or nobody "
-    "reads; LOW where every group keeps up and no cap is known",
+    "reads; LOW where every group keeps up and no cap is known; nothing where nobody reads but the code caps it (stream.no-consumer-group says that)",
 )
 RULES: tuple[Rule, ...] = (RULE,)
 
