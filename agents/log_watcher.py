@@ -1,6 +1,6 @@
 """The Log Watcher: follows every log, and says what fails, storms, falls silent, restarts or leaks secrets.
 
-Each second, after the findings of the second before are on disk, it writes where it stands. A new attempt goes on
+Every few seconds, after the findings so far are on disk, it writes where it stands. A new attempt goes on
 there: lines read twice are counted once, because a tick never crosses a position that a finding is counted to.
 """
 
@@ -31,7 +31,7 @@ from tools.sources.records import Gap, LogLine, ProcessState
 from tools.workspace import Workspace, write_atomically
 
 _TIMED_EVERY_S = 1.0
-_CHECKPOINT_EVERY_S = 1.0
+_CHECKPOINT_EVERY_S = 5.0
 _DRAIN_S = 7.0
 """Of the 10 s that agents have to flush."""
 _DRAIN_READS_MAX = 2000
@@ -130,7 +130,6 @@ class LogWatcher:
                     "the recording of log lines", "its quota is used up", "Replay is partial.", blind=False
                 )
             )
-        self._reporter.recorder.flush()
         self._checkpoint()
 
     def beat(self) -> Mapping[str, object]:
@@ -211,9 +210,10 @@ class LogWatcher:
                 self._recording.add("process", state)
 
     def _checkpoint(self) -> None:
-        # Called only where every finding of the lines read so far is on disk.
         if not self._dirty:
             return
+        # First the findings, then how far was read: never the other way round.
+        self._reporter.recorder.flush()
         self._window.clear()
         self._recording.flush()
         path = self._recording_path

@@ -22,6 +22,10 @@ from tools.sources.records import Gap
 from tools.workspace import Workspace
 
 
+_FLUSH_EVERY_S = 5.0
+"""A finding that only grows is written again this often: a storm must not fill the disk with revisions."""
+
+
 class Watcher(Protocol):
     """One specialist's eyes."""
 
@@ -107,11 +111,13 @@ def run(watcher: Watcher, reporter: Reporter, stop: StopSignal) -> None:
     clock, window = reporter.clock, reporter.job.window
     heartbeats = Journal(_heartbeat_file(reporter))
     tick = clock.monotonic()
-    beat_at = tick
+    beat_at = flush_at = tick
     try:
         while not stop.is_set():
             watcher.look()
-            reporter.recorder.flush()
+            if clock.monotonic() >= flush_at:
+                reporter.recorder.flush()
+                flush_at = clock.monotonic() + _FLUSH_EVERY_S
             tick = max(tick + watcher.interval_s, clock.monotonic())
             while not stop.is_set():
                 if clock.monotonic() >= beat_at:
