@@ -21,7 +21,6 @@ from tools.findings.rule import Symptom
 from tools.sources.records import Gap
 from tools.workspace import Workspace
 
-
 _FLUSH_EVERY_S = 5.0
 """A finding that only grows is written again this often: a storm must not fill the disk with revisions."""
 
