@@ -104,8 +104,8 @@ def is_of(finding: Finding, fault: dict[str, Any]) -> bool:
         "CONFIG_AUDITOR": ("stream", "group", "service"),
         "ENHANCEMENT_SCOUT": ("file", "service"),
     }[finding.agent_id]
-    entity = [fault[key] for key in keys if key in wanted]
-    return same and bool(entity) and bool(set(entity) & names(finding))
+    entity = [fault[key] for key in keys if key in wanted] or [fault["entity"]]
+    return same and bool(set(entity) & names(finding))
 
 
 def level(fault: dict[str, Any]) -> str:
