@@ -117,12 +117,17 @@ def level_of(finding: Finding) -> str:
 
 
 def left_behind(audit: Audit) -> list[str]:
-    """Processes that still name the audited project or its port, and whether the port answers."""
+    """Processes that still name the audited project or its port."""
+    return left_behind_in(audit.project, f"--port {audit.port}")
+
+
+def left_behind_in(folder: Path, mark: str | None = None) -> list[str]:
+    """Processes that run in a folder or name it, or whose command line holds `mark`."""
     left = []
     for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
         line = " ".join(process.info["cmdline"] or [])
-        here = str(process.info["cwd"] or "").startswith(str(audit.project))
-        if here or str(audit.project) in line or f"--port {audit.port}" in line:
+        here = str(process.info["cwd"] or "").startswith(str(folder))
+        if here or str(folder) in line or (mark is not None and mark in line):
             left.append(f"{process.info['pid']} {line}")
     return left
 
