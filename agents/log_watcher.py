@@ -31,6 +31,8 @@ from tools.sources.records import Gap, LogLine, ProcessState
 from tools.workspace import Workspace, write_atomically
 
 _TIMED_EVERY_S = 1.0
+_PROCESSES_EVERY_S = 5.0
+"""Asking the system for ports and process trees costs more than reading the logs."""
 _CHECKPOINT_EVERY_S = 5.0
 _DRAIN_S = 7.0
 """Of the 10 s that agents have to flush."""
@@ -84,7 +86,7 @@ class LogWatcher:
         self._processes: dict[str, ProcessState] = {}
         self._lines = state.lines if state else 0
         self._counted = _counted_positions(reporter)
-        self._timed_at = self._written_at = self._clock.monotonic()
+        self._timed_at = self._written_at = self._processes_at = self._clock.monotonic()
         self._dirty = self._opened = False
         if not job.logs:
             why = "no log source is configured and no output is captured"
@@ -103,8 +105,10 @@ class LogWatcher:
             self._written_at = now
         timed = now - self._timed_at >= _TIMED_EVERY_S
         if timed:
-            self._look_at_processes()
             self._timed_at = now
+        if now >= self._processes_at:
+            self._look_at_processes()
+            self._processes_at = now + _PROCESSES_EVERY_S
         if self._read() or timed:
             self._detect()
 

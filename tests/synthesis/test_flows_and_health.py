@@ -103,6 +103,7 @@ FULL = [
         pytest.param([line(f"published {MESSAGE}", "web", 1, 4)], poll(delivered="1750000000000-0"), {"published-never-consumed": 1}, id="no group was given it"),
         pytest.param([line(f"published {MESSAGE}", "web", 1, 4)], poll(), {}, id="delivered, by the server's account"),
         pytest.param([line(f"published {MESSAGE}", "web", 1, 4)], poll(MESSAGE), {"consumed-never-acked": 1}, id="pending, by the server's account"),
+        pytest.param([line(f"published {MESSAGE}", "mail", 1, 4)], poll(MESSAGE), {}, id="the same id in a stream of another service"),
     ],
 )  # fmt: skip
 def test_flags_are_raised_only_where_the_opposite_could_be_seen(

@@ -133,7 +133,7 @@ def reconstruct(
     for key, trail in correlations.items():
         followed.append(_correlation(key, trail, ability, wiring, end_ms))
     for key, trail in messages.items():
-        followed.append(_message(key, trail, ability, server))
+        followed.append(_message(key, trail, ability, server, wiring))
     return _summary(followed, services, left_out)
 
 
@@ -205,10 +205,17 @@ def _correlation(key: str, trail: _Trail, ability: _Ability, wiring: Wiring, end
     return _flow("correlation", key, steps, tuple(flags))
 
 
-def _message(key: str, trail: _Trail, ability: _Ability, server: _Server) -> Flow:
+def _message(key: str, trail: _Trail, ability: _Ability, server: _Server, wiring: Wiring) -> Flow:
     steps = _ordered(trail)
     flags: list[Flag] = []
-    pending = server.pending.get(key, ())
+    pending = tuple(
+        place
+        for place in server.pending.get(key, ())
+        if any(_may_be_of(step, place.rpartition("/")[0], wiring) for step in steps)
+    )
+    if pending:
+        streams = {place.rpartition("/")[0] for place in pending}
+        steps = tuple(step for step in steps if any(_may_be_of(step, name, wiring) for name in streams))
     actions = {step.action for step in steps}
     published = [step for step in steps if step.action == "published"]
     taken = bool(pending) or bool(actions & {"consumed", "acked", "failed"})
@@ -222,6 +229,17 @@ def _message(key: str, trail: _Trail, ability: _Ability, server: _Server) -> Flo
     if pending or _lacks_ack(steps, ability, server.end_ms):
         flags.append("consumed-never-acked")
     return _flow("message", key, steps, tuple(flags), pending)
+
+
+def _may_be_of(step: Step, stream: str, wiring: Wiring) -> bool:
+    """Whether a line may speak of an entry of this stream: ids are unique within a stream only.
+
+    Where the code does not tell who writes and reads the stream, any line may.
+    """
+    producers, consumers = wiring.producers.get(stream, ()), wiring.consumers.get(stream, ())
+    if not producers and not consumers:
+        return True
+    return step.service in producers or (step.action != "published" and step.service in consumers)
 
 
 def _undelivered(message_id: str, final: Poll | None) -> bool:
