@@ -150,9 +150,16 @@ class StreamAnalyst:
         return poll
 
     def _suspects(self, poll: Poll) -> list[tuple[str, str]]:
-        """Groups above their lag limit for the first time: counted again before anything is said."""
+        """Groups above their lag limit for the first time: counted again before anything is said.
+
+        One that was above it at the poll before too is judged without another wait: it was counted again then.
+        """
+        found = self._above(poll)
+        return sorted(found - self._above(self._history[-1])) if found and self._history else sorted(found)
+
+    def _above(self, poll: Poll) -> set[tuple[str, str]]:
         judgement = self._job.judgement
-        return [
+        return {
             (stream.name, group.info.name)
             for stream in poll.streams
             for group in stream.groups
@@ -160,7 +167,7 @@ class StreamAnalyst:
             and not group.lag.confirmed
             and group.lag.messages
             > judgement.limits_for(stream=stream.name, group=group.info.name).consumer_lag
-        ]
+        }
 
     def _keep(self, poll: Poll) -> None:
         self._journal.append(poll)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from tools.findings.evidence import read_copy
 from tools.findings.journal import read_data
 from tools.findings.model import AgentId
 from tools.findings.rule import Rule, Symptom
-from tools.sources.records import CodeKind
+from tools.sources.records import CodeKind, Gap
 from tools.sources.redis import polls as journal
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
@@ -132,6 +133,34 @@ def test_what_drains_within_the_second_look_is_no_finding(server: Server, desk: 
 
     desk.clock.sleep_until = drain  # type: ignore[method-assign]  # the consumer works while we wait
     analyst.look()
+    assert "stream.consumer-lag" not in desk.findings()
+
+
+def test_a_group_that_takes_batches_costs_one_second_look_and_is_no_finding(
+    server: Server, desk: Desk
+) -> None:
+    backlog(server)
+    analyst, _ = desk.attempt()
+    sleep, waits = desk.clock.sleep_until, []
+
+    def work(when: float, stop: Any) -> None:
+        if when - desk.clock.monotonic() > 4:
+            waits.append(when)
+            batch()
+        sleep(when, stop)
+
+    def batch() -> None:
+        server.client.xreadgroup("mail", "m1", {"orders": ">"}, count=1000)
+        time.sleep(0.002)  # ids and the time of a read are milliseconds of the server
+        for _ in range(150):
+            server.client.xadd("orders", {"id": 1})
+
+    desk.clock.sleep_until = work  # type: ignore[method-assign]  # the consumer works while we wait
+    for _ in range(3):
+        analyst.look()
+        desk.clock.advance(15)
+        batch()
+    assert len(waits) == 1
     assert "stream.consumer-lag" not in desk.findings()
 
 
@@ -299,3 +328,10 @@ def test_a_rule_that_breaks_is_an_event_and_blinds_no_other(desk: Desk) -> None:
     assert "RuntimeError" in str(event["traceback"])
     assert "hunter2" not in str(event)
     assert desk.findings()["stream.no-consumer-group"].occurrences == 1
+
+
+def test_a_gap_is_told_once_also_after_a_restart(desk: Desk) -> None:
+    gap = Gap(what="Redis", why="away", fix="Start it.", source="streams/polls.jsonl", at_ms=1)
+    for number in (1, 2):
+        desk.attempt(number)[1].gap(gap)
+    assert len(list(read_data(desk.workspace.gaps))) == 1

@@ -20,8 +20,9 @@ FIRES = [
     pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), stream_finding(2, "STREAM_GROWING"), id="dead group explains growth of its stream"),
     pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), stream_finding(2, "STUCK_MESSAGE", consumer_group="billing"), id="dead group explains what stays pending"),
     pytest.param("lag-grows-the-stream", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), stream_finding(2, "STREAM_GROWING"), id="lag explains growth"),
-    pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), log_finding(1, "TIMEOUT", "web"), id="lag explains time-outs upstream"),
-    pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), log_finding(1, "RETRY_STORM", "mail"), id="lag explains retries downstream"),
+    pytest.param("lag-grows-the-stream", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), stream_finding(2, "STREAM_GROWING", consumer_group="billing"), id="lag explains growth behind its group"),
+    pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), log_finding(1, "TIMEOUT", "web", evidence="no answer on orders in 5 s"), id="a line that names the stream of a group that answers"),
+    pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), log_finding(1, "RETRY_STORM", "web", evidence="ETIMEDOUT: billing did not answer"), id="a line that names the service may name the network too"),
     pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "DEAD_CONSUMER", "unknown-stream", consumer_group="billing"), log_finding(1, "TIMEOUT", "elsewhere", evidence="no answer from billing in 5 s"), id="a line that names the service needs no topology"),
     pytest.param("code-never-acknowledges", code_finding(1, "code.xreadgroup-no-ack", "orders", title="Group 'billing' reads 'orders' and nothing acknowledges it"), stream_finding(1, "MISSING_ACK", consumer_group="billing"), id="no ack in code explains missing ack"),
     pytest.param("missing-ack-leaves-messages-pending", stream_finding(1, "MISSING_ACK", consumer_group="billing"), stream_finding(2, "STUCK_MESSAGE", consumer_group="billing"), id="missing ack explains stuck message"),
@@ -54,7 +55,17 @@ NOOP = [
     pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", seen_s=600, consumer_group="billing"), stream_finding(2, "CONSUMER_LAG", last_s=599 - SLACK_S, consumer_group="billing"), id="effect that ended before the cause began"),
     pytest.param("lag-grows-the-stream", stream_finding(1, "CONSUMER_LAG"), stream_finding(2, "STREAM_GROWING", "invoices"), id="growth elsewhere"),
     pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), log_finding(1, "TIMEOUT", "search"), id="time-out of a service that is nowhere near"),
+    pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), log_finding(1, "TIMEOUT", "web"), id="a producer that asks for no answer"),
+    pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), log_finding(1, "RETRY_STORM", "mail"), id="a reader of what it writes that did not ask"),
+    pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), log_finding(1, "TIMEOUT", "billing"), id="the late service's own time-outs"),
+    pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "DEAD_CONSUMER", "invoices", consumer_group="mailers"), log_finding(1, "RETRY_STORM", "billing", evidence="XADD invoices failed, attempt 3"), id="a dead group that answers nobody"),
     pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), log_finding(1, "BUG", "web"), id="a bug is no waiting"),
+    pytest.param("lag-grows-the-stream", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), stream_finding(2, "STREAM_GROWING", severity="LOW"), id="growth with every group at its end"),
+    pytest.param("lag-grows-the-stream", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), stream_finding(2, "STREAM_GROWING", consumer_group="audit"), id="growth behind another group"),
+    pytest.param("lag-grows-the-stream", stream_finding(1, "CONSUMER_LAG", consumer_group="billing", rule_id="stream.time-lag"), stream_finding(2, "STREAM_GROWING"), id="a group that keeps its distance"),
+    pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), stream_finding(2, "STREAM_GROWING", consumer_group="audit"), id="growth behind a group that lives"),
+    pytest.param("rogue-stream-has-no-reader", config_finding(1, "ROGUE_STREAM", affected_streams=["orders"], consumer_group="spy"), stream_finding(1, "STREAM_GROWING"), id="a new group of a stream that was there"),
+    pytest.param("unread-stream-grows", stream_finding(1, "NO_CONSUMER_GROUP"), stream_finding(2, "STREAM_GROWING", severity="LOW"), id="growth for want of a cap"),
     pytest.param("code-never-acknowledges", code_finding(1, "code.xadd-no-maxlen", "orders"), stream_finding(1, "MISSING_ACK"), id="another code rule"),
     pytest.param("missing-ack-leaves-messages-pending", stream_finding(1, "MISSING_ACK", consumer_group="billing"), stream_finding(2, "STUCK_MESSAGE", consumer_group="audit"), id="stuck in another group"),
     pytest.param("group-name-mismatch-leaves-stream-unread", config_finding(1, "GROUP_NAME_MISMATCH", "billing"), log_finding(1, "BUG", "billing", evidence="other failure"), id="an error that is not NOGROUP"),
@@ -122,3 +133,6 @@ def test_who_waits_for_answers_is_explained_by_who_should_give_them() -> None:
     waits = log_finding(1, "TIMEOUT", "shop", evidence="confirmation timed out")
     findings: list[Finding] = [dead, late, waits]
     assert explain(findings, wiring.build(code, findings)).parents == {"LW-001": "RSA-002"}
+    network = log_finding(1, "TIMEOUT", "shop", evidence="ETIMEDOUT 10.0.0.7:443")
+    findings[2] = network
+    assert explain(findings, wiring.build(code, findings)).parents == {}

@@ -32,7 +32,7 @@ MESSAGE = "1750000000123-0"
 OVERLOAD: list[Finding] = [
     stream_finding(1, "CONSUMER_LAG", consumer_group="billing", severity="CRITICAL", seen_s=30),
     stream_finding(2, "STREAM_GROWING", seen_s=45),
-    log_finding(1, "TIMEOUT", "web", seen_s=60),
+    log_finding(1, "TIMEOUT", "web", seen_s=60, evidence="no answer from billing in 5 s"),
 ]
 POISON: list[Finding] = [
     stream_finding(3, "DELIVERY_FAILURE", "invoices", consumer_group="mailers", message_ids=[MESSAGE]),
@@ -78,7 +78,7 @@ def test_an_overloaded_consumer_is_the_root_of_growth_and_time_outs() -> None:
                     says="this group answers late or never, so services that wait for it time out and try again",
                     cause="RSA-001",
                     effect="LW-001",
-                    via="neighbouring service web",
+                    via="mention of billing",
                     at=iso(START_MS + 60_000),
                 ),
             ),
@@ -166,13 +166,13 @@ def test_findings_of_two_agents_become_one_that_names_the_cause() -> None:
     assert [(quote.text, quote.locator.finding_id) for quote in found.evidence] == [
         ('{"name":"orders"}', "RSA-001"),
         ('{"name":"orders"}', "RSA-002"),
-        ("it failed", "LW-001"),
+        ("no answer from billing in 5 s", "LW-001"),
     ]
 
 
 def test_a_cluster_that_grows_keeps_its_identity() -> None:
     (before,) = symptoms(OVERLOAD, START_MS, shop())
-    grown = [*OVERLOAD, log_finding(7, "RETRY_STORM", "web", seen_s=90)]
+    grown = [*OVERLOAD, log_finding(7, "RETRY_STORM", "web", seen_s=90, evidence="billing: again")]
     (after,) = symptoms(grown, START_MS + 60_000, shop())
     assert before.entity == after.entity
     assert len(after.related_findings) == 4
@@ -210,7 +210,9 @@ def test_a_finding_made_from_a_cluster_grows_with_it(tmp_path: Path) -> None:
     agent = AgentId.ENHANCEMENT_SCOUT
     (workspace.agent_dir(agent) / "attempt").write_text("1", encoding="ascii")
     recorder = Recorder(workspace, agent, 1, lambda rule, reason: pytest.fail(f"{rule}: {reason}"))
-    for number, findings in enumerate([OVERLOAD, [*OVERLOAD, log_finding(7, "RETRY_STORM", "web")]]):
+    for number, findings in enumerate(
+        [OVERLOAD, [*OVERLOAD, log_finding(7, "RETRY_STORM", "web", evidence="billing: again")]]
+    ):
         for found in symptoms(findings, START_MS + number, shop()):
             recorder.record(found, START_MS + number)
         recorder.flush()
@@ -218,3 +220,21 @@ def test_a_finding_made_from_a_cluster_grows_with_it(tmp_path: Path) -> None:
     (told,) = load(workspace.findings(agent))
     assert isinstance(told, Enhancement)
     assert (told.finding_id, told.occurrences, "LW-007" in told.related_findings) == ("ES-001", 2, True)
+
+
+def test_a_chain_follows_causes_before_it_names_company() -> None:
+    mismatch = config_finding(
+        1, "GROUP_NAME_MISMATCH", affected_streams=["orders"], consumer_group="old", actual="the group 'old'"
+    )
+    findings: list[Finding] = [
+        mismatch,
+        stream_finding(1, "DEAD_CONSUMER", consumer_group="old", severity="CRITICAL"),
+        stream_finding(2, "CONSUMER_LAG", consumer_group="old", severity="CRITICAL"),
+        stream_finding(3, "STREAM_GROWING", consumer_group="old"),
+    ]
+    (cluster,) = made(findings)
+    assert [(link.cause, link.effect, link.rule) for link in cluster.chain] == [
+        ("CA-001", "RSA-001", "group-name-mismatch-leaves-stream-unread"),
+        ("RSA-001", "RSA-002", "dead-consumer-stops-reading"),
+        ("RSA-002", "RSA-003", "lag-grows-the-stream"),
+    ]

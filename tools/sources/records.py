@@ -115,7 +115,7 @@ class GroupState(Struct, frozen=True, kw_only=True):
 
 
 class EntryShape(Struct, frozen=True, kw_only=True):
-    """Field names and value types of one sampled entry; never its values. Types: int, float, json, bool, text."""
+    """Field names and value types of one sampled entry; never its values. Types: int, float, json, bool, id, empty, text."""
 
     id: str
     fields: tuple[tuple[str, str], ...]

@@ -7,6 +7,7 @@ from clusters are never members. The result does not depend on the order of the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
@@ -25,7 +26,7 @@ from tools.findings.model import (
 )
 from tools.synthesis import entities, wiring
 from tools.synthesis.entities import Entity, EntityKind, is_information
-from tools.synthesis.explain import Explanation, Link, explain
+from tools.synthesis.explain import SHARED, Explanation, Link, explain
 from tools.synthesis.wiring import Wiring
 
 WEIGHTS = {0: 100.0, 1: 30.0, 2: 5.0, 3: 1.0, 4: 0.5}
@@ -184,25 +185,26 @@ def _chain(root: Finding, by_id: Mapping[str, Finding], links: list[Link]) -> tu
     for link in links:
         touching.setdefault(link.cause, []).append(link)
         touching.setdefault(link.effect, []).append(link)
-    reached, chain = {root.finding_id}, []
-    level = [root.finding_id]
-    while level:
-        following: list[str] = []
-        for name in level:
-            # Effects first: a chain reads from cause to symptom wherever it can.
-            for link in sorted(touching[name], key=lambda item: (item.cause != name, _step(item, by_id))):
-                other = link.effect if link.cause == name else link.cause
-                if other not in reached:
-                    reached.add(other)
-                    chain.append(link)
-                    following.append(other)
-        level = following
+    reached: set[str] = {root.finding_id}
+    chain: list[Link] = []
+    causal, company = deque(reached), deque(reached)
+    while causal or company:
+        shared = not causal  # what joins two findings only by a name comes where no cause leads on
+        name = (company if shared else causal).popleft()
+        # Effects first: a chain reads from cause to symptom wherever it can.
+        for link in sorted(touching[name], key=lambda item: (item.cause != name, _step(item, by_id))):
+            other = link.effect if link.cause == name else link.cause
+            if link.rule.startswith(SHARED) is shared and other not in reached:
+                reached.add(other)
+                chain.append(link)
+                causal.append(other)
+                company.append(other)
     return tuple(chain)
 
 
-def _step(link: Link, by_id: Mapping[str, Finding]) -> tuple[bool, int, str, str, str]:
+def _step(link: Link, by_id: Mapping[str, Finding]) -> tuple[int, str, str, str]:
     effect = by_id[link.effect]
-    return link.rule.startswith("same-"), rank_of(effect), effect.timestamp, link.effect, link.cause
+    return rank_of(effect), effect.timestamp, link.effect, link.cause
 
 
 def _blast_radius(root: Finding, members: list[Finding], topology: Wiring) -> BlastRadius:

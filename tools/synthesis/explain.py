@@ -27,6 +27,8 @@ CANDIDATES_MAX = 8
 POPULAR = 8
 """A correlation id in more findings than this is a constant, not one flow."""
 _DEPTH_MAX = 64
+SHARED = "same-"
+"""Begins the rule of a link that only says that two findings are about one name."""
 
 
 class Link(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -143,7 +145,7 @@ def _join_strong(ordered: list[Finding], explanation: Explanation) -> None:
             explanation.lookups += 1
             explanation.links.append(
                 Link(
-                    rule=f"same-{entity.kind.value.replace(' ', '-')}",
+                    rule=f"{SHARED}{entity.kind.value.replace(' ', '-')}",
                     says=f"both are about {entity}",
                     cause=first.finding_id,
                     effect=other.finding_id,

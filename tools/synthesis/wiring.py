@@ -47,14 +47,6 @@ class Wiring:
         fitting = [service for service in self.services if _begins(name, service)]
         return (max(fitting, key=lambda service: (len(service), service)),) if fitting else ()
 
-    def neighbours(self, stream: str) -> tuple[str, ...]:
-        """Services on either side of a stream, and readers of what its readers write."""
-        near = {*self.producers.get(stream, ()), *self.consumers.get(stream, ())}
-        for reader in self.consumers.get(stream, ()):
-            for written in self.written_by(reader):
-                near.update(self.consumers.get(written, ()))
-        return tuple(sorted(near))
-
     def written_by(self, service: str) -> tuple[str, ...]:
         """Streams that a service adds to."""
         return self._written.get(service, ())

@@ -166,9 +166,15 @@ def test_a_group_mismatch_quotes_the_code_and_the_servers_reply(tmp_path: Path) 
     assert '"name":"old"' in symptom.evidence[1].text
 
 
+ADDS = 'r.xadd("other", {})'
 PATTERN = 'def f(x):\n    r.xadd(f"orders:{x}", {})\n'
 ROGUE = {
-    "nobody names it": Case({"app.py": "x = 1"}, [("MEDIUM", "odd")], now={"odd": {}}, baseline={}),
+    "nobody names it": Case({"app.py": ADDS}, [("MEDIUM", "odd")], now={"odd": {}}, baseline={}),
+    "nothing names any stream": Case({"app.py": "x = 1"}, [("LOW", "odd")], now={"odd": {}}, baseline={}),
+    "a new family": Case(
+        {"app.py": ADDS}, [("MEDIUM", "rpc:{}")], now={"rpc:17": {}, "rpc:18": {}}, baseline={}
+    ),
+    "a family that comes and goes": Case({"app.py": ADDS}, now={"rpc:18": {}}, baseline={"rpc:17": {}}),
     "it was there": Case({"app.py": "x = 1"}, now={"odd": {}}, baseline={"odd": {}}),
     "the code names it": Case({"app.py": 'r.xadd("odd", {})'}, now={"odd": {}}, baseline={}),
     "a document names it": Case(
@@ -185,7 +191,10 @@ ROGUE = {
     "a word in a family that was there": Case(
         {"app.py": PATTERN}, now={"orders:a": {}, "orders:b": {}}, baseline={"orders:a": {}}
     ),
-    "a new group": Case({}, [("MEDIUM", "spy")], now={"s": {"spy": 1}}, baseline={"s": {}}),
+    "a new group": Case({"app.py": ADDS}, [("MEDIUM", "spy")], now={"s": {"spy": 1}}, baseline={"s": {}}),
+    "a new group where nothing is named": Case(
+        {}, [("LOW", "spy")], now={"s": {"spy": 1}}, baseline={"s": {}}
+    ),
     "a new group of the code": Case({"app.py": BOTH}, now={"orders": {"g1": 1}}, baseline={"orders": {}}),
     "a new group that an unresolved read may be": Case(
         {"app.py": OPEN_READ}, now={"s": {"spy": 1}}, baseline={"s": {}}

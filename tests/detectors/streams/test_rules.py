@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.detectors.streams.crafted import (
@@ -46,6 +47,22 @@ def growth_and_lag(*pairs: tuple[int, int]) -> tuple[Poll, ...]:
     return polls(*(stream("orders", length, group(lag=lag)) for length, lag in pairs))
 
 
+def quick(*lags: int, lag_now: int | None = None) -> tuple[Poll, ...]:
+    """A growing stream with these lags, a poll every 2 s; `lag_now` is confirmed."""
+    groups = [group(lag=lag) for lag in lags] + ([lagging(lag_now)] if lag_now is not None else [])
+    made = polls(*(stream("orders", 10 * number, found) for number, found in enumerate(groups, 1)))
+    return at_pace(made, 2)
+
+
+def appeared(count: int) -> tuple[Poll, ...]:
+    """A stream that is not in the baseline, without a group, at so many polls 2 s apart."""
+    made = polls(
+        stream("a", 1, group()),
+        *([stream("a", 1, group()), stream("orders", n)] for n in range(1, count + 1)),
+    )
+    return at_pace(made, 2)
+
+
 def dead(idle_s: float, inactive_s: float | None = 0, **fields: object) -> GroupState:
     return group(consumers=[consumer("c1", idle_s, inactive_s)], **fields)  # type: ignore[arg-type]  # by name
 
@@ -54,8 +71,8 @@ def twice(state: StreamState, **how: object) -> tuple[Poll, ...]:
     return polls(state, state, **how)  # type: ignore[arg-type]  # by name
 
 
-def pending_history(*sizes: int, head: int = 0, length: int = 10) -> tuple[Poll, ...]:
-    return polls(
+def pending_history(*sizes: int, head: int = 0, length: int = 10, step_s: int = 15) -> tuple[Poll, ...]:
+    made = polls(
         *(
             stream(
                 "orders",
@@ -64,6 +81,14 @@ def pending_history(*sizes: int, head: int = 0, length: int = 10) -> tuple[Poll,
             )
             for step, size in enumerate(sizes)
         )
+    )
+    return at_pace(made, step_s)
+
+
+def at_pace(made: tuple[Poll, ...], step_s: int) -> tuple[Poll, ...]:
+    return tuple(
+        msgspec.structs.replace(poll, at_ms=START_MS + 1000 * step_s * number)
+        for number, poll in enumerate(made, 1)
     )
 
 
@@ -101,6 +126,13 @@ CASES = [
     ("growing", "a gap breaks the row", view(polls(*(stream("orders", n) for n in (1, 2, 3, 4)), gap_at=3)), []),
     ("growing", "a group falls behind", view(growth_and_lag((100, 0), (200, 40), (300, 80), (400, 120))), ["HIGH"]),
     ("growing", "behind although capped", view(growth_and_lag((100, 0), (200, 40), (300, 80), (400, 120)), code=CAPPED), ["HIGH"]),
+    ("growing", "behind, code not read", view(growth_and_lag((100, 0), (200, 40), (300, 80), (400, 120))), ["HIGH"]),
+    ("growing", "a cap of other streams only", view(growth_and_lag((1, 0), (2, 0), (3, 0), (4, 0)), code=OTHER), []),
+    ("growing", "a batch in the making at a quick pace", view(quick(0, 30, 60, 90)), []),
+    ("growing", "taken in batches at a quick pace", view(quick(30, 60, 90, 0, 30, 60, 90, 0, 30, 60, 90, 0, 30, 60, 90, 0, 30, 60, 90)), []),
+    ("growing", "behind for 30 s at a quick pace", view(quick(*range(0, 64, 4), 90)), ["HIGH"]),
+    ("growing", "behind for 28 s at a quick pace", view(quick(*range(0, 56, 4), 90)), []),
+    ("growing", "far behind at a quick pace", view(quick(0, 50, 100, lag_now=101)), ["HIGH"]),
     ("growing", "lag jitters", view(growth_and_lag((100, 9), (200, 2), (300, 8), (400, 3)), code=CAPPED), []),
     ("growing", "lag rises a little by chance", view(growth_and_lag((100, 1), (200, 3), (300, 8), (400, 19)), code=CAPPED), []),
     ("growing", "keeps up, no cap", view(growth_and_lag((1, 0), (2, 0), (3, 0), (4, 0)), code=UNCAPPED), ["LOW"]),
@@ -145,6 +177,12 @@ CASES = [
     ("no-consumer-group", "at the first poll", view(polls(stream("orders", 9))), []),
     ("no-consumer-group", "at the second", view(twice(stream("orders", 9))), ["MEDIUM"]),
     ("no-consumer-group", "a group appears", view(polls(stream("orders", 9), stream("orders", 9, group()))), []),
+    ("no-consumer-group", "a young stream, seen for 10 s", view(appeared(6)), []),
+    ("no-consumer-group", "a young stream, seen for 12 s", view(appeared(7)), ["MEDIUM"]),
+    ("growing", "a young stream that nobody reads yet", view(appeared(6)), []),
+    ("growing", "a young stream that nobody reads", view(appeared(7)), ["HIGH"]),
+    ("no-consumer-group", "a request's own stream, seen for 15 s", view(polls(stream("a", 1, group()), *([stream("a", 1, group()), stream("rpc:17")],) * 2)), []),
+    ("no-consumer-group", "a request's own stream, seen for 30 s", view(polls(stream("a", 1, group()), *([stream("a", 1, group()), stream("rpc:17")],) * 3)), ["MEDIUM"]),
     ("no-consumer-group", "dead letters", view(twice(stream("orders:dead-letter", 9))), ["INFO"]),
     ("no-consumer-group", "replies", view(twice(stream("rpc.replies", 9))), ["INFO"]),
     ("no-consumer-group", "BullMQ", view(twice(stream("bull:mail:events", 9))), ["INFO"]),
@@ -155,6 +193,9 @@ CASES = [
     # missing-ack
     ("missing-ack", "two rises", view(pending_history(1, 2, 3)), []),
     ("missing-ack", "three rises", view(pending_history(1, 2, 3, 4)), ["HIGH"]),
+    ("missing-ack", "rises for 28 s at a quick pace", view(pending_history(*range(1, 16), step_s=2)), []),
+    ("missing-ack", "rises for 30 s at a quick pace", view(pending_history(*range(1, 17), step_s=2)), ["HIGH"]),
+    ("missing-ack", "rises, with a pause before", view(pending_history(*[1] * 13, 2, 3, 4, step_s=2)), ["HIGH"]),
     ("missing-ack", "the list moves on", view(pending_history(1, 2, 3, 4, head=1)), []),
     ("missing-ack", "up and down", view(pending_history(3, 5, 4, 6, 7)), []),
     # unbounded, missing-maxlen
@@ -183,6 +224,9 @@ CASES = [
     ("orphaned", "still, unknown to the code", view(polls(*(stream(),) * 4), code=OTHER), ["LOW"]),
     ("orphaned", "not watched for long", view(polls(*(stream(),) * 3), code=OTHER), []),
     ("orphaned", "no code", view(polls(*(stream(),) * 9)), []),
+    ("orphaned", "a worker waits in a read", view(polls(*(stream("orders", 9, dead(900)),) * 4, clients=(blocked("", 900),)), code=OTHER), []),
+    ("orphaned", "its worker is gone", view(polls(*(stream("orders", 9, dead(900)),) * 4, clients=(blocked("", 5),)), code=OTHER), ["LOW"]),
+    ("orphaned", "plain readers on the server", view(polls(*(stream(),) * 4, clients=(blocked("", 900, "xread"),)), code=OTHER), []),
     ("orphaned", "in the code", view(polls(*(stream(),) * 9), code=CAPPED), []),
     ("orphaned", "written", view(polls(*(stream("orders", n) for n in range(1, 10))), code=OTHER), []),
     ("orphaned", "read", view(polls(*(stream("orders", 9, group()),) * 9), code=OTHER), []),
@@ -192,6 +236,13 @@ CASES = [
     ("schema-inconsistency", "types clash", view(samples(shape(2, a="int"), shape(1, a="text"))), ["MEDIUM"]),
     ("schema-inconsistency", "fields exclude each other", view(samples(shape(2, a="int", b="int"), shape(1, a="int", c="int"))), ["MEDIUM"]),
     ("schema-inconsistency", "a field is optional", view(samples(shape(2, a="int", b="int"), shape(1, a="int"))), ["LOW"]),
+    ("schema-inconsistency", "fields optional each by itself", view(samples(shape(3, a="int"), shape(2, a="int", b="int"), shape(1, a="int", c="int"))), ["LOW"]),
+    ("schema-inconsistency", "optional fields that also come together", view(samples(shape(3, b="int", c="int"), shape(2, b="int"), shape(1, c="int"))), ["LOW"]),
+    ("schema-inconsistency", "one name for another, and an optional field", view(samples(shape(3, id="int"), shape(2, id="int", note="int"), shape(1, ref="int"))), ["MEDIUM"]),
+    ("schema-inconsistency", "an id of digits only", view(samples(shape(2, a="int"), shape(1, a="id"))), []),
+    ("schema-inconsistency", "an id and a name", view(samples(shape(2, a="text"), shape(1, a="id"))), []),
+    ("schema-inconsistency", "a field left empty", view(samples(shape(2, a="empty"), shape(1, a="int"), shape(0, a="empty"))), []),
+    ("schema-inconsistency", "what BullMQ's jobs return", view(polls(stream("bull:mail:events", 9, sample=[shape(2, a="json"), shape(1, a="text")]))), []),
     ("schema-inconsistency", "two kinds of event", view(samples(shape(2, 7, a="int"), shape(1, 8, b="text"))), []),
     # dead-letter
     ("dead-letter", "still", view(lengths(4, 4, name="orders.dlq")), []),

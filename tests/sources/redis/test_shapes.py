@@ -14,7 +14,9 @@ from tools.sources.redis.shapes import FIELDS_MAX, shape, value_type
     [
         (b"12", "int"), (b"-12", "int"), (b"+7", "int"), (b"1.5", "float"), (b"-1e3", "float"), (b"1_000", "text"),
         (b"true", "bool"), (b"False", "bool"), (b'{"a": 1}', "json"), (b"[1]", "json"), (b"{not json}", "text"),
-        (b"", "text"), (b"-", "text"), (b"nan", "text"), (b"inf", "text"), (b"1" * 50, "text"), (b"\xff", "text"),
+        (b"", "empty"), (b" null ", "empty"), (b"None", "empty"), (b"-", "text"), (b"nan", "text"), (b"inf", "text"), (b"1" * 50, "text"), (b"\xff", "text"),
+        (b"A12", "id"), (b"9f3c-11_e", "id"), (b"2026-11-20T10:00:00Z", "text"), (b"2026-11-20T10", "text"),
+        (b"20261120T10", "text"), (b"order 12", "text"), (b"twelve", "text"), (b"a1" * 40, "text"),
         (b"[" * 60000 + b"]" * 2, "text"), (b"1.2.3", "text"), (b".5", "text"),
     ],
 )  # fmt: skip
@@ -24,7 +26,7 @@ def test_a_value_has_a_type(value: bytes, kind: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_have_a_type(value: bytes) -> None:
-    assert value_type(value) in {"int", "float", "bool", "json", "text"}
+    assert value_type(value) in {"int", "float", "bool", "json", "id", "empty", "text"}
 
 
 def test_entries_of_one_named_type_share_a_variant_and_no_value_is_kept() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -472,3 +473,76 @@ def test_a_server_without_xinfo_is_no_server_without_streams(tmp_path: Path) -> 
         assert "XINFO" in str(found.unknown)
     finally:
         renamed.stop()
+
+
+def add(server: Server, count: int) -> None:
+    pipe = client_of(server).pipeline(transaction=False)
+    for _ in range(count):
+        pipe.xadd("s", {"a": "x"})
+    pipe.execute()
+
+
+def test_a_batch_in_the_making_is_no_standing_lag(server: Server, eyes: Eyes) -> None:
+    client_of(server).xgroup_create("s", "g", "0", mkstream=True)
+    confirmed = []
+    for _ in range(4):  # at each look the group has been at the end since the one before
+        add(server, 150)
+        confirmed.append(eyes.group().lag)
+        assert len(read(server, 500)) == 150
+        time.sleep(0.002)
+    assert [item and (item.messages, item.confirmed) for item in confirmed] == [(150, False)] * 4
+
+
+def test_a_group_that_stops_after_its_batch_has_a_standing_lag(server: Server, eyes: Eyes) -> None:
+    client_of(server).xgroup_create("s", "g", "0", mkstream=True)
+    add(server, 150)
+    assert len(read(server, 500)) == 150
+    time.sleep(0.002)
+    add(server, 150)
+    poll = eyes.poll()
+    again = eyes.source.recheck(poll, [("s", "g")])
+    assert [state.groups[0].lag for state in (poll.streams[0], again.streams[0])] == [
+        Lag(messages=150, source="counted", confirmed=False),
+        Lag(messages=150, source="counted", confirmed=True),
+    ]
+
+
+def test_a_group_that_always_leaves_entries_behind_has_a_standing_lag(server: Server, eyes: Eyes) -> None:
+    client_of(server).xgroup_create("s", "g", "0", mkstream=True)
+    add(server, 300)
+    confirmed = []
+    for _ in range(2):
+        time.sleep(0.002)
+        assert len(read(server, 100)) == 100
+        lag = eyes.group().lag
+        confirmed.append(lag is not None and lag.confirmed)
+        add(server, 100)
+    assert confirmed == [False, True]
+
+
+def test_trimming_under_a_batch_is_a_standing_lag(server: Server, eyes: Eyes) -> None:
+    client_of(server).xgroup_create("s", "g", "0", mkstream=True)
+    seen = []
+    for _ in range(3):
+        add(server, 300)
+        client_of(server).xtrim("s", maxlen=150, approximate=False)
+        seen.append(eyes.group().lag)
+        read(server, 500)
+        time.sleep(0.002)
+    assert [item and item.confirmed for item in seen] == [False, True, True]
+
+
+@pytest.mark.parametrize(("age_ms", "late"), [(100, False), (3000, True)])
+def test_time_lag_is_that_of_the_last_read_where_one_was_made(
+    server: Server, eyes: Eyes, age_ms: int, late: bool
+) -> None:
+    client = client_of(server)
+    client.xgroup_create("s", "g", "0", mkstream=True)
+    now = round(time.time() * 1000)
+    client.xadd("s", {"a": 1}, id=f"{now - age_ms}-0")
+    read(server, 1)
+    client.xadd("s", {"a": 1}, id=f"{now + 5000}-0")
+    measured = [eyes.group().time_lag_ms]
+    client.set("another", "key")
+    measured.append(eyes.group().time_lag_ms)
+    assert [value is not None and value > 500 for value in measured] == [late, True]

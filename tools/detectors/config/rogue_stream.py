@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from tools.detectors.code import known
 from tools.detectors.contract import ConfigView
+from tools.detectors.streams.families import family_of
 from tools.findings.model import AgentId, ConfigCategory, Severity
 from tools.findings.rule import Rule, Symptom
 from tools.sources.records import CodeKind, CodeUse, FactKind, GroupState, Poll, StreamState
@@ -19,7 +20,8 @@ RULE = Rule(
     id="config.rogue-stream",
     agent=AgentId.CONFIG_AUDITOR,
     category=ConfigCategory.ROGUE_STREAM,
-    condition="a stream or group that is there now, was not in the baseline, and is in no code, document or [[expect]]",
+    condition="a stream (or family of streams) or group that is there now, was not in the baseline, and is in no code, "
+    "document or [[expect]]; LOW where code and documents name no stream at all",
     severity=Severity.MEDIUM,
 )
 RULES: tuple[Rule, ...] = (RULE,)
@@ -30,16 +32,26 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
     """A symptom for each new stream, and for each new group of a stream that was there."""
     if view.now is None or view.baseline is None or view.now is view.baseline:
         return
+    level = Severity.MEDIUM if _names_anything(view) else Severity.LOW
+    families = {family_of(stream.name) for stream in view.baseline.streams}
     for stream in view.now.streams:
         before = view.baseline.stream(stream.name)
         if before is None:
-            if not _stream_is_known(view, stream.name):
-                yield _rogue_stream(view, view.baseline, view.now, stream)
+            if family_of(stream.name) not in families and not _stream_is_known(view, stream.name):
+                families.add(family_of(stream.name))  # its other members say the same
+                yield _rogue_stream(view, view.baseline, view.now, stream, level)
             continue
         for group in stream.groups:
             is_new = before.group(group.info.name) is None
             if is_new and not _group_is_known(view, stream.name, group.info.name):
-                yield _rogue_group(view, view.now, stream, group)
+                yield _rogue_group(view, view.now, stream, group, level)
+
+
+def _names_anything(view: ConfigView) -> bool:
+    """Whether code or documents name any stream: where neither was there to read, every name is unknown to them."""
+    return any(fact.kind is FactKind.STREAM for fact in view.index.facts) or any(
+        use.stream is not None for use in view.index.uses
+    )
 
 
 def _stream_is_known(view: ConfigView, name: str) -> bool:
@@ -97,7 +109,9 @@ def _makers(view: ConfigView, name: str) -> list[CodeUse]:
     return [use for use in adds if use.stream and use.stream.value and known.fits(use.stream.value, name)]
 
 
-def _rogue_stream(view: ConfigView, baseline: Poll, now: Poll, stream: StreamState) -> Symptom:
+def _rogue_stream(
+    view: ConfigView, baseline: Poll, now: Poll, stream: StreamState, level: Severity
+) -> Symptom:
     makers = _makers(view, stream.name)
     origin = known.chain_quotes(makers[0], makers[0].stream) if makers else ()
     came = (
@@ -107,8 +121,9 @@ def _rogue_stream(view: ConfigView, baseline: Poll, now: Poll, stream: StreamSta
     )
     return Symptom(
         rule=RULE,
+        severity=level,
         title=f"Stream {stream.name!r} appeared during the session and nothing names it",
-        entity=(stream.name,),
+        entity=(family_of(stream.name),),
         evidence=(stream.quote(now.number, now.source), *origin),
         recommendation=(
             f"Find who writes {stream.name!r}.{came} If it is meant, document it or name it in [[expect]]; if not, "
@@ -124,7 +139,9 @@ def _rogue_stream(view: ConfigView, baseline: Poll, now: Poll, stream: StreamSta
     )
 
 
-def _rogue_group(view: ConfigView, now: Poll, stream: StreamState, group: GroupState) -> Symptom:
+def _rogue_group(
+    view: ConfigView, now: Poll, stream: StreamState, group: GroupState, level: Severity
+) -> Symptom:
     name = group.info.name
     readers = [
         use
@@ -133,8 +150,9 @@ def _rogue_group(view: ConfigView, now: Poll, stream: StreamState, group: GroupS
     ]
     return Symptom(
         rule=RULE,
+        severity=level,
         title=f"Group {name!r} appeared on {stream.name!r} during the session and nothing names it",
-        entity=(stream.name, name),
+        entity=(family_of(stream.name), name),
         evidence=(stream.quote(now.number, now.source, group.info), *(use.quote() for use in readers[:2])),
         recommendation=(
             f"Find who created {name!r}; if it is meant, document it or name it in [[expect]], else XGROUP DESTROY it: "

@@ -41,7 +41,7 @@ def _symptoms(view: StreamView) -> Iterator[Symptom]:
 def _symptom(track: Track, group: GroupState, lag: Lag, limit: int) -> Symptom:
     name, stream, poll = group.info.name, track.now.name, track.poll
     figure = f"at least {lag.messages:,}" if lag.source == "bound" else f"{lag.messages:,}"
-    late = "" if not group.time_lag_ms else f", {seconds(group.time_lag_ms)} behind by id"
+    late = "" if (group.time_lag_ms or 0) < 1000 else f", {seconds(group.time_lag_ms or 0)} behind by id"
     return on_group(
         RULE,
         track,
@@ -68,9 +68,7 @@ def _direction(track: Track, name: str) -> str:
     if not delivered:
         return "Nothing was delivered since the poll before: its consumers have stopped reading."
     if now >= before:
-        return (
-            f"It reads, but falls further behind ({before:,} at the poll before): it is too slow or too few."
-        )
+        return f"It reads, but more waits than at the poll before ({before:,}): it is too slow or too few for what is added."
     return f"It catches up ({before:,} at the poll before)."
 
 

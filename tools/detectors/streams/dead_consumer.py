@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from tools.detectors.contract import StreamView
 from tools.detectors.streams import roles
 from tools.detectors.streams.families import fold
-from tools.detectors.streams.readers import newest_clients
+from tools.detectors.streams.readers import blocked_reader, lists_attempts, newest_clients
 from tools.detectors.streams.symptoms import many, on_group, seconds, stream_rule
 from tools.detectors.streams.tracks import Track, active_consumers, tracks
 from tools.findings.model import Severity, StreamCategory
 from tools.findings.rule import Rule, Symptom
-from tools.sources.records import ConsumerInfo, GroupState, ServerState
+from tools.sources.records import GroupState, ServerState
 
 RULE = stream_rule(
     "stream.dead-consumer",
@@ -28,9 +28,6 @@ RULE = stream_rule(
     "else MEDIUM",
 )
 RULES: tuple[Rule, ...] = (RULE,)
-
-_SAME_IDLE_MS = 3_000
-"""A client and a consumer whose idle times differ by less are taken for the same worker; CLIENT LIST has seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +62,8 @@ def _judge(view: StreamView, track: Track, group: GroupState, idle_max_ms: float
     consumers = group.consumers
     if not consumers or active_consumers(group, idle_max_ms):
         return None
-    attempts = any(item.inactive is not None for item in consumers)
     # A reader blocked on this group would have been given what waits, so only an empty lag leaves room for one.
-    if not waiting and _blocked_reader(view, track, group, attempts=attempts):
+    if not waiting and blocked_reader(view, track, group):
         return None
     least = min(item.idle for item in consumers)
     why = (
@@ -76,7 +72,7 @@ def _judge(view: StreamView, track: Track, group: GroupState, idle_max_ms: float
     clients_known = newest_clients(view) is not None
     if work:
         return _Verdict(Severity.CRITICAL, 1.0, why)
-    if attempts and clients_known:
+    if lists_attempts(consumers) and clients_known:
         return _Verdict(Severity.CRITICAL, 0.9, f"{why} None of them has even tried to read.")
     return _Verdict(
         Severity.MEDIUM, 0.5, f"{why} Nothing waits for it now, so a silent worker cannot be ruled out."
@@ -103,32 +99,6 @@ def _lists_attempts(server: ServerState) -> bool:
         return True
     parts = [int(part) for part in server.version.split(".")[:2] if part.isdigit()]
     return parts >= [7, 2]
-
-
-def _blocked_reader(view: StreamView, track: Track, group: GroupState, *, attempts: bool) -> bool:
-    """Whether a client blocked in XREADGROUP may be a consumer of this group."""
-    found = newest_clients(view)
-    if found is None:
-        return False
-    poll, clients = found
-    blocked = [client for client in clients if client.blocked and client.command == "xreadgroup"]
-    names = {item.name for item in group.consumers or ()}
-    if any(client.name and client.name in names for client in blocked):
-        return True
-    if not attempts:
-        return bool(blocked)  # idle times do not tell a waiting worker from a dead one
-    then = _consumers_at(track, poll.number, group.info.name)
-    return any(
-        abs(client.idle_s * 1000 + 500 - item.idle) <= _SAME_IDLE_MS for client in blocked for item in then
-    )
-
-
-def _consumers_at(track: Track, number: int, name: str) -> tuple[ConsumerInfo, ...]:
-    for poll, state in zip(track.polls, track.states, strict=True):
-        group = state.group(name)
-        if poll.number == number and group is not None:
-            return group.consumers or ()
-    return ()
 
 
 def _symptom(view: StreamView, track: Track, group: GroupState, verdict: _Verdict) -> Symptom:

@@ -1,7 +1,7 @@
 """Consumers take messages and acknowledge none: pending only rises, and what was pending stays so.
 
 A busy group's pending goes up and down; here it rose at every poll and not one of the messages that were pending
-at the start has left the list.
+at the start has left the list, for at least `pending_idle`: a slow handler's first messages take their time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RULE = stream_rule(
     "stream.missing-ack",
     StreamCategory.MISSING_ACK,
     Severity.HIGH,
-    "pending rose on `pending_rising_polls` (3) polls in a row and nothing that was pending was acknowledged, while "
+    "pending rose on `pending_rising_polls` (3) polls in a row, and for `pending_idle` (30 s) nothing that was pending was acknowledged, while "
     "the length is stable or messages are still delivered",
 )
 RULES: tuple[Rule, ...] = (RULE,)
@@ -38,17 +38,29 @@ def detect(view: StreamView) -> Iterator[Symptom]:
 def _symptoms(view: StreamView) -> Iterator[Symptom]:
     for track in tracks(view).values():
         for group in track.now.groups:
-            steps = view.judgement.limits_for(
-                stream=track.now.name, group=group.info.name
-            ).pending_rising_polls
-            history = track.group(group.info.name)[-steps - 1 :]
-            if len(history) == steps + 1 and all(_taken_only(a, b) for a, b in pairwise(history)):
+            limits = view.judgement.limits_for(stream=track.now.name, group=group.info.name)
+            history = _history(track, group, limits.pending_rising_polls, limits.pending_idle * 1000)
+            rising = pairwise(history[-limits.pending_rising_polls - 1 :])
+            if (
+                history
+                and all(before.info.pending < after.info.pending for before, after in rising)
+                and all(_kept(before, after) for before, after in pairwise(history))
+            ):
                 yield _symptom(track, group, history)
 
 
-def _taken_only(before: GroupState, after: GroupState) -> bool:
-    """Whether pending rose between two polls and the head of the list is what it was."""
-    if after.info.pending <= before.info.pending:
+def _history(track: Track, group: GroupState, steps: int, least_ms: float) -> tuple[GroupState, ...]:
+    """The newest states, `steps` and at least `least_ms` back; () where there are not so many."""
+    known = track.group(group.info.name)
+    polls = track.polls[-len(known) :]
+    early = [number for number, poll in enumerate(polls) if track.poll.at_ms - poll.at_ms >= least_ms]
+    start = min(len(known) - 1 - steps, early[-1] if early else -1)
+    return known[start:] if start >= 0 else ()
+
+
+def _kept(before: GroupState, after: GroupState) -> bool:
+    """Whether pending did not fall between two polls and the head of the list is what it was."""
+    if after.info.pending < before.info.pending:
         return False
     old = [entry.id for entry in before.pending[:_HEAD]]
     return [entry.id for entry in after.pending[: len(old)]] == old
@@ -65,7 +77,7 @@ def _symptom(track: Track, group: GroupState, history: tuple[GroupState, ...]) -
         track,
         group,
         consumer=owners[0] if len(owners) == 1 else None,
-        title=f"Group {name} takes messages of {stream} and acknowledges none",
+        title=f"Group {name} takes messages of {stream} and does not acknowledge them",
         evidence=tuple(
             state.quote(poll.number, poll.source, item.info)
             for poll, state, item in (
@@ -76,8 +88,8 @@ def _symptom(track: Track, group: GroupState, history: tuple[GroupState, ...]) -
         message_ids=tuple(entry.id for entry in group.pending[:IDS_SHOWN]),
         hypothesis=(
             f"Pending of {name} rose from {before:,} to {after:,} in {span}, and none of the messages that were "
-            f"pending at the start was acknowledged. {many(len(owners), 'consumer')} ({', '.join(owners[:3]) or 'none'}) "
-            "handle messages without XACK, or hang in them."
+            f"pending at the start was acknowledged. {many(len(owners), 'consumer')} ({', '.join(owners[:3]) or 'none'}): "
+            "messages are handled without XACK, or hang."
         ),
         recommendation=(
             f"Let the consumers of {name} send XACK {stream} {name} <id> after each message they have handled; if "

@@ -10,7 +10,7 @@ from tools.detectors.streams.code_map import CodeMap, code_map
 from tools.detectors.streams.families import fold
 from tools.detectors.streams.readers import may_be_read_plainly
 from tools.detectors.streams.symptoms import many, on_stream, stream_rule
-from tools.detectors.streams.tracks import Track, tracks
+from tools.detectors.streams.tracks import Track, is_young, tracks
 from tools.findings.model import Severity, StreamCategory
 from tools.findings.rule import Rule, Symptom
 
@@ -35,6 +35,8 @@ def _symptoms(view: StreamView) -> Iterator[Symptom]:
         name = track.now.name
         if len(track.states) < 2 or any(state.info.groups or state.groups for state in track.states[-2:]):
             continue  # a service that starts makes the stream a moment before the group
+        if is_young(view, track):
+            continue
         if not view.judgement.allows("no_group_ok", stream=name):
             yield _symptom(view, track, code)
 

@@ -8,6 +8,7 @@ from tools.detectors.contract import StreamView
 from tools.detectors.streams import roles
 from tools.detectors.streams.code_map import code_map
 from tools.detectors.streams.families import fold
+from tools.detectors.streams.readers import blocked_reader, may_be_read_plainly
 from tools.detectors.streams.symptoms import many, on_stream, seconds, stream_rule
 from tools.detectors.streams.tracks import Track, active_consumers, tracks
 from tools.findings.model import Severity, StreamCategory
@@ -40,6 +41,8 @@ def _symptoms(view: StreamView) -> Iterator[Symptom]:
         name = track.now.name
         if code.names(name) or roles.needs_no_group(view, name) or _in_use(view, track):
             continue
+        if may_be_read_plainly(view, name, code):
+            continue
         yield _symptom(track, unresolved)
 
 
@@ -54,6 +57,7 @@ def _in_use(view: StreamView, track: Track) -> bool:
     idle_max_ms = view.judgement.limits_for(stream=track.now.name).consumer_idle * 1000
     return moved or any(
         active_consumers(group, idle_max_ms)
+        or (group.info.consumers > 0 and blocked_reader(view, track, group))
         or (group.info.consumers > 0 and group.consumers is None)
         or len({item.info.last_delivered_id for item in track.group(group.info.name)}) > 1
         for group in track.now.groups

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from tools.detectors.contract import StreamView
 from tools.detectors.streams.code_map import CodeMap
-from tools.sources.records import ClientState, CodeKind, Poll
+from tools.detectors.streams.tracks import Track
+from tools.sources.records import ClientState, CodeKind, ConsumerInfo, GroupState, Poll
+
+_SAME_IDLE_MS = 3_000
+"""A client and a consumer whose idle times differ by less are taken for the same worker; CLIENT LIST has seconds."""
 
 
 def may_be_read_plainly(view: StreamView, stream: str, code: CodeMap) -> bool:
@@ -36,3 +40,34 @@ def newest_clients(view: StreamView) -> tuple[Poll, tuple[ClientState, ...]] | N
         if poll.after_gap:
             return None
     return None
+
+
+def lists_attempts(consumers: tuple[ConsumerInfo, ...]) -> bool:
+    """Whether the server tells attempts to read from reads (Valkey, Redis 7.2+)."""
+    return any(item.inactive is not None for item in consumers)
+
+
+def blocked_reader(view: StreamView, track: Track, group: GroupState) -> bool:
+    """Whether a client blocked in XREADGROUP may be a consumer of this group."""
+    found = newest_clients(view)
+    if found is None:
+        return False
+    poll, clients = found
+    blocked = [client for client in clients if client.blocked and client.command == "xreadgroup"]
+    names = {item.name for item in group.consumers or ()}
+    if any(client.name and client.name in names for client in blocked):
+        return True
+    if not lists_attempts(group.consumers or ()):
+        return bool(blocked)  # idle times do not tell a waiting worker from a dead one
+    then = _consumers_at(track, poll.number, group.info.name)
+    return any(
+        abs(client.idle_s * 1000 + 500 - item.idle) <= _SAME_IDLE_MS for client in blocked for item in then
+    )
+
+
+def _consumers_at(track: Track, number: int, name: str) -> tuple[ConsumerInfo, ...]:
+    for poll, state in zip(track.polls, track.states, strict=True):
+        group = state.group(name)
+        if poll.number == number and group is not None:
+            return group.consumers or ()
+    return ()

@@ -1,8 +1,9 @@
 """Entries of one stream disagree: other fields, or the same field with another type.
 
 Only entries that name the same type (`type`, `event`, …) are compared: a stream may carry several kinds of event.
-Fields that are sometimes absent are common, so a mere subset is a LOW note; fields that exclude each other, and
-types that clash, break readers.
+Fields that are sometimes absent are common, so it is a LOW note where one field set holds the other, or where two
+fields are optional each by itself (some entry has both or neither); fields that exclude each other, and types that
+clash, break readers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from tools.detectors.contract import StreamView
+from tools.detectors.streams import roles
 from tools.detectors.streams.families import fold
 from tools.detectors.streams.symptoms import on_stream, stream_rule
 from tools.detectors.streams.tracks import Track, tracks
@@ -23,7 +25,7 @@ RULE = stream_rule(
     StreamCategory.SCHEMA_INCONSISTENCY,
     Severity.MEDIUM,
     "entries of one stream (and of one type, where they name one) with different field sets or types; LOW where one "
-    "field set holds the other",
+    "field set holds the other, or the fields are optional each by itself",
 )
 RULES: tuple[Rule, ...] = (RULE,)
 
@@ -38,11 +40,13 @@ def detect(view: StreamView) -> Iterator[Symptom]:
 
 def _symptoms(view: StreamView) -> Iterator[Symptom]:
     for track in tracks(view).values():
+        if roles.is_library(track.now.name):
+            continue  # a library's own fields hold whatever its jobs return
         found = [
             (severity, what, pair)
             for pair in combinations(track.now.sample, 2)
             if pair[0].variant == pair[1].variant
-            for severity, what in [_difference(*pair)]
+            for severity, what in [_difference(*pair, _field_sets(track.now.sample, pair[0].variant))]
             if severity is not None
         ]
         if found:
@@ -50,7 +54,14 @@ def _symptoms(view: StreamView) -> Iterator[Symptom]:
             yield _symptom(track, severity, what, pair)
 
 
-def _difference(newer: EntryShape, older: EntryShape) -> tuple[Severity | None, str]:
+def _field_sets(sample: tuple[EntryShape, ...], variant: int) -> list[frozenset[str]]:
+    """The field sets seen of one type of entry."""
+    return [frozenset(name for name, _ in item.fields) for item in sample if item.variant == variant]
+
+
+def _difference(
+    newer: EntryShape, older: EntryShape, seen: list[frozenset[str]]
+) -> tuple[Severity | None, str]:
     new, old = dict(newer.fields), dict(older.fields)
     clashes = [name for name in new if name in old and not _compatible(new[name], old[name])]
     if clashes:
@@ -58,15 +69,22 @@ def _difference(newer: EntryShape, older: EntryShape) -> tuple[Severity | None, 
         return Severity.MEDIUM, f"field {name} is {new[name]} in one and {old[name]} in the other"
     only_new, only_old = sorted(new.keys() - old.keys()), sorted(old.keys() - new.keys())
     if only_new and only_old:
-        return Severity.MEDIUM, f"one has {_list(only_new)} where the other has {_list(only_old)}"
+        apart = any(
+            all((one in fields) != (other in fields) for fields in seen)
+            for one in only_new
+            for other in only_old
+        )
+        severity = Severity.MEDIUM if apart else Severity.LOW
+        return severity, f"one has {_list(only_new)} where the other has {_list(only_old)}"
     if only_new or only_old:
         return Severity.LOW, f"{_list(only_new or only_old)} is in one and not in the other"
     return None, ""
 
 
 def _compatible(one: str, other: str) -> bool:
-    """Numbers are of one kind; a text field may hold a text that looks like a number."""
-    return one == other or {one, other} <= _NUMBERS
+    """Numbers are of one kind; an id may be all digits by chance, and is a text; nothing is of any type."""
+    types = {one, other}
+    return one == other or "empty" in types or types <= _NUMBERS | {"id"} or types == {"id", "text"}
 
 
 def _list(names: list[str]) -> str:

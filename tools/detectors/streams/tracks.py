@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.detectors.contract import StreamView
+from tools.detectors.streams.families import family_of
 from tools.sources.records import ConsumerInfo, GroupState, Poll, StreamState, entry_time_ms
+
+YOUNG_MS = 12_000
+"""A stream that appeared so short a time ago may get its reader in a moment."""
+
+REQUEST_MS = 30_000
+"""The same for a stream that is named by an id: it may be made for one request, and be gone in a moment."""
 
 RATE_POLLS = 5
 """Polls over which a rate is taken, at most."""
@@ -91,6 +98,15 @@ def removed(track: Track) -> bool:
     earlier = [first.first_entry_id, *(state.info.first_entry_id for state in track.states)]
     known = [entry_id for entry_id in earlier if entry_id is not None]
     return bool(known) and known[0] != info.first_entry_id
+
+
+def is_young(view: StreamView, track: Track) -> bool:
+    """Whether a stream appeared only just now, after the baseline."""
+    name = track.now.name
+    if view.baseline.stream(name) is not None:
+        return False
+    seen_ms = track.poll.at_ms - track.polls[0].at_ms
+    return seen_ms < (YOUNG_MS if family_of(name) == name else REQUEST_MS)
 
 
 def oldest_pending_age_ms(group: GroupState, now_ms: int) -> int | None:

@@ -88,6 +88,8 @@ class Tally:
     counted: int = 0
     size: int = 0
     after: str = ""
+    first: str = ""
+    """The id of the first entry that waits, once a page was read."""
     lag: Lag | None = None
     done: bool = False
     """With no lag: the server refused XRANGE."""
@@ -114,6 +116,7 @@ class Tally:
             self.done = True
             return
         page = [item for item in map(entry, as_list(reply)) if item is not None]
+        self.first = self.first or (page[0][0] if page else "")
         self.counted += len(page)
         self.size += sum(map(entry_bytes, page))
         if len(page) < wanted:
@@ -148,6 +151,16 @@ def count(pacer: Pacer, tallies: Sequence[Tally], budget_bytes: int) -> None:
         waiting = [tally for tally in waiting if not tally.done]
     for tally in waiting:
         tally.end()
+
+
+def first_waiting(info: StreamInfo, group: GroupInfo) -> str:
+    """The first entry that waits where the group is before all of them, and none before it was taken away unread; else ""."""
+    first = info.first_entry_id
+    if first is None or entry_key(group.last_delivered_id) >= entry_key(first):
+        return ""
+    if info.entries_added is None or group.entries_read is None:
+        return ""
+    return first if info.entries_added - info.length <= group.entries_read else ""
 
 
 def time_lag_ms(info: StreamInfo, group: GroupInfo, lag: Lag | None) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
+import re2
 
 from tools.sources.records import EntryShape
 from tools.sources.redis.names import display
@@ -15,6 +16,10 @@ FIELDS_MAX = 64
 
 _JSON_BYTES_MAX = 65536
 _NUMBER_BYTES_MAX = 40
+_TOKEN_BYTES_MAX = 64
+_TOKEN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+_DATE = re2.compile(rb"\d{4}-\d\d-\d\d|\d{8}T")
+_NOTHING = frozenset({b"", b"null", b"none", b"nil", b"undefined"})
 _TYPE_FIELDS = frozenset(
     {"type", "event", "eventtype", "eventname", "kind", "action", "op", "operation", "messagetype", "msgtype"}
 )
@@ -32,13 +37,27 @@ def shape(item: Entry) -> EntryShape:
 
 
 def value_type(value: bytes) -> str:
-    """`int`, `float`, `bool`, `json` or `text`."""
+    """`int`, `float`, `bool`, `json`, `id` (a token of letters and digits), `empty` (nothing, null) or `text`."""
     stripped = value.strip()
+    if stripped.lower() in _NOTHING:
+        return "empty"
     if stripped.lower() in {b"true", b"false"}:
         return "bool"
     if stripped[:1] in {b"{", b"["} and stripped[-1:] in {b"}", b"]"}:
         return "json" if _is_json(stripped) else "text"
-    return _number_type(stripped)
+    number = _number_type(stripped)
+    return "id" if number == "text" and _is_token(stripped) else number
+
+
+def _is_token(value: bytes) -> bool:
+    """`A12`, `9f3c-11`: what is all digits in another entry by chance. A date is none."""
+    letters = {chr(byte).isalpha() for byte in value if chr(byte).isalnum()}
+    return (
+        len(value) <= _TOKEN_BYTES_MAX
+        and not value.translate(None, _TOKEN)
+        and len(letters) == 2
+        and not _DATE.match(value)
+    )
 
 
 def _is_json(value: bytes) -> bool:

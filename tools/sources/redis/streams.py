@@ -19,7 +19,7 @@ from tools.sources.records import (
     entry_key,
 )
 from tools.sources.redis import lag as lags
-from tools.sources.redis import replies
+from tools.sources.redis import reach, replies
 from tools.sources.redis.names import NameBook
 from tools.sources.redis.pacing import Never, Pacer
 from tools.sources.redis.pending import PendingReader
@@ -33,6 +33,9 @@ GROUPS_ALWAYS = 5_000
 """Up to so many groups, the consumers of every one are read at every look."""
 
 COUNT_BYTES_PER_POLL = 4_000_000
+REACHES_MAX = 1_000
+"""Groups behind their stream whose last read is looked at; three light commands each."""
+
 SECOND_LOOKS = 3
 SECOND_LOOK_GAP_S = 0.25
 SECOND_LOOK_STREAMS = 100
@@ -77,6 +80,10 @@ class _Parts:
     """What is known about the groups of one look, by key."""
 
     lag: dict[Key, Lag | None] = field(default_factory=dict)
+    waiting: dict[Key, tuple[str, str]] = field(default_factory=dict)
+    """The ids of the first and the last entry that wait, where they are known."""
+    moved: set[Key] = field(default_factory=set)
+    """Groups that were given something since the last look."""
     time_lag: dict[Key, int | None] = field(default_factory=dict)
     consumers: dict[Key, tuple[ConsumerInfo, ...]] = field(default_factory=dict)
     pending: dict[Key, tuple[tuple[PendingEntry, ...], bool]] = field(default_factory=dict)
@@ -175,6 +182,10 @@ class StreamReader:
             for raw, group in item.groups:
                 key = (item.raw, raw)
                 memory = self._memory.setdefault(key, lags.GroupMemory())
+                if entry_key(group.last_delivered_id) != memory.last_delivered:
+                    parts.moved.add(key)
+                if first := lags.first_waiting(item.info, group):
+                    parts.waiting[key] = first, item.info.last_generated_id
                 lag = lags.derive(item.info, group, honest=honest, memory=memory)
                 limit = self._limits.lag_limit(item.name, group.name)
                 if lag is None or (lag.source == "server" and lag.messages > limit):
@@ -182,28 +193,52 @@ class StreamReader:
                 parts.lag[key] = lag
         lags.count(self._pacer, list(tallies.values()), COUNT_BYTES_PER_POLL)
         parts.lag.update({key: tally.lag for key, tally in tallies.items()})
+        for key, tally in tallies.items():
+            if tally.first:
+                parts.waiting[key] = tally.first, tally.info.last_generated_id
         self._look_again(list(self._judge_lags(seen, parts)), parts)
 
     def _judge_lags(self, seen: Sequence[Seen], parts: _Parts) -> Iterator[Seen]:
         """Confirm what is above its limit, take the time lags; yields the streams worth a second look."""
+        behind: dict[Key, Seen] = {}
+        for item in seen:
+            for raw, group in item.groups:
+                key, lag = (item.raw, raw), parts.lag[item.raw, raw]
+                parts.time_lag[key] = late = lags.time_lag_ms(item.info, group, lag)
+                far = lag is not None and lag.messages > self._limits.lag_limit(item.name, group.name)
+                if (far or (late and late > self._limits.time_lag_ms)) and group.consumers <= CONSUMERS_MAX:
+                    behind[key] = item
+        told = reach.read(self._pacer, list(behind)[:REACHES_MAX])
         for item in seen:
             for raw, group in item.groups:
                 key = (item.raw, raw)
                 limit = self._limits.lag_limit(item.name, group.name)
-                lag = parts.lag[key] = self._confirm(parts.lag[key], self._memory[key], limit)
-                parts.time_lag[key] = late = lags.time_lag_ms(item.info, group, lag)
+                lag = parts.lag[key] = self._confirm(key, parts, limit, told.get(key))
+                late = self._timely(key, parts, told.get(key))
                 if late and late > self._limits.time_lag_ms and lag is not None and lag.messages <= limit:
                     yield item
 
-    def _confirm(self, lag: Lag | None, memory: lags.GroupMemory, limit: int) -> Lag | None:
+    def _confirm(self, key: Key, parts: _Parts, limit: int, last: reach.Reach | None) -> Lag | None:
+        """A lag stands when the group was above its limit all the time; at its end in between, it was not."""
+        lag, memory, waiting = parts.lag[key], self._memory[key], parts.waiting.get(key)
         if lag is None or lag.messages <= limit:
             memory.above_since_ms = None
             return lag
         now = self._clock.now_ms()
         since = memory.above_since_ms
         memory.above_since_ms = now if since is None else since
+        at_end = waiting and last is not None and not last.left_behind(*waiting)
+        if since is not None and at_end and key in parts.moved:
+            memory.above_since_ms = since = now
         confirmed = since is not None and now - since >= self._limits.lag_recheck_ms
         return Lag(messages=lag.messages, source=lag.source, at_most=lag.at_most, confirmed=confirmed)
+
+    def _timely(self, key: Key, parts: _Parts, last: reach.Reach | None) -> int | None:
+        """The time lag; that of the last read where one was made since the last look: a batch in the making is not late."""
+        late = parts.time_lag[key]
+        if late and last is not None and key in parts.moved:
+            parts.time_lag[key] = late = min(late, last.age_ms)
+        return late
 
     def _look_again(self, slow: Sequence[Seen], parts: _Parts) -> None:
         """Time lag is the least of a few looks: a group that works in batches reaches the end in one of them."""

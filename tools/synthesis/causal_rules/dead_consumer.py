@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tools.findings.model import Finding, StreamCategory
 from tools.synthesis import entities
 from tools.synthesis.causal_rules.contract import CausalRule
-from tools.synthesis.causal_rules.kinds import as_stream
+from tools.synthesis.causal_rules.kinds import as_stream, as_unread_growth, reader_of
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
 
@@ -24,9 +24,9 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     late = as_stream(finding, StreamCategory.CONSUMER_LAG, StreamCategory.STUCK_MESSAGE)
     if late is not None and late.consumer_group:
         yield entities.group(late.stream, late.consumer_group)
-    growing = as_stream(finding, StreamCategory.STREAM_GROWING)
+    growing = as_unread_growth(finding)
     if growing is not None:
-        yield entities.stream(growing.stream)
+        yield reader_of(growing)
 
 
 RULE = CausalRule(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tools.findings.model import ConfigCategory, Finding, LogCategory, StreamCategory
 from tools.synthesis import entities
 from tools.synthesis.causal_rules.contract import CausalRule
-from tools.synthesis.causal_rules.kinds import as_config, as_log, as_stream
+from tools.synthesis.causal_rules.kinds import as_config, as_log, as_stream, as_unread_growth, reader_of
 from tools.synthesis.entities import Entity, EntityKind, words_in
 from tools.synthesis.wiring import Wiring
 
@@ -36,9 +36,9 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     late = as_stream(finding, StreamCategory.CONSUMER_LAG, StreamCategory.STUCK_MESSAGE)
     if late is not None and late.consumer_group:
         yield entities.group(late.stream, late.consumer_group)
-    unread = as_stream(finding, StreamCategory.NO_CONSUMER_GROUP, StreamCategory.STREAM_GROWING)
+    unread = as_stream(finding, StreamCategory.NO_CONSUMER_GROUP) or as_unread_growth(finding)
     if unread is not None:
-        yield entities.stream(unread.stream)
+        yield reader_of(unread)
     refused = as_log(finding, LogCategory.BUG, LogCategory.CRASH, LogCategory.RETRY_STORM)
     if refused is not None and _REFUSED in refused.evidence:
         yield Entity(EntityKind.ROLE, f"{refused.service}: {_REFUSED}")

@@ -9,9 +9,12 @@ from tools.findings.model import (
     Finding,
     LogCategory,
     LogFinding,
+    Severity,
     StreamCategory,
     StreamFinding,
 )
+from tools.synthesis import entities
+from tools.synthesis.entities import Entity
 
 
 def as_stream(finding: Finding, *categories: StreamCategory) -> StreamFinding | None:
@@ -37,6 +40,18 @@ def as_code(finding: Finding, *rule_ids: str) -> Enhancement | None:
     """The finding where it is the Scout's and of one of the rules."""
     fits = isinstance(finding, Enhancement) and finding.rule_id in rule_ids
     return finding if fits and isinstance(finding, Enhancement) else None
+
+
+def as_unread_growth(finding: Finding) -> StreamFinding | None:
+    """The finding where it is growth because a group falls behind or nobody reads; not where only a cap is missing."""
+    growing = as_stream(finding, StreamCategory.STREAM_GROWING)
+    return growing if growing is not None and growing.severity is Severity.HIGH else None
+
+
+def reader_of(finding: StreamFinding) -> Entity:
+    """What a finding about readers is about: its group where it names one, else its stream."""
+    group = finding.consumer_group
+    return entities.group(finding.stream, group) if group else entities.stream(finding.stream)
 
 
 def is_dead_letter(finding: StreamFinding) -> bool:

@@ -7,21 +7,25 @@ from collections.abc import Iterator
 from tools.findings.model import Finding, StreamCategory
 from tools.synthesis import entities
 from tools.synthesis.causal_rules.contract import CausalRule
-from tools.synthesis.causal_rules.kinds import as_stream
+from tools.synthesis.causal_rules.kinds import as_stream, as_unread_growth, reader_of
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
+
+_LATE_ONLY = "stream.time-lag"
+"""A group that keeps its distance takes what is added."""
 
 
 def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     late = as_stream(finding, StreamCategory.CONSUMER_LAG)
-    if late is not None:
+    if late is not None and late.rule_id != _LATE_ONLY:
+        yield reader_of(late)
         yield entities.stream(late.stream)
 
 
 def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
-    growing = as_stream(finding, StreamCategory.STREAM_GROWING)
+    growing = as_unread_growth(finding)
     if growing is not None:
-        yield entities.stream(growing.stream)
+        yield reader_of(growing)
 
 
 RULE = CausalRule(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tools.findings.model import ConfigCategory, Finding, StreamCategory
 from tools.synthesis import entities
 from tools.synthesis.causal_rules.contract import CausalRule
-from tools.synthesis.causal_rules.kinds import as_config, as_stream
+from tools.synthesis.causal_rules.kinds import as_config, as_stream, as_unread_growth, reader_of
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
 
@@ -19,14 +19,14 @@ def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 
 
 def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
-    growing = as_stream(finding, StreamCategory.STREAM_GROWING)
+    growing = as_unread_growth(finding)
     if growing is not None:
-        yield entities.stream(growing.stream)
+        yield reader_of(growing)
 
 
 def _rogue_cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     rogue = as_config(finding, ConfigCategory.ROGUE_STREAM)
-    if rogue is not None:
+    if rogue is not None and rogue.consumer_group is None:
         yield from map(entities.stream, rogue.affected_streams)
 
 
@@ -34,14 +34,10 @@ def _rogue_effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     undocumented = as_config(finding, ConfigCategory.MISSING_SCHEMA)
     if undocumented is not None:
         yield from map(entities.stream, undocumented.affected_streams)
-    unread = as_stream(
-        finding,
-        StreamCategory.NO_CONSUMER_GROUP,
-        StreamCategory.ORPHANED_STREAM,
-        StreamCategory.STREAM_GROWING,
-    )
+    unread = as_stream(finding, StreamCategory.NO_CONSUMER_GROUP, StreamCategory.ORPHANED_STREAM)
+    unread = unread or as_unread_growth(finding)
     if unread is not None:
-        yield entities.stream(unread.stream)
+        yield reader_of(unread)
 
 
 RULE = CausalRule(

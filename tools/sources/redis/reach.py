@@ -1,0 +1,85 @@
+"""How far a group got at its last read: what tells a reader that works in batches from one that falls behind.
+
+Both are seen with entries that wait. The first reached the end of its stream when it last read, and what waits was
+added since; the second left entries behind. A group's newest successful read is its most recently active consumer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from tools.sources.records import ConsumerInfo, entry_key, entry_time_ms
+from tools.sources.redis import replies
+from tools.sources.redis.pacing import Pacer
+from tools.sources.redis.readonly import ReplyError
+
+CLOCK_SLACK_MS = 200
+"""A last entry that much newer than the read which gave it: then its id is no time of this server's clock."""
+
+Key = tuple[bytes, bytes]
+
+
+class Reach(Struct, frozen=True):
+    """The newest read of a group that gave it entries. Times in ms, by the server's clock."""
+
+    delivered: str
+    read_ms: int
+
+    @property
+    def age_ms(self) -> int:
+        """How old the last entry was when it was given."""
+        return max(self.read_ms - (entry_time_ms(self.delivered) or 0), 0)
+
+    def left_behind(self, waiting: str, newest: str) -> bool:
+        """Whether entries were left at that read, of which `waiting` was seen to wait first and `newest` last.
+
+        True where nothing tells: ids that are no times, or a read in between that took a part of them.
+        """
+        reached, added_ms = entry_key(self.delivered), entry_time_ms(waiting)
+        if reached >= entry_key(newest):
+            return False
+        return reached >= entry_key(waiting) or added_ms is None or added_ms < self.read_ms
+
+
+def read(pacer: Pacer, keys: Sequence[Key]) -> dict[Key, Reach]:
+    """The reach of each group that can be told; three light commands a group. Raises SourceUnavailable."""
+    commands = [
+        command
+        for stream, group in keys
+        for command in (
+            ("TIME",),
+            ("XINFO", "GROUPS", stream),
+            ("XINFO", "CONSUMERS", stream, group),
+        )
+    ]
+    answers = pacer.run(commands)
+    found = {}
+    for number, key in enumerate(keys):
+        now, groups, consumers = answers[3 * number : 3 * number + 3]
+        if any(isinstance(answer, ReplyError) for answer in (now, groups, consumers)):
+            continue
+        reach = _reach(now, groups, consumers, key[1])
+        if reach is not None:
+            found[key] = reach
+    return found
+
+
+def _reach(now: object, groups: object, consumers: object, name: bytes) -> Reach | None:
+    delivered = next((info.last_delivered_id for raw, info in replies.groups(groups) if raw == name), None)
+    ago = [ms for ms in map(_read_ago_ms, replies.consumers(consumers)) if ms is not None]
+    given_ms = None if delivered is None else entry_time_ms(delivered)
+    seconds, micros = (int(replies.as_bytes(part)) for part in replies.as_list(now)[:2])
+    if delivered is None or given_ms is None or not ago:
+        return None
+    now_ms = seconds * 1000 + micros // 1000
+    reach = Reach(delivered, now_ms - min(ago))
+    return reach if given_ms <= reach.read_ms + CLOCK_SLACK_MS else None
+
+
+def _read_ago_ms(consumer: ConsumerInfo) -> int | None:
+    """Before 7.2 `idle` counts from the last read that gave something; -1 in `inactive` is a consumer that never got one."""
+    if consumer.inactive is None:
+        return consumer.idle
+    return consumer.inactive if consumer.inactive >= 0 else None
