@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tools.quantities import Duration
 
@@ -55,6 +56,12 @@ class Expectation(BaseModel):
     delivery_count: int | None = Field(default=None, ge=1)
     consumer_idle: Duration | None = None
     silence: Duration | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if self.stream is None and self.group is None and self.service is None:
+            raise ValueError("name what it is about: stream, group or service (globs; '*' for all)")
+        return self
 
     def matches(
         self, *, stream: str | None = None, group: str | None = None, service: str | None = None

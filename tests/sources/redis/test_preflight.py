@@ -67,7 +67,7 @@ def test_the_printed_acl_line_is_enough_to_audit_and_cannot_write(own_server: Se
     url = f"redis://auditor:of-the-auditor@127.0.0.1:{own_server.port}/0"
     with ReadOnlyClient.connect(url) as narrow:
         assert preflight.missing_commands(narrow) == CommandCheck(())
-        assert preflight.may_write(narrow) is None
+        assert preflight.may_write(narrow) is False
         source = StreamSource(narrow, ManualClock())
         poll = source.poll(0, previous=None)
         assert poll.streams[0].groups[0].pending[0].id

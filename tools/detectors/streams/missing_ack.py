@@ -69,15 +69,15 @@ def _kept(before: GroupState, after: GroupState) -> bool:
 def _symptom(track: Track, group: GroupState, history: tuple[GroupState, ...]) -> Symptom:
     name, stream = group.info.name, track.now.name
     polls = track.polls[-len(history) :]
-    before, after = history[0].info.pending, group.info.pending
     span = seconds(polls[-1].at_ms - polls[0].at_ms)
     owners = sorted({entry.consumer for entry in group.pending if entry.consumer})
+    title, balance, recommendation = _words(name, stream, history[0], group)
     return on_group(
         RULE,
         track,
         group,
         consumer=owners[0] if len(owners) == 1 else None,
-        title=f"Group {name} takes messages of {stream} and does not acknowledge them",
+        title=title,
         evidence=tuple(
             state.quote(poll.number, poll.source, item.info)
             for poll, state, item in (
@@ -87,12 +87,32 @@ def _symptom(track: Track, group: GroupState, history: tuple[GroupState, ...]) -
         ),
         message_ids=tuple(entry.id for entry in group.pending[:IDS_SHOWN]),
         hypothesis=(
-            f"Pending of {name} rose from {before:,} to {after:,} in {span}, and none of the messages that were "
-            f"pending at the start was acknowledged. {many(len(owners), 'consumer')} ({', '.join(owners[:3]) or 'none'}): "
-            "messages are handled without XACK, or hang."
+            f"Pending of {name} rose from {history[0].info.pending:,} to {group.info.pending:,} in {span}{balance}; none of "
+            f"the messages that were pending at the start was acknowledged. "
+            f"{many(len(owners), 'consumer')} ({', '.join(owners[:3]) or 'none'})."
         ),
-        recommendation=(
-            f"Let the consumers of {name} send XACK {stream} {name} <id> after each message they have handled; if "
-            "messages may be lost, read with NOACK instead."
+        recommendation=recommendation,
+    )
+
+
+def _words(name: str, stream: str, first: GroupState, last: GroupState) -> tuple[str, str, str]:
+    """Title, balance of the span, and advice: a group that acknowledges some is not told that it does none."""
+    risen = last.info.pending - first.info.pending
+    advice = (
+        f"Let the consumers of {name} send XACK {stream} {name} <id> after each message they have handled; if "
+        "messages may be lost, read with NOACK instead."
+    )
+    if first.info.entries_read is None or last.info.entries_read is None:
+        return f"Pending of group {name} on {stream} only rises", "", advice
+    delivered = last.info.entries_read - first.info.entries_read
+    acknowledged = delivered - risen
+    if acknowledged <= 0:
+        return f"Group {name} takes messages of {stream} and acknowledges none", "", advice
+    return (
+        f"Group {name} leaves messages of {stream} unacknowledged: {risen:,} of {delivered:,}",
+        f" while {delivered:,} were delivered and {acknowledged:,} acknowledged",
+        (
+            f"Find the path on which {name} handles a message without XACK {stream} {name} <id> (an error, an early "
+            "return), and acknowledge there too, or move the message to a dead-letter stream."
         ),
     )

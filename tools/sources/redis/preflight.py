@@ -79,15 +79,19 @@ def missing_commands(client: ReadOnlyClient, commands: Iterable[str] = COMMANDS)
 
 
 def acl_line(flavour: str, version: str) -> str:
-    """The ACL rule that allows what an audit needs and nothing else, for this server."""
+    """The ACL rule that allows what an audit needs and nothing else, for this server.
+
+    The two questions about rights let `doctor` prove that the user may not write.
+    """
     numbers = version_of(version)
     new = flavour == "valkey" or numbers >= (7, 2)
     keys = "%R~*" if flavour == "valkey" or numbers >= (7, 0) else "~*"
     courtesies = " +client|setinfo +client|no-touch" if new else ""
+    rights = " +acl|whoami +acl|dryrun" if flavour == "valkey" or numbers >= (7, 0) else " +acl|whoami"
     shards = " +cluster|shards" if flavour == "valkey" or numbers >= (7, 0) else ""
     return (
         f"ACL SETUSER auditor on >PASSWORD resetkeys resetchannels -@all {keys} "
-        f"{_ACL_COMMANDS}{courtesies} {_ACL_REST}{shards}"
+        f"{_ACL_COMMANDS}{courtesies} {_ACL_REST}{shards}{rights}"
     )
 
 
