@@ -103,6 +103,7 @@ class LocalHandle:
         assert process.stdout is not None
         self._reader = threading.Thread(target=_keep_output, args=(process.stdout, log), daemon=True)
         self._reader.start()
+        self._writer: threading.Thread | None = None
         with suppress(psutil.Error):
             self._usage = psutil.Process(process.pid)
 
@@ -112,11 +113,13 @@ class LocalHandle:
         return self._process.pid
 
     def send(self, line: bytes) -> None:
-        """Write the job to standard input, which stays open: its end tells the watcher that we died."""
+        """Write the job to standard input, which stays open: its end tells the watcher that we died.
+
+        In a thread: a pipe holds 64 KiB, and a watcher that stands still must not make us wait for it.
+        """
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
+        self._writer = threading.Thread(target=_send, args=(self._process.stdin, line), daemon=True)
+        self._writer.start()
 
     def poll(self) -> int | None:
         """Its exit code, negative for a signal; None while it runs."""
@@ -146,7 +149,9 @@ class LocalHandle:
     def close(self) -> None:
         """Kill what is left of its process group and release the pipes."""
         self.kill()
-        if self._process.stdin is not None:
+        if self._writer is not None:
+            self._writer.join(_REAP_S)
+        if self._process.stdin is not None and (self._writer is None or not self._writer.is_alive()):
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
         self._reader.join(_REAP_S)
@@ -156,6 +161,12 @@ def _environment() -> dict[str, str]:
     given = os.environ.get("PYTHONPATH")
     folders = [str(_PACKAGES_FOLDER), *([given] if given else [])]
     return os.environ | {"PYTHONPATH": os.pathsep.join(folders), "PYTHONUNBUFFERED": "1"}
+
+
+def _send(pipe: IO[bytes], line: bytes) -> None:
+    with suppress(OSError):
+        pipe.write(line)
+        pipe.flush()
 
 
 def _keep_output(pipe: IO[bytes], log: Path) -> None:

@@ -49,11 +49,14 @@ class Watcher(Protocol):
 
 
 class StopFile:
-    """STOP in the workspace, the deadline, or the parent's death: whichever comes first."""
+    """STOP in the workspace, the deadline, or the parent's death: whichever comes first.
+
+    The deadline is a length of time from here, so that a wall clock that is set later neither ends nor prolongs it.
+    """
 
     def __init__(self, workspace: Workspace, deadline_ms: int, clock: Clock, parent_fd: int | None) -> None:
         self._path = workspace.stop_file
-        self._deadline_ms = deadline_ms
+        self._ends_at = clock.monotonic() + (deadline_ms - clock.now_ms()) / 1000
         self._clock = clock
         self._parent_fd = parent_fd
         self.orphaned = False
@@ -61,7 +64,7 @@ class StopFile:
     def is_set(self) -> bool:
         """Whether to stop now; `orphaned` tells that the parent died."""
         self.orphaned = self.orphaned or self._parent_gone()
-        return self.orphaned or self._clock.now_ms() >= self._deadline_ms or self._path.exists()
+        return self.orphaned or self._clock.monotonic() >= self._ends_at or self._path.exists()
 
     def _parent_gone(self) -> bool:
         if self._parent_fd is None:
@@ -80,7 +83,7 @@ class Reporter:
     recorder: Recorder
     events: Journal
     gaps: Journal
-    _known_gaps: set[tuple[str, str]] = field(default_factory=set)
+    known_gaps: set[tuple[str, str]] = field(default_factory=set)
 
     def record(self, symptom: Symptom) -> None:
         """Hand a symptom to the recorder; a new finding is on disk when this returns."""
@@ -89,8 +92,8 @@ class Reporter:
     def gap(self, gap: Gap) -> None:
         """Write a gap once per (source, what)."""
         key = (gap.source, gap.what)
-        if key not in self._known_gaps:
-            self._known_gaps.add(key)
+        if key not in self.known_gaps:
+            self.known_gaps.add(key)
             self.gaps.append(gap)
 
     def event(self, kind: str, **details: object) -> None:

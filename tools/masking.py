@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,16 +54,20 @@ def use_key(key: bytes | None) -> None:
 
 
 def load_key(path: Path) -> bytes:
-    """The project's fingerprint key; made (0600) where it is missing. Raises OSError."""
+    """The project's fingerprint key; made (0600) where it is missing or was cut short. Raises OSError."""
     try:
-        return path.read_bytes()
+        key = path.read_bytes()
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        key = os.urandom(_KEY_BYTES)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
+        key = b""
+    if len(key) == _KEY_BYTES:
         return key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=".mask.key.", dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(os.urandom(_KEY_BYTES))
+    # By rename: whoever reads it finds a whole key, and of two makers the last one's.
+    Path(name).replace(path)
+    return path.read_bytes()
 
 
 def scan(text: str) -> tuple[str, tuple[SecretMark, ...]]:

@@ -5,6 +5,7 @@ Every text written here is masked. Names are the contract of specification 1; sc
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from tools import masking
 from tools.findings.model import AgentId
 
 _GITIGNORE = "*\n"
+_OWN_LOGS = frozenset({"startup", "shutdown", "merged", "redis"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,11 @@ class Workspace:
 
     def service_log(self, service: str) -> Path:
         """Captured output of a service; the name is made safe for a file name."""
-        return self.path("logs", f"{safe_name(service)}.log")
+        name = safe_name(service)
+        if name != service or name in _OWN_LOGS:
+            # Two services, or a service and the session, never share a file.
+            name += f"-{hashlib.sha256(service.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+        return self.path("logs", f"{name}.log")
 
     def findings(self, agent: AgentId) -> Path:
         """The findings journal of an agent."""

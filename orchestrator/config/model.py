@@ -100,6 +100,15 @@ class OutputSection(_Section):
     workspace: Path = Path("monitor-session")
     state_db: Path = Path(".state/orchestration.db")
 
+    @property
+    def state_folder(self) -> Path:
+        """Where locks and keys lie: the database's folder where that is ours alone, else `.state` in it.
+
+        A folder of ours is ignored by git as a whole, so it must not be one that holds something else.
+        """
+        parent = self.state_db.parent
+        return parent if parent.name == ".state" else parent / ".state"
+
 
 class Config(_Section):
     """`streamgauge.toml`."""

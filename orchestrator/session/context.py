@@ -70,9 +70,15 @@ class Session(Crew):
             return None
         return self.config.redis.url.get_secret_value()
 
-    def begin_window(self, started_ms: int) -> None:
-        """The window begins at this moment (ms since the epoch); all clocks follow from it."""
-        self.clocks = clocks(self.config.session, started_ms)
+    def begin_window(self, started_ms: int, deadline_ms: int | None = None) -> None:
+        """The window begins at this moment (ms since the epoch); all clocks follow from it.
+
+        `deadline_ms` is that of a window that goes on, whatever length is configured now.
+        """
+        section = self.config.session
+        if deadline_ms is not None:
+            section = section.model_copy(update={"duration": (deadline_ms - started_ms) / 1000})
+        self.clocks = clocks(section, started_ms)
         self.ending.begin(self.clocks.window.deadline_ms)
 
     def job(self, agent: AgentId | None) -> WatcherJob:

@@ -15,18 +15,18 @@ _WAYS: tuple[EndedBy, ...] = ("deadline", "stop-file", "signal", "failure")
 class Ending:
     """Set for good once the window is over; the STOP file tells the watchers.
 
-    There is no deadline before `begin`. A STOP file that lies there from before (resume) counts.
+    The window has the length it was given, however the wall clock is set meanwhile. There is no deadline before `begin`. A STOP file that lies there from before (resume) counts.
     """
 
     def __init__(self, workspace: Workspace, clock: Clock) -> None:
         self._workspace, self._clock = workspace, clock
-        self._deadline_ms: int | None = None
+        self._ends_at: float | None = None
         self.by: EndedBy | None = None
         self.signal: int | None = None
 
     def begin(self, deadline_ms: int) -> None:
         """The window runs from now to `deadline_ms` (since the epoch)."""
-        self._deadline_ms = deadline_ms
+        self._ends_at = self._clock.monotonic() + (deadline_ms - self._clock.now_ms()) / 1000
 
     def is_set(self) -> bool:
         """Whether the window is over; the first to see it writes STOP."""
@@ -34,7 +34,7 @@ class Ending:
             return True
         if self._workspace.stop_file.exists():
             self.by = self._reason_on_disk()
-        elif self._deadline_ms is not None and self._clock.now_ms() >= self._deadline_ms:
+        elif self._ends_at is not None and self._clock.monotonic() >= self._ends_at:
             self.end("deadline")
         return self.by is not None
 

@@ -15,18 +15,24 @@ OK, FOUND, NOT_SEEN = 0, 1, 3
 _SIGNALLED = 128
 
 
-def exit_code(workspace: Workspace, *, fail_on: str, failed: bool, signal: int | None) -> int:
+def exit_code(
+    workspace: Workspace, *, fail_on: str, failed: bool, signal: int | None, blind: bool = False
+) -> int:
     """130 or 143 by a signal; 3 after a failure; 1 for findings; 3 for blindness; else 0.
 
-    `fail_on` is `[new:]SEVERITY` or `never`; with no earlier session to compare with, everything is new.
+    `blind` says that something is known not to have been seen, whatever the gap journal holds. `fail_on` is `[new:]SEVERITY` or `never`; with no earlier session to compare with, everything is new.
     """
     if signal is not None:
         return _SIGNALLED + signal
     if failed:
         return NOT_SEEN
-    if any(counts(finding, fail_on) for finding in measured(workspace)):
+    try:
+        found = measured(workspace)
+    except JournalCorrupt:
+        return NOT_SEEN
+    if any(counts(finding, fail_on) for finding in found):
         return FOUND
-    return NOT_SEEN if is_blind(workspace) else OK
+    return NOT_SEEN if blind or is_blind(workspace) else OK
 
 
 def counts(finding: Finding, fail_on: str) -> bool:
@@ -38,7 +44,7 @@ def counts(finding: Finding, fail_on: str) -> bool:
 
 
 def measured(workspace: Workspace) -> list[Finding]:
-    """The findings of the three agents that measure. Raises JournalCorrupt, pydantic.ValidationError."""
+    """The findings of the three agents that measure. Raises JournalCorrupt."""
     agents = [agent for agent in AgentId if agent is not AgentId.ENHANCEMENT_SCOUT]
     return [finding for agent in agents for finding in load(workspace.findings(agent))]
 

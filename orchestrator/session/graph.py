@@ -27,6 +27,7 @@ from orchestrator.session.phases import (
 from orchestrator.session.state import SessionState
 from orchestrator.session.supervise import SupervisorState, supervisor_graph
 from tools.errors import StreamgaugeError
+from tools.masking import mask
 
 Work = Callable[[Session, SessionState], Awaitable[SessionState]]
 SessionGraph = CompiledStateGraph[SessionState, Session, SessionState, SessionState]
@@ -105,7 +106,7 @@ def phase(name: str, work: Work, *, goes_on: bool = False) -> Node:
         except (StreamgaugeError, OSError) as error:
             session.story.phase(name, "failed", str(error))
             session.ending.end("failure")
-            return {"failure": state.get("failure") or f"{name}: {error}"}
+            return {"failure": state.get("failure") or mask(f"{name}: {error}")}
         if not goes_on and session.story.is_running(name):
             session.story.phase(name, "finished")
         return change

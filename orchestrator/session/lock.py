@@ -1,5 +1,7 @@
 """One live session per workspace, and per Redis and project.
 
+The workspace has a second lock inside it, because sessions with different state folders may be given the same one.
+
 The kernel holds the locks, so none outlives its session, whatever ended it. The files are never removed:
 removing a locked file would let two sessions hold "the same" lock.
 """
@@ -32,7 +34,14 @@ def hold(folder: Path, subjects: tuple[tuple[str, str], ...], session_id: str) -
 @contextmanager
 def _one(folder: Path, kind: str, name: str, session_id: str) -> Iterator[None]:
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    descriptor = os.open(folder / f"{kind}-{digest}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    with hold_file(folder / f"{kind}-{digest}.lock", kind, session_id):
+        yield
+
+
+@contextmanager
+def hold_file(path: Path, kind: str, session_id: str) -> Iterator[None]:
+    """Hold one file's lock. Raises LockHeld, OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +16,10 @@ from tools.masking import mask
 from tools.sources import session_facts
 from tools.sources.records import Gap
 from tools.sources.session_facts import SessionFacts
-from tools.workspace import Workspace
+from tools.workspace import Workspace, safe_name
+
+ARCHIVE = ".archive"
+"""Where finished sessions go, beside the workspace. Nothing here deletes them."""
 
 _SIGNS_OF_LIFE = ("events.jsonl", "recording/checkpoints.sqlite", "recording/checkpoints.sqlite-wal")
 
@@ -36,7 +38,7 @@ def existing_session_id(workspace: Workspace) -> str | None:
 
 
 def create_workspace(workspace: Workspace, session_id: str) -> Path | None:
-    """Make a fresh workspace; an old session's goes to `<workspace>.previous`, where one is kept.
+    """Make a fresh workspace; an old session's goes to `.archive/<session id>` beside it and is kept.
 
     Returns where the old one went. Raises UsageError where the folder holds something else or the disk refuses.
     """
@@ -45,34 +47,35 @@ def create_workspace(workspace: Workspace, session_id: str) -> Path | None:
         workspace.create()
         workspace.write_text(workspace.session_id_file, f"{session_id}\n")
     except OSError as error:
-        why = error.strerror or str(error)
-        raise UsageError(
-            f"The workspace {workspace.root} cannot be written: {why}. Choose another with --workspace."
-        ) from error
+        raise unwritable(workspace, error) from error
     return moved
+
+
+def unwritable(workspace: Workspace, error: OSError) -> UsageError:
+    """What is said where the workspace's disk or folder refuses."""
+    why = error.strerror or str(error)
+    return UsageError(
+        f"The workspace {workspace.root} cannot be written: {why}. Choose another with --workspace."
+    )
 
 
 def first_facts(config: Config, mode: Mode, session_id: str, version: str, clock: Clock) -> SessionFacts:
     """What is known before the pre-flight; the window's moments follow later."""
     now_ms = clock.now_ms()
-    url = None if mode is Mode.STATIC else config.redis.url
     return SessionFacts(
         session_id=session_id,
         version=version,
         mode=mode.value,
         project_root=str(config.project.root),
-        redis=None if url is None else mask(str(address_of(url.get_secret_value()))),
+        redis=_server(config, mode),
         started_ms=now_ms,
         deadline_ms=now_ms + round(config.session.duration * 1000),
         services=config.services.expected,
     )
 
 
-def facts_to_resume(workspace: Workspace, mode: Mode, clock: Clock) -> tuple[SessionFacts, Gap]:
-    """The facts of the killed session with its dead time added, and the gap that says so.
-
-    Raises UsageError where there is nothing that could go on.
-    """
+def facts_to_resume(workspace: Workspace, config: Config, mode: Mode) -> SessionFacts:
+    """The facts of the killed session. Raises UsageError where there is nothing that could go on; changes nothing."""
     if existing_session_id(workspace) is None:
         raise UsageError(f"{workspace.root} holds no session. Run without --resume.")
     try:
@@ -83,9 +86,22 @@ def facts_to_resume(workspace: Workspace, mode: Mode, clock: Clock) -> tuple[Ses
         ) from error
     if facts.mode != mode.value:
         raise UsageError(f"The session was {facts.mode}, not {mode.value}. Use --mode {facts.mode}.")
+    for known, given in (
+        (facts.redis, _server(config, mode)),
+        (facts.project_root, mask(str(config.project.root))),
+    ):
+        if known != given:
+            raise UsageError(f"The session audited {known}, not {given}. Resume it with its own settings.")
+    if any(run.name == "complete" and run.status == "done" for run in facts.phases):
+        raise UsageError(f"Session {facts.session_id} is complete. Run without --resume.")
+    return facts
+
+
+def dead_time(workspace: Workspace, facts: SessionFacts, clock: Clock) -> Gap:
+    """The time of the window in which the killed session did not run."""
     now_ms = clock.now_ms()
     died_ms = min(now_ms, max(facts.started_ms, _last_sign_ms(workspace)))
-    gap = Gap(
+    return Gap(
         what=f"the time in which the session did not run (from {died_ms} to {now_ms} ms)",
         why="the session was killed and resumed",
         fix="Run the session again for an unbroken window.",
@@ -93,7 +109,11 @@ def facts_to_resume(workspace: Workspace, mode: Mode, clock: Clock) -> tuple[Ses
         at_ms=died_ms,
         until_ms=now_ms,
     )
-    return msgspec.structs.replace(facts, dead_times=(*facts.dead_times, (died_ms, now_ms))), gap
+
+
+def _server(config: Config, mode: Mode) -> str | None:
+    url = None if mode is Mode.STATIC else config.redis.url
+    return None if url is None else mask(str(address_of(url.get_secret_value())))
 
 
 def _last_sign_ms(workspace: Workspace) -> int:
@@ -109,12 +129,16 @@ def _move_away(workspace: Workspace) -> Path | None:
     root = workspace.root
     if not root.exists() or not any(root.iterdir()):
         return None
-    if existing_session_id(workspace) is None:
+    session_id = existing_session_id(workspace)
+    if session_id is None:
         raise UsageError(f"{root} is not empty and holds no session. Choose another folder with --workspace.")
-    previous = root.with_name(root.name + ".previous")
-    if previous.exists():
-        if existing_session_id(Workspace(previous)) is None:
-            raise UsageError(f"{previous} is in the way and holds no session. Move it elsewhere.")
-        shutil.rmtree(previous)
-    os.rename(root, previous)  # noqa: PTH104 - Path.rename returns what is not needed
-    return previous
+    archive = root.parent / ARCHIVE
+    if not archive.exists():
+        archive.mkdir()
+        (archive / ".gitignore").write_text("*\n", encoding="ascii")
+    target, number = archive / safe_name(session_id), 1
+    while target.exists():
+        number += 1
+        target = archive / f"{safe_name(session_id)}-{number}"
+    os.rename(root, target)  # noqa: PTH104 - Path.rename returns what is not needed
+    return target

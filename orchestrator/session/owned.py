@@ -78,7 +78,8 @@ class OwnedProcesses:
                     waiting.append((process, process.ppid()))
         while found := [process for process, parent in waiting if parent in pids]:
             for process in found:
-                self._know(process)
+                with suppress(psutil.Error):
+                    self._know(process)
             pids |= {process.pid for process in found}
             waiting = [entry for entry in waiting if entry[0].pid not in pids]
         self._remember()
@@ -171,7 +172,9 @@ def describe(process: psutil.Process) -> Leftover:
     command = ""
     with suppress(psutil.Error):
         command = " ".join(process.cmdline()) or process.name()
-    return Leftover(process.pid, mask(command)[:_COMMAND_CHARS_MAX] or "unknown")
+    # Arguments are bytes; those that are no UTF-8 stand as an escape: no file takes them otherwise.
+    plain = os.fsencode(command).decode("utf-8", "backslashreplace")
+    return Leftover(process.pid, mask(plain)[:_COMMAND_CHARS_MAX] or "unknown")
 
 
 def holder_of(port: int) -> str:

@@ -6,13 +6,18 @@ Uses a client of its own that may write (BGSAVE); it is made only for a server t
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from orchestrator.config.mode import address_of
 from orchestrator.config.model import RedisSection
@@ -32,6 +37,10 @@ _LOOK_EVERY_S = 0.1
 _STOP_S = 10.0
 _SAVE_S = 10.0
 _CLIENTS_GONE_S = 2.0
+_CLOCK_TICK_S = 1.0
+"""When a process began is told from the boot time in whole seconds, which moves when the clock is set."""
+_ANSWER_S = 2.0
+"""A server that stands still must not keep the session from ending."""
 
 
 @dataclass
@@ -45,6 +54,7 @@ class ManagedRedis:
     clock: Clock
     _command: Command | None = field(default=None, init=False)
     _started: bool = field(default=False, init=False)
+    _began_s: float = field(default=math.inf, init=False)
 
     def __post_init__(self) -> None:
         self._owned = of_redis(self.workspace, self.session_id)
@@ -85,6 +95,8 @@ class ManagedRedis:
             raise PreflightFailed(f"Redis cannot be started: {error}.") from error
         self._started = True
         self._owned.add_root(self._command.pid)
+        with suppress(psutil.Error):
+            self._began_s = psutil.Process(self._command.pid).create_time()
         await self._wait_for_ping(stop)
 
     def adopt(self) -> bool:
@@ -96,7 +108,7 @@ class ManagedRedis:
 
     def foreign_clients(self) -> list[str]:
         """Name and address of every connection that is not ours, ordered. Raises redis.RedisError."""
-        with redis.Redis.from_url(self.url, client_name=f"{OWN_CLIENT_NAME}:shutdown") as client:
+        with self._client() as client:
             found = client.client_list()
         ours = (OWN_CLIENT_NAME,)
         others = [entry for entry in found if not str(entry.get("name", "")).startswith(ours)]
@@ -113,9 +125,7 @@ class ManagedRedis:
 
     def save(self) -> str:
         """BGSAVE where the server has persistence configured; says what was done. Raises redis.RedisError."""
-        with redis.Redis.from_url(
-            self.url, client_name=f"{OWN_CLIENT_NAME}:shutdown", decode_responses=True
-        ) as client:
+        with self._client() as client:
             settings = client.config_get("save", "appendonly")
             if not settings.get("save") and settings.get("appendonly") != "yes":
                 return "no persistence configured: nothing to save"
@@ -153,6 +163,16 @@ class ManagedRedis:
         if self._command is not None:
             self._command.close()
             self._command = None
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis.from_url(
+            self.url,
+            client_name=f"{OWN_CLIENT_NAME}:shutdown",
+            decode_responses=True,
+            socket_timeout=_ANSWER_S,
+            socket_connect_timeout=_ANSWER_S,
+            retry=Retry(NoBackoff(), 0),
+        )
 
     def _start_command(self) -> str | list[str]:
         assert self.section.start is not None
@@ -194,9 +214,30 @@ class ManagedRedis:
             with redis.Redis.from_url(self.url, socket_timeout=1.0, socket_connect_timeout=1.0) as client:
                 if not client.ping():
                     return False
-                # One that made itself a daemon hides its environment, and with it our mark.
-                if self.local:
-                    self._owned.add(int(client.info("server")["process_id"]))
+                if self.local and self.section.start != EMBEDDED:
+                    self._add_daemon(int(client.info("server")["process_id"]))
                 return True
-        except (redis.RedisError, OSError, KeyError):
+        except (redis.RedisError, OSError, KeyError, ValueError):
             return False
+
+    def _add_daemon(self, pid: int) -> None:
+        """One that made itself a daemon hides its environment, and with it our mark.
+
+        A server in a container says the pid it has there, which is another process here, perhaps the first of all:
+        ours is only what began after our command did and holds the server's port.
+        """
+        if self._command is None:
+            return
+        with suppress(psutil.Error, ValueError):
+            process = psutil.Process(pid)
+            if process.create_time() >= self._began_s - _CLOCK_TICK_S and self._listens(process):
+                self._owned.add(pid)
+
+    def _listens(self, process: psutil.Process) -> bool:
+        if not self.port:
+            path = urlsplit(self.url).path
+            return any(str(connection.laddr) == path for connection in process.net_connections("unix"))
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.port
+            for connection in process.net_connections("inet")
+        )

@@ -22,7 +22,7 @@ from orchestrator.session.context import Session
 from orchestrator.session.ending import Ending
 from orchestrator.session.exit_code import NOT_SEEN
 from orchestrator.session.graph import SessionGraph, build
-from orchestrator.session.lock import hold
+from orchestrator.session.lock import hold, hold_file
 from orchestrator.session.owned import of_redis, of_services
 from orchestrator.session.redis_server import ManagedRedis
 from orchestrator.session.services import LocalServices, ServicesPlan
@@ -36,7 +36,7 @@ from tools.workspace import Workspace
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STEPS_BESIDE_TICKS = 1000
-_BEFORE_THE_WINDOW = ("preflight",)
+_BEFORE_THE_WINDOW = ("preflight", "baseline", "observe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +74,28 @@ async def run_session(
     Paths in `config` are absolute. Raises UsageError, LockHeld, PreflightFailed (nothing could begin) and
     OSError; what fails after that is in the outcome and in the report.
     """
-    workspace = Workspace(config.output.workspace)
+    workspace = _workspace(config)
     known = opening.existing_session_id(workspace) if resume else None
     session_id = known or opening.new_session_id(clock)
-    folder = config.output.state_db.parent
+    folder = config.output.state_folder
     with _locked(config, decision.mode, folder, session_id):
         mask_key = _mask_key(folder)
         parts = _Parts(config, decision, version, clock, engine or LocalEngine(), session_id)
-        session = await _open(parts, resume=resume)
-        session.mask_key = mask_key
+        with ExitStack() as held:
+            if opening.existing_session_id(workspace) is not None:
+                held.enter_context(_held(workspace, session_id))
+            session = await _open(parts, resume=resume)
+            if not resume:
+                held.enter_context(_held(workspace, session_id))
+            session.mask_key = mask_key
+            return await _guarded(session, resume=resume)
+
+
+async def _guarded(session: Session, *, resume: bool) -> Outcome:
+    """Run it; however it ends, signals are held off until nothing of it runs any more."""
+    task = asyncio.current_task()
+    assert task is not None
+    with _signals(session, task):
         try:
             return await _run(session, resume=resume)
         finally:
@@ -91,10 +104,8 @@ async def run_session(
 
 
 async def _run(session: Session, *, resume: bool) -> Outcome:
-    task = asyncio.current_task()
-    assert task is not None
     path = session.workspace.path("recording", "checkpoints.sqlite")
-    with _signals(session, task), tracing_context(enabled=False):
+    with tracing_context(enabled=False):
         async with open_checkpoints(path) as saver:
             session.checkpoints = saver
             graph = build(saver)
@@ -127,15 +138,26 @@ async def _beginning(session: Session, graph: SessionGraph, *, resume: bool) -> 
 
 
 async def _take_over(session: Session, following: tuple[str, ...]) -> None:
-    """Managed mode: what a killed session left is adopted, or ended where its pre-flight begins again."""
+    """The window goes on with the instructions it began with; before it, nothing was missed and it begins anew.
+
+    Managed mode: what a killed session left is adopted, or ended where its pre-flight begins again.
+    """
     session.event("resumed", next=list(following))
+    if following and not set(following) & set(_BEFORE_THE_WINDOW):
+        facts = session.story.facts
+        dead_time = opening.dead_time(session.workspace, facts, session.clock)
+        session.story.update(dead_times=(*facts.dead_times, (dead_time.at_ms, session.clock.now_ms())))
+        session.gap(dead_time)
+        session.begin_window(facts.started_ms, facts.deadline_ms)
+        if not session.workspace.code_index.exists():
+            session.indexer.start(session.job(None))
     if session.services is None or session.redis_server is None:
         return
-    if not following or set(following) & set(_BEFORE_THE_WINDOW):
+    if not following or "preflight" in following:
         await _kill_remains(session.workspace, session.session_id, session.clock)
         return
     redis_runs = session.redis_server.adopt()
-    services_run = session.services.adopt(())
+    services_run = session.services.adopt((), session.story.facts.services)
     why = (
         "their output was lost with the killed session"
         if services_run
@@ -151,11 +173,10 @@ async def _take_over(session: Session, following: tuple[str, ...]) -> None:
 
 async def _open(parts: _Parts, *, resume: bool) -> Session:
     config, mode, clock = parts.config, parts.decision.mode, parts.clock
-    session_id, workspace = parts.session_id, Workspace(config.output.workspace)
-    dead_time: Gap | None = None
+    session_id, workspace = parts.session_id, _workspace(config)
     previous: Path | None = None
     if resume:
-        facts, dead_time = opening.facts_to_resume(workspace, mode, clock)
+        facts = opening.facts_to_resume(workspace, config, mode)
         workspace.create()
     else:
         if mode is Mode.MANAGED:
@@ -172,10 +193,6 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
     )
     if mode is Mode.MANAGED:
         _add_managed_parts(session)
-    if dead_time is not None:
-        story.gap(dead_time)
-        session.begin_window(facts.started_ms)
-        session.ending.begin(facts.deadline_ms)
     return session
 
 
@@ -210,6 +227,11 @@ async def _kill_remains(workspace: Workspace, session_id: str, clock: Clock) -> 
         await owned.kill(clock)
 
 
+def _workspace(config: Config) -> Workspace:
+    # Behind a symbolic link: the folder is what is moved away and made anew, never the link.
+    return Workspace(config.output.workspace.resolve())
+
+
 @contextmanager
 def _locked(config: Config, mode: Mode, folder: Path, session_id: str) -> Iterator[None]:
     subjects = [("workspace", str(config.output.workspace.resolve()))]
@@ -221,6 +243,16 @@ def _locked(config: Config, mode: Mode, folder: Path, session_id: str) -> Iterat
             stack.enter_context(hold(folder / "locks", tuple(subjects), session_id))
         except OSError as error:
             raise _unwritable(folder, error) from error
+        yield
+
+
+@contextmanager
+def _held(workspace: Workspace, session_id: str) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold_file(workspace.path(".lock"), "workspace", session_id))
+        except OSError as error:
+            raise opening.unwritable(workspace, error) from error
         yield
 
 
@@ -244,12 +276,19 @@ def _mask_key(folder: Path) -> bytes:
 
 @contextmanager
 def _signals(session: Session, task: asyncio.Task[object]) -> Iterator[None]:
-    """The first signal ends the window early; the second ends the session, its processes included."""
+    """The first signal ends the window early; the second ends the session, its processes included.
+
+    More of them change nothing: what is being killed then must not be left half done.
+    """
     loop = asyncio.get_running_loop()
+    cancelled = False
 
     def on_signal(number: int) -> None:
+        nonlocal cancelled
         if session.ending.signal is not None:
-            task.cancel()
+            if not cancelled:
+                cancelled = True
+                task.cancel()
             return
         session.event("signal", number=number)
         session.ending.end("signal", number)

@@ -69,8 +69,11 @@ class ServicesRunner(Protocol):
         """Run the start command. Raises OSError."""
         ...
 
-    def adopt(self, root_pids: Sequence[int]) -> bool:
-        """Take over what an earlier process of this session started; whether any of it runs."""
+    def adopt(self, root_pids: Sequence[int], names: Sequence[str] = ()) -> bool:
+        """Take over what an earlier process of this session started; whether any of it runs.
+
+        `names` are the services it knew.
+        """
         ...
 
     def names(self) -> tuple[str, ...]:
@@ -114,17 +117,21 @@ class LocalServices:
         self._owned = of_services(workspace, session_id)
         self._command: Command | None = None
         self._roots: tuple[int, ...] = ()
+        self._started = False
+        self._adopted: tuple[str, ...] = ()
         self._capture = Capture(workspace, plan.ready_pattern, plan.named)
 
     def start(self) -> None:
         """Run the start command through `/bin/sh -c` in the project's root. Raises OSError."""
         extra = self._owned.environment | {"STREAMGAUGE_PYTHON": sys.executable}
         self._command = Command(self._plan.start, self._plan.folder, extra, self._capture)
+        self._started = True
         self._owned.add_root(self._command.pid)
         self._roots = (self._command.pid,)
 
-    def adopt(self, root_pids: Sequence[int]) -> bool:
+    def adopt(self, root_pids: Sequence[int], names: Sequence[str] = ()) -> bool:
         """Find what carries this session's mark; whether any of it runs."""
+        self._started, self._adopted = True, tuple(names)
         alive = {process.pid for process in self._owned.alive()}
         self._roots = tuple(pid for pid in root_pids if pid in alive) or tuple(sorted(alive))
         for pid in self._roots:
@@ -133,7 +140,7 @@ class LocalServices:
 
     def names(self) -> tuple[str, ...]:
         """As configured, then as learned."""
-        return tuple(dict.fromkeys((*self._plan.named, *self._capture.services())))
+        return tuple(dict.fromkeys((*self._plan.named, *self._adopted, *self._capture.services())))
 
     def not_ready(self) -> tuple[str, ...]:
         """Neither a ready line nor an open port; a service with a port needs the port where it has one."""
@@ -159,7 +166,12 @@ class LocalServices:
         return len(self._owned.alive())
 
     async def stop(self) -> StopOutcome:
-        """The stop command, or SIGINT and then SIGTERM to the group; drain; kill what is left."""
+        """The stop command, or SIGINT and then SIGTERM to the group; drain; kill what is left.
+
+        Nothing where nothing was started: the stop command would end what is somebody else's.
+        """
+        if not self._started:
+            return StopOutcome()
         self._owned.note()
         code = await self._ask_to_stop()
         leftovers = [describe(process) for process in self._owned.alive()]

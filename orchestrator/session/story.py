@@ -6,6 +6,7 @@ Telling never fails a session: where the disk refuses, the story is shorter, and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -31,6 +32,12 @@ class Story:
         self._gaps = journal.Journal(workspace.gaps)
         self._alerted = set(_alerted(workspace))
         self._gap_keys: set[tuple[str, str]] = set()
+        self._unwritten: list[Gap] = []
+
+    @property
+    def untold(self) -> bool:
+        """Whether a gap could not be written yet."""
+        return bool(self._unwritten)
 
     @property
     def alerts(self) -> int:
@@ -40,13 +47,16 @@ class Story:
     def event(self, kind: str, **details: object) -> None:
         """Write an event."""
         self._tell(lambda: self._events.append({"type": kind, "at": self._now()} | details))
+        with suppress(OSError):
+            self._write_gaps()
 
     def gap(self, gap: Gap) -> None:
         """Write a gap once per (source, what), and an event that points to it."""
         key = (gap.source, gap.what)
         if key not in self._gap_keys:
             self._gap_keys.add(key)
-            self._tell(lambda: self._gaps.append(gap))
+            self._unwritten.append(gap)
+            self._tell(self._write_gaps)
             self.event("gap", what=gap.what, why=gap.why, blind=gap.blind)
 
     def alert(self, agent: str, finding: SeenFinding) -> None:
@@ -97,6 +107,12 @@ class Story:
         self._tell(self._events.close)
         self._tell(self._gaps.close)
 
+    def _write_gaps(self) -> None:
+        # Blindness that found no room would read as "all clear": it is kept until it is written.
+        while self._unwritten:
+            self._gaps.append(self._unwritten[0])
+            del self._unwritten[0]
+
     def _line(self, name: str, text: str) -> None:
         flat = " ".join(text.split())
         self._tell(lambda: self._workspace.append_text(self._workspace.path(name), f"{self._now()} {flat}\n"))
@@ -107,7 +123,7 @@ class Story:
     def _tell(self, write: Any) -> None:
         try:
             write()
-        except OSError:
+        except (OSError, ValueError):  # no room; or a text that is none (a file's name may be any bytes)
             self.lost += 1
 
 

@@ -40,18 +40,18 @@ class _WindowOrWork:
 
 
 def idle(session: Session) -> EndedBy | None:
-    """Why the window may end early: all agents failed, or (static mode) have looked at everything."""
+    """Why the window may end early: all agents failed, or (static mode) have looked at everything there will be."""
     at_work = session.keepers()
     if len(at_work) < len(session.agents):
         return None
     if all(keeper.status == "failed" for keeper in at_work):
         return "failure"
-    static = session.mode is Mode.STATIC
-    return (
-        "deadline"
-        if static and all(keeper.status != "running" or keeper.done() for keeper in at_work)
-        else None
-    )
+    if session.mode is not Mode.STATIC:
+        return None
+    if all(keeper.status != "running" or keeper.done() for keeper in at_work):
+        return "deadline"
+    session.indexer.look()
+    return "failure" if session.indexer.failed else None
 
 
 async def look(state: SupervisorState, runtime: Runtime[Session]) -> SupervisorState:
@@ -64,7 +64,11 @@ async def look(state: SupervisorState, runtime: Runtime[Session]) -> SupervisorS
     if reason is not None:
         session.ending.end(reason)
     if not session.ending.is_set():
-        await supervise(session, state["supervisions"] + 1)
+        # Its failure would cancel the agents beside it, and the report would be lost.
+        try:
+            await supervise(session, state["supervisions"] + 1)
+        except Exception as error:  # noqa: BLE001
+            session.event("error", reason=f"supervision: {type(error).__name__}: {error}")
     return {"supervisions": state["supervisions"] + 1, "over": session.ending.is_set()}
 
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from agents.engine import LocalEngine, LocalHandle
-from agents.job import WatcherJob, Window
+from agents.job import ServiceSpec, WatcherJob, Window
 from tests.fakes.waiting import wait_for
 from tools.findings.model import AgentId
 from tools.workspace import Workspace
@@ -134,4 +134,24 @@ def test_a_watcher_that_ends_before_its_job_is_no_error_of_ours(start: Running) 
     handle = start("raise SystemExit(5)")
     wait_for(lambda: handle.poll() == 5)
     handle.close()
+    handle.close()
+
+
+def test_a_watcher_that_does_not_read_its_job_holds_nobody_up(workspace: Workspace) -> None:
+    services = tuple(ServiceSpec(name=f"service-{number}") for number in range(5000))
+    job = job_of(workspace).model_copy(update={"services": services})
+    assert len(job.encode()) > 1 << 16
+    handle = LocalEngine((sys.executable, "-c", "import time; time.sleep(600)")).start(job)
+    assert handle.poll() is None
+    handle.close()
+    assert handle.poll() == -signal.SIGKILL
+
+
+def test_a_long_job_arrives_whole(workspace: Workspace) -> None:
+    services = tuple(ServiceSpec(name=f"service-{number}") for number in range(5000))
+    job = job_of(workspace).model_copy(update={"services": services})
+    program = "import sys; print(len(sys.stdin.buffer.readline()), flush=True); sys.stdin.buffer.read()"
+    handle = LocalEngine((sys.executable, "-c", program)).start(job)
+    log = workspace.agent_dir(AgentId.LOG_WATCHER) / "watcher.log"
+    wait_for(lambda: log.exists() and log.read_text() == f"{len(job.encode()) + 1}\n")
     handle.close()

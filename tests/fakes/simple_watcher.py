@@ -1,7 +1,8 @@
 """A real watcher process of any agent that sees nothing but a scripted fault: quick, for tests of the session.
 
 SIMPLE_WATCHER in the environment names what it does: `critical` (the Log Watcher finds one CRITICAL), `high`,
-`crash` (it exits with 1 at once), `hang` (it never beats), else nothing.
+`crash` (it exits with 1 at once), `hang` (it never beats), `waiting` (it is never done), else nothing.
+SIMPLE_INDEXER=crash makes the indexer exit with 1.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class SimpleWatcher:
                 )
             )  # fmt: skip
         state = self._reporter.workspace.agent_dir(AgentId(self._reporter.job.agent)) / "state.json"
-        write_atomically(state, json.dumps({"done": True, "at": time.monotonic_ns()}).encode())
+        write_atomically(
+            state, json.dumps({"done": self._told != "waiting", "at": time.monotonic_ns()}).encode()
+        )
 
     def finish(self) -> None:
         marker = self._reporter.workspace.agent_dir(AgentId(self._reporter.job.agent)) / "finished"
@@ -67,7 +70,7 @@ def main() -> int:
     job = read_job(sys.stdin.fileno())
     keep_job(job)
     if job.agent == "INDEXER":
-        return 0
+        return int(os.environ.get("SIMPLE_INDEXER") == "crash")
     told = os.environ.get("SIMPLE_WATCHER", "")
     if told == "crash":
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 from dataclasses import replace
@@ -19,6 +20,8 @@ from tools.findings.model import (
     LogCategory,
     Severity,
     StreamCategory,
+    StreamFinding,
+    StreamMetrics,
     rank_of,
 )
 from tools.findings.recorder import Recorder, load
@@ -93,6 +96,34 @@ def test_a_worse_sighting_is_written_at_once_with_its_own_evidence(desk: Desk) -
     finding = desk.recorder.record(worse, 1)
     assert finding is not None
     assert (finding.evidence, rank_of(finding), finding.revision) == ("worse", 0, 2)
+
+
+def test_words_figures_and_evidence_of_a_state_come_from_one_sighting(tmp_path: Path) -> None:
+    workspace, agent = Workspace(tmp_path / "ws"), AgentId.REDIS_STREAM_ANALYST
+    workspace.create()
+    (workspace.agent_dir(agent) / "attempt").write_text("1", encoding="ascii")
+    recorder = Recorder(workspace, agent, 1, lambda _rule, why: pytest.fail(why))
+    rule = Rule("stream.x", agent, StreamCategory.CONSUMER_LAG, "x", severity=Severity.HIGH)
+    for lag in (5, 70):
+        recorder.record(
+            symptom(
+                f"{lag} behind",
+                rule=rule,
+                entity=("s",),
+                stream="s",
+                metrics=StreamMetrics(consumer_lag_messages=lag),
+            ),
+            lag,
+        )
+    recorder.flush()
+    (finding,) = load(workspace.findings(agent))
+    assert isinstance(finding, StreamFinding)
+    assert (finding.title, finding.evidence, finding.metrics.consumer_lag_messages) == (
+        "70 behind in a",
+        "70 behind",
+        70,
+    )
+    assert (finding.finding_id, finding.occurrences) == ("RSA-001", 2)
 
 
 def test_a_milder_sighting_never_lowers_a_severity(desk: Desk) -> None:
@@ -215,3 +246,51 @@ def test_a_rule_of_another_agent_cannot_pose_as_a_finding_of_this_one(desk: Desk
 def test_severity_sorts_by_rank_and_never_by_name() -> None:
     ranks = [severity.rank for severity in Severity]
     assert all(left < right for left, right in itertools.pairwise(ranks))
+
+
+def test_a_writer_that_stands_still_in_its_turn_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "LOCK_WAIT_S", 0.05)
+    path = tmp_path / "events.jsonl"
+    with journal.Journal(path) as first, path.open("rb") as stopped:
+        first.append({"a": 1})
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        assert first.append({"a": 2}) == (8, 7)
+        with journal.Journal(path) as second:
+            assert second.append({"a": 3}) == (16, 7)
+    assert [data["a"] for data in journal.read_data(path)] == [1, 2, 3]
+
+
+def test_an_attempt_that_ends_while_it_waits_for_its_turn_does_not_write(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk.workspace.findings(AGENT).open("rb") as newer:
+        fcntl.flock(newer, fcntl.LOCK_EX)
+
+        def give_way(_seconds: float) -> None:
+            desk.attempts(2)
+            fcntl.flock(newer, fcntl.LOCK_UN)
+
+        monkeypatch.setattr("tools.findings.journal.time.sleep", give_way)
+        with pytest.raises(StaleAttempt):
+            desk.recorder.record(symptom(), 0)
+    assert desk.lines() == []
+
+
+def test_an_id_is_never_given_twice(desk: Desk) -> None:
+    desk.recorder.record(symptom("a"), 0)
+    desk.recorder.record(symptom("b"), 0)
+    first, second = desk.lines()
+    desk.workspace.findings(AGENT).write_text(
+        "".join(f"{json.dumps(line)}\n" for line in (second, first | {"fingerprint": second["fingerprint"]}))
+    )
+    reopened = desk.open()
+    reopened.record(symptom("c"), 0)
+    assert desk.lines()[-1]["findingId"] == "LW-003"
+
+
+def test_a_line_that_is_no_finding_is_named(desk: Desk) -> None:
+    desk.workspace.findings(AGENT).write_text('{"a": 1}\n')
+    with pytest.raises(JournalCorrupt, match="byte 0: not a finding"):
+        desk.open()

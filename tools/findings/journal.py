@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -17,6 +19,10 @@ import msgspec
 
 from tools import masking
 from tools.errors import JournalCorrupt
+
+LOCK_WAIT_S = 2.0
+"""A writer that was stopped in its turn must not stop all others; they go on without it after this."""
+_LOCK_LOOK_S = 0.005
 
 
 class Journal:
@@ -28,30 +34,34 @@ class Journal:
         repair(path)
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
-    def append(self, record: object) -> tuple[int, int]:
+    def append(self, record: object, allowed: Callable[[], None] | None = None) -> tuple[int, int]:
         """Append `record` (JSON data, msgspec struct); returns byte offset and length of its line.
 
         String leaves are masked one by one, so that a masked text is the same wherever it is written.
-        Raises OSError where the disk refuses; the journal then ends at its last whole line.
+        `allowed` is called in our turn, just before the write, and may raise to forbid it. Raises OSError where
+        the disk refuses; the journal then ends at its last whole line.
         """
         data = masking.mask_data(msgspec.to_builtins(record))
-        return self.append_encoded(msgspec.json.encode(data))
+        return self.append_encoded(msgspec.json.encode(data), allowed)
 
-    def append_encoded(self, line: bytes) -> tuple[int, int]:
+    def append_encoded(self, line: bytes, allowed: Callable[[], None] | None = None) -> tuple[int, int]:
         """Append one encoded, already masked object; returns byte offset and length of the line."""
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        try:
-            offset = os.fstat(self._fd).st_size
+        with _turn(self._fd):
+            if allowed is not None:
+                allowed()
             view = memoryview(line + b"\n")
+            written = 0
             try:
-                while view:
-                    view = view[os.write(self._fd, view) :]
+                while written < len(view):
+                    written += os.write(self._fd, view[written:])
             except OSError:
-                os.ftruncate(self._fd, offset)
+                # Only our own piece goes, and only while it is the last: a writer without its turn may be behind us.
+                end = os.lseek(self._fd, 0, os.SEEK_CUR)
+                if written and os.fstat(self._fd).st_size == end:
+                    os.ftruncate(self._fd, end - written)
                 raise
-            return offset, len(line)
-        finally:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            # In append mode the position is the end of what we wrote, whoever wrote before us.
+            return os.lseek(self._fd, 0, os.SEEK_CUR) - len(view), len(line)
 
     def close(self) -> None:
         """Flush to disk and close."""
@@ -65,11 +75,26 @@ class Journal:
         self.close()
 
 
+@contextmanager
+def _turn(descriptor: int) -> Iterator[None]:
+    tries = max(1, round(LOCK_WAIT_S / _LOCK_LOOK_S))
+    for _ in range(tries):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_LOOK_S)
+        else:
+            break
+    try:
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 def repair(path: Path) -> bool:
     """Cut a last line that has no newline off to `<name>.torn`; returns whether there was one."""
     try:
-        with path.open("rb+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with path.open("rb+") as file, _turn(file.fileno()):
             size = file.seek(0, os.SEEK_END)
             tail = _torn_tail(file, size)
             if not tail:

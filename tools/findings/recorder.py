@@ -14,11 +14,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tools.clock import iso
-from tools.errors import StaleAttempt
+from tools.errors import JournalCorrupt, StaleAttempt
 from tools.findings.build import Evidence, build, merge
 from tools.findings.evidence import EvidenceStore
 from tools.findings.fingerprint import fingerprint
-from tools.findings.journal import Journal, read_data
+from tools.findings.journal import Journal, read
 from tools.findings.model import FINDING, AgentId, Finding, dump, rank_of
 from tools.findings.rule import Symptom
 from tools.masking import mask
@@ -38,7 +38,9 @@ class Recorder:
         self._on_reject = on_reject
         self._journal = Journal(workspace.findings(agent))
         self._evidence = EvidenceStore(workspace, workspace.evidence(agent))
-        self._by_fingerprint = {finding.fingerprint: finding for finding in load(self._journal.path)}
+        known = load(self._journal.path)
+        self._by_fingerprint = {finding.fingerprint: finding for finding in known}
+        self._last_number = max(map(_number, known), default=0)
         self._grown: set[str] = set()
 
     @property
@@ -59,7 +61,7 @@ class Recorder:
                 return self._write(self._new(symptom, key, at_ms))
             if _counted(known, symptom):
                 return None
-            seen = self._evidence_of(symptom) if rank_of_symptom(symptom) < rank_of(known) else None
+            seen = self._evidence_of(symptom) if self._renews(symptom, known) else None
             grown = merge(known, symptom, iso(at_ms), seen)
         except ValidationError as error:
             self._on_reject(symptom.rule.id, str(error))
@@ -84,24 +86,32 @@ class Recorder:
         self._evidence.close()
 
     def _new(self, symptom: Symptom, key: str, at_ms: int) -> Finding:
-        number = len(self._by_fingerprint) + 1
-        finding_id = f"{self._agent.prefix}-{number:03d}"
+        finding_id = f"{self._agent.prefix}-{self._last_number + 1:03d}"
         return build(symptom, finding_id, key, iso(at_ms), self._evidence_of(symptom))
+
+    def _renews(self, symptom: Symptom, known: Finding) -> bool:
+        # Words, figures and evidence come from one sighting. A state is seen anew at each poll; a line that
+        # repeats says nothing new, and thousands of copies of it would say it no better.
+        new, old = rank_of_symptom(symptom), rank_of(known)
+        return new < old or (new == old and self._agent is not AgentId.LOG_WATCHER)
 
     def _evidence_of(self, symptom: Symptom) -> Evidence:
         pieces = [self._evidence.add(quote) for quote in symptom.evidence]
         return "\n".join(text for text, _ in pieces), tuple(reference for _, reference in pieces)
 
     def _write(self, finding: Finding) -> Finding:
+        self._journal.append(dump(finding), self._may_write)
+        self._last_number = max(self._last_number, _number(finding))
+        self._by_fingerprint[finding.fingerprint] = finding
+        self._grown.discard(finding.fingerprint)
+        return finding
+
+    def _may_write(self) -> None:
         held = read_attempt(self._attempt_file)
         if held != self._attempt:
             raise StaleAttempt(
                 f"{self._agent.slug}: attempt {self._attempt} may not write; attempt {held} does"
             )
-        self._journal.append(dump(finding))
-        self._by_fingerprint[finding.fingerprint] = finding
-        self._grown.discard(finding.fingerprint)
-        return finding
 
 
 def _counted(known: Finding, symptom: Symptom) -> bool:
@@ -109,6 +119,10 @@ def _counted(known: Finding, symptom: Symptom) -> bool:
         return False
     source, position = symptom.position
     return position <= known.counted_to.get(source, -1)
+
+
+def _number(finding: Finding) -> int:
+    return int(finding.finding_id.rpartition("-")[2])
 
 
 def rank_of_symptom(symptom: Symptom) -> int:
@@ -120,10 +134,14 @@ def rank_of_symptom(symptom: Symptom) -> int:
 
 
 def load(path: Path) -> list[Finding]:
-    """The newest revision of every finding of a journal, in order of first appearance."""
+    """The newest revision of every finding of a journal, in order of first appearance. Raises JournalCorrupt."""
     newest: dict[str, Finding] = {}
-    for data in read_data(path):
-        finding = FINDING.validate_python(data)
+    for offset, line in read(path):
+        try:
+            finding = FINDING.validate_json(line)
+        except ValidationError as error:
+            reason = error.errors(include_input=False)[0]["msg"]
+            raise JournalCorrupt(f"{path}: byte {offset}: not a finding ({reason})") from error
         newest[finding.finding_id] = finding
     return list(newest.values())
 

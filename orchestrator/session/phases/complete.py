@@ -14,6 +14,7 @@ async def run(session: Session, state: SessionState) -> SessionState:
         fail_on=session.config.fail_on,
         failed=bool(state.get("failure")),
         signal=session.ending.signal,
+        blind=session.story.untold,
     )
     session.story.phase("complete", "finished")
     session.event("session-complete", exitCode=code, health=state.get("health", "unknown"))

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
+import psutil
 import pytest
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
+from agents.loop import StopFile
 from agents.node import SeenFinding
-from orchestrator.config.model import Config, Mode, SessionSection
-from orchestrator.session import lock, opening, rules
+from orchestrator.config.model import Config, Mode, OutputSection, SessionSection
+from orchestrator.session import lock, opening, rules, supervise
 from orchestrator.session.checkpoints import open_checkpoints, prune
 from orchestrator.session.clocks import clocks
 from orchestrator.session.ending import Ending
-from orchestrator.session.exit_code import exit_code
+from orchestrator.session.exit_code import exit_code, is_blind
 from orchestrator.session.owned import Leftover
+from orchestrator.session.phases import report
 from orchestrator.session.snapshot import drift, stream_lines
 from orchestrator.session.story import Story
 from tests.fakes.clock import ManualClock
-from tools.errors import LockHeld, UsageError
+from tools.errors import JournalCorrupt, LockHeld, UsageError
 from tools.findings.journal import Journal, read_data
 from tools.findings.model import AgentId, EvidenceKind, Locator
 from tools.findings.recorder import load
@@ -203,24 +210,33 @@ def test_a_full_disk_shortens_the_story_and_ends_nothing(workspace: Workspace, c
 # --- Opening ---------------------------------------------------------------------------------------------
 
 
-def test_an_old_session_is_moved_away_and_one_is_kept(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path / "session")
+def test_every_old_session_is_moved_to_the_archive_and_kept(tmp_path: Path) -> None:
+    workspace, archive = Workspace(tmp_path / "session"), tmp_path / ".archive"
     assert opening.create_workspace(workspace, "1") is None
-    assert opening.create_workspace(workspace, "2") == tmp_path / "session.previous"
-    assert opening.create_workspace(workspace, "3") == tmp_path / "session.previous"
-    kept = [
-        opening.existing_session_id(Workspace(tmp_path / name)) for name in ("session", "session.previous")
-    ]
-    assert kept == ["3", "2"]
+    assert opening.create_workspace(workspace, "2") == archive / "1"
+    assert opening.create_workspace(workspace, "2") == archive / "2"
+    assert opening.create_workspace(workspace, "3") == archive / "2-2"
+    kept = [opening.existing_session_id(Workspace(archive / name)) for name in ("1", "2", "2-2")]
+    assert kept == ["1", "2", "2"]
+    assert (archive / ".gitignore").read_text(encoding="ascii") == "*\n"
 
 
-@pytest.mark.parametrize("name", ["session", "session.previous"])
-def test_a_folder_that_is_no_session_is_never_touched(tmp_path: Path, name: str) -> None:
-    opening.create_workspace(Workspace(tmp_path / "session"), "1")
-    folder = tmp_path / name
-    if name == "session":
-        (folder / "SESSION_ID").unlink()
-    folder.mkdir(exist_ok=True)
+@pytest.mark.parametrize(
+    ("state_db", "folder"),
+    [
+        pytest.param(".state/orchestration.db", ".state", id="the default"),
+        pytest.param("st.db", ".state", id="beside the user's own files"),
+        pytest.param("var/st.db", "var/.state", id="in a folder of the user's"),
+    ],
+)
+def test_locks_and_keys_never_lie_among_other_files(state_db: str, folder: str) -> None:
+    assert OutputSection(state_db=Path(state_db)).state_folder == Path(folder)
+
+
+def test_a_folder_that_is_no_session_is_never_touched(tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+    opening.create_workspace(Workspace(folder), "1")
+    (folder / "SESSION_ID").unlink()
     (folder / "thesis.tex").write_text("years of work")
     with pytest.raises(UsageError, match="holds no session"):
         opening.create_workspace(Workspace(tmp_path / "session"), "2")
@@ -244,17 +260,15 @@ def test_a_session_id_is_the_moment_in_utc(clock: ManualClock) -> None:
         pytest.param(True, Mode.ATTACH, "cannot be resumed", id="no facts"),
     ],
 )
-def test_what_cannot_go_on_is_said(
-    tmp_path: Path, clock: ManualClock, made: bool, mode: Mode, message: str
-) -> None:
+def test_what_cannot_go_on_is_said(tmp_path: Path, made: bool, mode: Mode, message: str) -> None:
     workspace = Workspace(tmp_path / "session")
     if made:
         opening.create_workspace(workspace, "1")
     with pytest.raises(UsageError, match=message):
-        opening.facts_to_resume(workspace, mode, clock)
+        opening.facts_to_resume(workspace, Config(), mode)
 
 
-def test_the_dead_time_is_a_fact_and_a_gap(tmp_path: Path, clock: ManualClock) -> None:
+def test_the_dead_time_is_a_gap(tmp_path: Path, clock: ManualClock) -> None:
     workspace = Workspace(tmp_path / "session")
     opening.create_workspace(workspace, "1")
     story = Story(workspace, clock, facts(started_ms=clock.now_ms()))
@@ -263,8 +277,7 @@ def test_the_dead_time_is_a_fact_and_a_gap(tmp_path: Path, clock: ManualClock) -
     died_ms = clock.now_ms() + 10_000
     os.utime(workspace.events, ns=(died_ms * 10**6, died_ms * 10**6))
     clock.advance(60)
-    resumed, gap = opening.facts_to_resume(workspace, Mode.ATTACH, clock)
-    assert resumed.dead_times == ((died_ms, clock.now_ms()),)
+    gap = opening.dead_time(workspace, story.facts, clock)
     assert (gap.at_ms, gap.until_ms, gap.blind) == (died_ms, clock.now_ms(), True)
 
 
@@ -404,3 +417,138 @@ async def test_old_checkpoints_are_pruned_and_the_newest_stays(tmp_path: Path) -
         snapshot = await compiled.aget_state({"configurable": {"thread_id": "t"}})
         assert snapshot.values == {"number": 30}
         assert saver.failures == 0
+
+
+# --- What may not be lost --------------------------------------------------------------------------------
+
+
+def a_gap(what: str) -> Gap:
+    return Gap(what=what, why="it was away", fix="Bring it back.", source="test", at_ms=1)
+
+
+class FullDisk:
+    """The first calls fail."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        append = Journal.append
+
+        def refuse(journal: Journal, record: object) -> tuple[int, int]:
+            self.left -= 1
+            if self.left >= 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return append(journal, record)
+
+        self.left = times
+        monkeypatch.setattr(Journal, "append", refuse)
+
+
+def test_a_gap_that_found_no_room_is_written_later(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path / "session")
+    workspace.create()
+    story = Story(workspace, clock, facts(started_ms=clock.now_ms()))
+    FullDisk(monkeypatch, 3)
+    story.gap(a_gap("a"))
+    assert story.untold
+    story.event("later")
+    assert not story.untold
+    assert is_blind(workspace)
+
+
+def test_a_gap_that_never_found_room_is_not_all_clear(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path / "session")
+    workspace.create()
+    story = Story(workspace, clock, facts(started_ms=clock.now_ms()))
+    FullDisk(monkeypatch, 1000)
+    story.gap(a_gap("a"))
+    assert exit_code(workspace, fail_on="high", failed=False, signal=None, blind=story.untold) == 3
+
+
+def test_an_event_of_odd_text_is_no_error(tmp_path: Path, clock: ManualClock) -> None:
+    workspace = Workspace(tmp_path / "session")
+    workspace.create()
+    story = Story(workspace, clock, facts(started_ms=clock.now_ms()))
+    story.event("error", reason="a name that is no text: \udcff")
+    story.warn("a name that is no text: \udcff")
+    assert story.lost == 1
+
+
+def test_a_damaged_findings_journal_is_blindness_not_a_crash(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "session")
+    workspace.create()
+    workspace.findings(AgentId.LOG_WATCHER).write_text('{"findingId": "LW-001"}\n')
+    assert exit_code(workspace, fail_on="high", failed=False, signal=None) == 3
+    with pytest.raises(JournalCorrupt, match=r"log-watcher\.jsonl: byte 0: not a finding"):
+        rules.record(workspace, ManualClock(), AgentId.LOG_WATCHER, [rules.leftover_port(1, "x")])
+
+
+async def test_a_look_of_the_supervisor_that_fails_does_not_end_the_session(
+    workspace: Workspace, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_session: object, _number: int) -> None:
+        raise psutil.NoSuchProcess(1)
+
+    monkeypatch.setattr(supervise, "supervise", broken)
+    told: list[str] = []
+    session = SimpleNamespace(
+        clock=clock,
+        clocks=clocks(SessionSection(), clock.now_ms()),
+        ending=Ending(workspace, clock),
+        agents=(AgentId.LOG_WATCHER,),
+        keepers=tuple,
+        mode=Mode.ATTACH,
+        event=lambda kind, **_: told.append(kind),
+    )
+    state = await supervise.look(
+        {"supervisions": 0, "over": False}, cast("Any", SimpleNamespace(context=session))
+    )
+    assert state == {"supervisions": 1, "over": False}
+    assert told == ["error"]
+
+
+async def test_evidence_that_is_not_found_again_is_a_gap_and_stands_in_the_report(
+    workspace: Workspace, clock: ManualClock
+) -> None:
+    rules.record(workspace, clock, AgentId.LOG_WATCHER, [rules.leftover_port(1, "pid 7 (x)")])
+    copy = workspace.evidence(AgentId.LOG_WATCHER)
+    copy.write_bytes(copy.read_bytes().replace(b"pid 7", b"pid 8"))
+    story = Story(workspace, clock, facts())
+    story.update()
+    session = SimpleNamespace(
+        workspace=workspace, clock=clock, project_root=workspace.root, event=story.event, gap=story.gap
+    )
+    await report.run(cast("Any", session), {})
+    story.close()
+    assert exit_code(workspace, fail_on="critical", failed=False, signal=None) == 3
+    assert "LW-001" in workspace.gaps.read_text()
+    data = json.loads(workspace.path("report.json").read_text())
+    assert any("evidence" in gap["what"] for gap in data["sourceGaps"])
+
+
+class SetClock(ManualClock):
+    """Its wall clock can be set."""
+
+    set_by_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.set_by_ms
+
+
+@pytest.mark.parametrize("set_by_s", [3600, -3600], ids=["forward", "back"])
+def test_a_wall_clock_that_is_set_neither_ends_nor_prolongs_the_window(
+    workspace: Workspace, set_by_s: int
+) -> None:
+    clock = SetClock()
+    session_ends, watcher_ends = (
+        Ending(workspace, clock),
+        StopFile(workspace, clock.now_ms() + 600_000, clock, None),
+    )
+    session_ends.begin(clock.now_ms() + 600_000)
+    clock.set_by_ms = set_by_s * 1000
+    clock.advance(599)
+    assert (watcher_ends.is_set(), session_ends.is_set()) == (False, False)
+    clock.advance(1)
+    assert (watcher_ends.is_set(), session_ends.is_set()) == (True, True)

@@ -6,10 +6,13 @@ import asyncio
 import os
 import shlex
 import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 from pydantic import SecretStr
@@ -129,3 +132,38 @@ async def test_a_missing_address_is_an_error_of_usage(scene: Scene) -> None:
     server = ManagedRedis("x", section, scene.workspace, scene.folder, SystemClock())
     with pytest.raises(UsageError, match=r"redis\.url is not set"):
         await server.start(NEVER)
+
+
+@pytest.fixture
+def bystander() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has nothing to do with the session."""
+    process = subprocess.Popen(["sleep", "600"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+async def test_a_pid_of_another_namespace_never_makes_a_bystander_ours(
+    scene: Scene, bystander: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A server in a container says the pid it has there: on this machine that is somebody else.
+    monkeypatch.setattr(redis.Redis, "info", lambda *_: {"process_id": bystander.pid})
+    server = scene.make(scene.command("--save", "").replace("''''", "''"))
+    await server.start(NEVER)
+    await server.stop()
+    assert bystander.poll() is None
+
+
+async def test_a_server_that_stands_still_is_killed_and_not_waited_for(scene: Scene) -> None:
+    server = scene.make()
+    await server.start(NEVER)
+    [process] = [
+        child for child in psutil.Process().children() if f":{scene.port}" in " ".join(child.cmdline())
+    ]
+    process.suspend()
+    began = time.monotonic()
+    with pytest.raises((redis.RedisError, OSError)):
+        await server.clients_gone()
+    assert time.monotonic() - began < 4
+    await server.kill()
+    assert not port_open(scene.port)

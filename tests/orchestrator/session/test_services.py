@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,11 +15,14 @@ import psutil
 import pytest
 
 from agents.job import ServiceSpec
+from orchestrator.session import rules
+from orchestrator.session.owned import describe
 from orchestrator.session.services import LocalServices, ServicesPlan, StopOutcome
 from tests.conftest import free_port
-from tests.fakes.waiting import async_wait_for
+from tests.fakes.waiting import async_wait_for, wait_for
 from tools.clock import SystemClock
 from tools.errors import ConfigError
+from tools.findings.model import AgentId
 from tools.workspace import Workspace
 
 FLEET = Path(__file__).parents[2] / "fakes" / "fleet.py"
@@ -252,3 +256,46 @@ async def test_a_cancelled_stop_still_ends_everything_by_kill(scene: Scene) -> N
     await asyncio.gather(stopping, return_exceptions=True)
     await services.kill()
     assert not root.is_running() or root.status() == psutil.STATUS_ZOMBIE
+
+
+async def test_what_was_never_started_is_neither_stopped_nor_judged(scene: Scene) -> None:
+    mark = scene.folder / "stopped"
+    with socket.create_server(("127.0.0.1", 0)) as foreign:
+        port = int(foreign.getsockname()[1])
+        plan = scene.plan("orders=good", stop=f"touch {mark}", specs=(ServiceSpec(name="orders", port=port),))
+        services = scene.make(plan)
+        assert await services.stop() == StopOutcome()
+    assert not mark.exists()
+
+
+async def test_a_process_that_ends_while_it_is_looked_at_is_no_error(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = await scene.ready(scene.plan("orders=good"))
+    psutil.process_iter.cache_clear()
+
+    def gone(process: psutil.Process) -> float:
+        raise psutil.NoSuchProcess(process.pid)
+
+    def no_group(_pid: int) -> int:
+        raise ProcessLookupError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psutil.Process, "create_time", gone)
+        patch.setattr(psutil.Process, "environ", lambda _: {})
+        patch.setattr(os, "getpgid", no_group)
+        assert services.note() == 1
+
+
+def test_a_command_line_that_is_no_text_can_be_told(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.create()
+    odd = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", b"\xff\xfe"])
+    wait_for(psutil.Process(odd.pid).cmdline)
+    try:
+        found = rules.leftover(describe(psutil.Process(odd.pid)), 1.0)
+        [finding] = rules.record(workspace, SystemClock(), AgentId.LOG_WATCHER, [found])
+    finally:
+        odd.kill()
+        odd.wait()
+    assert r"time.sleep(600) \xff\xfe" in finding.evidence

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from orchestrator.session.services import port_open
 from tests.conftest import Server, free_port
 from tests.fakes.waiting import wait_for
+from tools.clock import SystemClock
 from tools.findings.journal import read_data
 from tools.findings.model import AgentId
 from tools.findings.recorder import load
@@ -209,6 +211,13 @@ def test_a_second_session_is_refused_while_the_first_runs(run: Run, own_server: 
     run.config["output"]["workspace"] = str(run.folder / "elsewhere")
     third = run("attach")
     assert "Another session is at work on this Redis and project" in third[1]
+    run.config["output"] = {
+        "workspace": str(run.workspace.root),
+        "state_db": str(run.folder / "other" / "o.db"),
+    }
+    fourth = run("attach")
+    assert f"LockHeld: Another session is at work on this workspace: pid {first.pid}" in fourth[1]
+    assert not (run.folder / ".archive").exists()
     first.send_signal(signal.SIGTERM)
     assert run.finish(first)[0] == 143
 
@@ -294,15 +303,105 @@ def test_a_session_killed_in_its_window_goes_on_with_resume(run: Run, own_server
     assert run("attach", "resume")[1].splitlines()[-1].endswith("is complete. Run without --resume.")
 
 
+def test_a_complete_session_is_not_touched_by_resume(run: Run, own_server: Server) -> None:
+    run.attach_to(own_server)
+    run("attach")
+    facts, gaps, events = run.facts, run.gaps(), run.workspace.events.read_bytes()
+    code, output = run("attach", "resume")
+    assert (code, output.splitlines()[-1].rpartition(": ")[2]) == (
+        1,
+        f"Session {facts.session_id} is complete. Run without --resume.",
+    )
+    assert (run.facts, run.gaps(), run.workspace.events.read_bytes()) == (facts, gaps, events)
+
+
+def test_a_session_killed_before_its_window_has_a_whole_window_after_resume(
+    run: Run, own_server: Server
+) -> None:
+    run.attach_to(own_server)
+    own_server.process.send_signal(signal.SIGSTOP)
+    process = run.start("attach")
+    wait_for(lambda: run.workspace.events.exists() and run.events("agent-started"))
+    process.kill()
+    run.finish(process)
+    own_server.process.send_signal(signal.SIGCONT)
+    killed = run.facts
+    wait_for(lambda: SystemClock().now_ms() > killed.deadline_ms, what="the first deadline")
+    code, _ = run("attach", "resume")
+    assert code == 0
+    assert run.facts.ended_by == "deadline"
+    assert run.facts.ended_ms is not None
+    assert run.facts.started_ms > killed.deadline_ms
+    assert run.facts.ended_ms >= run.facts.deadline_ms
+    assert run.facts.dead_times == ()
+
+
+def test_a_resumed_window_keeps_its_length_and_its_index_is_made(run: Run, own_server: Server) -> None:
+    run.attach_to(own_server)
+    run.config["session"]["duration"] = 6
+    process = run.start("attach")
+    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    process.kill()
+    run.finish(process)
+    before = run.facts
+    run.config["session"]["duration"] = 1
+    run("attach", "resume")
+    job = json.loads((run.workspace.agent_dir(AgentId.LOG_WATCHER) / "job-2.json").read_text())
+    assert (job["window"]["started_ms"], job["window"]["deadline_ms"]) == (
+        before.started_ms,
+        before.deadline_ms,
+    )
+    assert len([event for event in run.events("agent-started") if event["agent"] == "INDEXER"]) == 2
+
+
+def test_a_session_does_not_go_on_against_another_server(run: Run, own_server: Server) -> None:
+    run.attach_to(own_server)
+    run.config["session"]["duration"] = 600
+    process = run.start("attach")
+    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    process.kill()
+    run.finish(process)
+    before = run.facts
+    run.config["redis"] = {"url": f"redis://127.0.0.1:{run.port}/0"}
+    code, output = run("attach", "resume")
+    assert code == 1
+    assert f"UsageError: The session audited 127.0.0.1:{own_server.port}, not 127.0.0.1:{run.port}." in output
+    assert run.facts == before
+
+
+def test_learned_services_are_known_after_resume(run: Run) -> None:
+    run.manage("orders=good", expected=[])
+    run.config["session"]["duration"] = 8
+    process = run.start("managed")
+    wait_for(lambda: run.workspace.events.exists() and run.observing(), seconds=30)
+    process.kill()
+    run.finish(process)
+    run("managed", "resume")
+    job = json.loads((run.workspace.agent_dir(AgentId.LOG_WATCHER) / "job-2.json").read_text())
+    assert [source["service"] for source in job["logs"]] == ["orders"]
+
+
 def test_an_old_session_is_kept_beside_the_new_one(run: Run, own_server: Server) -> None:
     run.attach_to(own_server)
     run.config["session"]["duration"] = 1
     run("attach")
     first = run.facts.session_id
     run("attach")
-    previous = Workspace(run.folder / "monitor-session.previous")
+    previous = Workspace(run.folder / ".archive" / first)
     assert previous.session_id_file.read_text().strip() == first != run.facts.session_id
     assert run.events("previous-session-moved")
+
+
+def test_a_workspace_behind_a_link_stays_there(run: Run) -> None:
+    disk = run.folder / "disk" / "audits"
+    disk.mkdir(parents=True)
+    run.workspace.root.symlink_to(disk)
+    for _ in range(3):
+        assert run("static")[0] == 0
+    assert run.workspace.root.is_symlink()
+    assert (disk / "report.json").exists()
+    assert sorted(path.name for path in disk.parent.iterdir()) == [".archive", "audits"]
+    assert len(list((disk.parent / ".archive").glob("*/SESSION_ID"))) == 2
 
 
 # --- Static ----------------------------------------------------------------------------------------------
@@ -315,6 +414,15 @@ def test_a_static_session_ends_when_its_two_agents_are_done(run: Run) -> None:
     assert [agent.agent for agent in run.facts.agents] == ["CONFIG_AUDITOR", "ENHANCEMENT_SCOUT"]
     assert "baseline" not in run.phases()
     assert run.facts.redis is None
+
+
+def test_a_static_session_whose_index_fails_says_so_and_does_not_wait(run: Run) -> None:
+    run.config["session"]["duration"] = 600
+    run.environment |= {"SIMPLE_WATCHER": "waiting", "SIMPLE_INDEXER": "crash"}
+    code, _ = run("static")
+    assert code == 3
+    assert run.facts.ended_by == "failure"
+    assert [gap["what"] for gap in run.gaps()] == ["the project's code"]
 
 
 # --- Managed ---------------------------------------------------------------------------------------------
@@ -388,6 +496,23 @@ def test_a_second_ctrl_c_ends_at_once_and_still_leaves_nothing(run: Run) -> None
     wait_for(lambda: "shutdown" in run.phases())
     process.send_signal(signal.SIGINT)
     assert run.finish(process)[0] == 130
+    assert run.left() == []
+
+
+def test_impatience_leaves_nothing_either(run: Run) -> None:
+    run.manage("stubborn=deaf", "tough=deaf", "runaway=escaped", expected=["stubborn"])
+    run.config["session"] |= {"duration": 600, "drain": 300}
+    process = run.start("managed")
+    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    process.send_signal(signal.SIGINT)
+    wait_for(lambda: "shutdown" in run.phases())
+    pressed = 0
+    while process.poll() is None:
+        process.send_signal((signal.SIGINT, signal.SIGTERM)[pressed % 2])
+        pressed += 1
+        time.sleep(0.005)
+    run.finish(process)
+    assert pressed > 2
     assert run.left() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,12 @@ def test_no_text_breaks_a_reader(pieces: list[str]) -> None:
 @given(text=st.text(max_size=60), path=st.text(min_size=1, max_size=20))
 def test_no_pattern_breaks_gitignore(text: str, path: str) -> None:
     gitignore.ignored(path, False, [gitignore.parse("", text)])
+
+
+def test_names_that_are_no_utf_8_blind_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"d\xe9")
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.py")).write_text(ADD)
+    made = build_index(tmp_path, (), (), NOW_MS)
+    assert [use.path for use in made.uses if use.stream is not None] == [r"d\xe9/caf\xe9.py"]
+    write_index(tmp_path / "code.json.gz", made)

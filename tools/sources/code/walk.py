@@ -93,11 +93,13 @@ def _walk(
     except OSError:
         return
     for entry in entries:
-        path = posixpath.join(relative, entry.name)
+        # A name may be any bytes; what is no UTF-8 is shown escaped, or nothing could be written of the whole project.
+        name = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
+        path = posixpath.join(relative, name)
         if entry.is_dir():
             if entry.name not in _FOLDERS and not gitignore.ignored(path, True, ignores):
                 yield from _walk(Path(entry.path), root, path, ignores, entered)
-        elif is_env_file(entry.name) or not gitignore.ignored(path, False, ignores):
+        elif is_env_file(name) or not gitignore.ignored(path, False, ignores):
             found = _file(entry, path, root)
             if found is not None:
                 yield found

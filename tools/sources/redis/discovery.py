@@ -13,6 +13,9 @@ SCAN_COUNT = 1000
 STREAMS_MAX = 20_000
 """Streams that one audit follows."""
 
+CALLS_MAX = 1_000_000
+"""A thousand million keys. A server that never ends its SCAN must not hold us for ever."""
+
 
 def streams(pacer: Pacer) -> tuple[list[bytes], bool]:
     """Raw names in order, and whether that is all of them (False beyond STREAMS_MAX).
@@ -21,7 +24,7 @@ def streams(pacer: Pacer) -> tuple[list[bytes], bool]:
     """
     found: set[bytes] = set()
     cursor: bytes = b"0"
-    while True:
+    for _ in range(CALLS_MAX):
         reply = pacer.batch([("SCAN", cursor, "TYPE", "stream", "COUNT", SCAN_COUNT)])[0]
         if isinstance(reply, ReplyError):
             raise SourceUnavailable(
@@ -34,3 +37,4 @@ def streams(pacer: Pacer) -> tuple[list[bytes], bool]:
             return sorted(found)[:STREAMS_MAX], False
         if cursor in {b"0", b""}:
             return sorted(found), True
+    return sorted(found), False
