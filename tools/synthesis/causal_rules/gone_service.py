@@ -1,7 +1,7 @@
-"""A service that fell silent explains groups that lost their consumer.
+"""A service that fell silent explains groups that lost their consumer, and messages it took and does not finish.
 
 Where its process is gone (CRASH) also the lag of its groups; where it lives (ANOMALY) it may well be reading, so
-only a group that nobody reads any more is explained.
+only a group that nobody reads any more, or a message that it holds and says nothing about, is explained.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 
 
 def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
-    dead = as_stream(finding, StreamCategory.DEAD_CONSUMER)
+    dead = as_stream(finding, StreamCategory.DEAD_CONSUMER, StreamCategory.STUCK_MESSAGE)
     if dead is not None:
         for owner in wiring.owners_of(dead.stream, dead.consumer_group):
             yield Entity(EntityKind.ROLE, f"{owner}: {_READS}")
@@ -39,7 +39,7 @@ def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 
 RULE = CausalRule(
     name="gone-service-leaves-group-unread",
-    says="the service that reads for this group is gone or does nothing any more",
+    says="the service that reads for this group is gone or does nothing any more with what it was given",
     cause=_cause,
     effect=_effect,
 )
