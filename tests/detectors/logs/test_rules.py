@@ -129,6 +129,53 @@ def test_the_advice_names_the_projects_own_frame(trace: str, frame: str) -> None
     assert frame in symptom.recommendation
 
 
+THREADING = '  File "/usr/lib/python3.11/threading.py", line 1045, in _bootstrap_inner\n    self.run()\n'
+
+
+@pytest.mark.parametrize(
+    ("template", "trace", "title"),
+    [
+        ("ValueError: <*> | ERROR no stock", "ERROR no stock\nTraceback", "orders: ValueError: <*>"),
+        ("ERROR no stock | Error: a", "ERROR no stock\nError: a", "orders: ERROR no stock | Error: a"),
+        (
+            'File "/app/mail.py", line <*> in send',
+            f'Traceback (most recent call last):\n{THREADING}  File "/app/mail.py", line 9, in send',
+            'orders: a stack trace that was cut short, at File "/app/mail.py", line 9, in send',
+        ),
+        ("", "Traceback (most recent call last):", "orders: a stack trace that was cut short"),
+    ],
+)
+def test_a_trace_is_titled_by_what_was_thrown(template: str, trace: str, title: str) -> None:
+    [symptom] = told(stack_trace, view(stats("trace-fatal", template=template, trace=trace)))
+    assert symptom.title == title
+
+
+def test_a_trace_without_its_exception_is_not_said_to_be_thrown_in_a_library() -> None:
+    seen = stats("trace-fatal", template='File "t.py", line <*> in r', trace=f"Traceback\n{THREADING}")
+    [symptom] = told(stack_trace, view(seen))
+    assert "thrown" not in symptom.recommendation
+
+
+@pytest.mark.parametrize(
+    ("verdict", "trace", "severity", "known"),
+    [
+        ("trace", "Traceback (most recent call last):\nKeyError: 1", Severity.HIGH, False),
+        ("trace-fatal", "Traceback (most recent call last):\nKeyError: 1", Severity.HIGH, False),
+        ("trace-fatal", "Exception in thread a-b:\nTraceback\nKeyError: 1", Severity.CRITICAL, True),
+        ("trace-fatal", "sent aaException in thread a-b:\nTraceback\nKeyError: 1", Severity.CRITICAL, True),
+        ("trace-fatal", "panic: x\n\ngoroutine 1 [running]:", Severity.CRITICAL, True),
+        ("trace-fatal", "FATAL cannot go on\nTraceback\nKeyError: 1", Severity.CRITICAL, False),
+    ],
+)
+def test_caught_or_not_is_said_only_where_it_is_known(
+    verdict: str, trace: str, severity: Severity, known: bool
+) -> None:
+    [symptom] = told(stack_trace, view(stats(verdict, trace=trace)))
+    assert symptom.severity == severity
+    assert "caught an error" not in symptom.hypothesis
+    assert ("that nothing caught" in symptom.hypothesis) is known
+
+
 @pytest.mark.parametrize(
     ("times_s", "new", "verdict", "fires"),
     [
@@ -148,6 +195,59 @@ def test_a_storm_is_five_within_five_seconds(
     times = tuple(AT_MS + round(at * S) for at in times_s)
     found = told(retry_storm, view(stats(verdict, total=9, new=new, times_ms=times)))
     assert bool(found) is fires
+
+
+ID = "1748771234567-0"
+
+
+@pytest.mark.parametrize(
+    ("first", "text", "ids", "retries"),
+    [
+        pytest.param("", "WARN retrying connection", (), True, id="retrying"),
+        pytest.param("", "ERROR send failed; retry in 10 ms", (), True, id="retry"),
+        pytest.param("", "WARN cannot send, trying again", (), True, id="again"),
+        pytest.param("", "ERROR lost redis. Reconnecting...", (), True, id="reconnecting"),
+        pytest.param("", "WARN send failed (attempt 3/5)", (), True, id="attempt"),
+        pytest.param("", '{"level":40,"msg":"send failed","attempt":2}', (), True, id="json-counter"),
+        pytest.param("", 'level=warn msg="send failed" retry_count=4', (), True, id="logfmt-counter"),
+        pytest.param("WARN send failed, attempt 4", "WARN send failed, attempt 1", (), True, id="first-counts"),
+        pytest.param("", "WARN send failed (attempt 1/5)", (), False, id="first-attempts"),
+        pytest.param("", '{"level":40,"msg":"send failed","attempt":1}', (), False, id="json-first"),
+        pytest.param("", "WARN stock is low for order 12", (), False, id="per-message"),
+        pytest.param("", '{"level":40,"msg":"slow","retryable":true,"maxRetries":5}', (), False, id="options"),
+        pytest.param("", "WARN failed login attempt of user 7", (), False, id="login-attempt"),
+        pytest.param("", "ERROR order 12 will not be retried", (), False, id="not-retried"),
+        pytest.param("", "ERROR bad order 12, no retry", (), False, id="no-retry"),
+        pytest.param("", "ERROR moved order 12 to orders:retry", (), False, id="name"),
+        pytest.param("", "WARN retry queue holds 12", (), False, id="retry-queue"),
+        pytest.param("", "WARN check against rule 7", (), False, id="against"),
+        pytest.param(f"WARN late {ID}", f"WARN late {ID}", (), True, id="same-message"),
+        pytest.param(f"WARN late {ID}", "WARN late 1748771234567-1", (), False, id="other-message"),
+        pytest.param("", f"WARN late {ID}", (ID, "1748771234567-1"), True, id="fewer-messages-than-lines"),
+        pytest.param("", f"WARN late {ID}", tuple(f"1748771234567-{n}" for n in range(5)), False, id="as-many"),
+        pytest.param("WARN late request_id=abcd", "WARN late request_id=abcd", (), True, id="same-request"),
+        pytest.param("WARN late request_id=abcd", "WARN late request_id=abce", (), False, id="other-request"),
+    ],
+)  # fmt: skip
+def test_a_storm_speaks_of_retries_only_where_its_lines_do(
+    first: str, text: str, ids: tuple[str, ...], retries: bool
+) -> None:
+    lines: dict[str, Any] = {"first": line(first or text, 1), "example": line(text, 5 if first else 1)}
+    times = tuple(AT_MS + at for at in range(5))
+    [symptom] = told(
+        retry_storm, view(stats("warn", new=5, total=5, times_ms=times, streams_ids=ids, **lines))
+    )
+    assert (symptom.rule.category, symptom.rule.severity) == (LogCategory.RETRY_STORM, Severity.HIGH)
+    assert ("one failure per message" in symptom.hypothesis) is not retries
+    assert ("retries" in symptom.title) is retries
+
+
+def test_a_storm_without_retries_says_how_often_the_line_came() -> None:
+    times = (AT_MS - 60 * S, *(AT_MS + at * S for at in range(6)))
+    [symptom] = told(retry_storm, view(stats("warn", "stock is low", new=1, total=7, times_ms=times)))
+    assert symptom.hypothesis.startswith(
+        "The same line 6 times within 5 s: one failure per message, or a retry"
+    )
 
 
 def test_access_lines_never_storm() -> None:

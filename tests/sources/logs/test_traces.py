@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.sources.logs.lines import AT_MS, line
 from tools.sources.logs.traces import LINES_MAX, Assembler, Trace
-from tools.sources.logs.window import TRACE_IDLE_MS, Window
+from tools.sources.logs.window import TRACE_IDLE_MS, UNDECIDED_IDLE_MS, Window
 from tools.sources.records import LogLine
 
 NODE = """Error: connect failed
@@ -48,6 +48,42 @@ Traceback (most recent call last):
   File "/usr/lib/python3.11/threading.py", line 1045, in _bootstrap_inner
     self.run()
 ValueError: not enough values to unpack"""
+PYTHON_GLUED = """sent 9f aa43eaException in thread mail-sender:
+Traceback (most recent call last):
+  File "/usr/lib/python3.11/threading.py", line 1045, in _bootstrap_inner
+    self.run()
+
+  File "/app/mail.py", line 9, in send
+    name, host = address
+ValueError: not enough values to unpack"""
+PYTHON_GLUED_LATE = """sent 9f aa43eaException in thread mail-sender:
+
+Traceback (most recent call last):
+  File "/app/mail.py", line 9, in send
+sent order 12 to the queue
+    name, host = address
+ValueError: not enough values to unpack"""
+PYTHON_GLUED_NEXT = """Exception in thread mail-sender:
+sent aa43eaTraceback (most recent call last):
+  File "/app/mail.py", line 9, in send
+
+ValueError: not enough values to unpack"""
+PYTHON_GLUED_MAIN = """sent aa43eaTraceback (most recent call last):
+  File "/app/mail.py", line 9, in <module>
+    main()
+
+KeyError: 'id'"""
+PYTHON_INLINE = """2025-06-15 10:00:00,123 ERROR failed: Traceback (most recent call last):
+  File "/app/a.py", line 3, in f
+    g()
+ValueError: 12"""
+PYTHON_CUT = """Exception in thread mail-sender:
+Traceback (most recent call last):
+  File "/usr/lib/python3.11/threading.py", line 1045, in _bootstrap_inner
+    self.run()
+  File "/app/mail.py", line 9, in send
+    name, host = address"""
+PYTHON_CUT_EARLY = "Traceback (most recent call last):"
 PYTHON_GROUP = """  + Exception Group Traceback (most recent call last):
   |   File "/app/a.py", line 3, in <module>
   |     raise group
@@ -84,7 +120,10 @@ stack backtrace:
 note: Some details are omitted."""
 TRACES = {
     "node-cause": (NODE, "trace"), "node-uncaught": (NODE_UNCAUGHT, "trace-fatal"), "node-logged": (NODE_LOGGED, "trace"),
-    "python-chain": (PYTHON, "trace-fatal"), "python-logged": (PYTHON_LOGGED, "trace"), "python-thread": (PYTHON_THREAD, "trace-fatal"), "python-group": (PYTHON_GROUP, "trace"),
+    "python-chain": (PYTHON, "trace-fatal"), "python-logged": (PYTHON_LOGGED, "trace"), "python-thread": (PYTHON_THREAD, "trace-fatal"),
+    "python-glued": (PYTHON_GLUED, "trace-fatal"), "python-glued-late": (PYTHON_GLUED_LATE, "trace-fatal"),
+    "python-glued-next": (PYTHON_GLUED_NEXT, "trace-fatal"), "python-glued-main": (PYTHON_GLUED_MAIN, "trace-fatal"), "python-inline": (PYTHON_INLINE, "trace"),
+    "python-cut": (PYTHON_CUT, "trace-fatal"), "python-cut-early": (PYTHON_CUT_EARLY, "trace-fatal"), "python-group": (PYTHON_GROUP, "trace"),
     "java": (JAVA, "trace-fatal"), "java-logged": (JAVA_LOGGED, "trace"), "go": (GO, "trace-fatal"), "rust": (RUST, "trace-fatal"),
 }  # fmt: skip
 BEFORE, AFTER = "2025-06-15T09:59:59.000Z INFO before", "2025-06-15T10:00:09.000Z INFO after"
@@ -113,6 +152,99 @@ def test_a_trace_is_one_template_with_its_whole_text(text: str, verdict: str) ->
                 window.take(item)
     [template] = window.touched()
     assert (template.verdict, template.total, template.trace) == (verdict, 2, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "template"),
+    [
+        pytest.param(PYTHON, "orders.StoreFailed: cannot store", id="chain"),
+        pytest.param(PYTHON_LOGGED, "ValueError: <*> | <*> <*>,<*> - orders - ERROR - no stock", id="logged"),
+        pytest.param(PYTHON_THREAD, "ValueError: not enough values to unpack", id="thread"),
+        pytest.param(PYTHON_GLUED, "ValueError: not enough values to unpack", id="glued"),
+        pytest.param(PYTHON_GLUED_LATE, "ValueError: not enough values to unpack", id="glued-late"),
+        pytest.param(PYTHON_GLUED_MAIN, "KeyError: 'id'", id="glued-main"),
+        pytest.param(PYTHON_CUT, 'File "/app/mail.py", line <*>, in send', id="cut"),
+        pytest.param(PYTHON_CUT_EARLY, "", id="cut-early"),
+        pytest.param(PYTHON_GROUP, "ValueError: <*>", id="group"),
+    ],
+)
+def test_a_python_trace_is_named_by_its_exception_or_its_last_frame(text: str, template: str) -> None:
+    window = Window((), AT_MS)
+    for number, part in enumerate([*text.split("\n"), AFTER], 1):
+        for item in window.fold(line(part, number)):
+            window.take(item)
+    assert [found.template for found in window.touched()] == [template]
+
+
+def test_a_failure_that_a_trace_is_glued_to_is_told_too() -> None:
+    window = Window((), AT_MS)
+    texts = [
+        "ERROR cannot send aa43eaException in thread mail-sender:",
+        *PYTHON_THREAD.split("\n")[1:],
+        AFTER,
+    ]
+    for number, part in enumerate(texts, 1):
+        for item in window.fold(line(part, number)):
+            window.take(item)
+    assert [(found.verdict, found.template) for found in window.touched()] == [
+        ("error", "ERROR cannot send <*>"),
+        ("trace-fatal", "ValueError: not enough values to unpack"),
+    ]
+
+
+UNRELATED = "2025-06-15 10:00:00,123 ERROR refused order 12"
+ENDED = """Traceback (most recent call last):
+  File "/app/a.py", line 30, in <module>
+    main()
+  File "/app/a.py", line 3, in main
+    g()
+ValueError: no stock"""
+INSIDE = ENDED.replace("<module>", "handle")
+START, EXIT = "orders service listening on port 3001", "orders exited with code 1"
+
+
+@pytest.mark.parametrize(
+    ("trace", "after", "joined"),
+    [
+        pytest.param(ENDED, START, False, id="a-start-follows"),
+        pytest.param(ENDED, EXIT, False, id="an-exit-follows"),
+        pytest.param(ENDED, AFTER, True, id="work-goes-on"),
+        pytest.param(INSIDE, START, True, id="not-from-the-top"),
+        pytest.param(PYTHON_THREAD, AFTER, False, id="a-thread-died"),
+        pytest.param(PYTHON_GLUED, AFTER, False, id="a-thread-died-glued"),
+    ],
+)
+def test_a_trace_that_ended_the_process_is_not_joined_to_the_line_before(
+    trace: str, after: str, joined: bool
+) -> None:
+    found = items([UNRELATED, *trace.split("\n"), after])
+    first = [f"{UNRELATED}\n{trace}"] if joined else [UNRELATED, trace]
+    assert [item.text for item in found] == [*first, after]
+
+
+@pytest.mark.parametrize(
+    ("trace", "after_ms", "settled"),
+    [
+        pytest.param(INSIDE, TRACE_IDLE_MS, 1, id="told-by-its-frames"),
+        pytest.param(ENDED, TRACE_IDLE_MS, 0, id="undecided"),
+        pytest.param(ENDED, UNDECIDED_IDLE_MS - 1, 0, id="undecided-until"),
+        pytest.param(ENDED, UNDECIDED_IDLE_MS, 1, id="cannot-tell"),
+    ],
+)
+def test_a_trace_that_may_have_ended_the_process_waits_longer(
+    trace: str, after_ms: int, settled: int
+) -> None:
+    window = Window((), AT_MS)
+    for number, text in enumerate([UNRELATED, *trace.split("\n")], 1):
+        assert window.fold(line(text, number)) == []
+    assert len(window.settle(AT_MS + after_ms)) == settled
+
+
+def test_a_second_trace_does_not_continue_one_that_was_cut() -> None:
+    found = items(
+        [*PYTHON_CUT.split("\n"), *PYTHON.split("\n"), *PYTHON_CUT.split("\n"), *PYTHON_GLUED.split("\n")]
+    )
+    assert [item.text for item in found] == [PYTHON_CUT, PYTHON, PYTHON_CUT, PYTHON_GLUED]
 
 
 def test_two_traces_in_a_row_are_two() -> None:

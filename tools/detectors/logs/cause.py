@@ -19,9 +19,12 @@ _CRASH = re2.compile(
     r"(?i)\bsigkill\b|\bsigterm\b|\bfatal\b|unhandled|uncaught|\bpanic\b|panicked|segfault|segmentation fault|core dumped"
     r"|exited with (?:code [1-9]|signal)|crashed"
 )
-_WORST = re2.compile(
-    r"(?i)\bfatal\b|unhandled|uncaught|^exception in thread|\nNode\.js v\d|^panic: |\bpanicked at\b"
+_UNCAUGHT_WORDS = (
+    r"unhandled|uncaught|(?:^|\n)exception in thread\b|exception in thread [^\n\":]{1,200}:\s*\n"
+    r"|\nNode\.js v\d|^panic: |\bpanicked at\b"
 )
+_UNCAUGHT = re2.compile(rf"(?i){_UNCAUGHT_WORDS}")
+_WORST = re2.compile(rf"(?i)\bfatal\b|{_UNCAUGHT_WORDS}")
 
 _ADVICE = {
     LogCategory.MEMORY_LEAK: "Compare the memory of {service} with its limit, take a heap snapshot, and look for what grows.",
@@ -50,6 +53,11 @@ def is_exhausted(text: str) -> bool:
 def is_uncaught(text: str) -> bool:
     """Whether nothing caught the failure: fatal, unhandled, uncaught, panic."""
     return _WORST.search(text) is not None
+
+
+def says_uncaught(text: str) -> bool:
+    """Whether the runtime itself, or the line's words, tell that nothing caught it; a level alone does not."""
+    return _UNCAUGHT.search(text) is not None
 
 
 def advice(category: LogCategory, service: str, text: str) -> str:

@@ -30,6 +30,7 @@ _LIBRARY = r"node_modules|site-packages|dist-packages|node:internal|/usr/lib|/us
 _FRAME = re2.compile(
     r'(?m)^\s+at .{0,300}$|^\s*File "[^"]{1,300}", line \d+.{0,200}$|^\t\S+\.go:\d+.{0,60}$|^\s+at \S+\.rs:\d+.{0,60}$'
 )
+_THROWN = re2.compile(r"^(?:[\w<>]+\.)*[A-Z_]\w*(?::|$)")
 _FOREIGN = re2.compile(_LIBRARY)
 
 
@@ -42,20 +43,45 @@ def detect(view: LogView) -> Iterator[Symptom]:
         crash = stats.verdict == "trace-fatal"
         worst = crash and (stats.example.level == "FATAL" or cause.is_uncaught(text))
         frame = _own_frame(text)
-        where = f" at {frame}" if frame else ""
         yield template_symptom(
             RULE,
             stats,
             category=LogCategory.CRASH if crash else LogCategory.BUG,
             severity=Severity.CRITICAL if worst or cause.is_exhausted(text) else Severity.HIGH,
-            title=f"{stats.service}: {shortened(stats.template)}",
-            recommendation=f"Handle the failure where it is thrown{where}; the whole trace with its causes is the evidence.",
-            hypothesis=(
-                f"{stats.service} ended or lost a task on an error that nothing caught."
-                if crash
-                else f"{stats.service} caught an error and logged it; the work it belonged to was not done."
-            ),
+            title=f"{stats.service}: {_title(stats.template, frame)}",
+            recommendation=_recommendation(stats.template, frame),
+            hypothesis=_hypothesis(stats.service, crash=crash, uncaught=crash and cause.says_uncaught(text)),
         )
+
+
+def _is_cut(template: str) -> bool:
+    # The window names a Python trace by its last frame, or by nothing, where its exception never came.
+    return not template or template.startswith('File "')
+
+
+def _title(template: str, frame: str) -> str:
+    if _is_cut(template):
+        return shortened("a stack trace that was cut short" + (f", at {frame}" if frame else ""), 200)
+    thrown, bar, _ = template.partition(" | ")
+    return shortened(thrown if bar and _THROWN.search(thrown) else template)
+
+
+def _recommendation(template: str, frame: str) -> str:
+    if _is_cut(template):
+        where = f"look at {frame}, the last of its frames here" if frame else "look at the lines around it"
+        return (
+            f"The line that names the exception did not come: {where}, and write each line of output at once."
+        )
+    where = f" at {frame}" if frame else ""
+    return f"Handle the failure where it is thrown{where}; the whole trace with its causes is the evidence."
+
+
+def _hypothesis(service: str, *, crash: bool, uncaught: bool) -> str:
+    if uncaught:
+        return f"{service} ended or lost a task on an error that nothing caught."
+    if crash:
+        return f"{service} most likely ended on this error: the trace was printed as for an error that is not handled."
+    return f"{service} wrote an error with its stack trace; the work it belonged to was most likely not done."
 
 
 def _own_frame(text: str) -> str:

@@ -168,7 +168,7 @@ _EXCEPTION = re2.compile(r"(?i)\b(?:an? |threw |caught |raised )?exception\b")
 
 
 _CRASHED = re2.compile(
-    r"(?i)^exception in thread\b|^panic: |^fatal error: |^thread '.{0,200}' (?:\(\d+\) )?panicked|\buncaught\b|\bunhandled\b|^Node\.js v\d|\nNode\.js v\d"
+    r"(?i)^exception in thread\b|exception in thread [^\n\":]{1,200}:\s*\n|^panic: |^fatal error: |^thread '.{0,200}' (?:\(\d+\) )?panicked|\buncaught\b|\bunhandled\b|^Node\.js v\d|\nNode\.js v\d"
 )
 
 

@@ -6,12 +6,15 @@ trace until a line does not belong to it. It survives the borders of chunks and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import re2
 from msgspec import Struct
+from msgspec.structs import replace
 
+from tools.sources.logs import classify
 from tools.sources.records import LogLine
 
 Language = Literal["", "at", "python", "go", "rust"]
@@ -21,6 +24,8 @@ LINES_MAX = 2000
 CHARACTERS_MAX = 64 * 1024
 HEAD_LINES_MAX = 6
 """A message of several lines may stand between an error's first line and its frames."""
+FOREIGN_LINES_MAX = 3
+"""Other threads' printed lines that may stand inside one open Python trace."""
 
 _HEAD = re2.compile(
     r"(?:^|[\s:(\[])[A-Za-z_$][\w.$]*(?:Error|Exception|Throwable|Failure|Warning)\b|^Uncaught |^Unhandled |exception|panic|ERROR|FATAL"
@@ -57,8 +62,18 @@ _MORE_GO = re2.compile(
 )
 _FRAME_RUST = re2.compile(r"^thread '.{0,200}' (?:\(\d+\) )?panicked at|^stack backtrace:|^\s+\d+: .{0,400}$")
 _MORE_RUST = re2.compile(r"^stack backtrace:|^\s+\d+: |^\s+at |^note: |^\s*$|^\s+(?:left|right): ")
-_EXCEPTION_LINE = re2.compile(
-    r"^\s*(?:[|+] ?)*([A-Za-z_][\w.$]*(?:Error|Exception|Warning|Interrupt|Exit|Throwable|[A-Z]\w+)?)(?:: |$)"
+_TRACEBACK = "Traceback (most recent call last):"
+_EXCEPTION_LINE = re2.compile(r"^(?:(?:[A-Za-z_<][\w<>]*\.)+[A-Za-z_]\w*|[A-Z_]\w*)(?:: |:?$)")
+_EXCEPTION_IN_GROUP = re2.compile(r"^\s*(?:[|+] ?)+((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:: .*)?)$")
+_FILE_PYTHON = re2.compile(r'^[\s|+]*(File "[^"]{1,500}", line \d+.{0,200})$')
+_THREAD_HEAD = re2.compile(r'Exception in thread [^":]{1,200}:\s*$')
+"""Python's own words before the trace of a thread that died; java's end otherwise."""
+_TOP_FRAME = re2.compile(
+    r'^\s*File "[^"]{1,500}", line \d+, in <module>|^\s*File "<frozen runpy>"|, in _run_module_as_main$'
+)
+_EXIT = re2.compile(
+    r"(?i)\bexit(?:ed|ing|s)?\b.{0,40}\b(?:code|status|signal)\b\W{0,3}-?\w|\b(?:process|app|service|program)\b.{0,40}"
+    r"\b(?:exited|crashed|terminated)\b|\brestarting\b"
 )
 
 
@@ -82,6 +97,8 @@ class Trace:
     exception: str
     bare: bool
     """Nobody logged it: the runtime printed it on its own."""
+    before: LogLine | None = None
+    """What another thread had written on the trace's first line, where its newline came too late."""
 
 
 class Assembler:
@@ -96,7 +113,7 @@ class Assembler:
         if held is not None:
             if self._goes_on(held, line):
                 return []
-            out = self.close()
+            out = self.close(line)
         else:
             out = []
         language = _opens(line)
@@ -105,20 +122,29 @@ class Assembler:
             return out
         return [*out, line]
 
-    def close(self) -> list[LogLine | Trace]:
-        """Give back what is held: a trace, or the lines one by one."""
+    @property
+    def undecided(self) -> bool:
+        """Whether only the next line tells if the held trace belongs to the line before it or ended the process."""
+        return self.held is not None and _own_trace_at(self.held) > 0
+
+    def close(self, after: LogLine | None = None) -> list[LogLine | Trace]:
+        """Give back what is held: a trace, or the lines one by one; `after` is the line that follows, once known."""
         held, self.held = self.held, None
         if held is None:
             return []
         if not held.language or _is_prose(held):
             return list(held.lines)
-        after: list[LogLine | Trace] = []
+        blank: list[LogLine | Trace] = []
         while len(held.lines) > 1 and not held.lines[-1].text.strip():
-            after.insert(0, held.lines.pop())
-        return [_trace(held), *after]
+            blank.insert(0, held.lines.pop())
+        own = _own_trace_at(held) if after is not None and _tells_an_end(after) else 0
+        apart, held.lines = held.lines[:own], held.lines[own:]
+        return [*apart, _trace(held), *blank]
 
     def _goes_on(self, held: Held, line: LogLine) -> bool:
         if len(held.lines) >= LINES_MAX or held.characters > CHARACTERS_MAX:
+            return False
+        if _own_head_at(line.text) is not None and not _awaits_traceback(held, line):
             return False
         if line.level is not None and held.language != "at" and not _opens(line):
             return False
@@ -135,19 +161,7 @@ class Assembler:
         match held.language:
             case "":
                 held.language = _opens(line)
-                if held.language:
-                    return True
-                plain = (
-                    line.level is None
-                    and len(held.lines) < HEAD_LINES_MAX
-                    and bool(_HEAD.search(held.lines[0].text))
-                )
-                return (
-                    plain
-                    and held.lines[0].format not in {"json", "logfmt", "access"}
-                    and bool(text.strip())
-                    and not _starts_anew(text)
-                )
+                return bool(held.language) or _is_message(held, line)
             case "at":
                 more = _FRAME_AT.search(text) is not None or _MORE_AT.search(text) is not None
                 return more or not text.strip()
@@ -160,6 +174,21 @@ class Assembler:
                 return first or _MORE_RUST.search(text) is not None
 
 
+def _is_message(held: Held, line: LogLine) -> bool:
+    """Whether a line may stand between an error's first line and its frames."""
+    head = held.lines[0]
+    if len(held.lines) >= HEAD_LINES_MAX:
+        return False
+    if not line.text.strip():
+        return _own_head_at(head.text) is not None
+    return (
+        line.level is None
+        and head.format not in {"json", "logfmt", "access"}
+        and (_HEAD.search(head.text) is not None or _own_head_at(head.text) is not None)
+        and not _starts_anew(line.text)
+    )
+
+
 def _is_prose(held: Held) -> bool:
     # "    at the end of the day" alone, without a head, is no frame.
     return held.language == "at" and sum(bool(line.text.strip()) for line in held.lines) < 2
@@ -167,15 +196,71 @@ def _is_prose(held: Held) -> bool:
 
 def _belongs_to_python(held: Held, text: str) -> bool:
     if not text.strip():
-        return held.complete
+        return True
     if held.complete:
         if _CHAIN_PYTHON.search(text):
             held.complete = not text.startswith("Traceback")
             return True
         return False
-    if not text[0].isspace():
-        held.complete = not text.startswith("Traceback")
-    return True
+    if text.startswith("Traceback"):
+        # Without a chain's words before it, it is another trace: this one was cut.
+        return _is_chain(held)
+    if text[0].isspace() or text[0] in "|+":
+        return True
+    held.complete = _EXCEPTION_LINE.search(text) is not None
+    return held.complete or sum(map(_is_foreign, held.lines[1:])) < FOREIGN_LINES_MAX
+
+
+def _is_chain(held: Held) -> bool:
+    said = next((line.text for line in reversed(held.lines) if line.text.strip()), "")
+    return not said.startswith("Traceback") and _CHAIN_PYTHON.search(said) is not None
+
+
+def _is_foreign(line: LogLine) -> bool:
+    text = line.text
+    return (
+        text[:1] not in {"", " ", "\t", "|", "+"}
+        and not _EXCEPTION_LINE.search(text)
+        and not _CHAIN_PYTHON.search(text)
+    )
+
+
+def _own_head_at(text: str) -> int | None:
+    """Where the interpreter's own first words of a trace stand in this line; None where they do not.
+
+    They are alone on it, or glued to another thread's text: `print` writes its newline apart.
+    """
+    if "xception in thread " in text:
+        match = _THREAD_HEAD.search(text)
+        at = -1 if match is None else match.start()
+        if at == 0 or (at > 0 and not text[at - 1].isspace()):
+            return at
+    if text.endswith(_TRACEBACK):
+        at = len(text) - len(_TRACEBACK)
+        if at > 0 and text[at - 1].isalnum():
+            return at
+    return None
+
+
+def _awaits_traceback(held: Held, line: LogLine) -> bool:
+    head = _own_head_at(held.lines[0].text) is not None
+    return head and not held.language and line.text.endswith(_TRACEBACK)
+
+
+def _own_trace_at(held: Held) -> int:
+    """The index of a first line that the interpreter may have printed at its end, after a line of something else; else 0."""
+    if held.language != "python" or _own_head_at(held.lines[0].text) is not None:
+        return 0
+    texts = [line.text for line in held.lines]
+    starts = [at for at, text in enumerate(texts) if text == _TRACEBACK]
+    if not starts or starts[0] == 0 or not held.complete:
+        return 0
+    first = next((text for text in texts[starts[-1] :] if _FILE_PYTHON.search(text)), "")
+    return starts[0] if _TOP_FRAME.search(first) else 0
+
+
+def _tells_an_end(line: LogLine) -> bool:
+    return classify.classify(line) == classify.START or _EXIT.search(line.text[:1000]) is not None
 
 
 def _opens(line: LogLine) -> Language:
@@ -185,7 +270,8 @@ def _opens(line: LogLine) -> Language:
     first = text[0]
     if (first in " \t|+" and _FRAME_AT.search(text)) or text.startswith(("Caused by: ", "... ")):
         return "at"
-    if (first in " \t|+T") and _FRAME_PYTHON.search(text):
+    is_glued = text.endswith(_TRACEBACK) and _own_head_at(text) is not None
+    if is_glued or (first in " \t|+T" and _FRAME_PYTHON.search(text)):
         return "python"
     if first in "pgf\t" and _FRAME_GO.search(text):
         return "go"
@@ -195,6 +281,8 @@ def _opens(line: LogLine) -> Language:
 
 
 def _may_be_head(line: LogLine) -> bool:
+    if _own_head_at(line.text) is not None:
+        return True
     if line.format == "access" or line.text[:1] in {"", " ", "\t"}:
         return False
     if line.level in {"ERROR", "FATAL"}:
@@ -209,22 +297,25 @@ def _starts_anew(text: str) -> bool:
     return text[0] in "{[" or (text[0].isdigit() and ":" in text[:24])
 
 
+def exception_of(texts: Sequence[str]) -> str:
+    """The exception's own line of a Python trace; its last frame where that line never came; "" without a frame."""
+    head = next((at for at, text in enumerate(texts) if _FRAME_PYTHON.search(text)), 0)
+    for text in reversed(texts[head:]):
+        if _EXCEPTION_LINE.search(text) and not _CHAIN_PYTHON.search(text):
+            return text
+        match = _EXCEPTION_IN_GROUP.search(text) or _FILE_PYTHON.search(text)
+        if match is not None:
+            return match.group(1)
+    return ""
+
+
 def _trace(held: Held) -> Trace:
     lines = held.lines
     text = "\n".join(line.text for line in lines)
     head = lines[0]
     exception = head.text
     if held.language == "python":
-        unindented = [
-            line.text
-            for line in lines[1:]
-            if line.text[:1] not in {"", " ", "\t"} and not _CHAIN_PYTHON.search(line.text)
-        ]
-        exception = (
-            unindented[-1]
-            if unindented
-            else next((x.text for x in reversed(lines) if _EXCEPTION_LINE.search(x.text)), head.text)
-        )
+        exception = exception_of([line.text for line in lines])
     elif held.language == "rust" and len(lines) > 1 and head.text.endswith(":"):
         exception = lines[1].text
     elif len(lines) > 1 and head.level is not None:
@@ -232,6 +323,11 @@ def _trace(held: Held) -> Trace:
             (line.text for line in lines[1:] if not _FRAME_AT.search(line.text) and _HEAD.search(line.text)),
             head.text,
         )
+    at = _own_head_at(head.text) if held.language == "python" else None
+    if at is not None:
+        before = replace(head, text=head.text[:at], secrets=()) if at else None
+        own = replace(head, text=head.text[at:], level=None, message=None, format="text")
+        return Trace(own, lines[-1], text, exception.strip(), True, before)
     bare = (
         head.event_ms is None
         and head.format == "text"

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tools.sources.logs import classify, parse
 from tools.sources.logs.activity import Activity
 from tools.sources.logs.templates import message_ids, template_of
-from tools.sources.logs.traces import Assembler, Held, Trace
+from tools.sources.logs.traces import Assembler, Held, Trace, exception_of
 from tools.sources.records import LogLine
 
 TEMPLATES_MAX = 50_000
@@ -24,6 +24,8 @@ EXAMPLES_CHARACTERS_MAX = 32 * 1024 * 1024
 TIMES_MAX = 64
 TRACE_IDLE_MS = 300
 """A held trace without a new line for this long is complete."""
+UNDECIDED_IDLE_MS = 3000
+"""One that may have ended its process waits this long for the line that tells: a start takes a while."""
 _SECRETS_MAX = 1000
 _SERVICES_MAX = 1000
 _CACHE_MAX = 20_000
@@ -35,6 +37,7 @@ _NO_DIGITS = {ord(digit): None for digit in "0123456789"}
 _FRAMES = re2.compile(
     r'\n\s+at \S|\n\s*File "[^"]+", line \d|\ngoroutine \d|^goroutine \d|\n\t\S+\.go:\d+|^Traceback'
 )
+_BELOW = re2.compile(r"\nTraceback \(most recent call last\):\n")
 _REQUEST = re2.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) ([^\s?\"]{1,300})")
 _SEGMENT = re2.compile(r"[^/\s]*\d[^/\s]*")
 
@@ -117,7 +120,10 @@ class Window:
         items: list[Item] = []
         for assembler in self._assemblers.values():
             held = assembler.held
-            if held is not None and (final or at_ms - held.lines[-1].arrived_ms >= TRACE_IDLE_MS):
+            if held is None:
+                continue
+            limit_ms = UNDECIDED_IDLE_MS if assembler.undecided else TRACE_IDLE_MS
+            if final or at_ms - held.lines[-1].arrived_ms >= limit_ms:
                 items += assembler.close()
         return items
 
@@ -162,10 +168,12 @@ class Window:
     def take(self, item: Item) -> None:
         """Classify and count one line or trace."""
         if isinstance(item, Trace):
+            if item.before is not None:
+                self.take(item.before)
             verdict = classify.classify_trace(item.head, item.text, item.exception, bare=item.bare)
             self._activity(item.head.service).take_format(item.head.format) if item.head.level else None
             if verdict:
-                template = _trace_template(item.head, item.exception)
+                template = _trace_template(item.head, item.exception, item.text)
                 self._count(_spanning(item.head, item.last), verdict, template, item.text)
             return
         if item.text and not item.text[0].isspace():
@@ -179,10 +187,10 @@ class Window:
             stack = None if data is None else parse.stack_of(data)
             if stack is not None and _FRAMES.search(stack):
                 head = stack.strip().split("\n", 1)[0]
-                exception = stack.strip().rsplit("\n", 1)[-1] if head.startswith("Traceback") else head
+                exception = exception_of(stack.split("\n")) if head.startswith("Traceback") else head
                 verdict = classify.classify_trace(line, stack, exception, bare=False)
                 if verdict:
-                    self._count(line, verdict, _trace_template(line, exception), stack)
+                    self._count(line, verdict, _trace_template(line, exception, line.text), stack)
                 return
         verdict, template = self._verdict(line)
         if verdict == classify.START:
@@ -241,12 +249,15 @@ class Window:
         self._touched[key] = item
 
 
-def _trace_template(head: LogLine, exception: str) -> str:
+def _trace_template(head: LogLine, exception: str, text: str) -> str:
     said = template_of(classify.spoken(head)) if head.level is not None or head.message else ""
     thrown = template_of(exception.strip())
     if thrown in said:
         return said
-    return thrown if said in thrown else f"{said} | {thrown}"
+    if said in thrown:
+        return thrown
+    # A Python trace below a line may be another one's: what was thrown is known, whose it is is not.
+    return f"{thrown} | {said}" if _BELOW.search(text) else f"{said} | {thrown}"
 
 
 def _access_template(text: str) -> str:
