@@ -41,8 +41,11 @@ def main() -> None:
     if problem is not None:
         print(problem, file=sys.stderr)  # noqa: T201 - nothing of ours may be imported yet
         sys.exit(2)
-    from orchestrator.cli.app import app
-
+    try:
+        from orchestrator.cli.app import app
+    except KeyboardInterrupt:
+        print("streamgauge: ended by Ctrl-C; no session was begun.", file=sys.stderr)  # noqa: T201 - as above
+        sys.exit(130)
     app()
 
 

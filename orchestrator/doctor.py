@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from orchestrator.config.load import LoadedConfig
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, LogSourceSection, Mode
 from tools.errors import SourceUnavailable, UsageError
+from tools.masking import mask
 from tools.sources.redis import embedded, preflight
 from tools.sources.redis.readonly import ReadOnlyClient
 
@@ -22,10 +24,11 @@ _PROGRAMS = {"docker": "docker", "journald": "journalctl", "kubectl": "kubectl"}
 
 
 class Verdict(StrEnum):
-    """How a check came out; only FAIL keeps a session from its work."""
+    """How a check came out; only FAIL keeps a session from its work. UNKNOWN: nothing could be said."""
 
     OK = "ok"
     WARN = "warn"
+    UNKNOWN = "unknown"
     FAIL = "fail"
 
 
@@ -47,7 +50,7 @@ def examine(loaded: LoadedConfig, decision: ModeDecision, environ: Mapping[str, 
     yield Check("mode", Verdict.OK, f"{decision.mode.value}: {'; '.join(decision.reasons)}")
     yield _project(config)
     yield _writable("workspace", config.output.workspace, "--workspace")
-    yield _writable("state folder", config.output.state_db.parent, "--state-db")
+    yield _writable("state folder", config.output.state_folder, "--state-db")
     if decision.mode is Mode.MANAGED and config.redis.start == "embedded":
         yield _embedded(environ)
     if decision.mode is Mode.MANAGED:
@@ -88,9 +91,7 @@ def _writable(subject: str, folder: Path, flag: str) -> Check:
             return Check(
                 subject, Verdict.FAIL, f"{folder} holds something else", f"Name another with {flag}."
             )
-        return Check(
-            subject, Verdict.OK, f"{folder} holds a session; a run moves it to {folder.name}.previous"
-        )
+        return Check(subject, Verdict.OK, f"{folder} holds a session; a run moves it to .archive beside it")
     return Check(subject, Verdict.OK, f"{folder} can be written")
 
 
@@ -104,14 +105,15 @@ def _embedded(environ: Mapping[str, str]) -> Check:
 
 def _server(config: Config) -> Iterator[Check]:
     assert config.redis.url is not None
+    url = config.redis.url.get_secret_value()
     try:
-        with ReadOnlyClient.connect(config.redis.url.get_secret_value()) as client:
-            yield from _examine_server(client)
+        with ReadOnlyClient.connect(url) as client:
+            yield from _examine_server(client, _named_user(url))
     except SourceUnavailable as error:
         yield Check("server", Verdict.FAIL, f"{error.what}: {error.why}", error.fix)
 
 
-def _examine_server(client: ReadOnlyClient) -> Iterator[Check]:
+def _examine_server(client: ReadOnlyClient, named_user: str) -> Iterator[Check]:
     try:
         identity = preflight.require(client)
     except UsageError as error:
@@ -128,16 +130,32 @@ def _examine_server(client: ReadOnlyClient) -> Iterator[Check]:
         yield Check("stream commands", Verdict.WARN, commands.unknown, fix)
     else:
         yield Check("stream commands", Verdict.OK, "all there")
+    yield _user(client, named_user)
     yield _rights(client)
     for warning in preflight.warnings(client):
         yield Check("side effects", Verdict.WARN, warning, "Use a server that has CLIENT NO-TOUCH.")
+
+
+def _named_user(url: str) -> str:
+    """The user that an address names; Redis calls the one without a name `default`."""
+    return unquote(urlsplit(url).username or "") or "default"
+
+
+def _user(client: ReadOnlyClient, named: str) -> Check:
+    who = client.pipeline([("ACL", "WHOAMI")])[0]
+    if isinstance(who, bytes):
+        return Check("user", Verdict.OK, mask(who.decode("utf-8", "replace")))
+    return Check("user", Verdict.OK, f"{mask(named)}, by its address (the server does not tell)")
 
 
 def _rights(client: ReadOnlyClient) -> Check:
     may_write = preflight.may_write(client)
     if may_write is None:
         return Check(
-            "rights", Verdict.OK, "the server does not tell whether the user may write; we only read"
+            "rights",
+            Verdict.UNKNOWN,
+            "the server does not tell whether the user may write (we only read all the same)",
+            "Allow the user +acl|whoami and +acl|dryrun, or compare its rule with `streamgauge doctor --acl`.",
         )
     if may_write:
         fix = "Use a user that may only read; `streamgauge doctor --acl` prints the rule for it."

@@ -37,6 +37,18 @@ def initialise(folder: Path, environ: Mapping[str, str], *, force: bool = False)
     return file, found
 
 
+def advice(found: Survey) -> tuple[str, ...]:
+    """What the file still lacks for a session that sees the system at work, a sentence each."""
+    if found.redis_url is not None:
+        return ()
+    starts = found.services_start is not None or found.redis_start is not None
+    until = "is refused, because the start commands need it" if starts else "is static: it reads files only"
+    return (
+        f"No Redis address was found to write down; without one `streamgauge run` {until}.",
+        f"Set redis.url in {FILE_NAME}, for example redis://127.0.0.1:6379/0, or give --redis-url to a run.",
+    )
+
+
 def render(found: Survey) -> str:
     """The text of the file."""
     loader = FileSystemLoader(bundled.folder("session_templates"))

@@ -33,7 +33,7 @@ def plan(loaded: LoadedConfig, decision: ModeDecision) -> Iterator[tuple[str, st
         for line in _logs(config, decision.mode):
             yield "logs", line
     yield "files read", _files(config)
-    yield "writes", f"{config.output.workspace} and {config.output.state_db.parent}, nothing else"
+    yield "writes", f"{config.output.workspace} and {config.output.state_folder}, nothing else"
     yield "leaves the machine", "nothing: this version works with rules only"
 
 

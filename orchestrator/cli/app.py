@@ -22,6 +22,17 @@ _TARGET, _SESSION = "What is audited", "The session"
 class _Commands(TyperGroup):
     """The one place where a command's error becomes an exit code."""
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        boundary.keep_streams()
+        return super().main(*args, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().make_context(*args, **extra)
+        except KeyboardInterrupt as error:
+            boundary.say(boundary.NOT_BEGUN)
+            raise typer.Exit(boundary.INTERRUPTED) from error
+
     def invoke(self, ctx: Any) -> Any:
         state = ctx.ensure_object(dict).setdefault("state", boundary.StateFolder(Path.cwd() / ".state"))
         code = boundary.exit_code_of(lambda: super(_Commands, self).invoke(ctx), state)
@@ -52,7 +63,7 @@ RedisUrl = Annotated[
     typer.Option(
         "--redis-url",
         metavar="URL",
-        help="redis://, rediss:// or unix://; a password in it shows in process lists, prefer REDIS_URL.",
+        help="redis://, rediss:// or unix://; a password in it shows in process lists, prefer STREAMGAUGE_REDIS_URL.",
     ),
 ]
 ModeName = Annotated[
@@ -106,6 +117,23 @@ KeyBeside = Annotated[
         "--state-db", metavar="FILE", help="The state of the project: its masking key lies beside it."
     ),
 ]
+
+
+def _version_asked(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_version_asked, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
 
 
 @app.command(epilog=_EPILOG)
@@ -194,10 +222,17 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Write the file again if it is there.")] = False,
 ) -> int:
     """Write a commented streamgauge.toml from what the project's files tell."""
-    from orchestrator.init import initialise
+    from orchestrator.init import advice, initialise
 
     file, found = initialise(folder.absolute(), os.environ, force=force)
-    _lines([f"wrote {file}", *found.notes, "Next: streamgauge doctor, streamgauge plan, streamgauge run"])
+    _lines(
+        [
+            f"wrote {file}",
+            *found.notes,
+            *advice(found),
+            "Next: streamgauge doctor, streamgauge plan, streamgauge run",
+        ]
+    )
     return boundary.OK
 
 
@@ -232,9 +267,9 @@ def doctor(
     resolved = resolve(request, os.environ, Path.cwd(), ctx.obj["state"])
     failed = False
     for check in checks.examine(resolved.loaded, resolved.decision, os.environ):
-        _lines([f"{check.verdict.value:<5} {check.subject:<16} {check.saw}"])
+        _lines([f"{check.verdict.value:<7} {check.subject:<16} {check.saw}"])
         if check.remedy:
-            _lines([f"{'':<22} {check.remedy}"])
+            _lines([f"{'':<24} {check.remedy}"])
         failed = failed or check.verdict is checks.Verdict.FAIL
     return boundary.BLIND if failed else boundary.OK
 
@@ -262,11 +297,11 @@ def findings(
 
     if style not in set(listing.Format):
         raise UsageError(f"There is no format {style!r}. Use table, json or csv.")
+    wanted = listing.Filter(severity, agent, category, service, stream, rule)
     found = listing.read(workspace)
     if finding_id is not None:
         sys.stdout.write(listing.one(found, finding_id))
         return boundary.OK
-    wanted = listing.Filter(severity, agent, category, service, stream, rule)
     sys.stdout.write(listing.render([item for item in found if wanted.keeps(item)], listing.Format(style)))
     return boundary.OK
 

@@ -25,10 +25,12 @@ MEANINGS: dict[int, str] = {
     BLIND: "pre-flight failed, or something configured could not be looked at",
     INTERNAL: "internal error",
     HELD: "another session holds the lock",
-    INTERRUPTED: "ended by Ctrl-C (SIGINT); the report is written",
-    TERMINATED: "ended by SIGTERM; the report is written",
+    INTERRUPTED: "ended by Ctrl-C (SIGINT); the report is written, unless it came twice",
+    TERMINATED: "ended by SIGTERM; the report is written, unless it came twice",
 }
 """Exit codes of `run` (specification 1)."""
+
+NOT_BEGUN = "ended by Ctrl-C; no session was begun."
 
 _CODES: tuple[tuple[type[StreamgaugeError], int], ...] = (
     (UsageError, USAGE),
@@ -55,6 +57,7 @@ def exit_code_of(call: Callable[[], object], state: StateFolder) -> int:
     except (TyperException, Exit, Abort):
         raise
     except KeyboardInterrupt:
+        say(NOT_BEGUN)
         return INTERRUPTED
     except BrokenPipeError:
         hush()
@@ -112,6 +115,23 @@ def keep_traceback(error: BaseException, folder: Path) -> Path:
             continue
         return file
     return Path(os.devnull)
+
+
+def keep_streams() -> None:
+    """Give a process that was started with closed streams ones that lead nowhere.
+
+    Else what is written fails, and the next file that is opened takes a standard stream's place.
+    """
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= 2:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is not None and sys.stderr is not None:
+        os.close(descriptor)
+        return
+    # Kept open until the process ends, as the streams that they stand for would be.
+    nowhere = os.fdopen(descriptor, "w", encoding="utf-8", closefd=False)
+    sys.stdout = sys.stdout if sys.stdout is not None else nowhere
+    sys.stderr = sys.stderr if sys.stderr is not None else nowhere
 
 
 def hush() -> None:

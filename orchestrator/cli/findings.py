@@ -17,9 +17,13 @@ from orchestrator.cli.terminal_text import clean
 from tools.errors import JournalCorrupt, UsageError
 from tools.findings.model import (
     AgentId,
+    ConfigCategory,
     Enhancement,
     Finding,
+    LogCategory,
+    ScoutCategory,
     Severity,
+    StreamCategory,
     dump,
     rank_of,
     services_of,
@@ -43,6 +47,12 @@ _COLUMNS = (
 )
 
 
+_SLUGS = tuple(agent.slug for agent in AgentId)
+_CATEGORIES = tuple(
+    sorted({item.value for item in (*LogCategory, *StreamCategory, *ConfigCategory, *ScoutCategory)})
+)
+
+
 class Format(StrEnum):
     """How findings are printed."""
 
@@ -61,6 +71,15 @@ class Filter:
     service: str | None = None
     stream: str | None = None
     rule: str | None = None
+
+    def __post_init__(self) -> None:
+        """Words that no finding can have are refused. Raises UsageError."""
+        if self.severity is not None:
+            _rank(self.severity)
+        if not _word(self.agent, (*AgentId, *_SLUGS)):
+            raise _no_such("agent", str(self.agent), _SLUGS)
+        if not _word(self.category, _CATEGORIES):
+            raise _no_such("category", str(self.category), _CATEGORIES)
 
     def keeps(self, finding: Finding) -> bool:
         """Whether a finding passes every filter that is set."""
@@ -171,8 +190,11 @@ def _rank(severity: str) -> int:
     try:
         return Severity(severity.upper()).rank
     except ValueError as error:
-        known = ", ".join(severity.value.lower() for severity in Severity)
-        raise UsageError(f"There is no severity {clean(severity)!r}. Use one of {known}.") from error
+        raise _no_such("severity", severity, [level.value.lower() for level in Severity]) from error
+
+
+def _no_such(what: str, wanted: str, known: Iterable[str]) -> UsageError:
+    return UsageError(f"There is no {what} {clean(wanted)!r}. Use one of {', '.join(known)}.")
 
 
 def _word(wanted: str | None, words: Iterable[str]) -> bool:

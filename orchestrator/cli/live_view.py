@@ -26,6 +26,9 @@ _BARS = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 20
 _NAME_WIDTH = 42
 _FIXED_LINES = 15
+_WIDTH_FOR_COST = 80
+"""Below it the agents' own cost is left out, so that their names can be read."""
+_WIDTH_FOR_BARS = 50
 _STREAMS_MIN, _STREAMS_MAX = 3, 15
 _STYLES = {
     "CRITICAL": "bold white on red",
@@ -46,21 +49,21 @@ def watch(tail: SessionTail, console: Console, clock: Clock, stop: StopSignal) -
         tick = clock.monotonic()
         while not stop.is_set():
             tail.refresh()
-            live.update(render(tail.view, clock.now_ms(), console.height), refresh=True)
+            live.update(render(tail.view, clock.now_ms(), console.height, console.width), refresh=True)
             tick = max(tick + REFRESH_S, clock.monotonic())
             clock.sleep_until(tick, stop)
 
 
-def render(view: SessionView, now_ms: int, height: int) -> RenderableType:
-    """The whole picture, at most about `height` lines high."""
+def render(view: SessionView, now_ms: int, height: int, width: int = 120) -> RenderableType:
+    """The whole picture, at most about `height` lines high, for `width` columns."""
     streams = max(_STREAMS_MIN, min(_STREAMS_MAX, height - _FIXED_LINES - len(view.agents)))
-    parts: list[RenderableType] = [head(view, now_ms), Text(""), agents(view, now_ms), Text("")]
+    parts: list[RenderableType] = [head(view, now_ms), Text(""), agents(view, now_ms, width), Text("")]
     parts.append(severities(view))
     if view.services:
         parts.append(services(view))
     parts.append(Text(""))
     if view.streams:
-        parts += [stream_table(view.worst_streams(), streams), Text("")]
+        parts += [stream_table(view.worst_streams(), streams, width), Text("")]
     if view.last_critical is not None:
         worst = view.last_critical
         parts.append(
@@ -89,20 +92,24 @@ def head(view: SessionView, now_ms: int) -> RenderableType:
     return Group(Rule(_safe(title, 100), align="left", style="dim"), grid)
 
 
-def agents(view: SessionView, now_ms: int) -> Table:
-    """The agents: state, attempt, findings, age of the heartbeat, cost."""
-    table = _table("agent", "state", "attempt", "findings", "heartbeat", "cpu", "memory")
+def agents(view: SessionView, now_ms: int, width: int) -> Table:
+    """The agents: state, attempt, findings, age of the heartbeat, and where there is room their cost."""
+    wide = width >= _WIDTH_FOR_COST
+    table = _table("agent", "state", "attempt", "findings", "heartbeat", *(("cpu", "memory") if wide else ()))
     for row in view.agents.values():
         if row.name not in _AGENTS and row.state != "failed":
             continue  # the indexer is no agent; it is shown where it went wrong
+        cost = (
+            "–" if row.cpu_percent is None else f"{row.cpu_percent:.0f} %",
+            "–" if row.rss_bytes is None else f"{row.rss_bytes / 1_048_576:.0f} MB",
+        )
         table.add_row(
             _safe(row.name.lower().replace("_", " ")),
             Text(row.state, style=_STATES.get(row.state, "dim")),
             str(row.attempt),
             str(_found_by(view, row)),
             "–" if row.beat_ms is None else f"{format_duration(max(0, now_ms - row.beat_ms) // 1000)} ago",
-            "–" if row.cpu_percent is None else f"{row.cpu_percent:.0f} %",
-            "–" if row.rss_bytes is None else f"{row.rss_bytes / 1_048_576:.0f} MB",
+            *(cost if wide else ()),
         )
     return table
 
@@ -126,14 +133,14 @@ def services(view: SessionView) -> Text:
     return text.append(f"   gone: {clean(', '.join(gone), 80)}", style="bold red") if gone else text
 
 
-def stream_table(rows: Sequence[StreamRow], limit: int) -> Table:
-    """The streams that are furthest behind."""
-    table = _table("stream", "length", "lag", "pending", "over the last polls")
+def stream_table(rows: Sequence[StreamRow], limit: int, width: int) -> Table:
+    """The streams that are furthest behind; where there is no room for all, names are cropped, never figures."""
+    wide = width >= _WIDTH_FOR_BARS
+    table = _table("stream", "length", "lag", "pending", *(("over the last polls",) if wide else ()))
     for row in rows[:limit]:
         lag = "–" if row.lag is None else f"{'≥ ' if row.lag_is_bound else ''}{row.lag}"
-        table.add_row(
-            _safe(row.name, _NAME_WIDTH), str(row.length), lag, str(row.pending), sparkline(list(row.history))
-        )
+        bars = (sparkline(list(row.history)),) if wide else ()
+        table.add_row(_safe(row.name, _NAME_WIDTH), str(row.length), lag, str(row.pending), *bars)
     if len(rows) > limit:
         table.add_row(Text(f"and {len(rows) - limit} more", style="dim"))
     return table
@@ -165,7 +172,8 @@ def _found_by(view: SessionView, row: AgentRow) -> int:
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column(first, no_wrap=True)
+    # Rich takes room from columns that may wrap first; its cells are one line all the same, cut with an ellipsis.
+    table.add_column(first, overflow="ellipsis")
     for name in others:
         table.add_column(name, no_wrap=True, justify="left" if name in {"state", others[-1]} else "right")
     return table

@@ -39,7 +39,7 @@ class Resolved:
 def read(request: Request, environ: Mapping[str, str], cwd: Path, state: StateFolder) -> LoadedConfig:
     """The configuration. Raises UsageError, ConfigError."""
     loaded = _load_demo(request, environ, cwd) if request.demo else _load(request, environ, cwd)
-    state.path = loaded.config.output.state_db.parent
+    state.path = loaded.config.output.state_folder
     return loaded
 
 
@@ -72,7 +72,7 @@ def _load_demo(request: Request, environ: Mapping[str, str], cwd: Path) -> Loade
     own = {name: value for name, value in environ.items() if not name.startswith(_DEMO_VARIABLES)}
     # The folder's own configuration says nothing about the demo: an empty one stands in for it.
     plain = load(project=None, config_file=Path(os.devnull), environ=own, flags=request.flags, cwd=cwd)
-    folder = demo.folder(str(request.demo), plain.config.output.state_db.parent)
+    folder = demo.folder(str(request.demo), plain.config.output.state_folder)
     # A session that goes on finds its copy where it lies.
     file = folder / FILE_NAME if request.resume else demo.prepare(folder, port_is_free)
     return load(project=None, config_file=file, environ=own, flags=request.flags, cwd=cwd)

@@ -67,16 +67,23 @@ def run(
         _tell(_head(resolved))
     clock = SystemClock()
     tail = SessionTail(Workspace(config.output.workspace), clock, resumed=request.resume)
-    with _view(tail, output, clock, state):
-        outcome = asyncio.run(
-            run_session(
-                config,
-                resolved.decision,
-                version=installed_version("streamgauge"),
-                clock=clock,
-                resume=request.resume,
+    begun = _mark(tail.workspace)
+    try:
+        with _view(tail, output, clock, state):
+            outcome = asyncio.run(
+                run_session(
+                    config,
+                    resolved.decision,
+                    version=installed_version("streamgauge"),
+                    clock=clock,
+                    resume=request.resume,
+                )
             )
-        )
+    except KeyboardInterrupt:
+        if _mark(tail.workspace) == begun:
+            raise
+        boundary.say("ended by Ctrl-C before the session was under way; no report was written.")
+        return boundary.INTERRUPTED
     workspace = Workspace(outcome.workspace)
     if outcome.failure:
         boundary.say(outcome.failure)
@@ -86,11 +93,21 @@ def run(
             findings=_findings(workspace),
             gaps=_blind_gaps(workspace),
             report=outcome.report,
+            workspace=outcome.workspace,
             exit_code=outcome.exit_code,
             fail_on=config.fail_on,
         )
     )
     return outcome.exit_code
+
+
+def _mark(workspace: Workspace) -> tuple[int, int] | None:
+    """What tells one session's folder from another's; None where there is none."""
+    try:
+        status = workspace.session_id_file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _head(resolved: Resolved) -> Iterator[str]:

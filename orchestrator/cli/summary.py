@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from orchestrator.cli.boundary import FINDINGS, MEANINGS
+from orchestrator.cli.boundary import FINDINGS, INTERRUPTED, MEANINGS, TERMINATED
 from orchestrator.cli.terminal_text import clean
 from tools.findings.model import Enhancement, Finding, Severity, rank_of
 
 TOP = 5
 _TITLE_WIDTH = 100
+_CUT_SHORT = {INTERRUPTED: "ended by Ctrl-C (SIGINT)", TERMINATED: "ended by SIGTERM"}
 
 
 def lines(
-    *, health: str, findings: Sequence[Finding], gaps: int, report: Path | None, exit_code: int, fail_on: str
+    *,
+    health: str,
+    findings: Sequence[Finding],
+    gaps: int,
+    report: Path | None,
+    workspace: Path,
+    exit_code: int,
+    fail_on: str,
 ) -> Iterator[str]:
-    """The summary, line by line."""
+    """The summary, line by line. Without a `report` it says how one is made of the `workspace`."""
     counts = Counter(finding.severity for finding in findings if not isinstance(finding, Enhancement))
     ideas = sum(isinstance(finding, Enhancement) for finding in findings)
     yield ""
@@ -30,11 +39,16 @@ def lines(
     yield from _worst(findings)
     if report is not None:
         yield f"report     {clean(str(report))}"
-    yield f"exit code  {exit_code}: {meaning(exit_code, fail_on)}"
+    else:
+        again = clean(shlex.join(("streamgauge", "report", "--workspace", str(workspace))))
+        yield f"report     none was written; `{again}` makes it from what was recorded"
+    yield f"exit code  {exit_code}: {meaning(exit_code, fail_on, reported=report is not None)}"
 
 
-def meaning(exit_code: int, fail_on: str) -> str:
-    """What an exit code says, with the severity that was asked for."""
+def meaning(exit_code: int, fail_on: str, *, reported: bool = True) -> str:
+    """What an exit code says, with the severity that was asked for, and whether there is a report."""
+    if exit_code in _CUT_SHORT:
+        return f"{_CUT_SHORT[exit_code]}; {'the report is written' if reported else 'no report was written'}"
     text = MEANINGS.get(exit_code, "unknown")
     return text.replace("--fail-on", fail_on) if exit_code <= FINDINGS else text
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.config.model import OutputSection
 from tools import masking
 from tools.clock import SystemClock
 from tools.errors import UsageError
@@ -30,17 +31,28 @@ def verify(folder: Path, state_db: Path) -> tuple[list[str], bool]:
 
 
 def report(folder: Path, state_db: Path) -> list[str]:
-    """Where the report is. Raises UsageError, OSError."""
+    """Where the report is. Raises UsageError."""
     workspace, root = _session(folder, state_db)
-    written = write_report(workspace, root, SystemClock())
+    try:
+        written = write_report(workspace, root, SystemClock())
+    except OSError as error:
+        raise UsageError(
+            f"The report cannot be written to {folder}: {error.strerror or error}. "
+            "Make it writable for you, or copy it elsewhere and name the copy with --workspace."
+        ) from error
     health = written.dashboard.health if written.dashboard is not None else "UNKNOWN"
     return [f"health     {health}", f"report     {workspace.report(written.session_id)}"]
 
 
 def _session(folder: Path, state_db: Path) -> tuple[Workspace, Path]:
     """The workspace and the project it is about; secrets are masked with the project's key, where it is."""
-    key = state_db.absolute().parent / "mask.key"
-    masking.use_key(masking.load_key(key) if key.exists() else None)
+    key = OutputSection(state_db=state_db.absolute()).state_folder / "mask.key"
+    try:
+        masking.use_key(masking.load_key(key) if key.exists() else None)
+    except OSError as error:
+        raise UsageError(
+            f"The masking key {key} cannot be read: {error.strerror or error}. Name the project's state with --state-db."
+        ) from error
     workspace = Workspace(folder.absolute())
     try:
         facts = session_facts.read(workspace)

@@ -42,7 +42,20 @@ def test_the_rule_that_it_prints_is_all_that_an_audit_needs(own_server: Server, 
     assert found["server"].verdict is Verdict.OK
     assert found["stream commands"].verdict is Verdict.OK
     assert found["rights"].verdict is Verdict.OK
+    assert found["user"].saw == "auditor"
     assert "secret-of-the-test" not in str(found)
+
+
+def test_rights_that_the_server_does_not_tell_are_called_unknown_and_fail_nothing(
+    own_server: Server, tmp_path: Path
+) -> None:
+    send(own_server, "ACL", "SETUSER", "mute", "on", ">pw-of-the-test", "%R~*", "+@all", "-acl")
+    url = f"redis://mute:pw-of-the-test@127.0.0.1:{own_server.port}/0"
+    found = checks(loaded(tmp_path, redis__url=url))
+    assert found["rights"].verdict is Verdict.UNKNOWN
+    assert "+acl|whoami" in found["rights"].remedy
+    assert found["user"].saw == "mute, by its address (the server does not tell)"
+    assert not any(check.verdict is Verdict.FAIL for check in found.values())
 
 
 def test_a_user_that_may_write_is_warned_about(own_server: Server, tmp_path: Path) -> None:
@@ -55,7 +68,9 @@ def test_a_user_that_may_write_is_warned_about(own_server: Server, tmp_path: Pat
 def test_a_user_that_may_not_write_is_well(own_server: Server, tmp_path: Path) -> None:
     send(own_server, "ACL", "SETUSER", "reader", "on", ">pw-of-the-test", "%R~*", "+@all", "-@write")
     url = f"redis://reader:pw-of-the-test@127.0.0.1:{own_server.port}/0"
-    assert checks(loaded(tmp_path, redis__url=url))["rights"].saw == "the user may not write"
+    found = checks(loaded(tmp_path, redis__url=url))
+    assert (found["user"].saw, found["rights"].saw) == ("reader", "the user may not write")
+    assert found["rights"].verdict is Verdict.OK
 
 
 def test_a_user_with_too_few_rights_fails_with_what_to_allow(own_server: Server, tmp_path: Path) -> None:

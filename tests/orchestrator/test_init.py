@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.config.load import load
 from orchestrator.config.survey import LogFile, Service, Survey, survey
-from orchestrator.init import initialise, render, toml_string
+from orchestrator.init import advice, initialise, render, toml_string
 from tools.errors import UsageError
 
 COMPOSE = """\
@@ -124,6 +124,22 @@ def test_a_password_is_not_written_down(tmp_path: Path) -> None:
     file, found = initialise(tmp_path, {})
     assert "hunter2" not in file.read_text(encoding="utf-8")
     assert "holds credentials" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        pytest.param(Survey(redis_url="redis://h:1"), "", id="an address"),
+        pytest.param(Survey(), "`streamgauge run` is static", id="none"),
+        pytest.param(
+            Survey(services_start="make up"), "`streamgauge run` is refused", id="none, but commands"
+        ),
+    ],
+)
+def test_a_missing_address_is_told_with_what_follows_and_how_to_set_it(found: Survey, said: str) -> None:
+    text = " ".join(advice(found))
+    assert said in text
+    assert ("Set redis.url in streamgauge.toml" in text) == bool(said)
 
 
 def test_a_file_that_is_there_is_left_alone_unless_forced(tmp_path: Path) -> None:

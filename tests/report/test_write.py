@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import jsonschema
 import pytest
 from markdown_it import MarkdownIt
+from msgspec import structs
 
 from tests.report.made_session import SESSION_ID, Made, make
 from tools.findings.model import AgentId
 from tools.report import event_schemas, schemas
 from tools.report.write import write_report
+from tools.sources import session_facts
+from tools.sources.session_facts import AgentRun, PhaseRun
 from tools.synthesis import session_data
 
 HOSTILE = ' </td><script>x</script> | `` ``` \u202e\x1b[31m [l](http://e.example) "] --> end; password=hunter2hunter2'
@@ -220,6 +224,91 @@ def test_an_empty_workspace_gives_a_report_that_says_so(tmp_path: Path, made: Ma
     assert report.dashboard is not None
     assert report.dashboard.health == "DEGRADED"
     assert "Redis was not polled" in empty.report("unknown").read_text(encoding="utf-8")
+
+
+REFUSED = "Redis cannot be audited: no connection. Check that redis.url names it."
+
+
+def failed(folder: Path, phase: str, *, keep: bool = False) -> Made:
+    """A session that failed in `phase`; without `keep` nothing but its own story was written."""
+    made = make(folder)
+    facts = session_facts.read(made.workspace)
+    run = PhaseRun(name=phase, started_ms=facts.started_ms, status="failed", detail=REFUSED)
+    if not keep:
+        shutil.rmtree(made.workspace.root)
+        made.workspace.create()
+    session_facts.write(made.workspace, structs.replace(facts, phases=(run,), ended_by="failure"))
+    return made
+
+
+@pytest.mark.parametrize("phase", ["preflight", "baseline"])
+def test_a_session_that_failed_before_its_window_says_so_first_and_blames_no_file(
+    tmp_path: Path, phase: str
+) -> None:
+    made = failed(tmp_path, phase)
+    report = write_report(made.workspace, made.project, made.clock)
+    first_page = text_of(made).split("\n## ")[0]
+    assert f"**DEGRADED** — Nothing can be said: the session failed in {phase}: Redis cannot be" in first_page
+    assert [(gap.what, gap.source) for gap in report.source_gaps] == [
+        (f"everything after {phase}", "session")
+    ]
+    assert "report it" not in text_of(made)
+    assert report.coverage is not None
+    assert report.coverage.limits == ()
+
+
+def test_what_a_failed_session_found_before_is_told_behind_its_failure(tmp_path: Path) -> None:
+    made = failed(tmp_path, "preflight", keep=True)
+    headline = write_report(made.workspace, made.project, made.clock).verdict.headline
+    assert headline.startswith("The session failed in preflight: Redis cannot be audited")
+    assert headline.endswith("Yes, on fire: 2 critical findings and 7 high ones.")
+
+
+def test_a_failure_after_the_window_stands_behind_the_answer(tmp_path: Path) -> None:
+    made = failed(tmp_path, "shutdown", keep=True)
+    headline = write_report(made.workspace, made.project, made.clock).verdict.headline
+    assert headline.startswith("Yes, on fire")
+    assert "But the session failed in shutdown: Redis cannot be audited" in headline
+
+
+def test_a_damaged_file_is_blamed_in_a_failed_session_too(tmp_path: Path) -> None:
+    made = failed(tmp_path, "preflight")
+    made.workspace.polls.write_bytes(b"\xff{]\n{}\n")
+    report = write_report(made.workspace, made.project, made.clock)
+    assert any("polls.jsonl" in gap.what and "damaged" in gap.why for gap in report.source_gaps)
+
+
+def test_a_window_that_ended_by_a_failure_says_whose(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    facts = session_facts.read(made.workspace)
+    gone = AgentRun(agent="log-watcher", attempts=4, finished=False, reasons=("killed by signal 9",))
+    session_facts.write(made.workspace, structs.replace(facts, agents=(gone,), ended_by="failure"))
+    headline = write_report(made.workspace, made.project, made.clock).verdict.headline
+    assert headline.endswith("But the window ended early by a failure (log-watcher: killed by signal 9).")
+
+
+@pytest.mark.parametrize(
+    ("mode", "at_end", "limited"),
+    [("attach", "the end", True), ("managed", "shutdown", False), ("static", "the end", False)],
+)
+def test_the_words_fit_the_mode(tmp_path: Path, mode: str, at_end: str, limited: bool) -> None:
+    made = make(tmp_path)
+    facts = session_facts.read(made.workspace)
+    session_facts.write(made.workspace, structs.replace(facts, mode=mode))
+    made.workspace.path("recording", "gaps.jsonl").write_bytes(b"")
+    write_report(made.workspace, made.project, made.clock)
+    text = text_of(made)
+    assert f"| unacked messages at {at_end} |" in text
+    assert ("log lines written before the session began" in text) == limited
+    assert "| against the last session | not compared in this version |" in text
+    assert "categories without a rule" not in text
+
+
+def test_a_verdict_beside_healthy_says_that_it_is_nothing_serious(made: Made) -> None:
+    report = write_report(made.workspace, made.project, made.clock)
+    verdicts = {row.stream: row.verdict for row in report.streams}
+    assert verdicts["telemetry"] == "no serious finding; INFO: Two consumers share stats"
+    assert verdicts["orders"].startswith("CRITICAL: ")
 
 
 def test_a_section_that_fails_is_named_and_the_rest_stands(made: Made, tmp_path: Path) -> None:

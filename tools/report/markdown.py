@@ -100,7 +100,8 @@ def _figures(board: Dashboard) -> list[tuple[str, str]]:
         lag += f" and {len(board.streams_with_lag) - 10} more"
     levels = ", ".join(f"{board.by_severity[level.value]} {level.value}" for level in Severity)
     priorities = ", ".join(f"{count} {name}" for name, count in board.by_priority.items())
-    compared = "no earlier session to compare with"
+    at_end = "shutdown" if board.mode == "managed" else "the end"
+    compared = "not compared in this version"
     if board.comparison is not None:
         last = board.comparison
         compared = (
@@ -117,7 +118,7 @@ def _figures(board: Dashboard) -> list[tuple[str, str]]:
         ("findings", str(board.findings)),
         ("by severity", levels),
         ("enhancements by priority", priorities),
-        ("unacked messages at shutdown", _number(board.unacked_messages)),
+        (f"unacked messages at {at_end}", _number(board.unacked_messages)),
         ("streams with lag", lag),
         ("drifts found", str(board.drifts)),
         ("gaps in coverage", str(board.blind_gaps)),

@@ -54,7 +54,7 @@ def gaps(report: Report) -> str:
         if len(report.source_gaps) > ROWS_MAX:
             parts.append(f"{len(report.source_gaps) - ROWS_MAX} more are in `report.json`.")
     else:
-        parts.append("None: every configured source was looked at.")
+        parts.append(_no_gap(report))
     parts.append("### Coverage")
     parts.append(_coverage(report.coverage) if report.coverage is not None else "_Could not be built._")
     return "\n\n".join(parts)
@@ -68,6 +68,14 @@ def next_session(report: Report) -> str:
         (inline(row.change), inline(row.closes), inline(row.agent), row.effort) for row in report.next_session
     ]
     return table(("change", "what it shows", "agent that gains", "time"), rows)
+
+
+def _no_gap(report: Report) -> str:
+    limits = report.coverage.limits if report.coverage is not None else ()
+    if not limits:
+        return "None: every configured source was looked at."
+    named = "; ".join(map(inline, limits))
+    return f"None: every configured source was looked at while the session ran. Outside of it: {named}."
 
 
 def _observability(gap: ObservabilityGap) -> str:
@@ -108,7 +116,7 @@ def _coverage(coverage: Coverage) -> str:
         ),
         ("rules of this version", str(coverage.rules_active)),
         ("rules with nothing to look at", _names(coverage.rules_not_looked_at)),
-        ("categories without a rule in this version", _names(coverage.categories_without_rule)),
+        ("not looked at in this mode", "; ".join(map(inline, coverage.limits)) or "nothing"),
         ("agents", "; ".join(map(inline, coverage.agents)) or "each ran through on its first attempt"),
     ]
     return table(("what", "looked at"), rows)

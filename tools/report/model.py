@@ -190,7 +190,8 @@ class Coverage(Struct, frozen=True, kw_only=True, rename="camel"):
     rules_active: int
     rules_not_looked_at: tuple[str, ...]
     """Rule ids that exist and had nothing to look at, with the reason."""
-    categories_without_rule: tuple[str, ...]
+    limits: tuple[str, ...]
+    """What a session of this mode never looks at, however well it goes."""
     agents: tuple[str, ...]
     """One sentence for each agent that was restarted or did not finish."""
 

@@ -14,7 +14,7 @@ from tools import masking
 from tools.clock import Clock, iso
 from tools.errors import StreamgaugeError
 from tools.findings.model import dump
-from tools.report import markdown
+from tools.report import markdown, session_failure
 from tools.report.context import Context, prepare
 from tools.report.model import SCHEMA_VERSION, Report, SectionFailure, Verdict
 from tools.report.sections import (
@@ -64,7 +64,7 @@ def write_report(
     """
     del project_root
     builder = _Builder()
-    data = session_data.load(workspace, clock.now_ms())
+    data = session_failure.restated(session_data.load(workspace, clock.now_ms()))
     context = prepare(data, clock.now_ms())
     report = build(context, builder, version or (data.facts.version if data.facts is not None else "unknown"))
     report = _masked(report)

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.cli.app import app
 from orchestrator.cli.run import Output, Show
+from orchestrator.config.model import Config
 from tests.orchestrator.cli.conftest import LAG, Recorded
 
 PROJECT = {
@@ -69,6 +70,8 @@ def project(tmp_path: Path) -> Path:
         pytest.param((["doctor", "--mode", "static"], 0, ""), id="doctor finds none"),
         pytest.param((["plan", "--mode", "static"], 0, ""), id="plan"),
         pytest.param((["version"], 0, ""), id="version"),
+        pytest.param((["--version"], 0, ""), id="version as an option"),
+        pytest.param((["findings", "--agent", "x"], 2, "Use one of log-watcher"), id="no such agent"),
     ],
 )
 def test_a_command_ends_with_its_exit_code_and_says_why(
@@ -84,6 +87,79 @@ def test_a_command_ends_with_its_exit_code_and_says_why(
     told = capsys.readouterr().err
     assert (ended.value.code, message in told) == (code, True), told
     assert "Traceback" not in told
+
+
+def test_the_version_is_the_same_however_it_is_asked_for(tmp_path: Path) -> None:
+    told = {typed(word, cwd=tmp_path).stdout for word in ("version", "--version")}
+    assert len(told) == 1
+    assert told != {""}
+
+
+@pytest.mark.parametrize("arguments", [["findings"], ["version"], ["--help"], ["findings", "--agent", "x"]])
+def test_closed_standard_streams_are_no_error(recorded: Recorded, arguments: list[str]) -> None:
+    recorded.begin()
+    folder = recorded.workspace.root.parent
+    line = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable, "-m", "orchestrator", *arguments]
+    done = subprocess.run(line, cwd=folder, check=False, timeout=60)
+    assert done.returncode == (2 if "--agent" in arguments else 0)
+    assert not list(folder.glob(".state/streamgauge-error-*"))
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded.begin()
+    (recorded.workspace.path("report.json") / "in-the-way").mkdir(parents=True)
+    monkeypatch.chdir(recorded.workspace.root.parent)
+    with pytest.raises(SystemExit) as ended:
+        app(["report"])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert told.startswith("streamgauge: The report cannot be written to monitor-session: ")
+    assert told.count("\n") == 1
+
+
+def test_an_interrupt_while_the_words_are_read_is_told_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_args: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.core.TyperGroup.make_context", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        app(["run"])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "streamgauge: ended by Ctrl-C; no session was begun.\n"
+
+
+@pytest.mark.parametrize(
+    ("begins", "told"),
+    [
+        pytest.param(False, "no session was begun", id="before anything exists"),
+        pytest.param(True, "before the session was under way; no report was written", id="folder made"),
+    ],
+)
+def test_an_early_interrupt_says_what_there_is(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    begins: bool,
+    told: str,
+) -> None:
+    async def interrupted(config: Config, *_args: object, **_more: object) -> None:
+        if begins:
+            config.output.workspace.mkdir()
+            (config.output.workspace / "SESSION_ID").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("orchestrator.session.run.run_session", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        app(["run", "--quiet"])
+    assert ended.value.code == 130
+    errors = capsys.readouterr().err
+    assert told in errors
+    assert errors.count("\n") == 1
 
 
 def test_a_static_run_tells_its_story_and_its_end(project: Path) -> None:

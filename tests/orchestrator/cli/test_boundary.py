@@ -28,7 +28,7 @@ def raising(error: BaseException) -> object:
         pytest.param(PreflightFailed("no server"), 3, "no server", id="pre-flight"),
         pytest.param(LockHeld("held by pid 7"), 75, "held by pid 7", id="lock"),
         pytest.param(StreamgaugeError("odd"), 4, "odd", id="any other of ours"),
-        pytest.param(KeyboardInterrupt(), 130, "", id="interrupt"),
+        pytest.param(KeyboardInterrupt(), 130, "no session was begun", id="interrupt"),
         pytest.param(ZeroDivisionError("oops"), 4, "internal error (ZeroDivisionError)", id="bug"),
     ],
 )

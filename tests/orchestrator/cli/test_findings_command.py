@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,23 @@ def test_filters_keep_what_matches_all_of_them(found: list[Finding], wanted: Fil
     assert [finding.finding_id for finding in found if wanted.keeps(finding)] == ids
 
 
-def test_an_unknown_severity_is_refused(found: list[Finding]) -> None:
-    with pytest.raises(UsageError, match="There is no severity 'dire'"):
-        Filter(severity="dire").keeps(found[0])
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        pytest.param(
+            {"severity": "dire"}, "no severity 'dire'. Use one of critical, high, medium", id="severity"
+        ),
+        pytest.param({"agent": "foo"}, "no agent 'foo'. Use one of log-watcher, stream-analyst", id="agent"),
+        pytest.param(
+            {"category": "NOPE"}, "no category 'NOPE'. Use one of ANOMALY, ARCHITECTURE", id="category"
+        ),
+    ],
+)
+def test_a_word_that_no_finding_can_have_is_refused_with_the_allowed_ones(
+    wanted: dict[str, str], told: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        Filter(**wanted)
 
 
 def test_the_table_holds_a_line_for_each(found: list[Finding]) -> None:
@@ -123,6 +138,7 @@ def test_the_summary_says_health_counts_the_worst_report_and_exit_code(found: li
             findings=found,
             gaps=2,
             report=Path("/x/REPORT_1.md"),
+            workspace=Path("/x"),
             exit_code=1,
             fail_on="high",
         )
@@ -138,4 +154,28 @@ def test_the_summary_says_health_counts_the_worst_report_and_exit_code(found: li
         "           LOW         RSA-001  audit falls behind",
         "report     /x/REPORT_1.md",
         "exit code  1: findings at or above high",
+    ]
+
+
+@pytest.mark.parametrize(("code", "what"), [(130, "ended by Ctrl-C (SIGINT)"), (143, "ended by SIGTERM")])
+def test_a_session_cut_short_is_said_to_have_a_report_only_where_it_has_one(code: int, what: str) -> None:
+    def told(report: Path | None) -> list[str]:
+        found = lines(
+            health="x",
+            findings=[],
+            gaps=0,
+            report=report,
+            workspace=Path("/a b"),
+            exit_code=code,
+            fail_on="high",
+        )
+        return list(found)[-2:]
+
+    assert told(Path("/a b/R.md")) == [
+        "report     /a b/R.md",
+        f"exit code  {code}: {what}; the report is written",
+    ]
+    assert told(None) == [
+        "report     none was written; `streamgauge report --workspace '/a b'` makes it from what was recorded",
+        f"exit code  {code}: {what}; no report was written",
     ]

@@ -16,9 +16,9 @@ from tools.findings.model import AgentId, Severity
 HOSTILE = "pay\x1b[2J\u202egnp [bold red]x[/] :boom:"
 
 
-def screen(tail: SessionTail, height: int = 40) -> str:
-    console = Console(record=True, width=120, height=height, file=io.StringIO(), markup=False)
-    console.print(live_view.render(tail.view, tail.clock.now_ms(), height))
+def screen(tail: SessionTail, height: int = 40, width: int = 120) -> str:
+    console = Console(record=True, width=width, height=height, file=io.StringIO(), markup=False)
+    console.print(live_view.render(tail.view, tail.clock.now_ms(), height, width))
     return console.export_text()
 
 
@@ -143,6 +143,21 @@ def test_many_streams_are_cut_to_the_height_of_the_terminal(recorded: Recorded, 
     assert "s0000" not in text
     assert "and 491 more" in text
     assert len(text.splitlines()) <= 24
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 45])
+def test_a_narrow_terminal_crops_names_and_never_figures(
+    recorded: Recorded, tail: SessionTail, width: int
+) -> None:
+    under_way(recorded)
+    recorded.polls((stream("a-very-long-name-of-a-stream:" * 3, 123456, lag=98765, pending=4321),))
+    tail.refresh()
+    lines = screen(tail, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert any(line.split()[:4] == ["stream", "length", "lag", "pending"] for line in lines)
+    assert any(line.split()[1:4] == ["123456", "98765", "4321"] for line in lines)
+    assert any(line.split()[:4] == ["agent", "state", "attempt", "findings"] for line in lines)
+    assert any(line.startswith("a-very-lon") for line in lines)
 
 
 def test_streams_that_are_gone_leave_the_view(recorded: Recorded, tail: SessionTail) -> None:

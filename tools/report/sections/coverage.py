@@ -6,21 +6,16 @@ from collections.abc import Iterator
 
 from tools.clock import iso
 from tools.detectors import registry
-from tools.findings.model import (
-    AgentId,
-    ConfigCategory,
-    LogCategory,
-    ScoutCategory,
-    StreamCategory,
-)
+from tools.findings.model import AgentId
 from tools.findings.rule import Rule
+from tools.report import session_failure
 from tools.report.context import Context
 from tools.report.model import Coverage, SourceGap
 from tools.report.sections.dashboard import services
 
-_CATEGORIES = (*LogCategory, *StreamCategory, *ConfigCategory, *ScoutCategory)
-_MADE_ELSEWHERE = {ScoutCategory.CROSS_AGENT_SYNTHESIS.value}
-"""Categories whose rule is not a detector."""
+_BEFORE_IT_BEGAN = (
+    "log lines written before the session began: they were not read; the last of them only for their format"
+)
 
 
 def build(context: Context) -> Coverage:
@@ -42,7 +37,7 @@ def build(context: Context) -> Coverage:
         languages={} if data.index is None else dict(sorted(data.index.languages.items())),
         rules_active=len(rules),
         rules_not_looked_at=tuple(_idle_rules(context, rules)),
-        categories_without_rule=_uncovered(rules),
+        limits=tuple(_limits(context)),
         agents=tuple(_agents(context)),
     )
 
@@ -81,9 +76,11 @@ def _idle_rules(context: Context, rules: tuple[Rule, ...]) -> Iterator[str]:
             yield f"{rule.id}: {reasons[rule.agent]}"
 
 
-def _uncovered(rules: tuple[Rule, ...]) -> tuple[str, ...]:
-    covered = {rule.category.value for rule in rules} | _MADE_ELSEWHERE
-    return tuple(sorted({category.value for category in _CATEGORIES} - covered))
+def _limits(context: Context) -> Iterator[str]:
+    facts = context.data.facts
+    failed = session_failure.before_the_window(session_failure.failed_phase(facts))
+    if facts is not None and facts.mode == "attach" and not failed:
+        yield _BEFORE_IT_BEGAN
 
 
 def _agents(context: Context) -> Iterator[str]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from msgspec import structs
-
 from tools.findings.model import Enhancement, Finding, streams_of
 from tools.report.context import Context, severity
 from tools.report.model import GroupHealth, StreamBaseline, StreamHealth, TopologyEdge
 from tools.sources.records import GroupState, StreamState, entry_time_ms
 from tools.synthesis.clusters import is_cross_agent
-from tools.synthesis.health import by_stream, is_measured
+from tools.synthesis.health import Health, by_stream, is_measured
 
 _ORDER = {"CRITICAL": 0, "DEGRADED": 1, "HEALTHY": 2}
 
@@ -27,8 +25,12 @@ def build(context: Context) -> tuple[StreamHealth, ...]:
     before = {state.name: state for state in first.streams}
     at_ms = data.final.at_ms
     rows = [
-        structs.replace(
-            _row(state, at_ms, before.get(state.name), about.get(state.name, []), at_ms - first.at_ms),
+        _row(
+            state,
+            at_ms,
+            before.get(state.name),
+            about.get(state.name, []),
+            span_ms=at_ms - first.at_ms,
             status=statuses.get(state.name, "HEALTHY"),
         )
         for state in data.final.streams
@@ -76,7 +78,9 @@ def _row(
     at_ms: int,
     before: StreamState | None,
     findings: list[Finding],
+    *,
     span_ms: int,
+    status: Health,
 ) -> StreamHealth:
     groups = tuple(_group(group, at_ms) for group in state.groups)
     lag = lag_of(state)
@@ -90,8 +94,8 @@ def _row(
         lag=lag,
         lag_is_bound=any(group.lag is not None and group.lag.source == "bound" for group in state.groups),
         oldest_pending_ms=max(ages, default=None),
-        status="HEALTHY",
-        verdict=_verdict(findings, state),
+        status=status,
+        verdict=_verdict(findings, state, status),
         finding_ids=tuple(finding.finding_id for finding in findings),
         baseline=baseline,
         worse=tuple(_worse(state.info.length, pending, lag, baseline)),
@@ -146,13 +150,15 @@ def _forecast(lag: int | None, baseline: StreamBaseline | None, span_ms: int) ->
     return "lag stands still"
 
 
-def _verdict(findings: list[Finding], state: StreamState) -> str:
+def _verdict(findings: list[Finding], state: StreamState, status: Health) -> str:
+    """The worst that was said of a stream; beside HEALTHY it says that this is nothing serious."""
+    mild = "no serious finding; " if status == "HEALTHY" else ""
     worst = next((finding for finding in findings if is_measured(finding)), None)
     if worst is not None:
-        return f"{severity(worst).value}: {worst.title}"
+        return f"{mild}{severity(worst).value}: {worst.title}"
     advice = next((finding for finding in findings if isinstance(finding, Enhancement)), None)
     if advice is not None:
-        return f"{advice.priority.value.split('_')[0]}: {advice.title}"
+        return f"{mild}{advice.priority.value.split('_')[0]}: {advice.title}"
     if not state.groups:
         return "no group reads it"
     return "every group keeps up"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tools.findings.model import Finding, Severity, rank_of
+from tools.report import session_failure
 from tools.report.context import Context
 from tools.report.model import Dashboard, Reason, RoadmapItem, Verdict
 from tools.synthesis.clusters import Cluster
@@ -15,12 +16,36 @@ FIRST_MAX = 3
 def build(context: Context, dashboard: Dashboard, roadmap: tuple[RoadmapItem, ...]) -> Verdict:
     """Headline, at most five reasons, at most three things to do first."""
     return Verdict(
-        headline=_headline(dashboard),
+        headline=_with_failure(context, dashboard),
         why=tuple(_why(context)[:WHY_MAX]),
         first=tuple(
             Reason(text=item.action, finding_ids=item.finding_ids[:1]) for item in roadmap[:FIRST_MAX]
         ),
     )
+
+
+def _with_failure(context: Context, dashboard: Dashboard) -> str:
+    """A session that failed says so first: its silence proves nothing."""
+    run = session_failure.failed_phase(context.data.facts)
+    said = _headline(dashboard)
+    if run is None:
+        return _ended_early(context, said)
+    failed = session_failure.sentence(run)
+    if not session_failure.before_the_window(run):
+        return f"{said} But {failed}."
+    if not any(is_measured(finding) for finding in context.findings):
+        return f"Nothing can be said: {failed}."
+    return f"{failed[0].upper()}{failed[1:]}. Nothing else was looked at; what was seen until then: {said}"
+
+
+def _ended_early(context: Context, said: str) -> str:
+    """The window itself was cut short where all who look had failed."""
+    facts = context.data.facts
+    if facts is None or facts.ended_by != "failure":
+        return said
+    reasons = [f"{run.agent}: {run.reasons[-1]}" for run in facts.agents if not run.finished and run.reasons]
+    tail = f" ({'; '.join(reasons)})" if reasons else ""
+    return f"{said} But the window ended early by a failure{tail}."
 
 
 def _headline(dashboard: Dashboard) -> str:
