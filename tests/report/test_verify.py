@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.report.made_session import Made, make
-from tools.findings.model import AgentId
-from tools.findings.recorder import load
+from tools.findings.model import (
+    AgentId,
+    Effort,
+    EvidenceKind,
+    Impact,
+    Locator,
+    Priority,
+    ScoutCategory,
+    Severity,
+    StreamCategory,
+)
+from tools.findings.recorder import Recorder, load
+from tools.findings.rule import Quote, Rule, Symptom
 from tools.report.verify import verify
+from tools.workspace import Workspace
 
 
 @pytest.fixture
@@ -130,3 +143,31 @@ def test_a_quote_of_a_finding_that_is_not_there_is_false(made: Made) -> None:
     assert [(item.finding_id, item.reason) for item in found.failures] == [
         ("ES-003", "there is no finding LW-001")
     ]
+
+
+def test_a_quote_of_an_earlier_revision_is_proven(tmp_path: Path) -> None:
+    workspace, scout, analyst = (
+        Workspace(tmp_path / "ws"),
+        AgentId.ENHANCEMENT_SCOUT,
+        AgentId.REDIS_STREAM_ANALYST,
+    )
+    workspace.create()
+    desks = {}
+    for agent in (scout, analyst):
+        (workspace.agent_dir(agent) / "attempt").write_text("1", encoding="ascii")
+        desks[agent] = Recorder(workspace, agent, 1, lambda _rule, why: pytest.fail(why))
+    lag = Rule("stream.x", analyst, StreamCategory.CONSUMER_LAG, "x", severity=Severity.HIGH)
+    cross = Rule("scout.x", scout, ScoutCategory.CROSS_AGENT_SYNTHESIS, "x", priority=Priority.P1_HIGH)
+
+    def see(text: str) -> Symptom:
+        place = Locator(finding_id="RSA-001")
+        quote = Quote(EvidenceKind.FINDING, "findings/stream-analyst.jsonl", text, place)
+        return Symptom(lag, text, ("s",), (quote,), "do", stream="s", hypothesis="h", services=("s",))
+
+    desks[analyst].record(see("first"), 1)
+    quoted = replace(see("first"), rule=cross, effort=Effort.HOURS_2_4, impact=Impact.LOW)
+    desks[scout].record(quoted, 2)
+    desks[analyst].record(see("second"), 3)
+    desks[analyst].flush()
+    found = verify(workspace, tmp_path)
+    assert (found.proven, found.copy_only, found.failures) == (2, 0, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from tools import masking
-from tools.errors import StreamgaugeError
+from tools.errors import JournalCorrupt, StreamgaugeError
 from tools.findings import journal
-from tools.findings.model import EvidenceKind, EvidenceRef, Finding
+from tools.findings.model import AgentId, EvidenceKind, EvidenceRef, Finding
 from tools.sources.records import Poll, StreamState
 from tools.sources.redis.polls import read_baseline, read_polls
 from tools.workspace import Workspace
@@ -71,6 +72,7 @@ class Origins:
         self._project_root = project_root
         self._findings = findings
         self._journals: dict[str, Polls | Differs] = {}
+        self._evidence: dict[AgentId, dict[str, list[str]]] = {}
         self._texts: dict[int, str] = {}
 
     def compare(self, reference: EvidenceRef, text: str) -> Outcome:
@@ -166,8 +168,20 @@ class Origins:
         finding = self._findings.get(name)
         if finding is None:
             return Differs(reference.source, 0, f"there is no finding {name or '(unnamed)'}")
-        # A finding that got worse brought new evidence; what was quoted stands in its copy.
-        return Same() if text in finding.evidence else Gone(f"{name} has newer evidence")
+        if text in finding.evidence or any(text in earlier for earlier in self._revisions_of(name, finding)):
+            return Same()
+        return Gone(f"no revision of {name} holds it any more")
+
+    def _revisions_of(self, name: str, finding: Finding) -> list[str]:
+        """The evidence of every revision of a finding: a newer one brings newer evidence, the older line stays."""
+        agent = AgentId(finding.agent_id)
+        if agent not in self._evidence:
+            texts: dict[str, list[str]] = {}
+            with suppress(JournalCorrupt):
+                for data in journal.read_data(self._workspace.findings(agent)):
+                    texts.setdefault(str(data.get("findingId")), []).append(str(data.get("evidence", "")))
+            self._evidence[agent] = texts
+        return self._evidence[agent].get(name, [])
 
     def _read_polls(self, source: str) -> Polls | Differs:
         """Per poll and stream what they said, under the stream "" the whole poll; the damage where there is one."""
