@@ -156,7 +156,9 @@ class Fleet:
         for keeper in keepers:
             keeper.start()
         for keeper in keepers:
-            keeper.join()
+            # Another thread may take the signal; its handler runs when this one next wakes.
+            while keeper.is_alive():
+                keeper.join(0.5)
         return 0
 
 

@@ -34,11 +34,10 @@ fleet = load_fleet_module()
 
 
 def texts(root: Path) -> dict[str, str]:
-    """Every file under `root` by its path inside it."""
+    """Every file under `root` by its path inside it, without what tools leave there."""
     return {
         path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
+        for path in fleet.project_files(root)
     }
 
 
