@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import re2
 
-from orchestrator.config.model import Config
+from orchestrator.config.model import Config, ServicesSection
 from orchestrator.config.origin import KeyPath, Origin, nearest
 from tools.errors import ConfigError
 
@@ -17,8 +17,14 @@ SCHEMES = ("redis", "rediss", "unix")
 def check(config: Config, origins: Mapping[KeyPath, Origin]) -> Iterator[ConfigError]:
     """Everything that is wrong with a configuration whose types are right."""
     for key, problem, remedy in _problems(config):
-        _, origin = nearest(origins, tuple(key.split(".")))
+        _, origin = nearest(origins, _path(key))
         yield origin.error(key, problem, remedy)
+
+
+def _path(key: str) -> KeyPath:
+    """`("services", "list", 0, "name")` for `services.list[0].name`."""
+    parts = key.replace("[", ".").replace("]", "").split(".")
+    return tuple(int(part) if part.isdecimal() else part for part in parts)
 
 
 def _problems(config: Config) -> Iterator[tuple[str, str, str]]:
@@ -31,6 +37,7 @@ def _problems(config: Config) -> Iterator[tuple[str, str, str]]:
         yield from (
             ("redis.url", problem, fix) for problem, fix in _address(config.redis.url.get_secret_value())
         )
+    yield from _services(config.services)
     if config.services.ready_pattern is not None:
         yield from _pattern(config.services.ready_pattern)
     if config.llm.enabled is True:
@@ -38,6 +45,14 @@ def _problems(config: Config) -> Iterator[tuple[str, str, str]]:
     if config.fail_on.startswith("new:"):
         problem = "new: needs the comparison with an earlier session, which is not in this version"
         yield "fail_on", problem, f"Use {config.fail_on.removeprefix('new:')!r}"
+
+
+def _services(services: ServicesSection) -> Iterator[tuple[str, str, str]]:
+    first: dict[str, int] = {}
+    for at, entry in enumerate(services.list):
+        same = first.setdefault(entry.name, at)
+        if same != at:
+            yield f"services.list[{at}].name", f"is the name of services.list[{same}] too", "Rename one"
 
 
 def _address(url: str) -> Iterator[tuple[str, str]]:

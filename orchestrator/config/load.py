@@ -172,6 +172,7 @@ def _anchor_paths(data: dict[str, Any], folder: Path) -> None:
     for section, name, key, is_glob in (
         ("logs", "sources", "path", True),
         ("services", "list", "pidfile", False),
+        ("services", "list", "folder", False),
     ):
         part = data.get(section)
         for entry in (

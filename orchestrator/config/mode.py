@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from orchestrator.config.loopback import on_loopback
 from orchestrator.config.model import Config, Mode
 from tools.errors import UsageError
 
@@ -34,12 +34,7 @@ class Address:
     @property
     def on_loopback(self) -> bool:
         """Whether it is this machine's own interface; names other than localhost are not resolved."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return on_loopback(self.host)
 
     def __str__(self) -> str:
         if not self.host:
@@ -93,12 +88,12 @@ def decide(
 def _without_server(config: Config) -> ModeDecision:
     needing = [
         name
-        for name, value in (
-            ("session.mode", config.session.mode),
-            ("services.start", config.services.start),
-            ("redis.start", config.redis.start),
+        for name, given in (
+            ("session.mode", config.session.mode is not None),
+            (_start_key(config), config.services.has_start),
+            ("redis.start", config.redis.start is not None),
         )
-        if value is not None
+        if given
     ]
     if needing:
         raise UsageError(
@@ -106,6 +101,10 @@ def _without_server(config: Config) -> ModeDecision:
             "Set redis.url, for example redis://127.0.0.1:6379/0, or use --mode static."
         )
     return ModeDecision(Mode.STATIC, ("no server is configured: code, configuration and documents only",))
+
+
+def _start_key(config: Config) -> str:
+    return "services.start" if config.services.start is not None else "services.list.start"
 
 
 def _obstacles(
@@ -120,8 +119,8 @@ def _obstacles(
         found.append(f"the server ({address}) is not on loopback")
     if config.redis.start is None:
         found.append("redis.start is not set")
-    if config.services.start is None:
-        found.append("services.start is not set")
+    if not config.services.has_start:
+        found.append("neither services.start nor a start in [[services.list]] is set")
     if not found and not port_is_free(address.host, address.port):
         found.append(f"{address} is in use already" + (f" by {holder(address.port)}" if holder else ""))
     return tuple(found)

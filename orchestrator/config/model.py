@@ -5,15 +5,22 @@ Loading (file, environment, flags, errors with file, key and line) is `orchestra
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from agents.job import LogSource, ServiceSpec
+from orchestrator.config.loopback import on_loopback
 from tools.detectors.thresholds import Expectation, Judgement, Limits
 from tools.quantities import Duration
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# No blanks, control characters or backslashes: parsers differ over what such an address names.
+_PLAIN_URL = re.compile(r"[!-\[\]-~]+")
 
 
 class _Section(BaseModel):
@@ -46,15 +53,87 @@ class RedisSection(_Section):
     start_timeout: Duration = Field(default=20.0, description="until it answers PING")
 
 
+class ServiceEntry(ServiceSpec):
+    """One `[[services.list]]` entry: what proves that the service lives, and how it alone is started.
+
+    `start` is used in managed mode only; `folder` (default: the project's root) and `env` belong to it. The
+    service is ready once `ready_http` answers with a status below 500, and once `ready_stream` has the
+    consumer group `ready_group`, where they are given. `env` may hold secrets: watchers are told `spec()`.
+    """
+
+    name: str = Field(min_length=1)
+    port: int | None = Field(default=None, ge=1, le=65535)
+    start: str | None = Field(default=None, min_length=1, description="its command, managed mode only")
+    folder: Path | None = Field(default=None, description="where it runs; else the project's root")
+    env: dict[str, str] = Field(default={}, repr=False, description="variables of its command")
+    ready_http: str | None = Field(default=None, description="http(s):// on this machine, answers below 500")
+    ready_stream: str | None = Field(default=None, min_length=1, description="ready once it has ready_group")
+    ready_group: str | None = Field(default=None, min_length=1, description="a consumer group")
+
+    @field_validator("env")
+    @classmethod
+    def _variables(cls, value: dict[str, str]) -> dict[str, str]:
+        if not all(_VARIABLE.fullmatch(name) for name in value):
+            raise ValueError("a name is no variable's; use letters, digits and _")
+        if any("\0" in text for text in value.values()):
+            raise ValueError("a value holds a NUL; remove it")
+        return value
+
+    @field_validator("ready_http")
+    @classmethod
+    def _on_this_machine(cls, value: str | None) -> str | None:
+        remedy = "write it like http://127.0.0.1:3001/health"
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            raise ValueError(f"is not a valid url; {remedy}") from None
+        if parts.scheme not in {"http", "https"} or port == 0 or not _PLAIN_URL.fullmatch(value):
+            raise ValueError(f"is no http:// or https:// url; {remedy}")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError(f"holds credentials; {remedy}")
+        if not on_loopback(host):
+            raise ValueError(f"is not on this machine; {remedy}")
+        return value
+
+    @model_validator(mode="after")
+    def _what_belongs_together(self) -> ServiceEntry:
+        if (self.ready_stream is None) != (self.ready_group is None):
+            raise ValueError("ready_stream and ready_group belong together; give both or none")
+        if self.start is None and (self.env or self.folder is not None):
+            raise ValueError("folder and env belong to a start command; give start, or remove them")
+        return self
+
+    def spec(self) -> ServiceSpec:
+        """What a watcher may know of it: neither commands nor variables."""
+        return ServiceSpec(**{key: getattr(self, key) for key in ServiceSpec.model_fields})
+
+
 class ServicesSection(_Section):
-    """`[services]`: the audited processes."""
+    """`[services]`: the audited processes. A start command for all and one per entry may both be given."""
 
     start: str | None = Field(default=None, description="a command, managed mode only")
     stop: str | None = Field(default=None, description="a command; else the process group is ended")
+    env_file: Path | None = Field(default=None, description="a .env for the start commands' environment")
     expected: tuple[str, ...] = Field(default=(), description="names; else learned from the output")
+    prefixes: dict[str, str] = Field(default={}, description="prefix in the merged output = service name")
     ready_pattern: str | None = Field(default=None, description="a regular expression (re2)")
     ready_timeout: Duration = Field(default=30.0, description="until each service is ready")
-    list: tuple[ServiceSpec, ...] = Field(default=(), description="what proves that each lives")
+    list: tuple[ServiceEntry, ...] = Field(default=(), description="what proves that each lives")
+
+    @field_validator("prefixes")
+    @classmethod
+    def _names(cls, value: dict[str, str]) -> dict[str, str]:
+        if not all(prefix and name for prefix, name in value.items()):
+            raise ValueError('a prefix or a name is empty; write it like {"0" = "gateway"}')
+        return value
+
+    @property
+    def has_start(self) -> bool:
+        """Whether anything says how a service is started."""
+        return self.start is not None or any(entry.start is not None for entry in self.list)
 
 
 class LogSourceSection(LogSource):

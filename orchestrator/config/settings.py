@@ -41,7 +41,7 @@ LATER_SECTIONS: Mapping[str, str] = {
 }
 """Sections that are known and not in this version: accepting them would promise what does not happen."""
 
-PATHS = frozenset({"project.root", "output.workspace", "output.state_db"})
+PATHS = frozenset({"project.root", "services.env_file", "output.workspace", "output.state_db"})
 """Settings that are one path."""
 
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
@@ -103,7 +103,10 @@ def from_text(key: str, text: str) -> object:
     field = fields()[key]
     annotation = field.annotation
     if get_origin(annotation) is tuple:
-        return [part.strip() for part in text.split(",") if part.strip()]
+        return _parts(text)
+    if get_origin(annotation) is dict:
+        pairs = [part.partition("=") for part in _parts(text)]
+        return {key.strip(): value.strip() for key, _, value in pairs} if all(p[1] for p in pairs) else text
     if annotation is int:
         return _number(int, text)
     if annotation is float:
@@ -118,6 +121,10 @@ def is_duration(key: str) -> bool:
     """Whether a setting is a duration."""
     field = fields().get(key)
     return field is not None and any(isinstance(item, BeforeValidator) for item in field.metadata)
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _number(kind: type[int | float], text: str) -> object:

@@ -63,7 +63,7 @@ def log_sources(given: Instructions) -> tuple[LogSource, ...]:
 
 def services(given: Instructions) -> tuple[ServiceSpec, ...]:
     """Every known service: the configured, the expected, the learned, in this order."""
-    specs = {spec.name: spec for spec in given.config.services.list}
+    specs = {entry.name: entry.spec() for entry in given.config.services.list}
     named = (
         *given.config.services.expected,
         *given.captured,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agents.job import ServiceSpec
 from orchestrator.config.detect import ensure_something
 from orchestrator.config.load import LoadedConfig, load
 from orchestrator.config.model import Mode
@@ -164,6 +165,86 @@ ERRORS = [
         id="key of a list's table",
     ),
     pytest.param(
+        "[[services.list]]\nname = 'a'\n[[services.list]]\nname = 'a'\n",
+        "streamgauge.toml:4: services.list[1].name: is the name of services.list[0] too. Rename one",
+        id="one name twice",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nport = 70000\n",
+        "streamgauge.toml:3: services.list[0].port: 70000 is out of range",
+        id="no port",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nready_http = 'http://shop.example/health'\n",
+        "streamgauge.toml:3: services.list[0].ready_http: is not on this machine. Write it like http://127",
+        id="another machine",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nready_http = 'http://127.0.0.1.example/'\n",
+        "ready_http: is not on this machine",
+        id="another machine that looks like this one",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nready_http = 'ftp://127.0.0.1'\n",
+        "ready_http: is no http:// or https:// url",
+        id="not http",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nready_http = ''\n",
+        "ready_http: is no http:// or https:// url",
+        id="no address",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nready_http = 'http://localhost\\@shop.example'\n",
+        "ready_http: is no http:// or https:// url",
+        id="an address that parsers read differently",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nready_http = 'http://u:p@127.0.0.1/'\n",
+        "ready_http: holds credentials",
+        id="credentials for a ready signal",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nready_http = 'http://127.0.0.1:x/'\n",
+        "ready_http: is not a valid url",
+        id="port of a ready signal",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nready_stream = 's'\n",
+        "streamgauge.toml:1: services.list[0]: ready_stream and ready_group belong together. Give both",
+        id="half a ready signal",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nfolder = 'x'\n",
+        "services.list[0]: folder and env belong to a start command. Give start, or remove them",
+        id="a folder for nothing",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nstart = 'x'\nenv = { 'A-B' = 'hunter2' }\n",
+        "streamgauge.toml:4: services.list[0].env: a name is no variable's. Use letters, digits and _",
+        id="variable",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nstart = 'x'\nenv = { A = 1 }\n",
+        "streamgauge.toml:4: services.list[0].env.A: expected text in quotes, got a whole number",
+        id="variable that is no text",
+    ),
+    pytest.param(
+        "[[services.list]]\nname = 'a'\nstart = 'x'\nenv = { A = \"\\u0000\" }\n",
+        "services.list[0].env: a value holds a NUL. Remove it",
+        id="variable that no process can have",
+    ),
+    pytest.param(
+        "[services]\nprefixes = { 0 = 5 }\n",
+        "streamgauge.toml:2: services.prefixes.0: expected text in quotes, got a whole number",
+        id="prefix",
+    ),
+    pytest.param(
+        "[services]\nprefixes = { 0 = '' }\n",
+        "streamgauge.toml:2: services.prefixes: a prefix or a name is empty",
+        id="prefix of nothing",
+    ),
+    pytest.param(
         "[[logs.sources]]\nservice = 'a'\n",
         "streamgauge.toml:1: logs.sources[0]: give exactly one of path, docker, journald, kubectl",
         id="no source",
@@ -223,6 +304,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
             id="unknown name",
         ),
         pytest.param("STREAMGAUGE_EXPECT", "x", "a list of tables. Set it in streamgauge.toml", id="list"),
+        pytest.param("STREAMGAUGE_SERVICES_PREFIXES", "orders", "expected a table, got text", id="table"),
         pytest.param("STREAMGAUGE_THRESHOLDS_CONSUMER_LAG", "many", "expected a whole number", id="number"),
         pytest.param("STREAMGAUGE_LLM_ENABLED", "true", "rules only", id="model"),
         pytest.param("STREAMGAUGE_REDIS_URL", "http://u:hunter2hunter2@h", "scheme", id="address"),
@@ -287,6 +369,13 @@ def test_flags_override_variables_override_the_file(tmp_path: Path, data: st.Dat
         pytest.param("STREAMGAUGE_LLM_ENABLED", "off", "llm.enabled", False, id="truth"),
         pytest.param("STREAMGAUGE_LLM_ENABLED", "auto", "llm.enabled", "auto", id="word"),
         pytest.param("STREAMGAUGE_SERVICES_EXPECTED", "a, b", "services.expected", ("a", "b"), id="list"),
+        pytest.param(
+            "STREAMGAUGE_SERVICES_PREFIXES",
+            "0=gateway, 1 = orders",
+            "services.prefixes",
+            {"0": "gateway", "1": "orders"},
+            id="table",
+        ),
         pytest.param("STREAMGAUGE_SESSION_DURATION", "", "session.duration", 600.0, id="empty is not set"),
     ],
 )
@@ -316,6 +405,38 @@ def test_paths_in_a_file_are_relative_to_it_and_typed_ones_to_the_current_folder
     assert config.output.state_db == shop / "s.db"
     assert config.output.workspace == here / "w"
     assert config.logs.sources[0].path == f"{tmp_path}/shop[[]1]/l/*.log"
+
+
+def test_each_service_may_have_a_start_command_of_its_own(tmp_path: Path) -> None:
+    text = (
+        '[services]\nenv_file = "dev.env"\nprefixes = { "0" = "gateway" }\n[[services.list]]\nname = "orders"\n'
+        'port = 3001\nstart = "node orders.js"\nfolder = "services/orders"\nenv = { TOKEN = "hunter2hunter2" }\n'
+        'ready_http = "http://[::1]:3001/health"\nready_stream = "orders"\nready_group = "mail"\n'
+    )
+    config = loaded(tmp_path, text)
+    services = config.config.services
+    assert services.env_file == tmp_path / "dev.env"
+    assert services.prefixes == {"0": "gateway"}
+    entry = services.list[0]
+    assert (entry.folder, entry.env) == (tmp_path / "services/orders", {"TOKEN": "hunter2hunter2"})
+    assert "hunter2" not in repr(config)
+    assert entry.spec() == ServiceSpec(name="orders", port=3001)
+    assert type(entry.spec()) is ServiceSpec
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        pytest.param("", False, id="nothing"),
+        pytest.param("[[services.list]]\nname = 'a'\nport = 1\n", False, id="a service that others start"),
+        pytest.param("[services]\nstart = 'x'\n", True, id="one command for all"),
+        pytest.param("[[services.list]]\nname = 'a'\nstart = 'x'\n", True, id="a service's own"),
+    ],
+)
+def test_a_start_is_known_where_any_command_starts_a_service(
+    tmp_path: Path, text: str, *, wanted: bool
+) -> None:
+    assert loaded(tmp_path, text).config.services.has_start is wanted
 
 
 def test_the_named_project_is_where_the_file_is_looked_for(tmp_path: Path) -> None:

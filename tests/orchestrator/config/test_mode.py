@@ -76,7 +76,7 @@ def config(
             id="socket",
         ),
         pytest.param(
-            config(HERE, {}, None), free, Mode.ATTACH, "services.start is not set", id="no services"
+            config(HERE, {}, None), free, Mode.ATTACH, "neither services.start nor", id="no services"
         ),
         pytest.param(
             config({"url": HERE["url"]}, START, None), free, Mode.ATTACH, "redis.start is not", id="no server"
@@ -102,7 +102,9 @@ def test_the_mode_follows_from_the_configuration(
             config(HERE | {"url": "redis://prod"}, START, "managed"), "not on loopback", id="not ours"
         ),
         pytest.param(config(HERE, START, "managed"), r"in use already by pid 7", id="port is held"),
-        pytest.param(config(HERE, {}, "managed"), "services.start is not set", id="no start command"),
+        pytest.param(
+            config(HERE, {}, "managed"), "neither services.start nor a start", id="no start command"
+        ),
         pytest.param(config({}, {}, "attach"), "redis.url is not set", id="attach to nothing"),
         pytest.param(
             config({}, START, None), "redis.url is not set, and services.start needs it", id="services only"
