@@ -53,6 +53,11 @@ def use_key(key: bytes | None) -> None:
     _process.key = key
 
 
+def fingerprint_key() -> bytes | None:
+    """This process's fingerprint key, for a process that it starts."""
+    return _process.key
+
+
 def load_key(path: Path) -> bytes:
     """The project's fingerprint key; made (0600) where it is missing or was cut short. Raises OSError."""
     try:

@@ -96,6 +96,6 @@ def _mode_of_session(loaded: LoadedConfig) -> ModeDecision:
 
 
 def _holder() -> Callable[[int], str]:
-    from orchestrator.session.owned import holder_of
+    from orchestrator.keeper.owned import holder_of
 
     return holder_of

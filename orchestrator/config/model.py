@@ -164,6 +164,9 @@ class SessionSection(_Section):
     heartbeat: Duration = Field(default=120.0, gt=0, description="for a window of 10 minutes")
     flush_grace: Duration = Field(default=10.0, description="for the agents, after STOP")
     drain: Duration = Field(default=15.0, description="for the services, after their stop")
+    keep_alive: Duration = Field(
+        default=60.0, description="of services whose session was killed, for --resume"
+    )
 
 
 class LlmSection(_Section):

@@ -10,6 +10,7 @@ from agents.engine import Engine
 from agents.job import WatcherJob
 from agents.node import AgentKeeper, Crew, SeenFinding
 from orchestrator.config.model import Config, Mode
+from orchestrator.keeper.client import KeeperClient
 from orchestrator.session import jobs
 from orchestrator.session.checkpoints import Checkpoints
 from orchestrator.session.clocks import Clocks, clocks
@@ -30,7 +31,10 @@ STATIC_AGENTS = (AgentId.CONFIG_AUDITOR, AgentId.ENHANCEMENT_SCOUT)
 
 @dataclass
 class Session(Crew):
-    """One session at work. `services` and `redis_server` are there in managed mode only."""
+    """One session at work. `services`, `redis_server` and `keeper_client` are there in managed mode only.
+
+    `services_ended`: they are gone by our own doing, and nothing may be concluded from it.
+    """
 
     config: Config
     mode: Mode
@@ -42,6 +46,8 @@ class Session(Crew):
     ending: Ending
     services: ServicesRunner | None = None
     redis_server: ManagedRedis | None = None
+    keeper_client: KeeperClient | None = None
+    services_ended: bool = False
     mask_key: bytes | None = None
     checkpoints: Checkpoints | None = None
     redis_lost: bool = False
@@ -95,6 +101,7 @@ class Session(Crew):
                 captured=names,
                 root_pids=self.services.root_pids() if self.services is not None else (),
                 mask_key=self.mask_key,
+                services_ended=self.services_ended,
             ),
         )
 
@@ -138,8 +145,5 @@ class Session(Crew):
             keeper.close()
         self.indexer.close()
         with suppress(OSError):
-            if self.services is not None:
-                await self.services.kill()
-        with suppress(OSError):
-            if self.redis_server is not None:
-                await self.redis_server.kill()
+            if self.keeper_client is not None:
+                await self.keeper_client.kill()

@@ -15,7 +15,10 @@ from tools.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """What all watchers of a session are told. `captured` are the services whose output we write ourselves."""
+    """What all watchers of a session are told. `captured` are the services whose output we write ourselves.
+
+    With `services_ended` nothing is said of their processes: that they are gone is our own doing.
+    """
 
     config: Config
     mode: Mode
@@ -25,6 +28,7 @@ class Instructions:
     captured: tuple[str, ...]
     root_pids: tuple[int, ...]
     mask_key: bytes | None
+    services_ended: bool = False
 
 
 def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
@@ -43,8 +47,8 @@ def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
         exclude=config.project.exclude,
         redis=None if url is None else RedisTarget(url=url),
         logs=() if static else log_sources(given),
-        services=services(given),
-        root_pids=given.root_pids,
+        services=() if given.services_ended else services(given),
+        root_pids=() if given.services_ended else given.root_pids,
         judgement=config.judgement,
         window=given.window,
         mask_key=None if given.mask_key is None else SecretStr(given.mask_key.hex()),

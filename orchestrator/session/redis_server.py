@@ -6,12 +6,8 @@ Uses a client of its own that may write (BGSAVE); it is made only for a server t
 from __future__ import annotations
 
 import asyncio
-import math
-import os
-import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
@@ -21,24 +17,24 @@ from redis.retry import Retry
 
 from orchestrator.config.mode import address_of
 from orchestrator.config.model import RedisSection
-from orchestrator.session.command import Command
-from orchestrator.session.owned import Leftover, describe, holder_of, of_redis
-from orchestrator.session.services import port_open
+from orchestrator.keeper.client import KeeperClient
+from orchestrator.keeper.contract import Identity, Leftover
+from orchestrator.keeper.owned import holder_of, identity_of, lives
+from orchestrator.session.readiness import port_open
 from tools.clock import NEVER, Clock, StopSignal
 from tools.errors import PreflightFailed, UsageError
 from tools.masking import mask
-from tools.sources.redis import embedded
-from tools.workspace import Workspace
 
 OWN_CLIENT_NAME = "streamgauge"
 """Every connection of ours has a name that begins with this."""
 EMBEDDED = "embedded"
 _LOOK_EVERY_S = 0.1
-_STOP_S = 10.0
+STOP_S = 10.0
+COMMAND = "redis"
+"""The name of its start command at the keeper."""
+_SLACK_S = 30.0
 _SAVE_S = 10.0
 _CLIENTS_GONE_S = 2.0
-_CLOCK_TICK_S = 1.0
-"""When a process began is told from the boot time in whole seconds, which moves when the clock is set."""
 _ANSWER_S = 2.0
 """A server that stands still must not keep the session from ending."""
 
@@ -47,17 +43,10 @@ _ANSWER_S = 2.0
 class ManagedRedis:
     """The server that this session started; nothing happens before `start`."""
 
-    session_id: str
     section: RedisSection
-    workspace: Workspace
-    project_root: Path
     clock: Clock
-    _command: Command | None = field(default=None, init=False)
-    _started: bool = field(default=False, init=False)
-    _began_s: float = field(default=math.inf, init=False)
-
-    def __post_init__(self) -> None:
-        self._owned = of_redis(self.workspace, self.session_id)
+    keeper: KeeperClient
+    _daemon: Identity | None = field(default=None, init=False)
 
     @property
     def url(self) -> str:
@@ -67,9 +56,20 @@ class ManagedRedis:
         return self.section.url.get_secret_value()
 
     @property
+    def began(self) -> bool:
+        """Whether this session ever started a server."""
+        return self.keeper.began_with("redis")
+
+    @property
     def started(self) -> bool:
         """Whether there is a server of ours to stop."""
-        return self._started
+        return self.keeper.state.redis.status == "running"
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of its start command, or of the daemon that this became; None where it does not run."""
+        roots = [root.pid for root in self.keeper.state.redis.roots if lives(root)]
+        return roots[0] if roots else (self._daemon.pid if self._daemon is not None else None)
 
     @property
     def local(self) -> bool:
@@ -83,28 +83,18 @@ class ManagedRedis:
         return address_of(self.url).port
 
     async def start(self, stop: StopSignal) -> None:
-        """Start it and wait for PING. Raises PreflightFailed."""
+        """Have the keeper start it, and wait for PING. Raises PreflightFailed, OSError."""
         if self.section.start is None:
             return
-        if self.port and port_open(self.port):
+        if not self.started and self.port and port_open(self.port):
             holder = holder_of(self.port)
             raise PreflightFailed(f"Redis cannot be started: port {self.port} is taken by {holder}.")
-        try:
-            self._command = self._run(self._start_command())
-        except OSError as error:
-            raise PreflightFailed(f"Redis cannot be started: {error}.") from error
-        self._started = True
-        self._owned.add_root(self._command.pid)
-        with suppress(psutil.Error):
-            self._began_s = psutil.Process(self._command.pid).create_time()
+        self.keeper.wish(redis=True)
         await self._wait_for_ping(stop)
 
-    def adopt(self) -> bool:
-        """Take over what an earlier process of this session started; whether it runs."""
-        self._started = bool(self._owned.alive())
-        for process in self._owned.alive():
-            self._owned.add_root(process.pid)
-        return self._started
+    def runs(self) -> bool:
+        """Whether the server that an earlier process of this session started is there (resume)."""
+        return self.started and self._answers()
 
     def foreign_clients(self) -> list[str]:
         """Name and address of every connection that is not ours, ordered. Raises redis.RedisError."""
@@ -139,30 +129,14 @@ class ManagedRedis:
             return "BGSAVE done"
 
     async def stop(self) -> tuple[Leftover, ...]:
-        """The stop command or SIGTERM, then SIGKILL; returns what had to be killed. Safe to call twice."""
-        if not self._started:
+        """The stop command or SIGTERM, then SIGKILL; returns what outlived that. Safe to call twice."""
+        if not self.began:
             return ()
-        self._owned.note()
-        if self.section.stop and self.section.start != EMBEDDED:
-            stopping = self._run(self.section.stop)
-            self._owned.add_root(stopping.pid)
-            await self._owned.wait_gone(self.clock, _STOP_S)
-            stopping.close()
-        if self._owned.alive():
-            self._owned.signal_all(signal.SIGTERM)
-            await self._owned.wait_gone(self.clock, _STOP_S)
-        leftovers = tuple(describe(process) for process in self._owned.alive())
-        await self.kill()
-        return leftovers
-
-    async def kill(self) -> None:
-        """End it at once. Safe to call at any time."""
-        if self._started:
-            await self._owned.kill(self.clock)
-            self._started = False
-        if self._command is not None:
-            self._command.close()
-            self._command = None
+        if self.keeper.state.redis.status != "stopped":
+            self.keeper.wish(services=False, redis=False)
+            if not await self.keeper.until(lambda state: state.redis.status == "stopped", STOP_S + _SLACK_S):
+                await self.keeper.kill()
+        return self.keeper.state.redis.leftovers
 
     def _client(self) -> redis.Redis:
         return redis.Redis.from_url(
@@ -174,40 +148,29 @@ class ManagedRedis:
             retry=Retry(NoBackoff(), 0),
         )
 
-    def _start_command(self) -> str | list[str]:
-        assert self.section.start is not None
-        if self.section.start != EMBEDDED:
-            return self.section.start
-        folder = self.workspace.path("recording", "redis")
-        folder.mkdir(parents=True, exist_ok=True)
-        return embedded.command(embedded.find_server(os.environ), self.port, folder)
-
-    def _run(self, command: str | list[str]) -> Command:
-        log = self.workspace.path("logs", "redis.log")
-
-        def keep(lines: list[bytes]) -> None:
-            with suppress(OSError):
-                self.workspace.append_text(
-                    log, "".join(f"{line.decode('utf-8', 'replace')}\n" for line in lines)
-                )
-
-        return Command(command, self.project_root, self._owned.environment, keep)
-
     async def _wait_for_ping(self, stop: StopSignal) -> None:
         until = self.clock.monotonic() + self.section.start_timeout
         while not await asyncio.to_thread(self._answers):
-            code = None if self._command is None else self._command.poll()
-            if code not in {None, 0}:
-                raise PreflightFailed(
-                    f"Redis did not start: its command ended with code {code}; see logs/redis.log."
-                )
+            why = self._failure()
+            if why is not None:
+                raise PreflightFailed(f"Redis did not start: {why}; see logs/redis.log.")
             if stop.is_set():
                 raise PreflightFailed("The session was ended before Redis had started.")
             if self.clock.monotonic() >= until:
                 seconds = f"{self.section.start_timeout:g}"
                 raise PreflightFailed(f"Redis did not answer within {seconds} s; see logs/redis.log.")
             await self.clock.sleep_until_async(self.clock.monotonic() + _LOOK_EVERY_S, stop)
-        self._owned.note()
+        if self._daemon is not None:
+            self.keeper.wish(daemons=(self._daemon,))
+
+    def _failure(self) -> str | None:
+        side = self.keeper.state.redis
+        for reason in side.failures.values():
+            return f"its command cannot be run: {reason}"
+        code = side.exit_codes.get(COMMAND)
+        if code:
+            return f"its command ended with code {code}"
+        return None if self.keeper.alive() else "its keeper ended; see recording/keeper/keeper.log"
 
     def _answers(self) -> bool:
         try:
@@ -226,12 +189,13 @@ class ManagedRedis:
         A server in a container says the pid it has there, which is another process here, perhaps the first of all:
         ours is only what began after our command did and holds the server's port.
         """
-        if self._command is None:
+        roots = self.keeper.state.redis.roots
+        found = identity_of(pid)
+        if not roots or found is None or found in roots:
             return
         with suppress(psutil.Error, ValueError):
-            process = psutil.Process(pid)
-            if process.create_time() >= self._began_s - _CLOCK_TICK_S and self._listens(process):
-                self._owned.add(pid)
+            if found.began >= roots[0].began and self._listens(psutil.Process(pid)):
+                self._daemon = found
 
     def _listens(self, process: psutil.Process) -> bool:
         if not self.port:

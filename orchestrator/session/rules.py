@@ -10,8 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import re2
+
 from agents.node import SeenFinding
-from orchestrator.session.owned import Leftover
+from orchestrator.keeper.contract import Leftover, Lost
+from orchestrator.keeper.owned import holder_of
 from tools.clock import Clock
 from tools.findings.model import (
     AgentId,
@@ -61,11 +64,23 @@ LEFTOVER_CLIENT = Rule(
     condition="a connection to Redis is still open after the services were stopped",
     severity=Severity.MEDIUM,
 )
-RULES = (COMMAND_MISSING, NOT_READY, LEFTOVER, LEFTOVER_PORT, LEFTOVER_CLIENT)
+OUTPUT_FLOOD = Rule(
+    id="session.output-flood",
+    agent=AgentId.LOG_WATCHER,
+    category=LogCategory.ANOMALY,
+    condition="a start command printed faster than its output could be masked, so that a part was skipped",
+    severity=Severity.MEDIUM,
+)
+RULES = (COMMAND_MISSING, NOT_READY, OUTPUT_FLOOD, LEFTOVER, LEFTOVER_PORT, LEFTOVER_CLIENT)
 """For the table of rules; they are no detectors and stand in no registry."""
 
 _TAIL_BYTES = 4096
 _NUMBERS = re.compile(r"\d{2,}")
+_PORT_IN_USE = re2.compile(
+    r"(?i)(?:\bEADDRINUSE\b|already in use)[^\n]{0,60}?(?::|, |\bport )(?P<after>\d{2,5})\b"
+    r"|(?::|\bport )(?P<before>\d{2,5})\b[^\n]{0,40}?already in use"
+)
+"""Node, Go, Python and people say it in these ways."""
 
 
 def command_missing(commands: Sequence[str], server: str) -> Symptom:
@@ -79,6 +94,7 @@ def command_missing(commands: Sequence[str], server: str) -> Symptom:
         recommendation="Use Redis 5.0 or newer, or Valkey; XREADGROUP and its kin came with 5.0.",
         expected="XADD, XREAD, XREADGROUP, XPENDING, XINFO, XACK, XLEN and XCLAIM",
         actual=f"no {names}",
+        position=("session/preflight", 1),
     )
 
 
@@ -99,19 +115,61 @@ def last_lines(workspace: Workspace, path: Path) -> Quote:
     return Quote(EvidenceKind.LOG, name, text, Locator(byte_offset=start + cut, byte_length=len(data) - cut))
 
 
-def not_ready(service: str, waited_s: float, exit_code: int | None, output: Quote) -> Symptom:
-    """A service without its ready signal; `output` is what it printed last."""
-    ended = exit_code not in {None, 0}
-    how = f"the start command ended with code {exit_code}" if ended else f"no ready signal in {waited_s:g} s"
+def how_not_ready(waited_s: float, exit_code: int | None, lost: Sequence[Lost] = ()) -> str:
+    """What became of the start, for people. `exit_code` is None where it runs still."""
+    if exit_code == 0:
+        return "the start command ended with code 0 and nothing of it runs"
+    if exit_code is not None:
+        return f"the start command ended with code {exit_code}"
+    flood = sum(entry.bytes for entry in lost)
+    more = f", and {flood / 1_000_000:.0f} MB of its output could not be read in time" if flood else ""
+    return f"no ready signal in {waited_s:g} s{more}"
+
+
+def not_ready(service: str, how: str, output: Quote) -> Symptom:
+    """A service without its ready signal; `how` is what became of it, `output` what it printed last."""
+    ended = "ended" in how
+    said = _PORT_IN_USE.search(output.text)
+    port = int(said.group("after") or said.group("before")) if said else None
+    held = f" Port {port} is held by {holder_of(port)}." if port is not None else ""
     return Symptom(
         rule=NOT_READY,
         title=f"{service} is not ready: {how}",
         entity=(service,),
         evidence=(output,),
-        recommendation=f"Read the end of {output.source} for {service}. If it is ready and says so in other "
+        recommendation=f"Read the end of {output.source} for {service}.{held} If it is ready and says so in other "
         "words, set services.ready_pattern; if it needs longer, services.ready_timeout.",
         service=service,
         hypothesis="The service failed while it started." if ended else "It hangs, or says it otherwise.",
+        position=("session/preflight", 1),
+    )
+
+
+def port_taken(service: str, port: int, holder: str) -> Symptom:
+    """A service could not be started: somebody else has its port."""
+    return Symptom(
+        rule=NOT_READY,
+        title=f"{service} is not started: its port {port} is held by {holder}",
+        entity=(service,),
+        evidence=(Quote(EvidenceKind.PROCESS, "preflight", f"port {port}: {holder}"),),
+        recommendation=f"End {holder}, which holds port {port}, or audit what runs already with --mode attach.",
+        service=service,
+        hypothesis="It runs already, outside this session.",
+        position=("session/preflight", 1),
+    )
+
+
+def output_flood(lost: Lost, output: Quote) -> Symptom:
+    """A command whose output was skipped in part."""
+    return Symptom(
+        rule=OUTPUT_FLOOD,
+        title=f"The output of {lost.output} came faster than it could be read: {lost.bytes / 1_000_000:.0f} MB skipped",
+        entity=(lost.output,),
+        evidence=(output,),
+        recommendation=f"Find in {output.source} what {lost.output} repeats, and log it once or at a lower level.",
+        service="unknown",
+        hypothesis="A loop logs without a pause.",
+        position=("session/shutdown", 1),
     )
 
 
@@ -127,6 +185,7 @@ def leftover(found: Leftover, drain_s: float) -> Symptom:
         recommendation=f"Make it end on services.stop (or SIGTERM) within {drain_s:g} s; it was killed now.",
         service="unknown",
         hypothesis="It ignores the signal, or left the process group of the start command.",
+        position=(f"session/shutdown {name}", found.pid),
     )
 
 
@@ -140,6 +199,7 @@ def leftover_port(port: int, holder: str) -> Symptom:
         recommendation=f"Find what holds port {port} ({holder}) and have services.stop end it.",
         service="unknown",
         hypothesis="A process that the start command does not own holds it.",
+        position=("session/shutdown", 1),
     )
 
 
@@ -153,6 +213,7 @@ def leftover_clients(clients: Sequence[str]) -> Symptom:
         recommendation="Find the programs behind these addresses: they are no part of services.start.",
         service="unknown",
         hypothesis="Programs outside the start command use this server.",
+        position=("session/shutdown", 1),
     )
 
 

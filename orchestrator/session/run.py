@@ -16,27 +16,24 @@ from langsmith import tracing_context
 from agents.engine import Engine, LocalEngine
 from orchestrator.config.mode import ModeDecision, address_of
 from orchestrator.config.model import Config, Mode
-from orchestrator.session import opening
+from orchestrator.keeper.client import end_remains
+from orchestrator.session import managed, opening
 from orchestrator.session.checkpoints import open_checkpoints, prune
 from orchestrator.session.context import Session
 from orchestrator.session.ending import Ending
 from orchestrator.session.exit_code import NOT_SEEN
 from orchestrator.session.graph import SessionGraph, build
 from orchestrator.session.lock import hold, hold_file
-from orchestrator.session.owned import of_redis, of_services
-from orchestrator.session.redis_server import ManagedRedis
-from orchestrator.session.services import LocalServices, ServicesPlan
+from orchestrator.session.resume import take_over
 from orchestrator.session.state import SessionState
 from orchestrator.session.story import Story
 from tools import masking
 from tools.clock import Clock
 from tools.errors import UsageError
-from tools.sources.records import Gap
 from tools.workspace import Workspace
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STEPS_BESIDE_TICKS = 1000
-_BEFORE_THE_WINDOW = ("preflight", "baseline", "observe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,42 +130,8 @@ async def _beginning(session: Session, graph: SessionGraph, *, resume: bool) -> 
     snapshot = await graph.aget_state(_config(session))
     if snapshot.values and not snapshot.next:
         raise UsageError(f"Session {session.session_id} is complete. Run without --resume.")
-    await _take_over(session, snapshot.next)
+    await take_over(session, snapshot.next)
     return None if snapshot.next else fresh
-
-
-async def _take_over(session: Session, following: tuple[str, ...]) -> None:
-    """The window goes on with the instructions it began with; before it, nothing was missed and it begins anew.
-
-    Managed mode: what a killed session left is adopted, or ended where its pre-flight begins again.
-    """
-    session.event("resumed", next=list(following))
-    if following and not set(following) & set(_BEFORE_THE_WINDOW):
-        facts = session.story.facts
-        dead_time = opening.dead_time(session.workspace, facts, session.clock)
-        session.story.update(dead_times=(*facts.dead_times, (dead_time.at_ms, session.clock.now_ms())))
-        session.gap(dead_time)
-        session.begin_window(facts.started_ms, facts.deadline_ms)
-        if not session.workspace.code_index.exists():
-            session.indexer.start(session.job(None))
-    if session.services is None or session.redis_server is None:
-        return
-    if not following or "preflight" in following:
-        await _kill_remains(session.workspace, session.session_id, session.clock)
-        return
-    redis_runs = session.redis_server.adopt()
-    services_run = session.services.adopt((), session.story.facts.services)
-    why = (
-        "their output was lost with the killed session"
-        if services_run
-        else "they ended with the killed session"
-    )
-    now = session.clock.now_ms()
-    fix = "Run the session again, or in attach mode against services that run by themselves."
-    session.gap(Gap(what="the services after the resume", why=why, fix=fix, source="resume", at_ms=now))
-    if not redis_runs:
-        why = "the managed server ended with the killed session"
-        session.gap(Gap(what="Redis after the resume", why=why, fix=fix, source="resume", at_ms=now))
 
 
 async def _open(parts: _Parts, *, resume: bool) -> Session:
@@ -197,34 +160,26 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
 
 
 def _add_managed_parts(session: Session) -> None:
-    config = session.config
-    if config.services.start is None:
-        raise UsageError("services.start is not set. Managed mode starts the services with it.")
-    plan = ServicesPlan(
-        start=config.services.start,
-        stop=config.services.stop,
-        expected=config.services.expected,
-        specs=config.services.list,
-        ready_pattern=config.services.ready_pattern,
-        drain_s=config.session.drain,
-        folder=config.project.root,
+    def on_restart(attempt: int) -> None:
+        session.event("keeper-restarted", attempt=attempt)
+
+    parts = managed.make(
+        session.config,
+        session.session_id,
+        session.workspace,
+        session.clock,
+        connect=session.connect,
+        on_restart=on_restart,
     )
-    session.services = LocalServices(session.session_id, plan, session.workspace, session.clock)
-    session.redis_server = ManagedRedis(
-        session.session_id, config.redis, session.workspace, config.project.root, session.clock
-    )
+    session.keeper_client = parts.keeper
+    session.services, session.redis_server = parts.services, parts.redis_server
 
 
 async def _end_remains(workspace: Workspace, clock: Clock) -> None:
     """End what a killed managed session of this workspace left; its lock is ours, so nobody runs it."""
     old = opening.existing_session_id(workspace)
     if old is not None:
-        await _kill_remains(workspace, old, clock)
-
-
-async def _kill_remains(workspace: Workspace, session_id: str, clock: Clock) -> None:
-    for owned in (of_services(workspace, session_id), of_redis(workspace, session_id)):
-        await owned.kill(clock)
+        await end_remains(workspace, old, clock)
 
 
 def _workspace(config: Config) -> Workspace:

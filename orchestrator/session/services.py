@@ -1,55 +1,27 @@
 """The audited services in managed mode: started, watched for readiness, stopped, proven gone.
 
-`ServicesRunner` is the seam; `LocalServices` runs the project's own commands as children of this process.
+`ServicesRunner` is the seam; `KeptServices` has the project's own commands run by the keeper.
 """
 
 from __future__ import annotations
 
-import signal
-import socket
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from agents.job import ServiceSpec
-from orchestrator.session.capture import Capture
-from orchestrator.session.command import Command
-from orchestrator.session.owned import (
-    SERVICES_MARK,
-    Leftover,
-    OwnedProcesses,
-    describe,
-    holder_of,
-    of_services,
-)
+from orchestrator.config.model import ServiceEntry
+from orchestrator.keeper.client import KeeperClient
+from orchestrator.keeper.contract import KeeperState, Leftover, Lost, Side
+from orchestrator.keeper.owned import describe, holder_of, lives, of_services
+from orchestrator.session.readiness import is_ready, port_open
 from tools.clock import Clock
-from tools.masking import mask
+from tools.sources.redis.readonly import ReadOnlyClient
 from tools.workspace import Workspace
 
-_CONNECT_S = 0.25
-_TERM_SHARE = 1 / 3
-"""Of the drain time: so long after SIGINT comes SIGTERM (5 of 15 seconds)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServicesPlan:
-    """What the configuration says about the services; times in seconds."""
-
-    start: str
-    stop: str | None
-    expected: tuple[str, ...]
-    specs: tuple[ServiceSpec, ...]
-    ready_pattern: str | None
-    drain_s: float
-    folder: Path
-
-    @property
-    def named(self) -> tuple[str, ...]:
-        """The services that the configuration names."""
-        return tuple(dict.fromkeys((*self.expected, *(spec.name for spec in self.specs))))
+_NOT_STARTED = 127
+"""What a shell says of a command that it cannot run."""
+_SLACK_S = 30.0
+"""Beyond the drain time: sweep, kill, and a busy machine. The keeper needs a few seconds of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +38,10 @@ class ServicesRunner(Protocol):
     """Starts and stops the audited services."""
 
     def start(self) -> None:
-        """Run the start command. Raises OSError."""
+        """Run the start commands. Raises OSError."""
         ...
 
-    def adopt(self, root_pids: Sequence[int], names: Sequence[str] = ()) -> bool:
+    def adopt(self, names: tuple[str, ...] = ()) -> bool:
         """Take over what an earlier process of this session started; whether any of it runs.
 
         `names` are the services it knew.
@@ -81,15 +53,15 @@ class ServicesRunner(Protocol):
         ...
 
     def not_ready(self) -> tuple[str, ...]:
-        """The services that have not shown their ready signal."""
+        """The services that have not shown their ready signal. It may take a second: call it in a thread."""
         ...
 
     def exit_code(self) -> int | None:
-        """The start command's exit code; None while it runs or where it is not ours."""
+        """The first start command's exit code that is not 0; 0 once all have ended; None while one runs."""
         ...
 
-    def tail(self, service: str | None = None) -> list[str]:
-        """The newest captured lines, masked."""
+    def nothing_runs(self) -> bool:
+        """Whether every start command has ended and no process of theirs is left."""
         ...
 
     def root_pids(self) -> tuple[int, ...]:
@@ -97,7 +69,11 @@ class ServicesRunner(Protocol):
         ...
 
     def note(self) -> int:
-        """Remember the processes that run now; how many there are."""
+        """See that whoever keeps the services is there; how many processes run."""
+        ...
+
+    def lost(self) -> tuple[Lost, ...]:
+        """Output that could not be kept."""
         ...
 
     async def stop(self) -> StopOutcome:
@@ -109,130 +85,107 @@ class ServicesRunner(Protocol):
         ...
 
 
-class LocalServices:
-    """The services as processes of this machine, below one start command."""
+@dataclass
+class KeptServices:
+    """The services as processes of this machine, below their start commands, owned by the keeper."""
 
-    def __init__(self, session_id: str, plan: ServicesPlan, workspace: Workspace, clock: Clock) -> None:
-        self._plan, self._workspace, self._clock = plan, workspace, clock
-        self._owned = of_services(workspace, session_id)
-        self._command: Command | None = None
-        self._roots: tuple[int, ...] = ()
-        self._started = False
-        self._adopted: tuple[str, ...] = ()
-        self._capture = Capture(workspace, plan.ready_pattern, plan.named)
+    session_id: str
+    workspace: Workspace
+    clock: Clock
+    keeper: KeeperClient
+    commands: tuple[str, ...]
+    """The names of the start commands."""
+    entries: tuple[ServiceEntry, ...]
+    named: tuple[str, ...]
+    """The services that the configuration names."""
+    drain_s: float
+    connect: Callable[[], ReadOnlyClient]
+    _adopted: tuple[str, ...] = field(default=(), init=False)
+
+    @property
+    def _side(self) -> Side:
+        return self.keeper.state.services
 
     def start(self) -> None:
-        """Run the start command through `/bin/sh -c` in the project's root. Raises OSError."""
-        extra = self._owned.environment | {"STREAMGAUGE_PYTHON": sys.executable}
-        self._command = Command(self._plan.start, self._plan.folder, extra, self._capture)
-        self._started = True
-        self._owned.add_root(self._command.pid)
-        self._roots = (self._command.pid,)
+        """Have the keeper run every start command. Raises OSError."""
+        self.keeper.wish(services=True)
 
-    def adopt(self, root_pids: Sequence[int], names: Sequence[str] = ()) -> bool:
-        """Find what carries this session's mark; whether any of it runs."""
-        self._started, self._adopted = True, tuple(names)
-        alive = {process.pid for process in self._owned.alive()}
-        self._roots = tuple(pid for pid in root_pids if pid in alive) or tuple(sorted(alive))
-        for pid in self._roots:
-            self._owned.add_root(pid)
-        return bool(alive)
+    def adopt(self, names: tuple[str, ...] = ()) -> bool:
+        """Whether the keeper still has them running."""
+        self._adopted = names
+        return self._side.status == "running" and bool(of_services(self.workspace, self.session_id).alive())
 
     def names(self) -> tuple[str, ...]:
         """As configured, then as learned."""
-        return tuple(dict.fromkeys((*self._plan.named, *self._adopted, *self._capture.services())))
+        return tuple(dict.fromkeys((*self.named, *self._adopted, *self.keeper.state.names)))
 
     def not_ready(self) -> tuple[str, ...]:
-        """Neither a ready line nor an open port; a service with a port needs the port where it has one."""
-        ready = self._capture.ready()
-        ports = {spec.name: spec.port for spec in self._plan.specs if spec.port is not None}
-        waiting = [name for name in self.names() if name not in ready]
-        return tuple(name for name in waiting if name not in ports or not port_open(ports[name]))
+        """Neither a ready line nor the signals of its entry; one with `ready_http` or a group needs those."""
+        state = self.keeper.state
+        entries = {entry.name: entry for entry in self.entries}
+        return tuple(name for name in self.names() if not self._ready(name, entries.get(name), state.ready))
 
     def exit_code(self) -> int | None:
-        """Of the start command."""
-        return None if self._command is None else self._command.poll()
+        """Of the start commands."""
+        side = self._side
+        codes = [side.exit_codes.get(name) for name in self.commands]
+        bad = [code for code in codes if code]
+        if side.failures:
+            return bad[0] if bad else _NOT_STARTED
+        return bad[0] if bad else (0 if codes and None not in codes else None)
 
-    def tail(self, service: str | None = None) -> list[str]:
-        """The newest captured lines."""
-        return self._capture.tail(service)
+    def nothing_runs(self) -> bool:
+        """Whether every start command has ended, and nothing of it lives."""
+        side = self._side
+        return side.status != "idle" and self.exit_code() is not None and side.running == 0
 
     def root_pids(self) -> tuple[int, ...]:
-        """The start command's pid."""
-        return self._roots
+        """The start commands, and the keeper: orphans of theirs are its children."""
+        state = self.keeper.state
+        roots = tuple(root.pid for root in state.services.roots if lives(root))
+        return (*roots, state.keeper.pid) if roots or state.services.running else ()
 
     def note(self) -> int:
-        """Remember what runs now."""
-        return len(self._owned.alive())
+        """See that the keeper lives."""
+        self.keeper.ensure()
+        return self._side.running
+
+    def lost(self) -> tuple[Lost, ...]:
+        """As the keeper counts it."""
+        return self.keeper.state.lost
 
     async def stop(self) -> StopOutcome:
-        """The stop command, or SIGINT and then SIGTERM to the group; drain; kill what is left.
-
-        Nothing where nothing was started: the stop command would end what is somebody else's.
-        """
-        if not self._started:
+        """Nothing where nothing was started: a stop command would end what is somebody else's."""
+        if not self.keeper.began_with("services"):
             return StopOutcome()
-        self._owned.note()
-        code = await self._ask_to_stop()
-        leftovers = [describe(process) for process in self._owned.alive()]
-        unkillable = [describe(process) for process in await self._owned.kill(self._clock)]
-        self._close()
-        ports = [spec.port for spec in self._plan.specs if spec.port is not None and port_open(spec.port)]
-        held = tuple((port, holder_of(port)) for port in ports)
-        return StopOutcome(tuple(leftovers), held, tuple(unkillable), code)
+        if self._side.status != "stopped":
+            self.keeper.wish(services=False)
+            done = await self.keeper.until(_stopped, self.drain_s + _SLACK_S)
+            if not done:
+                return await self._without_the_keeper()
+        side = self._side
+        return StopOutcome(side.leftovers, self._ports(), side.unkillable, side.stop_code)
 
     async def kill(self) -> None:
-        """SIGKILL to everything that carries the mark or descends from the start command."""
-        await self._owned.kill(self._clock)
-        self._close()
+        """By the keeper, or where it is gone, by their mark."""
+        await self.keeper.kill()
 
-    async def _ask_to_stop(self) -> int | None:
-        drain_s = self._plan.drain_s
-        if self._plan.stop is None:
-            self._owned.signal_groups(signal.SIGINT)
-            if not await self._owned.wait_gone(self._clock, drain_s * _TERM_SHARE):
-                self._owned.signal_groups(signal.SIGTERM)
-                await self._owned.wait_gone(self._clock, drain_s * (1 - _TERM_SHARE))
-            return None
-        started = self._clock.monotonic()
-        code = await self._run_stop_command(self._plan.stop, drain_s)
-        left_s = max(drain_s * _TERM_SHARE, drain_s - (self._clock.monotonic() - started))
-        await self._owned.wait_gone(self._clock, left_s)
-        return code
+    async def _without_the_keeper(self) -> StopOutcome:
+        processes = of_services(self.workspace, self.session_id)
+        left = tuple(describe(process) for process in processes.alive())
+        unkillable = tuple(describe(process) for process in await processes.kill(self.clock))
+        return StopOutcome(left, self._ports(), unkillable)
 
-    async def _run_stop_command(self, command: str, seconds: float) -> int | None:
-        log = self._workspace.path("logs", "shutdown.log")
+    def _ports(self) -> tuple[tuple[int, str], ...]:
+        ports = [entry.port for entry in self.entries if entry.port is not None]
+        return tuple((port, holder_of(port)) for port in ports if port_open(port))
 
-        def keep(lines: list[bytes]) -> None:
-            text = "".join(f"{mask(line.decode('utf-8', 'replace'))}\n" for line in lines)
-            with suppress(OSError):
-                self._workspace.append_text(log, text)
-
-        extra = {"STREAMGAUGE_PYTHON": sys.executable}
-        own = OwnedProcesses("STREAMGAUGE_STOP_OF", self._owned.environment[SERVICES_MARK])
-        running = Command(command, self._plan.folder, extra | own.environment, keep)
-        own.add_root(running.pid)
-        try:
-            await own.wait_gone(self._clock, seconds)
-            return running.poll()
-        finally:
-            await own.kill(self._clock)
-            running.close()
-
-    def _close(self) -> None:
-        if self._command is not None:
-            self._command.close()
-            self._command = None
+    def _ready(self, name: str, entry: ServiceEntry | None, said: tuple[str, ...]) -> bool:
+        if entry is None:
+            return name in said
+        told = entry.ready_http is not None or entry.ready_stream is not None
+        return (name in said and not told) or is_ready(entry, self.connect)
 
 
-def port_open(port: int) -> bool:
-    """Whether something accepts connections on this port of loopback."""
-    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-        try:
-            with socket.socket(family, socket.SOCK_STREAM) as probe:
-                probe.settimeout(_CONNECT_S)
-                probe.connect((host, port))
-        except OSError:
-            continue
-        return True
-    return False
+def _stopped(state: KeeperState) -> bool:
+    return state.services.status == "stopped"

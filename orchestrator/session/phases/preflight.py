@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from orchestrator.config.model import Mode
+from orchestrator.keeper.owned import holder_of
 from orchestrator.session import rules
 from orchestrator.session.context import Session
+from orchestrator.session.managed import named
+from orchestrator.session.readiness import port_open
 from orchestrator.session.state import SessionState
 from tools.errors import PreflightFailed, SourceUnavailable
 from tools.findings.model import AgentId, Finding
@@ -15,6 +18,8 @@ from tools.sources.records import Gap
 from tools.sources.redis import preflight as redis_preflight
 
 _LOOK_EVERY_S = 0.1
+_ENDED_S = 1.0
+"""After the end of the start command its last lines are still on their way."""
 _LEARNED_QUIET_S = 3.0
 """Without expected names: so long after the last new name, all are taken to be known."""
 
@@ -61,29 +66,57 @@ async def start_services(session: Session) -> None:
     """Start the services and wait for each one's ready signal. Raises PreflightFailed, OSError."""
     services, section, clock = session.services, session.config.services, session.clock
     assert services is not None
-    services.start()
+    if not await asyncio.to_thread(services.adopt, session.story.facts.services):
+        await asyncio.to_thread(ports_are_free, session)
+        services.start()
     until = clock.monotonic() + section.ready_timeout
     told: set[str] = set()
     known, known_at = services.names(), clock.monotonic()
+    ended_at: float | None = None
     while True:
-        waiting = services.not_ready()
+        waiting = await asyncio.to_thread(services.not_ready)
+        now = clock.monotonic()
         if services.names() != known:
-            known, known_at = services.names(), clock.monotonic()
+            known, known_at = services.names(), now
         for name in known:
             if name not in waiting and name not in told:
                 told.add(name)
                 session.event("service-ready", service=name)
-        all_known = bool(_named(session)) or clock.monotonic() - known_at >= _LEARNED_QUIET_S
+        all_known = bool(_named(session)) or now - known_at >= _LEARNED_QUIET_S
         if known and not waiting and all_known:
             break
         if session.ending.is_set():
             raise PreflightFailed("The session was ended before the services were ready.")
-        if clock.monotonic() >= until or services.exit_code() not in {None, 0}:
-            not_ready(session, waiting)
+        ended_at = (ended_at or now) if ended(session, waiting) else None
+        if now >= until or (ended_at is not None and now - ended_at >= _ENDED_S):
+            await asyncio.to_thread(not_ready, session, waiting)
             break
-        await clock.sleep_until_async(clock.monotonic() + _LOOK_EVERY_S, session.ending)
+        await clock.sleep_until_async(now + _LOOK_EVERY_S, session.ending)
     session.story.update(services=services.names())
     services.note()
+
+
+def ports_are_free(session: Session) -> None:
+    """No service's port is held by somebody else before the start. Raises PreflightFailed, OSError."""
+    taken = [entry for entry in session.config.services.list if entry.port and port_open(entry.port)]
+    symptoms = [rules.port_taken(entry.name, entry.port or 0, holder_of(entry.port or 0)) for entry in taken]
+    if symptoms:
+        alert(session, AgentId.LOG_WATCHER, *symptoms)
+        raise PreflightFailed(f"Not started: {'; '.join(symptom.title for symptom in symptoms)}.")
+
+
+def ended(session: Session, waiting: tuple[str, ...]) -> bool:
+    """Whether waiting on makes no sense: a start command failed, or all ended and left nothing that could get ready."""
+    services = session.services
+    assert services is not None
+    if services.exit_code() not in {None, 0}:
+        return True
+    elsewhere = {
+        entry.name
+        for entry in session.config.services.list
+        if entry.container or entry.unit or entry.port or entry.ready_http or entry.ready_stream
+    }
+    return services.nothing_runs() and not set(waiting) & elsewhere
 
 
 def not_ready(session: Session, waiting: tuple[str, ...]) -> None:
@@ -94,14 +127,15 @@ def not_ready(session: Session, waiting: tuple[str, ...]) -> None:
     services, timeout_s = session.services, session.config.services.ready_timeout
     assert services is not None
     code = services.exit_code()
-    failed = code not in {None, 0}
+    nothing_runs = services.nothing_runs()
+    failed = code not in {None, 0} or nothing_runs
     blamed = [name for name in waiting if failed or name in _named(session)]
     if not blamed and (failed or not services.names()):
         blamed = ["the start command"]
     if blamed:
-        symptoms = [rules.not_ready(name, timeout_s, code, _output_of(session, name)) for name in blamed]
+        how = rules.how_not_ready(timeout_s, code if failed else None, lost=services.lost())
+        symptoms = [rules.not_ready(name, how, _output_of(session, name)) for name in blamed]
         alert(session, AgentId.LOG_WATCHER, *symptoms)
-        how = f"the start command ended with code {code}" if failed else f"waited {timeout_s:g} s"
         raise PreflightFailed(f"Not ready: {', '.join(blamed)} ({how}).")
     for name in waiting:
         why = f"no line of its output matched the ready pattern within {timeout_s:g} s"
@@ -121,11 +155,9 @@ def alert(session: Session, agent: AgentId, *symptoms: Symptom) -> list[Finding]
 
 def _output_of(session: Session, service: str) -> Quote:
     own = session.workspace.service_log(service)
-    return rules.last_lines(
-        session.workspace, own if own.exists() else session.workspace.path("logs", "startup.log")
-    )
+    path = own if own.exists() else session.workspace.path("logs", "startup.log")
+    return rules.last_lines(session.workspace, path)
 
 
 def _named(session: Session) -> tuple[str, ...]:
-    section = session.config.services
-    return (*section.expected, *(spec.name for spec in section.list))
+    return named(session.config)

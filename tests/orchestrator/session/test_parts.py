@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,12 +21,12 @@ from typing_extensions import TypedDict
 from agents.loop import StopFile
 from agents.node import SeenFinding
 from orchestrator.config.model import Config, Mode, OutputSection, SessionSection
+from orchestrator.keeper.contract import Leftover, Lost
 from orchestrator.session import lock, opening, rules, supervise
 from orchestrator.session.checkpoints import open_checkpoints, prune
 from orchestrator.session.clocks import clocks
 from orchestrator.session.ending import Ending
 from orchestrator.session.exit_code import exit_code, is_blind
-from orchestrator.session.owned import Leftover
 from orchestrator.session.phases import report
 from orchestrator.session.snapshot import drift, stream_lines
 from orchestrator.session.story import Story
@@ -290,12 +291,21 @@ def test_the_first_facts_hold_no_credentials(clock: ManualClock) -> None:
 # --- Findings of the session -----------------------------------------------------------------------------
 
 OUTPUT = Quote(EvidenceKind.LOG, "logs/orders.log", "boot", Locator(byte_offset=0, byte_length=4))
+FLOOD = Lost(
+    output="services", bytes=64_000_000, from_ms=1, why="it was written faster than it could be masked"
+)
 SYMPTOMS = [
     pytest.param(
         rules.command_missing(("XACK", "XADD"), "redis 4.0.1"), AgentId.CONFIG_AUDITOR, id="command"
     ),
-    pytest.param(rules.not_ready("orders", 30, None, OUTPUT), AgentId.LOG_WATCHER, id="not ready"),
-    pytest.param(rules.not_ready("orders", 30, 1, OUTPUT), AgentId.LOG_WATCHER, id="ended early"),
+    pytest.param(
+        rules.not_ready("orders", rules.how_not_ready(30, None), OUTPUT), AgentId.LOG_WATCHER, id="not ready"
+    ),
+    pytest.param(
+        rules.not_ready("orders", rules.how_not_ready(30, 1), OUTPUT), AgentId.LOG_WATCHER, id="ended early"
+    ),
+    pytest.param(rules.port_taken("orders", 3001, "pid 12 (node)"), AgentId.LOG_WATCHER, id="port taken"),
+    pytest.param(rules.output_flood(FLOOD, OUTPUT), AgentId.LOG_WATCHER, id="flood"),
     pytest.param(
         rules.leftover(Leftover(12, "node app.js --port 3001"), 15), AgentId.LOG_WATCHER, id="process"
     ),
@@ -311,6 +321,42 @@ def test_what_the_session_finds_itself_is_a_valid_finding(
     [found] = rules.record(workspace, clock, agent, [symptom])
     assert load(workspace.findings(agent)) == [found]
     assert rules.record(workspace, clock, agent, [symptom]) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "lost", "how"),
+    [
+        pytest.param(None, (), "no ready signal in 30 s", id="runs"),
+        pytest.param(3, (), "the start command ended with code 3", id="failed"),
+        pytest.param(0, (), "the start command ended with code 0 and nothing of it runs", id="left nothing"),
+        pytest.param(
+            None,
+            (FLOOD,),
+            "no ready signal in 30 s, and 64 MB of its output could not be read in time",
+            id="floods",
+        ),
+    ],
+)
+def test_what_became_of_a_start_is_said_in_words(code: int | None, lost: tuple[Lost, ...], how: str) -> None:
+    assert rules.how_not_ready(30, code, lost) == how
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("Error: listen EADDRINUSE: address already in use :::{port}", id="node"),
+        pytest.param("Error: listen EADDRINUSE: address already in use 127.0.0.1:{port}", id="node, v4"),
+        pytest.param("listen tcp :{port}: bind: address already in use", id="go"),
+        pytest.param("OSError: [Errno 98] Address already in use: ('0.0.0.0', {port})", id="python"),
+        pytest.param("Port {port} is already in use", id="words"),
+    ],
+)
+def test_a_port_in_use_is_told_with_its_holder(line: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = int(held.getsockname()[1])
+        output = Quote(EvidenceKind.LOG, "logs/orders.log", line.format(port=port))
+        symptom = rules.not_ready("orders", "the start command ended with code 1", output)
+    assert f"Port {port} is held by pid {os.getpid()}" in symptom.recommendation
 
 
 def test_the_same_program_left_over_again_is_the_same_finding(

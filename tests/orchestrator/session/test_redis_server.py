@@ -17,12 +17,14 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from orchestrator.config.model import RedisSection
+from orchestrator.config.model import Config, ProjectSection, RedisSection, ServicesSection
+from orchestrator.session import managed
+from orchestrator.session.readiness import port_open
 from orchestrator.session.redis_server import ManagedRedis
-from orchestrator.session.services import port_open
 from tests.conftest import free_port, server_binary
 from tools.clock import NEVER, SystemClock
 from tools.errors import PreflightFailed, UsageError
+from tools.sources.redis.readonly import ReadOnlyClient
 from tools.workspace import Workspace
 
 
@@ -40,10 +42,21 @@ class Scene:
         section = RedisSection(
             url=SecretStr(f"redis://127.0.0.1:{self.port}/0"), start=start, stop=stop, start_timeout=timeout_s
         )
+        return self.make_of(section)
+
+    def make_of(self, section: RedisSection) -> ManagedRedis:
+        config = Config(
+            project=ProjectSection(root=self.folder), redis=section, services=ServicesSection(start="true")
+        )
         session_id = f"test-{os.getpid()}-{self.folder.name}"
+
+        def connect() -> ReadOnlyClient:
+            return ReadOnlyClient.connect(f"redis://127.0.0.1:{self.port}/0")
+
         clock = SystemClock(slice_s=0.01)
-        self.made.append(ManagedRedis(session_id, section, self.workspace, self.folder, clock))
-        return self.made[-1]
+        parts = managed.make(config, session_id, self.workspace, clock, connect=connect)
+        self.made.append(parts.redis_server)
+        return parts.redis_server
 
     def command(self, *options: str) -> str:
         return shlex.join([server_binary(), "--port", str(self.port), "--bind", "127.0.0.1", *options])
@@ -54,7 +67,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     scene = Scene(tmp_path)
     yield scene
     for server in scene.made:
-        await server.kill()
+        await server.keeper.kill()
 
 
 async def test_the_embedded_server_starts_answers_and_leaves_its_port_free(scene: Scene) -> None:
@@ -80,6 +93,7 @@ async def test_what_a_server_prints_is_kept(scene: Scene) -> None:
     server = scene.make()
     await server.start(NEVER)
     await server.stop()
+    await server.keeper.leave(10)
     assert "Ready to accept connections" in scene.workspace.path("logs", "redis.log").read_text()
 
 
@@ -128,8 +142,7 @@ async def test_a_command_that_puts_its_server_in_the_background_is_understood(sc
 
 
 async def test_a_missing_address_is_an_error_of_usage(scene: Scene) -> None:
-    section = RedisSection(start="embedded")
-    server = ManagedRedis("x", section, scene.workspace, scene.folder, SystemClock())
+    server = scene.make_of(RedisSection(start="embedded"))
     with pytest.raises(UsageError, match=r"redis\.url is not set"):
         await server.start(NEVER)
 
@@ -157,13 +170,11 @@ async def test_a_pid_of_another_namespace_never_makes_a_bystander_ours(
 async def test_a_server_that_stands_still_is_killed_and_not_waited_for(scene: Scene) -> None:
     server = scene.make()
     await server.start(NEVER)
-    [process] = [
-        child for child in psutil.Process().children() if f":{scene.port}" in " ".join(child.cmdline())
-    ]
-    process.suspend()
+    assert server.pid is not None
+    psutil.Process(server.pid).suspend()
     began = time.monotonic()
     with pytest.raises((redis.RedisError, OSError)):
         await server.clients_gone()
     assert time.monotonic() - began < 4
-    await server.kill()
+    await server.keeper.kill()
     assert not port_open(scene.port)

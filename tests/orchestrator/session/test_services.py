@@ -14,15 +14,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agents.job import ServiceSpec
-from orchestrator.session import rules
-from orchestrator.session.owned import describe
-from orchestrator.session.services import LocalServices, ServicesPlan, StopOutcome
+from orchestrator.config.model import Config, ProjectSection, ServiceEntry, ServicesSection, SessionSection
+from orchestrator.keeper.owned import describe, of_services
+from orchestrator.session import managed, rules
+from orchestrator.session.services import KeptServices, StopOutcome
 from tests.conftest import free_port
 from tests.fakes.waiting import async_wait_for, wait_for
 from tools.clock import SystemClock
-from tools.errors import ConfigError
+from tools.errors import SourceUnavailable
 from tools.findings.model import AgentId
+from tools.sources.redis.readonly import ReadOnlyClient
 from tools.workspace import Workspace
 
 FLEET = Path(__file__).parents[2] / "fakes" / "fleet.py"
@@ -33,7 +34,8 @@ class Scene:
         self.workspace = Workspace(folder / "session")
         self.workspace.create()
         self.folder = folder
-        self.started: list[LocalServices] = []
+        self.session_id = f"test-{os.getpid()}-{folder.name}"
+        self.started: list[KeptServices] = []
 
     def plan(
         self,
@@ -41,28 +43,39 @@ class Scene:
         start: str | None = None,
         stop: str | None = None,
         expected: tuple[str, ...] | None = None,
-        specs: tuple[ServiceSpec, ...] = (),
+        entries: tuple[ServiceEntry, ...] = (),
         ready_pattern: str | None = None,
         drain_s: float = 9.0,
-    ) -> ServicesPlan:
+    ) -> Config:
         fleet = shlex.join([str(FLEET), *services])
         names = tuple(service.partition("=")[0] for service in services)
-        return ServicesPlan(
-            start=start or f'exec "$STREAMGAUGE_PYTHON" {fleet}',
+        common = None if any(entry.start for entry in entries) else f'exec "$STREAMGAUGE_PYTHON" {fleet}'
+        section = ServicesSection(
+            start=start or common,
             stop=stop,
             expected=names if expected is None else expected,
-            specs=specs,
+            list=entries,
             ready_pattern=ready_pattern,
-            drain_s=drain_s,
-            folder=self.folder,
+        )
+        return Config(
+            project=ProjectSection(root=self.folder),
+            services=section,
+            session=SessionSection(drain=drain_s, keep_alive=60),
         )
 
-    def make(self, plan: ServicesPlan) -> LocalServices:
-        session_id = f"test-{os.getpid()}-{self.folder.name}"
-        self.started.append(LocalServices(session_id, plan, self.workspace, SystemClock(slice_s=0.01)))
-        return self.started[-1]
+    def make(self, config: Config) -> KeptServices:
+        clock = SystemClock(slice_s=0.01)
+        parts = managed.make(config, self.session_id, self.workspace, clock, connect=self.connect)
+        self.started.append(parts.services)
+        return parts.services
 
-    async def ready(self, plan: ServicesPlan) -> LocalServices:
+    def connect(self) -> ReadOnlyClient:
+        raise SourceUnavailable("Redis", "there is none here", "Nothing.")
+
+    def processes(self) -> list[psutil.Process]:
+        return of_services(self.workspace, self.session_id).alive()
+
+    async def ready(self, plan: Config) -> KeptServices:
         services = self.make(plan)
         services.start()
         await async_wait_for(lambda: not services.not_ready(), what="the services")
@@ -83,10 +96,9 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 async def test_services_that_obey_are_stopped_and_nothing_is_left(scene: Scene) -> None:
     services = await scene.ready(scene.plan("orders=good", "payments=good"))
-    running = services.note()
-    assert running == 3
+    assert len(scene.processes()) == 3
     assert await services.stop() == StopOutcome()
-    assert services.note() == 0
+    assert scene.processes() == []
 
 
 async def test_output_is_kept_whole_and_by_service(scene: Scene) -> None:
@@ -100,7 +112,7 @@ async def test_output_is_kept_whole_and_by_service(scene: Scene) -> None:
 async def test_output_is_masked_as_it_is_captured(scene: Scene) -> None:
     services = await scene.ready(scene.plan("orders=secret", "payments=good"))
     await services.stop()
-    assert "sup3rs3cret" not in scene.log("startup") + scene.log("orders") + "".join(services.tail())
+    assert "sup3rs3cret" not in scene.log("startup") + scene.log("orders")
     assert "[masked:" in scene.log("orders")
 
 
@@ -120,7 +132,7 @@ async def test_output_is_masked_as_it_is_captured(scene: Scene) -> None:
 async def test_readiness_is_read_from_the_output(scene: Scene, line: str, ready: bool) -> None:
     services = scene.make(scene.plan(start=f"echo {shlex.quote(line)}; sleep 60", expected=("only",)))
     services.start()
-    await async_wait_for(lambda: services.tail("only"))
+    await async_wait_for(lambda: services.keeper.state.names)
     assert (services.not_ready() == ()) is ready
 
 
@@ -131,18 +143,13 @@ async def test_a_pattern_of_the_users_own_replaces_the_default(scene: Scene) -> 
     await async_wait_for(lambda: not services.not_ready())
 
 
-def test_a_ready_pattern_that_is_none_is_a_configuration_error(scene: Scene) -> None:
-    with pytest.raises(ConfigError, match=r"services\.ready_pattern"):
-        scene.make(scene.plan("a=good", ready_pattern="(unclosed"))
-
-
 async def test_an_open_port_is_a_ready_signal(scene: Scene) -> None:
     port = free_port()
     program = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
     plan = scene.plan(
         start=f"exec {shlex.join([sys.executable, '-c', program])}",
         expected=(),
-        specs=(ServiceSpec(name="quiet", port=port),),
+        entries=(ServiceEntry(name="quiet", port=port),),
     )
     services = await scene.ready(plan)
     assert await services.stop() == StopOutcome()
@@ -159,17 +166,17 @@ async def test_a_service_that_ignores_every_signal_is_left_over_and_killed(scene
     outcome = await services.stop()
     assert any("deaf" in left.command for left in outcome.leftovers)
     assert outcome.unkillable == ()
-    assert services.note() == 0
+    assert scene.processes() == []
 
 
 async def test_a_daemon_that_left_the_group_is_found_by_its_mark_and_killed(scene: Scene) -> None:
     services = await scene.ready(
         scene.plan("orders=good", "runaway=escaped", expected=("orders",), drain_s=1.5)
     )
-    await async_wait_for(lambda: services.note() == 3)
+    await async_wait_for(lambda: len(scene.processes()) == 3)
     outcome = await services.stop()
     assert [left.command.count("--service escaped") for left in outcome.leftovers] == [1]
-    assert services.note() == 0
+    assert scene.processes() == []
 
 
 async def test_a_stop_command_is_used_where_there_is_one(scene: Scene) -> None:
@@ -189,13 +196,13 @@ async def test_a_stop_command_that_hangs_does_not_hang_the_session(scene: Scene)
     services = await scene.ready(scene.plan("orders=good", stop="sleep 60", drain_s=0.6))
     outcome = await services.stop()
     assert outcome.leftovers
-    assert services.note() == 0
+    assert scene.processes() == []
 
 
 async def test_a_port_that_somebody_else_holds_is_told(scene: Scene) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as held:
         port = held.getsockname()[1]
-        plan = scene.plan("orders=good", specs=(ServiceSpec(name="orders", port=port),))
+        plan = scene.plan("orders=good", entries=(ServiceEntry(name="orders", port=port),))
         services = await scene.ready(plan)
         outcome = await services.stop()
     assert [number for number, _ in outcome.ports] == [port]
@@ -207,7 +214,7 @@ async def test_a_start_command_that_fails_is_seen_at_once(scene: Scene) -> None:
     await async_wait_for(lambda: services.exit_code() is not None)
     assert services.exit_code() == 1
     assert services.not_ready() == ("orders",)
-    await async_wait_for(lambda: services.tail("orders") == ["Error: cannot bind"])
+    await async_wait_for(lambda: scene.log("orders") == "Error: cannot bind\n")
 
 
 async def test_a_flood_of_output_does_not_stop_the_service(scene: Scene) -> None:
@@ -231,11 +238,11 @@ async def test_services_are_adopted_by_their_mark(scene: Scene) -> None:
     plan = scene.plan("orders=good")
     first = await scene.ready(plan)
     second = scene.make(plan)
-    assert second.adopt(first.root_pids())
+    assert second.adopt()
     assert second.root_pids() == first.root_pids()
-    os.kill(first.root_pids()[0], 0)
-    await second.kill()
-    assert first.note() == 0
+    assert second.keeper.take_over().services.status == "running"
+    assert await second.stop() == StopOutcome()
+    assert scene.processes() == []
 
 
 async def test_stopping_twice_or_before_the_start_is_no_error(scene: Scene) -> None:
@@ -251,7 +258,7 @@ async def test_a_cancelled_stop_still_ends_everything_by_kill(scene: Scene) -> N
     services = await scene.ready(scene.plan("stubborn=deaf", drain_s=30))
     root = psutil.Process(services.root_pids()[0])
     stopping = asyncio.create_task(services.stop())
-    await async_wait_for(lambda: services.note() >= 1)
+    await async_wait_for(lambda: services.keeper.state.services.status == "stopping")
     stopping.cancel()
     await asyncio.gather(stopping, return_exceptions=True)
     await services.kill()
@@ -262,29 +269,12 @@ async def test_what_was_never_started_is_neither_stopped_nor_judged(scene: Scene
     mark = scene.folder / "stopped"
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         port = int(foreign.getsockname()[1])
-        plan = scene.plan("orders=good", stop=f"touch {mark}", specs=(ServiceSpec(name="orders", port=port),))
+        plan = scene.plan(
+            "orders=good", stop=f"touch {mark}", entries=(ServiceEntry(name="orders", port=port),)
+        )
         services = scene.make(plan)
         assert await services.stop() == StopOutcome()
     assert not mark.exists()
-
-
-async def test_a_process_that_ends_while_it_is_looked_at_is_no_error(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    services = await scene.ready(scene.plan("orders=good"))
-    psutil.process_iter.cache_clear()
-
-    def gone(process: psutil.Process) -> float:
-        raise psutil.NoSuchProcess(process.pid)
-
-    def no_group(_pid: int) -> int:
-        raise ProcessLookupError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(psutil.Process, "create_time", gone)
-        patch.setattr(psutil.Process, "environ", lambda _: {})
-        patch.setattr(os, "getpgid", no_group)
-        assert services.note() == 1
 
 
 def test_a_command_line_that_is_no_text_can_be_told(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestrator.session.services import port_open
+from orchestrator.session.readiness import port_open
 from tests.conftest import Server, free_port
 from tests.fakes.waiting import wait_for
 from tools.clock import SystemClock
@@ -440,14 +440,14 @@ def test_a_managed_session_starts_and_stops_everything_and_leaves_nothing(run: R
     job = json.loads((run.workspace.agent_dir(AgentId.LOG_WATCHER) / "job-1.json").read_text())
     assert [source["service"] for source in job["logs"]] == ["orders", "payments"]
     assert all(source["captured"] for source in job["logs"])
-    assert len(job["root_pids"]) == 1
+    assert len(job["root_pids"]) == 2  # the start command and the keeper
 
 
 def test_a_service_that_is_not_ready_is_a_critical_finding_and_a_valid_report(run: Run) -> None:
     run.manage("orders=good", "mute=silent", ready_timeout=2)
     code, output = run("managed")
     assert code == 3
-    assert "Not ready: mute (waited 2 s)" in output
+    assert "Not ready: mute (no ready signal in 2 s)" in output
     [finding] = load(run.workspace.findings(AgentId.LOG_WATCHER))
     assert finding.rule_id == "session.service-not-ready"
     assert "booting" in finding.evidence
@@ -516,18 +516,39 @@ def test_impatience_leaves_nothing_either(run: Run) -> None:
     assert run.left() == []
 
 
-def test_a_managed_session_that_was_killed_leaves_nothing_after_resume(run: Run) -> None:
+def test_a_managed_session_that_was_killed_goes_on_with_its_services(run: Run) -> None:
     run.manage("orders=good")
-    run.config["session"]["duration"] = 6
+    run.config["session"]["duration"] = 8
     process = run.start("managed")
     wait_for(lambda: run.workspace.events.exists() and run.observing())
     process.kill()
     run.finish(process)
+    assert [line for line in run.left() if "good" in line]
     code, _ = run("managed", "resume")
+    assert {gap["source"] for gap in run.gaps()} == {"resume"}
+    assert len(run.gaps()) == 1
+    assert run.facts.ended_by == "deadline"
     assert code == 3
-    assert "the services after the resume" in {gap["what"] for gap in run.gaps()}
     assert not port_open(run.port)
     assert run.left() == []
+
+
+def test_nobody_goes_on_so_the_keeper_ends_everything_by_itself(run: Run) -> None:
+    run.manage("orders=good", "stubborn=deaf", "runaway=escaped", expected=["orders", "stubborn"])
+    run.config["session"] |= {"duration": 600, "keep_alive": 1, "drain": 1}
+    process = run.start("managed")
+    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    process.kill()
+    run.finish(process)
+    wait_for(lambda: not run.left(), seconds=30, what="the keeper's end")
+    assert not port_open(run.port)
+    assert list(run.workspace.path("recording", "keeper").glob("*.raw")) == []
+    code, _ = run("managed", "resume")
+    assert code == 1  # what outlived the stop is a finding, whoever stopped it
+    assert "the services after the resume" in {gap["what"] for gap in run.gaps()}
+    found = {finding.rule_id for finding in load(run.workspace.findings(AgentId.LOG_WATCHER))}
+    assert found == {"session.leftover-process"}
+    assert run.facts.ended_by == "failure"
 
 
 def test_what_a_killed_session_left_is_ended_by_the_next(run: Run) -> None:

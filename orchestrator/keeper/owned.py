@@ -1,8 +1,8 @@
-"""The processes that a session's commands started: known by a mark in their environment, by ancestry, by group.
+"""The processes that a session's commands started: by mark, ancestry, process group and, where there is one, cgroup.
 
 Identity is pid and start time, never a name. A process that leaves the group, loses its parent or becomes a
 daemon still carries the mark; one that also hides its environment (setproctitle does, so Redis and PostgreSQL do)
-is known where it was seen before that.
+is below the keeper still, where that is a subreaper (Linux), or is known from before.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import psutil
 
+from orchestrator.keeper.contract import Identity, Leftover
 from tools.clock import NEVER, Clock
 from tools.masking import mask
 from tools.workspace import Workspace, write_atomically
@@ -28,19 +29,21 @@ _KILL_WAIT_S = 5.0
 _COMMAND_CHARS_MAX = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
-    """A process that outlived its stop; `command` is masked and shortened."""
-
-    pid: int
-    command: str
-
-
 class OwnedProcesses:
-    """Everything below one mark. `memory` is a file that keeps what was seen for a later process (resume)."""
+    """Everything below one mark. `memory` is a file that keeps what was seen for a later process (resume).
 
-    def __init__(self, mark: str, value: str, memory: Path | None = None) -> None:
+    `members` gives pids that belong here for another reason (a cgroup, orphans that came to us).
+    """
+
+    def __init__(
+        self,
+        mark: str,
+        value: str,
+        memory: Path | None = None,
+        members: Callable[[], Iterable[int]] | None = None,
+    ) -> None:
         self._mark, self._value, self._memory = mark, value, memory
+        self._members = members
         self._known: dict[tuple[int, float], psutil.Process] = {}
         self._roots: set[int] = set()
         self._remembered: list[tuple[int, float]] = []
@@ -61,9 +64,15 @@ class OwnedProcesses:
         with suppress(psutil.Error):
             self._know(psutil.Process(pid))
 
+    def pids(self) -> set[int]:
+        """Those that were seen and may still run."""
+        return {pid for pid, _ in self._known}
+
     def note(self) -> None:
         """Look once and remember every process that belongs here."""
         self._known = {key: process for key, process in self._known.items() if _alive(process)}
+        for pid in () if self._members is None else self._members():
+            self.add(pid)
         pids = {pid for pid, _ in self._known}
         groups = {group for group in map(_group, pids) if group in self._roots}
         waiting: list[tuple[psutil.Process, int]] = []
@@ -138,15 +147,14 @@ class OwnedProcesses:
             keys = msgspec.json.decode(self._memory.read_bytes(), type=list[tuple[int, float]])
             for pid, started in keys:
                 with suppress(psutil.Error):
-                    process = psutil.Process(pid)
-                    if process.create_time() == started:
-                        self._know(process)
+                    if began_of(pid) == started:
+                        self._know(psutil.Process(pid))
 
     def _marked(self, process: psutil.Process) -> bool:
         return process.environ().get(self._mark) == self._value
 
     def _know(self, process: psutil.Process) -> None:
-        self._known.setdefault((process.pid, process.create_time()), process)
+        self._known.setdefault((process.pid, began_of(process.pid)), process)
 
 
 def mark_of(workspace: Workspace, session_id: str) -> str:
@@ -155,16 +163,20 @@ def mark_of(workspace: Workspace, session_id: str) -> str:
     return f"{session_id}-{place}"
 
 
-def of_services(workspace: Workspace, session_id: str) -> OwnedProcesses:
+def of_services(
+    workspace: Workspace, session_id: str, members: Callable[[], Iterable[int]] | None = None
+) -> OwnedProcesses:
     """The services of a session, and what is remembered of them."""
     memory = workspace.path("recording", "services.pids.json")
-    return OwnedProcesses(SERVICES_MARK, mark_of(workspace, session_id), memory)
+    return OwnedProcesses(SERVICES_MARK, mark_of(workspace, session_id), memory, members)
 
 
-def of_redis(workspace: Workspace, session_id: str) -> OwnedProcesses:
+def of_redis(
+    workspace: Workspace, session_id: str, members: Callable[[], Iterable[int]] | None = None
+) -> OwnedProcesses:
     """The managed server of a session, and what is remembered of it."""
     memory = workspace.path("recording", "redis.pids.json")
-    return OwnedProcesses(REDIS_MARK, mark_of(workspace, session_id), memory)
+    return OwnedProcesses(REDIS_MARK, mark_of(workspace, session_id), memory, members)
 
 
 def describe(process: psutil.Process) -> Leftover:
@@ -186,6 +198,37 @@ def holder_of(port: int) -> str:
                 found = describe(psutil.Process(connection.pid))
                 return f"pid {found.pid} ({found.command})"
     return "a process of another user"
+
+
+def began_of(pid: int) -> float:
+    """When a process began, in a measure that no clock change moves; raises psutil.NoSuchProcess.
+
+    Linux: clock ticks since boot, field 22 of /proc/PID/stat (proc(5)). Elsewhere psutil's start time.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        return float(stat[stat.rindex(b")") + 2 :].split()[19])
+    except (OSError, ValueError, IndexError):
+        return psutil.Process(pid).create_time()
+
+
+def identity_of(pid: int) -> Identity | None:
+    """A process as pid and start time; None where it is gone."""
+    try:
+        return Identity(pid, began_of(pid))
+    except psutil.Error:
+        return None
+
+
+def lives(identity: Identity) -> bool:
+    """Whether that very process runs; a zombie does not."""
+    try:
+        same = began_of(identity.pid) == identity.began
+        return same and psutil.Process(identity.pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True
 
 
 def _alive(process: psutil.Process) -> bool:
