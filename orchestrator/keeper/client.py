@@ -56,8 +56,9 @@ class KeeperClient:
 
     def began_with(self, side: Literal["services", "redis"]) -> bool:
         """Whether this session ever asked for that side, whether or not the keeper has come to it yet."""
-        wished = self._wish is not None and getattr(self._wish, side)
-        return wished or getattr(self.state, side).status != "idle"
+        wish, state = self._wish, self.state
+        wished = wish is not None and (wish.services if side == "services" else wish.redis)
+        return wished or (state.services if side == "services" else state.redis).status != "idle"
 
     def alive(self) -> bool:
         """Whether a keeper is at work now, ours or one that a killed session left."""

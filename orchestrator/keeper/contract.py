@@ -29,10 +29,15 @@ class Identity(Struct, frozen=True, array_like=True):
 
 
 class Leftover(Struct, frozen=True):
-    """A process that outlived its stop; `command` is masked and shortened."""
+    """A process that outlived its stop; `command` is masked and shortened, `below` the same of its descendants."""
 
     pid: int
     command: str
+    below: tuple[str, ...] = ()
+
+    def lines(self) -> str:
+        """It and its descendants for people, a line each."""
+        return "\n".join((f"pid {self.pid}: {self.command}", *(f"  {text}" for text in self.below)))
 
 
 class CommandSpec(Struct, frozen=True, kw_only=True):

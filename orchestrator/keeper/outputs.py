@@ -30,10 +30,15 @@ class Output:
     """One captured log and its offsets, open for appending. Raises OSError where it cannot be opened."""
 
     def __init__(self, log: Path, offsets: Path, bytes_max: int = LOG_BYTES_MAX) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (log.parent, offsets.parent):
+            folder.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self._log = os.open(log, flags, 0o644)
-        self._offsets = os.open(offsets, flags, 0o644)
+        try:
+            self._offsets = os.open(offsets, flags, 0o644)
+        except OSError:
+            os.close(self._log)
+            raise
         self._bytes_max = bytes_max
         self._size = 0
         self._torn = b""

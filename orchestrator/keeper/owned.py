@@ -27,6 +27,7 @@ REDIS_MARK = "STREAMGAUGE_REDIS_SESSION"
 _LOOK_EVERY_S = 0.1
 _KILL_WAIT_S = 5.0
 _COMMAND_CHARS_MAX = 300
+_BELOW_MAX = 20
 
 
 class OwnedProcesses:
@@ -187,6 +188,29 @@ def describe(process: psutil.Process) -> Leftover:
     # Arguments are bytes; those that are no UTF-8 stand as an escape: no file takes them otherwise.
     plain = os.fsencode(command).decode("utf-8", "backslashreplace")
     return Leftover(process.pid, mask(plain)[:_COMMAND_CHARS_MAX] or "unknown")
+
+
+def describe_trees(processes: Iterable[psutil.Process]) -> tuple[Leftover, ...]:
+    """Each process that is below none of the others, with those that are below it; ordered by pid."""
+    given = {process.pid: process for process in processes}
+    parents: dict[int, int] = {}
+    for pid, process in given.items():
+        with suppress(psutil.Error):
+            parents[pid] = process.ppid()
+    found: dict[int, Leftover] = {}
+    under: dict[int, list[str]] = {}
+    for pid in sorted(given):
+        top = pid
+        while parents.get(top) in given:
+            top = parents[top]
+        if top == pid:
+            found[pid] = describe(given[pid])
+        else:
+            child = describe(given[pid])
+            under.setdefault(top, []).append(f"pid {child.pid}: {child.command}")
+    return tuple(
+        Leftover(pid, left.command, tuple(under.get(pid, ())[:_BELOW_MAX])) for pid, left in found.items()
+    )
 
 
 def holder_of(port: int) -> str:

@@ -28,7 +28,7 @@ from orchestrator.keeper.contract import (
 )
 from orchestrator.keeper.linux import become_subreaper
 from orchestrator.keeper.side import RunningSide, below
-from orchestrator.keeper.spool import Spool
+from orchestrator.keeper.spool import Spool, SpoolLine
 from tools.clock import NEVER, Clock
 from tools.masking import LineMasker
 from tools.workspace import Workspace
@@ -37,9 +37,9 @@ _LOOK_EVERY_S = 0.1
 _OWNER_EVERY_S = 0.5
 _COUNT_EVERY_S = 10.0
 _PROGRESS_EVERY_S = 1.0
-_READS_A_LOOK = 8
-"""So many reads of 256 KiB per output and look, so that a flood does not keep the wish waiting."""
-_READS_AT_END = 512
+_KEEP_S = 0.05
+"""Of each look: with the pause between two looks, a flood costs a third of a core at most."""
+_KEEP_AT_END_S = 5.0
 _NO_SIDE = SideSpec(commands=(), stop=None, folder=".", drain_s=0.0)
 
 Why = Literal["asked", "abandoned"]
@@ -74,6 +74,7 @@ class Keeper:
             open_keys=self._progress.open_keys,
         )
         self._maskers = {"redis": LineMasker(), "shutdown": LineMasker()}
+        self._owners = {command.name: command.service for command in job.services.commands}
         self._spools: dict[str, Spool] = {}
         self.services = self._side(job.services, "services")
         self.redis = self._side(job.redis or _NO_SIDE, "redis")
@@ -106,14 +107,14 @@ class Keeper:
             if now >= self._count_at:
                 self._count_at = now + _COUNT_EVERY_S
                 self._count()
-            self._keep_output()
+            self._keep_output(_KEEP_S)
             if now >= progress_at:
                 progress_at = now + _PROGRESS_EVERY_S
                 self._note_progress()
             self._tell()
             if self._done(wish):
                 break
-            await self._clock.sleep_until_async(now + _LOOK_EVERY_S, NEVER)
+            await self._clock.sleep_until_async(self._clock.monotonic() + _LOOK_EVERY_S, NEVER)
         self._close()
 
     # --- what should be ---------------------------------------------------------------------------------
@@ -231,28 +232,42 @@ class Keeper:
             self._spools[name] = Spool(self._files.spool(name), number, offset)
         return self._spools[name]
 
-    def _keep_output(self, reads: int = _READS_A_LOOK, *, final: bool = False) -> None:
-        owners = {command.name: command.service for command in self._job.services.commands}
+    def _keep_output(self, seconds: float, *, final: bool = False) -> None:
+        """Read, mask and keep what was printed, at most so long: a flood must not keep the wish waiting."""
+        until = self._clock.monotonic() + seconds
         for name, spool in self._spools.items():
             skip = spool.skip()
             if skip is not None:
-                self._lose(name, skip.length, "it was written faster than it could be masked")
-            for _ in range(reads):
-                behind = spool.behind()
-                lines = spool.read(final=final)
-                if name in owners:
-                    self._capture.take(spool.number, lines, owners[name])
-                else:
-                    log = "shutdown" if name.startswith("stop-") else "redis"
-                    self._logs.write(log, spool.number, masked(lines, self._maskers[log]))
-                if not behind:
-                    break
+                self._lose(name, skip.length)
+                spool.free()
+        waiting = dict(self._spools)
+        while waiting:
+            for name, spool in list(waiting.items()):
+                more = spool.behind()
+                self._take(name, spool, spool.read(final=final))
+                if not more:
+                    del waiting[name]
+            if self._clock.monotonic() >= until:
+                break
+        if final:
+            for name, spool in waiting.items():
+                self._lose(name, spool.behind())
         self.state.names, self.state.ready = self._capture.names, self._capture.ready
 
-    def _lose(self, output: str, count: int, why: str) -> None:
+    def _take(self, name: str, spool: Spool, lines: list[SpoolLine]) -> None:
+        if name in self._owners:
+            self._capture.take(spool.number, lines, self._owners[name])
+        elif lines:
+            log = "shutdown" if name.startswith("stop-") else "redis"
+            self._logs.write(log, spool.number, masked(lines, self._maskers[log]))
+
+    def _lose(self, output: str, count: int) -> None:
+        if not count:
+            return
         known = self._skipped.get(output)
         at_ms = self._clock.now_ms() if known is None else known.from_ms
         total = count + (0 if known is None else known.bytes)
+        why = "it was written faster than it could be masked"
         self._skipped[output] = Lost(output=output, bytes=total, from_ms=at_ms, why=why)
 
     def _note_progress(self) -> None:
@@ -278,7 +293,7 @@ class Keeper:
 
     def _close(self) -> None:
         self._reap()
-        self._keep_output(_READS_AT_END, final=True)
+        self._keep_output(_KEEP_AT_END_S, final=True)
         self._note_progress()
         self._tell()
         for spool in self._spools.values():

@@ -14,7 +14,7 @@ import psutil
 
 from orchestrator.keeper.cgroup import Cgroup
 from orchestrator.keeper.contract import CommandSpec, Side, SideSpec
-from orchestrator.keeper.owned import OwnedProcesses, describe, identity_of
+from orchestrator.keeper.owned import OwnedProcesses, describe_trees, identity_of
 from orchestrator.keeper.spool import Spool
 from tools.clock import NEVER, Clock
 
@@ -91,7 +91,7 @@ class RunningSide:
         self.view.status = "stopping"
         await self._ask()
         left = self.owned.alive()
-        self.view.leftovers = tuple(describe(process) for process in left)
+        self.view.leftovers = describe_trees(left)
         if left:
             self.owned.signal_all(signal.SIGTERM)
             await self.owned.wait_gone(self._clock, _SWEEP_S)
@@ -104,7 +104,7 @@ class RunningSide:
     async def _finish(self, why: Literal["asked", "abandoned", "killed"]) -> None:
         await self.stop_owned.kill(self._clock)
         unkillable = await self.owned.kill(self._clock)
-        self.view.unkillable = tuple(describe(process) for process in unkillable)
+        self.view.unkillable = describe_trees(unkillable)
         self.count()
         self.view.status, self.view.stopped_why = "stopped", why
         self.view.stopped_ms = self._clock.now_ms()

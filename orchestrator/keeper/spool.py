@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from orchestrator.keeper.linux import punch_hole
 
-READ_BYTES = 1 << 18
+READ_BYTES = 1 << 16
 LINE_BYTES_MAX = 1 << 20
 """A longer line is handed on in pieces of this size."""
 BEHIND_BYTES_MAX = 64 * 1024 * 1024

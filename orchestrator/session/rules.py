@@ -181,7 +181,7 @@ def leftover(found: Leftover, drain_s: float) -> Symptom:
         rule=LEFTOVER,
         title=f"A process was left after the stop: {found.command[:80]}",
         entity=(name,),
-        evidence=(Quote(EvidenceKind.PROCESS, "shutdown", f"pid {found.pid}: {found.command}"),),
+        evidence=(Quote(EvidenceKind.PROCESS, "shutdown", found.lines()),),
         recommendation=f"Make it end on services.stop (or SIGTERM) within {drain_s:g} s; it was killed now.",
         service="unknown",
         hypothesis="It ignores the signal, or left the process group of the start command.",

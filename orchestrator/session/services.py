@@ -12,7 +12,7 @@ from typing import Protocol
 from orchestrator.config.model import ServiceEntry
 from orchestrator.keeper.client import KeeperClient
 from orchestrator.keeper.contract import KeeperState, Leftover, Lost, Side
-from orchestrator.keeper.owned import describe, holder_of, lives, of_services
+from orchestrator.keeper.owned import describe_trees, holder_of, lives, of_services
 from orchestrator.session.readiness import is_ready, port_open
 from tools.clock import Clock
 from tools.sources.redis.readonly import ReadOnlyClient
@@ -172,8 +172,8 @@ class KeptServices:
 
     async def _without_the_keeper(self) -> StopOutcome:
         processes = of_services(self.workspace, self.session_id)
-        left = tuple(describe(process) for process in processes.alive())
-        unkillable = tuple(describe(process) for process in await processes.kill(self.clock))
+        left = describe_trees(processes.alive())
+        unkillable = describe_trees(await processes.kill(self.clock))
         return StopOutcome(left, self._ports(), unkillable)
 
     def _ports(self) -> tuple[tuple[int, str], ...]:
