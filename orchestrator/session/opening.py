@@ -98,7 +98,7 @@ def facts_to_resume(workspace: Workspace, config: Config, mode: Mode) -> Session
 
 
 def dead_time(workspace: Workspace, facts: SessionFacts, clock: Clock) -> Gap:
-    """The time of the window in which the killed session did not run."""
+    """The time in which the killed session did not run; it began at its last sign of life."""
     now_ms = clock.now_ms()
     died_ms = min(now_ms, max(facts.started_ms, _last_sign_ms(workspace)))
     return Gap(

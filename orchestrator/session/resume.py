@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from orchestrator.keeper.contract import Side
 from orchestrator.session import opening
 from orchestrator.session.context import Session
@@ -37,7 +39,8 @@ def _go_on_with_the_window(session: Session, *, is_over: bool) -> None:
     facts = session.story.facts
     gap = opening.dead_time(session.workspace, facts, session.clock)
     session.story.update(dead_times=(*facts.dead_times, (gap.at_ms, session.clock.now_ms())))
-    session.gap(gap)
+    # After the window nothing was there to be seen; what the last phases did not see, they say themselves.
+    session.gap(msgspec.structs.replace(gap, blind=not is_over))
     session.begin_window(facts.started_ms, facts.deadline_ms)
     if not is_over and not session.workspace.code_index.exists():
         session.indexer.start(session.job(None))

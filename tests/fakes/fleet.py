@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 
@@ -59,6 +60,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     url = os.environ.get("FLEET_REDIS", "")
+    if "FLEET_STARTS" in os.environ:
+        with Path(os.environ["FLEET_STARTS"]).open("a", encoding="ascii") as starts:
+            starts.write("started\n")
     for name, _, behaviour in (argument.partition("=") for argument in sys.argv[1:]):
         command = [sys.executable, __file__, "--service", behaviour, url]
         if behaviour == "escaped":

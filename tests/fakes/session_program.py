@@ -10,12 +10,14 @@ from agents.engine import LocalEngine
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, Mode
 from orchestrator.session.run import run_session
+from tests.fakes import dying
 from tools.clock import SystemClock
 
 WATCHER = (sys.executable, "-P", "-m", "tests.fakes.simple_watcher")
 
 
 def main() -> int:
+    dying.install()
     config = Config.model_validate(json.loads(sys.argv[1]))
     decision = ModeDecision(Mode(sys.argv[2]), ("a test says so",))
     outcome = asyncio.run(

@@ -1,0 +1,109 @@
+"""One whole session as a process that can be stopped and killed, and everything that may be asked about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.conftest import Server, free_port
+from tests.fakes.waiting import wait_for
+from tools.findings.journal import read_data
+from tools.sources import session_facts
+from tools.sources.session_facts import SessionFacts
+from tools.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[3]
+FLEET = ROOT / "tests" / "fakes" / "fleet.py"
+
+
+class Run:
+    """One session and everything that may be asked about it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.project = folder / "project"
+        self.project.mkdir()
+        self.workspace = Workspace(folder / "monitor-session")
+        self.port = free_port()
+        self.config: dict[str, Any] = {
+            "project": {"root": str(self.project)},
+            "output": {"workspace": str(self.workspace.root), "state_db": str(folder / "state" / "o.db")},
+            "session": {"duration": 2, "poll_interval": 1, "drain": 3, "flush_grace": 15},
+        }
+        self.environment: dict[str, str] = {}
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def attach_to(self, server: Server) -> None:
+        self.config["redis"] = {"url": server.url}
+
+    def manage(self, *services: str, **more: Any) -> None:
+        fleet = shlex.join([str(FLEET), *services])
+        self.config["redis"] = {"url": f"redis://127.0.0.1:{self.port}/0", "start": "embedded"}
+        names = [service.partition("=")[0] for service in services]
+        start = f'exec "$STREAMGAUGE_PYTHON" {fleet}'
+        self.config["services"] = {"start": start, "expected": names, "ready_timeout": 20} | more
+        self.environment["FLEET_REDIS"] = f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self, mode: str, *arguments: str) -> subprocess.Popen[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "tests.fakes.session_program",
+            json.dumps(self.config),
+            mode,
+            *arguments,
+        ]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def finish(self, process: subprocess.Popen[str]) -> tuple[int, str]:
+        output, _ = process.communicate(timeout=60)
+        return process.returncode, output
+
+    def __call__(self, mode: str, *arguments: str) -> tuple[int, str]:
+        return self.finish(self.start(mode, *arguments))
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in read_data(self.workspace.events) if event["type"] == kind]
+
+    def gaps(self) -> list[dict[str, Any]]:
+        return list(read_data(self.workspace.gaps))
+
+    @property
+    def facts(self) -> SessionFacts:
+        return session_facts.read(self.workspace)
+
+    def phases(self) -> dict[str, str]:
+        return {run.name: run.status for run in self.facts.phases}
+
+    def observing(self) -> bool:
+        return len({str(event["agent"]) for event in self.events("agent-started")} - {"INDEXER"}) == 4
+
+    def left(self) -> list[str]:
+        """Command lines of processes of this session that still run: ours, theirs, and the server."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                line = " ".join(process.cmdline())
+                inherited = process.environ()
+            except psutil.Error:
+                continue
+            ours = str(self.folder) in line or f":{self.port}" in line
+            ours = ours or inherited.get("STREAMGAUGE_TEST_RUN") == str(self.folder)
+            if ours and process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
+                found.append(line)
+        return found
+
+    def wait_until_nothing_is_left(self) -> None:
+        wait_for(lambda: not self.left(), seconds=30, what="the end of every process")

@@ -1,0 +1,111 @@
+"""Killed (-9) in each phase and gone on with: nothing lost, nothing doubled, nothing started twice, nothing left."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from orchestrator.session.readiness import port_open
+from tests.conftest import Server
+from tests.orchestrator.session.runs import Run
+from tools.findings.model import AgentId
+from tools.findings.recorder import load
+
+PHASES = ("preflight", "baseline", "observe", "stop", "shutdown", "synthesize", "report", "complete")
+MOMENTS = [
+    *(pytest.param(f'session.json:"name": "{phase}"', id=phase) for phase in PHASES),
+    pytest.param('wish.json:"redis":true', id="the server is wished for"),
+    pytest.param('wish.json:"services":true', id="the services are wished for"),
+    pytest.param(
+        'wish.json:"services":false,"redis":true,"daemons":[],"end":"no"', id="the stop is wished for"
+    ),
+    pytest.param('wish.json:"end":"leave"', id="the keeper may go"),
+]
+
+
+def begin_and_die(run: Run, mode: str, moment: str) -> None:
+    run.environment["KILL_AT"] = moment
+    code, output = run(mode)
+    assert code == -signal.SIGKILL, output
+    del run.environment["KILL_AT"]
+
+
+def findings(run: Run) -> list[tuple[str, int]]:
+    found = load(run.workspace.findings(AgentId.LOG_WATCHER))
+    return [(finding.finding_id, finding.occurrences) for finding in found]
+
+
+def starts(run: Run) -> int:
+    return Path(run.environment["FLEET_STARTS"]).read_text().count("\n")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_managed_session_goes_on_wherever_it_was_killed(run: Run, moment: str) -> None:
+    run.manage("orders=redis", "payments=good")
+    run.config["session"]["duration"] = 5
+    run.environment |= {"SIMPLE_WATCHER": "critical", "FLEET_STARTS": str(run.folder / "starts")}
+    begin_and_die(run, "managed", moment)
+    session_id = run.workspace.session_id_file.read_text()
+    code, output = run("managed", "resume")
+    assert code == 1, output
+    assert run.workspace.session_id_file.read_text() == session_id
+    assert findings(run) == [("LW-001", 1)]
+    assert run.phases() == dict.fromkeys(PHASES, "done")
+    assert run.workspace.report(run.facts.session_id).exists()
+    assert starts(run) == 1
+    assert {gap["source"] for gap in run.gaps()} <= {"resume"}
+    assert len(run.events("critical")) == 1
+    assert not port_open(run.port)
+    assert run.left() == []
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_an_attach_session_goes_on_wherever_it_was_killed(run: Run, own_server: Server, phase: str) -> None:
+    own_server.client.xadd("work", {"a": "b"})
+    run.attach_to(own_server)
+    run.config["session"]["duration"] = 5
+    run.environment["SIMPLE_WATCHER"] = "critical"
+    begin_and_die(run, "attach", f'session.json:"name": "{phase}"')
+    code, output = run("attach", "resume")
+    assert code == 1, output
+    assert findings(run) == [("LW-001", 1)]
+    assert run.phases() == dict.fromkeys(PHASES, "done") | {"shutdown": "skipped"}
+    over = phase in {"stop", "shutdown", "synthesize", "report", "complete"}
+    assert [gap["blind"] for gap in run.gaps()] == ([] if phase in PHASES[:3] else [not over])
+    assert len(run.events("critical")) == 1
+    assert run.left() == []
+
+
+def test_a_session_may_be_killed_again_and_again(run: Run) -> None:
+    run.manage("orders=redis", "runaway=escaped", expected=["orders"])
+    run.config["session"] |= {"duration": 4, "drain": 1}
+    run.environment |= {"SIMPLE_WATCHER": "critical", "FLEET_STARTS": str(run.folder / "starts")}
+    begin_and_die(run, "managed", 'wish.json:"services":true')
+    for phase in PHASES[1:]:
+        run.environment["KILL_AT"] = f'session.json:"name": "{phase}"'
+        assert run("managed", "resume")[0] == -signal.SIGKILL, phase
+    del run.environment["KILL_AT"]
+    assert run("managed", "resume")[0] == 1
+    found = load(run.workspace.findings(AgentId.LOG_WATCHER))
+    assert [(finding.rule_id, finding.occurrences) for finding in found] == [
+        ("test.scripted", 1),
+        ("session.leftover-process", 1),
+    ]
+    assert starts(run) == 1
+    assert run.left() == []
+
+
+def test_services_that_died_with_the_session_end_the_window_and_accuse_nobody(run: Run) -> None:
+    run.manage("orders=redis")
+    run.config["session"] |= {"duration": 60, "keep_alive": 0.2}
+    begin_and_die(run, "managed", 'session.json:"name": "observe"')
+    run.wait_until_nothing_is_left()
+    code, _ = run("managed", "resume")
+    assert code == 3
+    assert run.facts.ended_by == "failure"
+    assert findings(run) == []
+    [services, server] = [gap for gap in run.gaps() if "after the resume" in gap["what"]]
+    assert "nobody went on with the session within 0.2 s" in services["why"]
+    assert server["what"].startswith("Redis")
