@@ -106,6 +106,16 @@ CAPS = {
     ),
     "ioredis, a payload that says maxlen": ("r.xadd('s1', '*', 'note', 'no maxlen')", {}),
     "ioredis, spread arguments": ("r.xadd('s1', ...args)", {"spread": "args"}),
+    "ioredis, spread fields behind the id": ("r.xadd('s1', '*', ...fields)", {}),
+    "ioredis, a cap and spread fields": (
+        "r.xadd('s1', 'MAXLEN', '~', 1000, '*', ...fields)",
+        {"maxlen": "1000"},
+    ),
+    "ioredis, a spread cap and spread fields": ("r.xadd('s1', ...cap, '*', ...fields)", {"spread": "cap"}),
+    "ioredis, a field whose value is a word of the protocol": (
+        "r.xadd('s1', '*', 'a', 'MAXLEN', 'b', 1)",
+        {},
+    ),
     "node-redis without": ("r.xAdd('s1', '*', {a: '1'})", {}),
     "node-redis": (
         "r.xAdd('s1', '*', {a: '1'}, {TRIM: {strategy: 'MAXLEN', threshold: 1000}})",

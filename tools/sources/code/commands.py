@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from tools.sources.code.program import Expression
 from tools.sources.records import CodeKind
@@ -69,9 +70,14 @@ def raw(name: str, arguments: Sequence[Expression]) -> Command | None:
 
 
 def _raw_add(arguments: Sequence[Expression]) -> Command:
-    options = _options(arguments[1:])
-    if any(argument.kind == "spread" for argument in arguments[1:]):
-        options["spread"] = next(argument for argument in arguments[1:] if argument.kind == "spread")
+    """Options stand before the id: what is behind `*` are fields, whatever they are called or spread from."""
+    before_id = list(
+        takewhile(lambda argument: (argument.kind, argument.value) != ("text", "*"), arguments[1:])
+    )
+    options = _options(before_id)
+    spread = next((argument for argument in before_id if argument.kind == "spread"), None)
+    if spread is not None:
+        options["spread"] = spread
     return Command(CodeKind.XADD, (arguments[0],), options=options)
 
 
