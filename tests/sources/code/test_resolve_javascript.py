@@ -41,6 +41,14 @@ ADDS = {
         "function f({ stream, n = 1 }: O) { r.xadd(stream, '*', 'a', n) }\nf({ stream: 'orders' });",
         {"orders"},
     ),
+    "a destructured parameter behind a spread": (
+        "function f({ stream, n }: O) { r.xadd(stream, '*', 'a', n) }\nconst o = { n: 1 };\nf({ ...o, stream: 'orders' });",
+        {"orders"},
+    ),
+    "a destructured parameter out of a spread": (
+        "function f({ stream, n }: O) { r.xadd(stream, '*', 'a', n) }\nconst o = { stream: 'orders' };\nf({ ...o, n: 1 });",
+        {"orders"},
+    ),
     "constructor options": (
         (
             "class K { constructor(private options: O) {} f() { r.xadd(this.options.stream, '*', 'a', 1) } }\n"

@@ -144,5 +144,7 @@ def _destructured(argument: Expression, parameter: Parameter) -> Expression:
     if parameter.path is None:
         return argument
     if argument.kind == "map":
-        return argument.keyword(parameter.path) or replace(argument, kind="null", text="", pairs=())
+        given = argument.keyword(parameter.path)
+        if given is not None or all(key is not None for key, _ in argument.pairs):
+            return given or replace(argument, kind="null", text="", pairs=())
     return replace(argument, kind="member", value=parameter.path, parts=(argument,), pairs=())
