@@ -89,6 +89,13 @@ async def test_the_users_own_command_is_run_and_stopped_by_its_own_command(scene
     assert not port_open(scene.port)
 
 
+async def test_the_users_own_command_is_told_our_interpreter(scene: Scene) -> None:
+    server = scene.make(f'echo "python is $STREAMGAUGE_PYTHON"; exec {scene.command()}')
+    await server.start(NEVER)
+    await server.stop()
+    assert f"python is {sys.executable}\n" in scene.workspace.path("logs", "redis.log").read_text()
+
+
 async def test_what_a_server_prints_is_kept(scene: Scene) -> None:
     server = scene.make()
     await server.start(NEVER)
