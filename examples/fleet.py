@@ -84,6 +84,7 @@ CONSUMERS = (
 KEPT_SEGMENT = re.compile(r"dlq|pilot|v?\d+")
 LEFT_BEHIND = {
     "__pycache__",
+    "node_modules",
     ".run",
     "logs",
     "monitor-session",
