@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.audits import left_behind_in
 
 ROOT = Path(__file__).resolve().parents[1]
+LEFT_BY_RUNS = ("node_modules/pino/pino.js", ".run/orders.pid", "services/orders/node_modules/x/index.js")
 pytestmark = pytest.mark.xdist_group("fleet")
 
 
@@ -35,6 +36,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, source / name)
+    for left in LEFT_BY_RUNS:
+        path = source / "examples" / "node-shop" / left
+        path.parent.mkdir(parents=True)
+        path.write_text("left by a run\n", encoding="ascii")
     command = [
         sys.executable,
         "-m",
@@ -78,9 +83,15 @@ def run(script: Path, folder: Path, *arguments: str) -> subprocess.CompletedProc
 
 def test_the_wheel_holds_everything_and_nothing_that_runs_left(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in ("prompts/log_watcher.md", "examples/orderflow/start.py", "streamgauge.toml.j2"):
+    for wanted in (
+        "prompts/log_watcher.md",
+        "examples/orderflow/start.py",
+        "examples/node-shop/package-lock.json",
+        "examples/node-shop/.env",
+        "streamgauge.toml.j2",
+    ):
         assert [name for name in names if name.endswith(wanted)], wanted
-    left = ("__pycache__", ".ruff_cache", ".run/", "monitor-session", "tests/")
+    left = ("__pycache__", ".ruff_cache", ".run/", "monitor-session", "tests/", "node_modules")
     assert [name for name in names if any(part in name for part in left)] == []
 
 
