@@ -71,13 +71,21 @@ def twice(state: StreamState, **how: object) -> tuple[Poll, ...]:
     return polls(state, state, **how)  # type: ignore[arg-type]  # by name
 
 
-def pending_history(*sizes: int, head: int = 0, length: int = 10, step_s: int = 15) -> tuple[Poll, ...]:
+def pending_history(
+    *sizes: int, head: int = 0, length: int = 10, step_s: int = 15, in_hand: int = 0
+) -> tuple[Poll, ...]:
+    """Pending of `sizes`, and at each poll `in_hand` more that were given out a moment ago and are gone at the next."""
     made = polls(
         *(
             stream(
                 "orders",
                 length,
-                group(pending=[entry(n) for n in range(1 + head * step, 1 + head * step + size)]),
+                group(
+                    pending=[
+                        *(entry(n, idle_s=15) for n in range(1 + head * step, 1 + head * step + size)),
+                        *(entry(900 + 10 * step + n, idle_s=0.9) for n in range(in_hand * (step % 2 + 1))),
+                    ]
+                ),
             )
             for step, size in enumerate(sizes)
         )
@@ -198,6 +206,10 @@ CASES = [
     ("missing-ack", "rises, with a pause before", view(pending_history(*[1] * 13, 2, 3, 4, step_s=2)), ["HIGH"]),
     ("missing-ack", "the list moves on", view(pending_history(1, 2, 3, 4, head=1)), []),
     ("missing-ack", "up and down", view(pending_history(3, 5, 4, 6, 7)), []),
+    ("missing-ack", "three rises, others in hand", view(pending_history(1, 2, 3, 4, in_hand=1)), ["HIGH"]),
+    ("missing-ack", "two rises, others in hand", view(pending_history(1, 1, 2, 3, in_hand=1)), []),
+    ("missing-ack", "ever more in hand", view(polls(*(stream("orders", 9, group(pending=[entry(10 * step + n, idle_s=0.9) for n in range(step)])) for step in range(1, 6)))), []),
+    ("missing-ack", "claimed again, however lately", view(polls(*(stream("orders", 9, group(pending=[entry(n, 0.1, deliveries=2) for n in range(size)])) for size in (1, 2, 3, 4)))), ["HIGH"]),
     # unbounded, missing-maxlen
     ("unbounded", "capped in code", view(polls(stream()), code=CAPPED), []),
     ("unbounded", "not capped, never trimmed", view(polls(stream()), code=UNCAPPED), ["MEDIUM"]),

@@ -2,6 +2,7 @@
 
 A busy group's pending goes up and down; here it rose at every poll and not one of the messages that were pending
 at the start has left the list, for at least `pending_idle`: a slow handler's first messages take their time.
+What was given out only a moment before a poll is in hand, and left out: it may well be acknowledged in the next.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tools.detectors.streams.symptoms import IDS_SHOWN, many, on_group, seconds,
 from tools.detectors.streams.tracks import Track, tracks
 from tools.findings.model import Severity, StreamCategory
 from tools.findings.rule import Rule, Symptom
-from tools.sources.records import GroupState
+from tools.sources.records import GroupState, PendingEntry
 
 RULE = stream_rule(
     "stream.missing-ack",
@@ -28,6 +29,8 @@ RULES: tuple[Rule, ...] = (RULE,)
 
 _HEAD = 50
 """Entries of the head of the pending list that are compared."""
+_IN_HAND_MS = 1000
+"""A message given out for the first time so short a time ago is being handled."""
 
 
 def detect(view: StreamView) -> Iterator[Symptom]:
@@ -43,7 +46,7 @@ def _symptoms(view: StreamView) -> Iterator[Symptom]:
             rising = pairwise(history[-limits.pending_rising_polls - 1 :])
             if (
                 history
-                and all(before.info.pending < after.info.pending for before, after in rising)
+                and all(_left_lying(before) < _left_lying(after) for before, after in rising)
                 and all(_kept(before, after) for before, after in pairwise(history))
             ):
                 yield _symptom(track, group, history)
@@ -59,11 +62,22 @@ def _history(track: Track, group: GroupState, steps: int, least_ms: float) -> tu
 
 
 def _kept(before: GroupState, after: GroupState) -> bool:
-    """Whether pending did not fall between two polls and the head of the list is what it was."""
-    if after.info.pending < before.info.pending:
+    """Whether what was left lying at one poll is pending at the next, as far as the head of the list tells."""
+    if _left_lying(after) < _left_lying(before):
         return False
-    old = [entry.id for entry in before.pending[:_HEAD]]
-    return [entry.id for entry in after.pending[: len(old)]] == old
+    still = {entry.id for entry in after.pending}
+    return all(entry.id in still for entry in before.pending[:_HEAD] if not _in_hand(entry))
+
+
+def _left_lying(group: GroupState) -> int:
+    """How many messages are pending and not in hand; all that are pending where the list is not known whole."""
+    if not group.pending_complete:
+        return group.info.pending
+    return sum(not _in_hand(entry) for entry in group.pending)
+
+
+def _in_hand(entry: PendingEntry) -> bool:
+    return entry.deliveries == 1 and entry.idle < _IN_HAND_MS
 
 
 def _symptom(track: Track, group: GroupState, history: tuple[GroupState, ...]) -> Symptom:
