@@ -54,6 +54,17 @@ class Cgroup:
                 folder.rmdir()
 
 
+def name_of(mark: str, part: str) -> str:
+    """The name of a session's group."""
+    return f"streamgauge-{mark}-{part}"
+
+
+def left_by(mark: str) -> list[Cgroup]:
+    """The groups of a session that are there still."""
+    home = own_group()
+    return [] if home is None else [Cgroup(path) for path in sorted(home.glob(name_of(mark, "*")))]
+
+
 def own_group() -> Path | None:
     """The folder of the group that the calling process is in; None without version 2."""
     try:

@@ -170,17 +170,17 @@ async def end_remains(workspace: Workspace, session_id: str, clock: Clock) -> li
         keeper = owned.OwnedProcesses("", "")
         keeper.add(state.keeper.pid)
         await keeper.kill(clock)
-    stayed: list[int] = []
-    for processes in (owned.of_services(workspace, session_id), owned.of_redis(workspace, session_id)):
-        stayed += [process.pid for process in await processes.kill(clock)]
-    _remove_remains(files, owned.mark_of(workspace, session_id))
-    return stayed
+    groups = cgroup.left_by(owned.mark_of(workspace, session_id))
 
+    def members() -> list[int]:
+        return [pid for group in groups for pid in group.pids()]
 
-def _remove_remains(files: KeeperFiles, mark: str) -> None:
+    services = owned.of_services(workspace, session_id, members)
+    stayed = [process.pid for process in await services.kill(clock)]
+    stayed += [process.pid for process in await owned.of_redis(workspace, session_id).kill(clock)]
+    for group in groups:
+        group.remove()
     # Raw output holds secrets: it never outlives its session.
     for spool in files.folder.glob("*.raw"):
         spool.unlink(missing_ok=True)
-    home = cgroup.own_group()
-    for folder in () if home is None else home.glob(f"streamgauge-{mark}-*"):
-        cgroup.Cgroup(folder).remove()
+    return stayed

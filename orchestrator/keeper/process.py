@@ -17,7 +17,7 @@ import msgspec
 
 from orchestrator.keeper import owned, progress
 from orchestrator.keeper.capture import Capture, Logs, masked
-from orchestrator.keeper.cgroup import Cgroup, own_group
+from orchestrator.keeper.cgroup import Cgroup, name_of, own_group
 from orchestrator.keeper.contract import (
     KeeperFiles,
     KeeperJob,
@@ -36,6 +36,7 @@ from tools.workspace import Workspace
 _LOOK_EVERY_S = 0.1
 _OWNER_EVERY_S = 0.5
 _COUNT_EVERY_S = 10.0
+_COUNT_YOUNG_S = 0.5
 _PROGRESS_EVERY_S = 1.0
 _KEEP_S = 0.05
 """Of each look: with the pause between two looks, a flood costs a third of a core at most."""
@@ -83,7 +84,7 @@ class Keeper:
         self._owner_lost_at: float | None = None
         self._ending: asyncio.Task[None] | None = None
         self._killed = False
-        self._count_at = 0.0
+        self._count_at = self._started_at = 0.0
         self._began_at = clock.monotonic()
 
     async def run(self) -> None:
@@ -105,7 +106,9 @@ class Keeper:
                 owner_at = now + _OWNER_EVERY_S
                 self._watch_owner(wish, now)
             if now >= self._count_at:
-                self._count_at = now + _COUNT_EVERY_S
+                # What was just started makes its children now: they are to be known before they hide.
+                young = now - self._started_at < _COUNT_EVERY_S
+                self._count_at = now + (_COUNT_YOUNG_S if young else _COUNT_EVERY_S)
                 self._count()
             self._keep_output(_KEEP_S)
             if now >= progress_at:
@@ -150,6 +153,7 @@ class Keeper:
         for wished, side in ((wish.redis, self.redis), (wish.services, self.services)):
             if wished and side.view.status == "idle":
                 side.start()
+                self._started_at, self._count_at = self._clock.monotonic(), 0.0
 
     def _begin(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(work)
@@ -309,8 +313,8 @@ class Keeper:
 
 def _groups(job: KeeperJob) -> dict[str, Cgroup] | None:
     """A group for the services, one for the server, and one for the keeper itself; None where it may make none."""
-    name = f"streamgauge-{owned.mark_of(Workspace(Path(job.workspace)), job.session_id)}"
-    made = {side: Cgroup.make(f"{name}-{side}") for side in ("keeper", "services", "redis")}
+    mark = owned.mark_of(Workspace(Path(job.workspace)), job.session_id)
+    made = {side: Cgroup.make(name_of(mark, side)) for side in ("keeper", "services", "redis")}
     groups = {side: group for side, group in made.items() if group is not None}
     if len(groups) == len(made) and groups["keeper"].enter():
         return groups

@@ -80,9 +80,7 @@ class Scene:
 
     def remains(self) -> list[str]:
         raw = [path.name for path in self.workspace.path("recording", "keeper").glob("*.raw")]
-        home = cgroup.own_group()
-        mark = mark_of(self.workspace, self.session_id)
-        groups = [] if home is None else [path.name for path in home.glob(f"streamgauge-{mark}-*")]
+        groups = [group.path.name for group in cgroup.left_by(mark_of(self.workspace, self.session_id))]
         return [*raw, *groups, *sorted(self.animals())]
 
 

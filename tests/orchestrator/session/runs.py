@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from orchestrator.keeper.contract import KeeperFiles
 from tests.conftest import Server, free_port
 from tests.fakes.waiting import wait_for
 from tools.findings.journal import read_data
@@ -44,12 +45,19 @@ class Run:
         self.config["redis"] = {"url": server.url}
 
     def manage(self, *services: str, **more: Any) -> None:
+        """A managed session of the scripted fleet, or of the start command in `more`."""
         fleet = shlex.join([str(FLEET), *services])
         self.config["redis"] = {"url": f"redis://127.0.0.1:{self.port}/0", "start": "embedded"}
         names = [service.partition("=")[0] for service in services]
         start = f'exec "$STREAMGAUGE_PYTHON" {fleet}'
         self.config["services"] = {"start": start, "expected": names, "ready_timeout": 20} | more
         self.environment["FLEET_REDIS"] = f"redis://127.0.0.1:{self.port}/0"
+
+    def keeper_pid(self) -> int:
+        """Of the keeper at work."""
+        state = KeeperFiles(self.workspace).read_state()
+        assert state is not None
+        return state.keeper.pid
 
     def start(self, mode: str, *arguments: str) -> subprocess.Popen[str]:
         command = [
