@@ -128,10 +128,12 @@ def run(watcher: Watcher, reporter: Reporter, stop: StopSignal) -> None:
                 if clock.monotonic() >= tick:
                     break
                 clock.sleep_until(min(tick, beat_at), stop)
-        if not getattr(stop, "orphaned", False):
+        orphaned = getattr(stop, "orphaned", False)
+        if not orphaned:
             watcher.finish()
         reporter.recorder.flush()
-        _beat(watcher, reporter, heartbeats)
+        if not orphaned:  # the session is dead: this would read as a sign of its life
+            _beat(watcher, reporter, heartbeats)
     finally:
         watcher.close()
         heartbeats.close()

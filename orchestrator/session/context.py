@@ -33,7 +33,8 @@ STATIC_AGENTS = (AgentId.CONFIG_AUDITOR, AgentId.ENHANCEMENT_SCOUT)
 class Session(Crew):
     """One session at work. `services`, `redis_server` and `keeper_client` are there in managed mode only.
 
-    `services_ended`: they are gone by our own doing, and nothing may be concluded from it.
+    `services_ended`: they are gone by our own doing, and nothing may be concluded from it. `died_ms`: the last sign
+    of life of the killed session that this one goes on with.
     """
 
     config: Config
@@ -48,6 +49,7 @@ class Session(Crew):
     redis_server: ManagedRedis | None = None
     keeper_client: KeeperClient | None = None
     services_ended: bool = False
+    died_ms: int | None = None
     mask_key: bytes | None = None
     checkpoints: Checkpoints | None = None
     redis_lost: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import msgspec
 
 from orchestrator.config.mode import address_of
 from orchestrator.config.model import Config, Mode
-from tools.clock import Clock
+from tools.clock import Clock, iso
 from tools.errors import UsageError
 from tools.masking import mask
 from tools.sources import session_facts
@@ -21,7 +22,14 @@ from tools.workspace import Workspace, safe_name
 ARCHIVE = ".archive"
 """Where finished sessions go, beside the workspace. Nothing here deletes them."""
 
-_SIGNS_OF_LIFE = ("events.jsonl", "recording/checkpoints.sqlite", "recording/checkpoints.sqlite-wal")
+_SIGNS_OF_LIFE = (
+    "session.json",
+    "events.jsonl",
+    "recording/checkpoints.sqlite*",
+    "streams/polls.jsonl",
+    "agents/*/state.json",
+    "agents/*/heartbeat.jsonl",
+)
 
 
 def new_session_id(clock: Clock) -> str:
@@ -97,32 +105,36 @@ def facts_to_resume(workspace: Workspace, config: Config, mode: Mode) -> Session
     return facts
 
 
-def dead_time(workspace: Workspace, facts: SessionFacts, clock: Clock) -> Gap:
-    """The time in which the killed session did not run; it began at its last sign of life."""
+def dead_time(facts: SessionFacts, died_ms: int, clock: Clock) -> Gap:
+    """The time in which the killed session did not run: from its last sign of life to now."""
     now_ms = clock.now_ms()
-    died_ms = min(now_ms, max(facts.started_ms, _last_sign_ms(workspace)))
+    from_ms = min(now_ms, max(facts.started_ms, died_ms))
     return Gap(
-        what=f"the time in which the session did not run (from {died_ms} to {now_ms} ms)",
+        what=f"the time in which the session did not run ({iso(from_ms)} to {iso(now_ms)})",
         why="the session was killed and resumed",
         fix="Run the session again for an unbroken window.",
         source="resume",
-        at_ms=died_ms,
+        at_ms=from_ms,
         until_ms=now_ms,
     )
+
+
+def last_sign_ms(workspace: Workspace) -> int:
+    """When the session or one of its watchers last wrote something, ms since the epoch; 0 without any sign.
+
+    Ask before anything is written by a resume. The keeper's files do not count: it outlives the session.
+    """
+    times = [0]
+    for pattern in _SIGNS_OF_LIFE:
+        for path in workspace.root.glob(pattern):
+            with suppress(OSError):
+                times.append(path.stat().st_mtime_ns // 1_000_000)
+    return max(times)
 
 
 def _server(config: Config, mode: Mode) -> str | None:
     url = None if mode is Mode.STATIC else config.redis.url
     return None if url is None else mask(str(address_of(url.get_secret_value())))
-
-
-def _last_sign_ms(workspace: Workspace) -> int:
-    times = [0]
-    for name in _SIGNS_OF_LIFE:
-        path = workspace.path(name)
-        if path.exists():
-            times.append(path.stat().st_mtime_ns // 1_000_000)
-    return max(times)
 
 
 def _move_away(workspace: Workspace) -> Path | None:

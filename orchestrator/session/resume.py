@@ -37,7 +37,7 @@ async def take_over(session: Session, following: tuple[str, ...]) -> None:
 
 def _go_on_with_the_window(session: Session, *, is_over: bool) -> None:
     facts = session.story.facts
-    gap = opening.dead_time(session.workspace, facts, session.clock)
+    gap = opening.dead_time(facts, session.died_ms or 0, session.clock)
     session.story.update(dead_times=(*facts.dead_times, (gap.at_ms, session.clock.now_ms())))
     # After the window nothing was there to be seen; what the last phases did not see, they say themselves.
     session.gap(msgspec.structs.replace(gap, blind=not is_over))

@@ -138,8 +138,10 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
     config, mode, clock = parts.config, parts.decision.mode, parts.clock
     session_id, workspace = parts.session_id, _workspace(config)
     previous: Path | None = None
+    died_ms: int | None = None
     if resume:
         facts = opening.facts_to_resume(workspace, config, mode)
+        died_ms = opening.last_sign_ms(workspace)
         workspace.create()
     else:
         if mode is Mode.MANAGED:
@@ -154,6 +156,7 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
     session = Session(
         config, mode, session_id, workspace, clock, parts.engine, story, Ending(workspace, clock)
     )
+    session.died_ms = died_ms
     if mode is Mode.MANAGED:
         _add_managed_parts(session)
     return session

@@ -6,14 +6,17 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.conftest import free_port
+from tests.fakes import node_shop as shop
 from tools.findings.model import AgentId, Enhancement, Finding, rank_of
 from tools.findings.recorder import load
 from tools.workspace import Workspace
@@ -78,6 +81,16 @@ def audit(folder: Path, profile: str, *arguments: str, rename_seed: int | None =
         check=False,
     )
     return Audit(done.returncode, done.stdout, workspace, project, port, module.load_faults(mapping))
+
+
+def node_shop(
+    factory: pytest.TempPathFactory, project: Path, port: int
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Put a copy of the JavaScript fleet into `project`; its truth list, and the variables that move its ports."""
+    shop.require_node()
+    shop.copy(shop.install(factory.mktemp("npm") / "installed"), project)
+    faults = tomllib.loads(shop.FAULTS.read_text(encoding="utf-8"))["fault"]
+    return faults, {"REDIS_URL": f"redis://127.0.0.1:{port}/0", "GATEWAY_PORT": str(free_port())}
 
 
 def names(finding: Finding) -> set[str]:

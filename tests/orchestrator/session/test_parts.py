@@ -269,17 +269,30 @@ def test_what_cannot_go_on_is_said(tmp_path: Path, made: bool, mode: Mode, messa
         opening.facts_to_resume(workspace, Config(), mode)
 
 
-def test_the_dead_time_is_a_gap(tmp_path: Path, clock: ManualClock) -> None:
+def test_the_dead_time_is_a_gap(clock: ManualClock) -> None:
+    begun = facts(started_ms=clock.now_ms())
+    died_ms = clock.now_ms() + 10_000
+    clock.advance(60)
+    gap = opening.dead_time(begun, died_ms, clock)
+    assert (gap.at_ms, gap.until_ms, gap.blind) == (died_ms, clock.now_ms(), True)
+    assert opening.dead_time(begun, 0, clock).at_ms == begun.started_ms
+
+
+def test_the_last_sign_of_life_is_the_newest_file_of_the_session_and_not_of_its_keeper(
+    tmp_path: Path,
+) -> None:
     workspace = Workspace(tmp_path / "session")
     opening.create_workspace(workspace, "1")
-    story = Story(workspace, clock, facts(started_ms=clock.now_ms()))
-    story.update()
-    story.close()
-    died_ms = clock.now_ms() + 10_000
-    os.utime(workspace.events, ns=(died_ms * 10**6, died_ms * 10**6))
-    clock.advance(60)
-    gap = opening.dead_time(workspace, story.facts, clock)
-    assert (gap.at_ms, gap.until_ms, gap.blind) == (died_ms, clock.now_ms(), True)
+    for name, at_s in (
+        ("events.jsonl", 100),
+        ("agents/log-watcher/state.json", 200),
+        ("recording/keeper/state.json", 300),
+    ):
+        path = workspace.path(name)
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.utime(path, (at_s, at_s))
+    assert opening.last_sign_ms(workspace) == 200_000
 
 
 def test_the_first_facts_hold_no_credentials(clock: ManualClock) -> None:

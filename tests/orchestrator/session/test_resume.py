@@ -9,7 +9,9 @@ import pytest
 
 from orchestrator.session.readiness import port_open
 from tests.conftest import Server
+from tests.fakes.waiting import wait_for
 from tests.orchestrator.session.runs import Run
+from tools.clock import SystemClock
 from tools.findings.model import AgentId
 from tools.findings.recorder import load
 
@@ -76,6 +78,23 @@ def test_an_attach_session_goes_on_wherever_it_was_killed(run: Run, own_server: 
     assert [gap["blind"] for gap in run.gaps()] == ([] if phase in PHASES[:3] else [not over])
     assert len(run.events("critical")) == 1
     assert run.left() == []
+
+
+def test_the_dead_time_begins_with_the_last_sign_of_life(run: Run, own_server: Server) -> None:
+    run.attach_to(own_server)
+    run.config["session"]["duration"] = 12
+    process = run.start("attach")
+    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    process.kill()
+    run.finish(process)
+    died_ms = SystemClock().now_ms()
+    wait_for(lambda: SystemClock().now_ms() > died_ms + 2000)
+    assert run("attach", "resume")[0] == 3
+    [(from_ms, until_ms)] = run.facts.dead_times
+    assert died_ms - 3000 < from_ms <= died_ms
+    assert until_ms > died_ms + 2000
+    [gap] = run.gaps()
+    assert gap["at_ms"] == from_ms
 
 
 def test_a_session_may_be_killed_again_and_again(run: Run) -> None:

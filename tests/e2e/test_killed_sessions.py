@@ -1,0 +1,158 @@
+"""The harness killed (-9) in every phase of one audit and gone on with each time: what is found is what an audit finds.
+
+The fleets go on meanwhile: they are the keeper's. Findings, occurrences and processes are compared with the truth lists.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import free_port
+from tests.e2e.audits import (
+    Audit,
+    environment,
+    fleet,
+    left_behind,
+    missed,
+    node_shop,
+    untrue,
+)
+from tools.findings.journal import read_data
+from tools.report.verify import verify
+from tools.sources import session_facts
+from tools.workspace import Workspace
+
+pytestmark = [pytest.mark.fleet, pytest.mark.xdist_group("fleet")]
+AFTER_THE_WINDOW = ("stop", "shutdown", "synthesize", "report", "complete")
+IN_THE_WINDOW_S = 20
+SEEN_WITHIN_S = 30
+"""Faults that take longer to show need a longer window without pauses."""
+BOUND_S = 240
+
+
+def at_phase(name: str) -> str:
+    return f'session.json:"name": "{name}"'
+
+
+class Killed:
+    """One audit as a chain of processes, all but the last of which are killed."""
+
+    def __init__(self, folder: Path, arguments: list[str], variables: dict[str, str]) -> None:
+        self.folder, self.workspace = folder, Workspace(folder / "monitor-session")
+        self._arguments = [*arguments, "--workspace", str(self.workspace.root)]
+        self._environment = environment() | variables
+        self._output = folder / "output.txt"
+        self._resume: list[str] = []
+
+    def start(self, kill_at: str = "") -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.fakes.dying", "run", *self._arguments, *self._resume]
+        self._resume = ["--resume"]
+        with self._output.open("ab") as file:
+            return subprocess.Popen(
+                command, cwd=self.folder, env=self._environment | {"KILL_AT": kill_at},
+                stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def dies(self, kill_at: str) -> None:
+        process = self.start(kill_at)
+        assert process.wait(BOUND_S) == -signal.SIGKILL, (kill_at, self.output())
+
+    def dies_in_the_window(self) -> None:
+        process = self.start()
+        until = time.monotonic() + BOUND_S
+        while time.time() * 1000 < self.window()[0] + IN_THE_WINDOW_S * 1000 or not self.observing():
+            assert process.poll() is None, self.output()
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        process.kill()
+        assert process.wait(BOUND_S) == -signal.SIGKILL
+
+    def ends(self) -> int:
+        return self.start().wait(BOUND_S)
+
+    def window(self) -> tuple[int, int]:
+        facts = session_facts.read(self.workspace)
+        return facts.started_ms, facts.deadline_ms
+
+    def observing(self) -> bool:
+        return len([event for event in self.events() if event["type"] == "agent-started"]) >= 4
+
+    def events(self) -> list[dict[str, Any]]:
+        return list(read_data(self.workspace.events))
+
+    def output(self) -> str:
+        return self._output.read_text(encoding="utf-8", errors="replace")
+
+
+def kill_in_every_phase(killed: Killed) -> int:
+    killed.dies('wish.json:"redis":true')
+    killed.dies('wish.json:"services":true')
+    killed.dies(at_phase("baseline"))
+    killed.dies(at_phase("observe"))
+    killed.dies_in_the_window()
+    for phase in AFTER_THE_WINDOW:
+        killed.dies(at_phase(phase))
+    return killed.ends()
+
+
+@pytest.fixture(scope="module", params=["orderflow", "node-shop"])
+def audit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    folder = tmp_path_factory.mktemp("killed")
+    port, project = free_port(), folder / "shop"
+    if request.param == "orderflow":
+        module = fleet()
+        faults = module.load_faults(module.assemble("faulty", project, None, port))
+        killed = Killed(folder, ["--project", str(project), "--duration", "60s"], {})
+    else:
+        faults, variables = node_shop(tmp_path_factory, project, port)
+        killed = Killed(folder, ["--project", str(project), "--duration", "60s"], variables)
+    code = kill_in_every_phase(killed)
+    return Audit(code, killed.output(), killed.workspace, project, port, faults)
+
+
+def test_every_fault_is_found_and_nothing_untrue(audit: Audit) -> None:
+    assert audit.exit_code == 1, audit.output
+    findings = audit.findings()
+    quick = [fault for fault in audit.faults if fault["within_s"] <= SEEN_WITHIN_S]
+    assert len(quick) > 2
+    assert missed(findings, quick) == []
+    assert untrue(findings, audit.faults) == []
+
+
+def test_no_finding_is_there_twice_and_its_evidence_holds(audit: Audit) -> None:
+    fingerprints = [finding.fingerprint for finding in audit.findings()]
+    assert len(fingerprints) == len(set(fingerprints))
+    assert verify(audit.workspace, audit.project).ok
+
+
+def test_no_line_was_captured_twice_or_lost(audit: Audit) -> None:
+    merged = audit.workspace.path("logs", "merged.log").read_text(encoding="utf-8").splitlines()
+    captured = sum(
+        log.read_text(encoding="utf-8").count("\n")
+        for log in audit.workspace.path("logs").glob("*.log")
+        if log.stem not in {"startup", "shutdown", "merged", "redis"}
+    )
+    # What came after the window's last look was captured and not watched.
+    assert 0.8 * captured <= len(merged) <= captured
+
+
+def test_the_report_tells_when_the_session_was_dead(audit: Audit) -> None:
+    facts = session_facts.read(audit.workspace)
+    assert len(facts.dead_times) == 6  # in the window, and in each phase behind it
+    assert "did not run" in audit.report()
+    gaps = [json.loads(line) for line in audit.workspace.gaps.read_bytes().splitlines()]
+    assert {gap["source"] for gap in gaps if gap["blind"]} == {"resume"}
+
+
+def test_nothing_is_left(audit: Audit) -> None:
+    assert left_behind(audit) == []
+    assert os.listdir(audit.workspace.path("recording", "keeper")).count("services.raw") == 0  # noqa: PTH208
