@@ -111,6 +111,10 @@ def run(watcher: Watcher, reporter: Reporter, stop: StopSignal) -> None:
     the process, and the supervisor starts the next attempt.
     """
     clock, window = reporter.clock, reporter.job.window
+    if stop.is_set() and getattr(stop, "orphaned", False):
+        # The session died while this process began: not even an empty file may read as a sign of its life.
+        watcher.close()
+        return
     heartbeats = Journal(_heartbeat_file(reporter))
     tick = clock.monotonic()
     beat_at = flush_at = tick
