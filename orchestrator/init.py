@@ -41,7 +41,7 @@ def advice(found: Survey) -> tuple[str, ...]:
     """What the file still lacks for a session that sees the system at work, a sentence each."""
     if found.redis_url is not None:
         return ()
-    starts = found.services_start is not None or found.redis_start is not None
+    starts = found.has_start or found.redis_start is not None
     until = "is refused, because the start commands need it" if starts else "is static: it reads files only"
     return (
         f"No Redis address was found to write down; without one `streamgauge run` {until}.",
@@ -62,7 +62,8 @@ def render(found: Survey) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["toml"] = toml_string
-    values = asdict(found) | {"notes": [" ".join(note.split()) for note in found.notes]}
+    notes = [" ".join(note.split()) for note in found.notes]
+    values = asdict(found) | {"notes": notes, "has_start": found.has_start}
     return environment.get_template(_TEMPLATE).render(values)
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.cli.boundary import StateFolder
-from orchestrator.config.detect import ensure_something
+from orchestrator.config.detect import ensure_something, with_logs
 from orchestrator.config.load import FILE_NAME, LoadedConfig, load
 from orchestrator.config.mode import ModeDecision, decide, port_is_free
+from orchestrator.config.model import Mode
 from tools.errors import UsageError
 
 _DEMO_OWNS = ("project.root", "redis.url")
@@ -48,8 +49,11 @@ def resolve(request: Request, environ: Mapping[str, str], cwd: Path, state: Stat
     loaded = read(request, environ, cwd, state)
     ensure_something(loaded, cwd)
     if request.resume:
-        return Resolved(loaded, _mode_of_session(loaded))
-    return Resolved(loaded, decide(loaded.config, port_is_free=port_is_free, holder=_holder()))
+        decision = _mode_of_session(loaded)
+    else:
+        decision = decide(loaded.config, port_is_free=port_is_free, holder=_holder())
+    # A managed session captures the output itself; the same lines from a file would count twice.
+    return Resolved(with_logs(loaded) if decision.mode is Mode.ATTACH else loaded, decision)
 
 
 def _load(request: Request, environ: Mapping[str, str], cwd: Path) -> LoadedConfig:
@@ -82,7 +86,6 @@ def _mode_of_session(loaded: LoadedConfig) -> ModeDecision:
     """The mode of the session that the workspace holds: its own server may be what holds the port now."""
     import msgspec
 
-    from orchestrator.config.model import Mode
     from tools.sources import session_facts
     from tools.workspace import Workspace
 

@@ -19,9 +19,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.config import checks, settings, toml_lines
-from orchestrator.config.detect import redis_url
-from orchestrator.config.model import Config
+from orchestrator.config import checks, detect, settings, toml_lines
+from orchestrator.config.dotenv import redis_url
+from orchestrator.config.model import Config, LogSourceSection
 from orchestrator.config.origin import KeyPath, Origin, dotted, explain
 from tools.errors import ConfigError
 
@@ -36,13 +36,16 @@ class LoadedConfig:
     """The configuration and where it came from.
 
     `file` is the file that was read; `detected` says what was taken without being configured; `origins` has
-    the place of every setting that is not a default, by dotted name.
+    the place of every setting that is not a default, by dotted name. Without a file, `logs` are the log files that
+    were found (`detect.with_logs` takes them) and `passed_over` says what could not be used.
     """
 
     config: Config
     file: Path | None
     detected: tuple[str, ...]
     origins: Mapping[str, str]
+    logs: tuple[LogSourceSection, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
 
 @dataclass
@@ -90,7 +93,7 @@ def load(
         _add_file(layers, file, cwd)
     _add_environment(layers, environ, cwd)
     _add_flags(layers, {"project.root": project} | dict(flags), cwd)
-    detected = _add_detected(layers, environ, folder, file)
+    found = _add_detected(layers, environ, folder, file)
     _set_default_paths(layers, file, folder, cwd)
     try:
         config = Config.model_validate_json(json.dumps(layers.data, default=str), strict=True)
@@ -100,7 +103,7 @@ def load(
         layers.errors += checks.check(config, layers.origins)
         if not layers.errors:
             origins = {dotted(path): str(origin) for path, origin in layers.origins.items()}
-            return LoadedConfig(config, file, detected, origins)
+            return LoadedConfig(config, file, found.lines, origins, found.logs, found.passed_over)
     raise ConfigError.of_all(sorted(layers.errors, key=lambda error: (error.file or "", error.line or 0)))
 
 
@@ -236,16 +239,23 @@ def _add_value(layers: _Layers, key: str, value: object, origin: Origin, cwd: Pa
 
 def _add_detected(
     layers: _Layers, environ: Mapping[str, str], folder: Path, file: Path | None
-) -> tuple[str, ...]:
-    """REDIS_URL, where no url is configured; `.env` counts only where there is no configuration file."""
-    if ("redis", "url") in layers.origins or _get(layers.data, "session", "mode") == "static":
-        return ()
-    found = redis_url(environ, None if file is not None else folder)
-    if found is None:
-        return ()
-    url, origin = found
-    layers.put("redis.url", url, origin)
-    return (f"the server's address, from {origin}",)
+) -> detect.Detected:
+    """What the environment and, without a configuration file, the project's own files tell."""
+    mode, is_given = _get(layers.data, "session", "mode"), ("redis", "url") in layers.origins
+    if mode == "static":
+        return detect.Detected()
+    if file is not None:
+        address = None if is_given else redis_url(environ, None)
+        if address is None:
+            return detect.Detected()
+        layers.put("redis.url", address[0], Origin(name=address[1]))
+        return detect.Detected(lines=(f"the server's address, from {address[1]}",))
+    starts = detect.wants_starts(mode, address_is_given=is_given)
+    found = detect.detect(folder.absolute(), environ, starts=starts)
+    for key, value, origin in found.settings:
+        if tuple(key.split(".")) not in layers.origins:
+            layers.put(key, value, origin)
+    return found
 
 
 def _set_default_paths(layers: _Layers, file: Path | None, folder: Path, cwd: Path) -> None:

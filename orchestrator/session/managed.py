@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.config.detect import dotenv_values
+from orchestrator.config.dotenv import dotenv_values
 from orchestrator.config.mode import address_of
 from orchestrator.config.model import Config, RedisSection
 from orchestrator.keeper.client import KeeperClient

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.config.finders.logs import LogFile
+from orchestrator.config.finders.starts import Service
 from orchestrator.config.load import load
-from orchestrator.config.survey import LogFile, Service, Survey, survey
+from orchestrator.config.survey import Survey, survey
 from orchestrator.init import advice, initialise, render, toml_string
 from tools.errors import UsageError
 
@@ -57,7 +59,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
             {
                 "redis_url": "redis://127.0.0.1:6380/0",
                 "expected": ("orders", "payments", "mail"),
-                "services": (Service("orders", 3001), Service("payments", 3002)),
+                "services": (Service("orders", 3001), Service("payments", 3002), Service("mail", 3003)),
             },
             id="compose",
         ),
@@ -82,8 +84,25 @@ def write(folder: Path, files: dict[str, str]) -> None:
         pytest.param({"package.json": "{"}, {"services_start": None}, id="broken scripts"),
         pytest.param(
             {"Procfile": "# web: x\nweb: node web.js\nworker: node worker.js\n"},
-            {"expected": ("web", "worker")},
+            {
+                "redis_url": "redis://127.0.0.1:6379/0",
+                "redis_start": "embedded",
+                "services": (
+                    Service("web", start="node web.js", env={"PORT": "5000"}),
+                    Service("worker", start="node worker.js", env={"PORT": "5100"}),
+                ),
+            },
             id="Procfile",
+        ),
+        pytest.param(
+            {
+                "package.json": json.dumps(
+                    {"scripts": {"dev:all": "concurrently 'node a/index.js' 'node b/index.js'"}}
+                ),
+                "logs/a.log": "",
+            },
+            {"prefixes": {"0": "a", "1": "b"}, "logs": (LogFile("a", "logs/a.log"),)},
+            id="prefixes, and log files that would count twice",
         ),
         pytest.param(
             {"logs/orders.log": "", "worker/logs/a.log": "", "worker/logs/b.log": ""},
@@ -102,12 +121,16 @@ def test_a_project_is_surveyed_and_the_result_loads(
     assert (config.redis.url and config.redis.url.get_secret_value()) == found.redis_url
     assert config.services.start == found.services_start
     assert config.services.expected == found.expected
-    assert [spec.port for spec in config.services.list] == [service.port for service in found.services]
-    assert [source.path for source in config.logs.sources] == [str(tmp_path / log.path) for log in found.logs]
+    assert [(spec.name, spec.port, spec.start, spec.env) for spec in config.services.list] == [
+        (service.name, service.port, service.start, service.env) for service in found.services
+    ]
+    assert config.services.prefixes == found.prefixes
+    logs = [] if found.has_start else [str(tmp_path / log.path) for log in found.logs]
+    assert [source.path for source in config.logs.sources] == logs
 
 
 def test_every_line_that_is_commented_out_is_a_setting_that_loads(tmp_path: Path) -> None:
-    prose = ("# streamgauge", "# Every", "# `", "# Managed", "# In managed", "# What")
+    prose = ("# streamgauge", "# Every", "# `", "# Managed", "# In managed", "# What", "# One table")
     lines = [
         line.removeprefix("# ") if line.startswith("# ") and not line.startswith(prose) else line
         for line in render(Survey()).splitlines()
@@ -117,6 +140,7 @@ def test_every_line_that_is_commented_out_is_a_setting_that_loads(tmp_path: Path
     config = load(project=None, config_file=file, environ={}, flags={}, cwd=tmp_path).config
     assert config.redis.start == "embedded"
     assert config.expect[0].owner == "team-data"
+    assert config.services.list[0].ready_group == "mail"
 
 
 def test_a_password_is_not_written_down(tmp_path: Path) -> None:
@@ -164,8 +188,17 @@ def test_any_text_becomes_a_valid_toml_string(text: str) -> None:
 
 
 def test_hostile_names_cannot_leave_their_string_or_comment(tmp_path: Path) -> None:
-    write(tmp_path, {"Procfile": 'a"]\\nredis.start="rm": x\n', "logs/a\nb.log": ""})
+    script = "concurrently -n '\"]\nredis.start=\"rm,b' 'node a.js' 'node b.js'"
+    files = {
+        "Procfile": 'a"]\\nredis.start="rm": x\nweb: echo \'"]\' # \\\n',
+        "package.json": json.dumps({"scripts": {"dev:all": script}}),
+        "logs/a\nb.log": "",
+        "logs/c#[x].log": "",
+    }
+    write(tmp_path, files)
     found = survey(tmp_path, {})
     config = tomllib.loads(render(found))
-    assert "start" not in config["redis"]
-    assert config["services"]["expected"] == list(found.expected)
+    assert config["redis"]["start"] == "embedded"
+    assert config["services"]["prefixes"] == {"b": "b"}
+    assert "list" not in config["services"]
+    assert "logs" not in config

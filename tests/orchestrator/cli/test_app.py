@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from orchestrator.cli.app import app
 from orchestrator.cli.run import Output, Show
 from orchestrator.config.model import Config
+from tests.conftest import free_port
 from tests.orchestrator.cli.conftest import LAG, Recorded
 
 PROJECT = {
@@ -216,6 +218,24 @@ def test_findings_are_listed_as_json_for_programs(recorded: Recorded) -> None:
     done = typed("findings", "--severity", "high", "--format", "json", cwd=folder)
     assert [item["findingId"] for item in json.loads(done.stdout)] == ["RSA-001"]
     assert "reply for orders" in typed("findings", "RSA-001", cwd=folder).stdout
+
+
+def test_a_project_without_configuration_is_planned_from_its_own_files(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / ".env").write_text(f"REDIS_URL=redis://127.0.0.1:{port}/0\n", encoding="utf-8")
+    (tmp_path / "Procfile").write_text("web: node web.js\n", encoding="utf-8")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "web.log").touch()
+    free = {"STREAMGAUGE_REDIS_URL": "", "REDIS_URL": ""}
+    managed = typed("plan", cwd=tmp_path, environ=free).stdout
+    assert "managed: start commands are known" in managed
+    assert "starts web: node web.js" in managed
+    assert "web.log" not in managed
+    with socket.create_server(("127.0.0.1", port)):
+        attached = typed("plan", cwd=tmp_path, environ=free).stdout
+    assert "attach: " in attached
+    assert "starts and stops nothing" in attached
+    assert "web.log" in attached
 
 
 def test_init_then_plan_work_in_a_fresh_project(tmp_path: Path) -> None:

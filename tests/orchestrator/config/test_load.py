@@ -500,7 +500,7 @@ class TestDetection:
         for word in (
             "streamgauge.toml",
             "REDIS_URL",
-            "docker-compose.yml",
+            "a compose file, a Procfile",
             "init",
             "--demo",
             "--mode static",
