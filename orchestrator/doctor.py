@@ -7,11 +7,11 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from orchestrator import doctor_starts
+from orchestrator.check import Check, Verdict
 from orchestrator.config.load import LoadedConfig
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, LogSourceSection, Mode
@@ -20,26 +20,9 @@ from tools.masking import mask
 from tools.sources.redis import embedded, preflight
 from tools.sources.redis.readonly import ReadOnlyClient
 
+__all__ = ["Check", "Verdict", "acl", "examine"]
+
 _PROGRAMS = {"docker": "docker", "journald": "journalctl", "kubectl": "kubectl"}
-
-
-class Verdict(StrEnum):
-    """How a check came out; only FAIL keeps a session from its work. UNKNOWN: nothing could be said."""
-
-    OK = "ok"
-    WARN = "warn"
-    UNKNOWN = "unknown"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at. `remedy` is empty where all is well."""
-
-    subject: str
-    verdict: Verdict
-    saw: str
-    remedy: str = ""
 
 
 def examine(loaded: LoadedConfig, decision: ModeDecision, environ: Mapping[str, str]) -> Iterator[Check]:
@@ -55,6 +38,7 @@ def examine(loaded: LoadedConfig, decision: ModeDecision, environ: Mapping[str, 
         yield _embedded(environ)
     if decision.mode is Mode.MANAGED:
         yield Check("server", Verdict.OK, "will be started; its port is free")
+        yield from doctor_starts.examine(config, environ)
     if decision.mode is Mode.ATTACH:
         yield from _server(config)
     if decision.mode is not Mode.STATIC:

@@ -47,14 +47,27 @@ def _window(config: Config, mode: Mode) -> str:
 def _processes(config: Config, mode: Mode) -> Iterator[str]:
     if mode is Mode.MANAGED:
         yield f"starts the server: {mask(config.redis.start or '')}"
-        yield f"starts the services: {mask(config.services.start or '')}"
-        yield f"stops the services: {mask(config.services.stop or 'by ending their process group')}"
+        yield from _starts(config)
+        yield f"stops the services: {mask(config.services.stop or 'by ending their process groups')}"
         own = "by SIGTERM" if config.redis.start == "embedded" else "by ending its process group"
         yield f"stops the server: {mask(config.redis.stop or own)}"
     else:
         yield "starts and stops nothing of the audited system"
     watchers = 2 if mode is Mode.STATIC else 4
     yield f"starts {watchers} watcher processes and an indexer of its own, which end with the session"
+
+
+def _starts(config: Config) -> Iterator[str]:
+    """Every start command of services, as it would run; of variables the names alone."""
+    if config.services.start is not None:
+        yield f"starts the services: {mask(config.services.start)}"
+    for entry in config.services.list:
+        if entry.start is not None:
+            where = "" if entry.folder is None else f" (in {entry.folder})"
+            names = f" with {', '.join(sorted(entry.env))} set" if entry.env else ""
+            yield f"starts {entry.name}: {mask(entry.start)}{where}{names}"
+    if config.services.env_file is not None:
+        yield f"reads variables for these commands from {config.services.env_file}"
 
 
 def _server(config: Config, mode: Mode) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +14,7 @@ from orchestrator.config.load import LoadedConfig, load
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Mode
 from orchestrator.doctor import Check, Verdict, acl, examine
+from orchestrator.doctor_starts import program_of
 from tests.conftest import Server, free_port
 from tools.errors import UsageError
 
@@ -155,6 +158,82 @@ def test_a_folder_that_cannot_be_written_fails(tmp_path: Path) -> None:
 def test_the_embedded_server_is_looked_for(tmp_path: Path, environ: dict[str, str], verdict: Verdict) -> None:
     text = '[redis]\nurl = "redis://127.0.0.1:1"\nstart = "embedded"\n[services]\nstart = "true"\n'
     assert checks(loaded(tmp_path, text), Mode.MANAGED, environ)["embedded server"].verdict is verdict
+
+
+STARTS = """\
+[redis]
+url = "redis://127.0.0.1:1"
+start = "{redis}"
+[services]
+start = "PORT=1 there --x"
+env_file = "dev.env"
+[[services.list]]
+name = "web"
+start = "{web}"
+folder = "web"
+port = {port}
+"""
+
+
+def starts(folder: Path, *, redis: str = "there", web: str = "there", port: int = 0) -> dict[str, Check]:
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "there"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    (folder / "web").mkdir()
+    text = STARTS.format(redis=redis, web=web, port=port or free_port())
+    return checks(loaded(folder, text), Mode.MANAGED, {"PATH": str(folder / "bin")})
+
+
+def test_the_program_of_every_command_is_looked_for(tmp_path: Path) -> None:
+    found = starts(tmp_path, web="missing --now TOKEN=hunter2hunter2")
+    assert found["services' start"].verdict is Verdict.OK
+    assert found["server's start"].verdict is Verdict.OK
+    assert found["start of web"].verdict is Verdict.FAIL
+    assert found["start of web"].saw == "missing is not on PATH"
+    assert found["variables"].verdict is Verdict.FAIL
+    assert "hunter2" not in str(found)
+
+
+def test_a_folder_that_is_not_there_fails(tmp_path: Path) -> None:
+    text = STARTS.format(redis="embedded", web="there", port=free_port())
+    found = checks(loaded(tmp_path, text), Mode.MANAGED, {"PATH": ""})
+    assert found["start of web"].verdict is Verdict.FAIL
+    assert str(tmp_path / "web") in found["start of web"].saw
+
+
+def test_a_port_that_somebody_holds_is_named_with_who_holds_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = starts(tmp_path, port=taken.getsockname()[1])
+    assert found["port of web"].verdict is Verdict.FAIL
+    assert f"pid {os.getpid()}" in found["port of web"].saw
+
+
+def test_a_free_port_is_well(tmp_path: Path) -> None:
+    assert starts(tmp_path)["port of web"].verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("command", "program"),
+    [
+        ("npm run dev:all", "npm"),
+        ("A=1 B='x y' exec node a.js", "node"),
+        ("cd services/x && ./run.sh", "./run.sh"),
+        ("export PORT=5100; redis-server --port $PORT", "redis-server"),
+        ('"${STREAMGAUGE_PYTHON:-python3}" start.py', "/opt/my python"),
+        ("${OTHER:-python3} start.py", "python3"),
+        ("$OTHER start.py", None),
+        ("(cd x && npm run dev) & wait", None),
+        ("for x in 1 2; do y; done", None),
+        ("--help", None),
+        ("a\x07b", None),
+        ("'unbalanced", None),
+        ("cd x", None),
+        ("", None),
+    ],
+)
+def test_the_program_of_a_command_is_its_first_word(command: str, program: str | None) -> None:
+    assert program_of(command, {"STREAMGAUGE_PYTHON": "/opt/my python"}) == program
 
 
 def test_a_rule_for_no_server_is_refused(tmp_path: Path) -> None:

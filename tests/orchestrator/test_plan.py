@@ -46,6 +46,31 @@ def test_a_managed_session_names_every_command_it_would_start(tmp_path: Path) ->
     assert "1 .py" in found["files read"][0]
 
 
+def test_every_start_command_is_told_masked_and_of_its_variables_the_names(tmp_path: Path) -> None:
+    text = FULL.replace(
+        "[[logs.sources]]",
+        'env_file = "dev.env"\n[[services.list]]\nname = "web"\nstart = "TOKEN=hunter2hunter2 node web.js"\n'
+        'folder = "web"\nenv = { API_KEY = "hunter2hunter2", PORT = "5000" }\n[[logs.sources]]',
+        1,
+    )
+    processes = told(tmp_path, text)["processes"]
+    assert any(line.startswith("starts the services: make up") for line in processes)
+    (own,) = [line for line in processes if line.startswith("starts web: ")]
+    assert own.endswith(f"node web.js (in {tmp_path / 'web'}) with API_KEY, PORT set")
+    assert f"reads variables for these commands from {tmp_path / 'dev.env'}" in processes
+
+
+def test_what_was_detected_is_told_with_where_it_is_from(tmp_path: Path) -> None:
+    (tmp_path / "Procfile").write_text("web: node web.js\nbad line\n", encoding="utf-8")
+    loaded = load(project=None, config_file=None, environ={"PATH": ""}, flags={}, cwd=tmp_path)
+    found = list(plan(loaded, decide(loaded.config, port_is_free=lambda _host, _port: True)))
+    assert ("configured by", "nothing but what follows") in found
+    assert ("detected", "a start command for each of 1 services, from Procfile: web") in found
+    assert any(heading == "detected" and line.startswith("not used: Line 2") for heading, line in found)
+    assert ("processes", "starts web: node web.js with PORT set") in found
+    assert ("processes", "starts the server: embedded") in found
+
+
 def test_an_attached_session_starts_and_stops_nothing(tmp_path: Path) -> None:
     found = told(tmp_path, FULL, "attach")
     assert "starts and stops nothing of the audited system" in found["processes"]
