@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.config.load import load
-from orchestrator.config.model import Mode
+from orchestrator.config.model import Config, Mode
 from tests.conftest import Server
 from tests.e2e.audits import command, environment, fleet
 
@@ -23,6 +23,7 @@ LINES = [
     for block in re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL)
     for line in block.splitlines()
 ]
+BLOCKS = re.findall(r"```toml\n(.*?)```", TEXT, flags=re.DOTALL)
 COMMANDS = [line for line in LINES if line.startswith("streamgauge ")]
 EXITS = {
     "run": {1},
@@ -78,12 +79,19 @@ def test_every_make_target_of_the_readme_exists() -> None:
 
 
 def test_the_configuration_of_the_readme_is_an_attach_session(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", TEXT, flags=re.DOTALL)
-    assert tomllib.loads(block)
-    (tmp_path / "streamgauge.toml").write_text(block, encoding="utf-8")
-    config = load(project=None, config_file=None, environ={}, flags={}, cwd=tmp_path).config
+    config = configured(tmp_path, BLOCKS[0])
     assert config.session.mode is Mode.ATTACH
     assert config.expect[0].consumer_lag == 10_000
+
+
+def test_the_other_blocks_of_the_readme_load(tmp_path: Path) -> None:
+    assert configured(tmp_path, "\n".join(BLOCKS)).services.has_start
+
+
+def configured(folder: Path, text: str) -> Config:
+    assert tomllib.loads(text)
+    (folder / "streamgauge.toml").write_text(text, encoding="utf-8")
+    return load(project=None, config_file=None, environ={}, flags={}, cwd=folder).config
 
 
 def test_every_flag_and_exit_code_of_the_readme_is_in_the_help() -> None:
