@@ -99,8 +99,8 @@ def _starts(root: Path, found: Survey) -> Iterator[tuple[str, object, Origin]]:
         ("services.start", found.services_start),
         ("services.stop", found.services_stop),
         ("services.env_file", None if found.env_file is None else str(root / found.env_file)),
-        ("services.expected", list(found.expected) or None),
-        ("services.prefixes", dict(found.prefixes) or None),
+        # Known by their prefix, not expected: who never says that it is ready must not end the session.
+        ("services.prefixes", {name: name for name in found.expected} | dict(found.prefixes) or None),
         ("services.list", [_entry(root, service) for service in found.services] or None),
         ("services.ready_timeout", _PATIENCE if found.patient else None),
     ):
@@ -127,6 +127,7 @@ def _entry(root: Path, service: Service) -> dict[str, object]:
         "start": service.start,
         "folder": None if service.folder is None else str(root / service.folder),
         "env": dict(service.env) if service.start is not None and service.env else None,
+        "ready_alive": True if service.start is not None and service.port is None else None,
     }
     return {key: value for key, value in given.items() if value is not None}
 

@@ -58,7 +58,8 @@ class ServiceEntry(ServiceSpec):
 
     `start` is used in managed mode only; `folder` (default: the project's root) and `env` belong to it. The
     service is ready once `ready_http` answers with a status below 500, and once `ready_stream` has the
-    consumer group `ready_group`, where they are given. `env` may hold secrets: watchers are told `spec()`.
+    consumer group `ready_group`, where they are given; with `ready_alive` one that says nothing is not waited for
+    longer than `ready_timeout`. `env` may hold secrets: watchers are told `spec()`.
     """
 
     name: str = Field(min_length=1)
@@ -69,6 +70,7 @@ class ServiceEntry(ServiceSpec):
     ready_http: str | None = Field(default=None, description="http(s):// on this machine, answers below 500")
     ready_stream: str | None = Field(default=None, min_length=1, description="ready once it has ready_group")
     ready_group: str | None = Field(default=None, min_length=1, description="a consumer group")
+    ready_alive: bool = Field(default=False, description="at ready_timeout, a start that still runs is ready")
 
     @field_validator("env")
     @classmethod
@@ -102,8 +104,10 @@ class ServiceEntry(ServiceSpec):
     def _what_belongs_together(self) -> ServiceEntry:
         if (self.ready_stream is None) != (self.ready_group is None):
             raise ValueError("ready_stream and ready_group belong together; give both or none")
-        if self.start is None and (self.env or self.folder is not None):
-            raise ValueError("folder and env belong to a start command; give start, or remove them")
+        if self.start is None and (self.env or self.folder is not None or self.ready_alive):
+            raise ValueError(
+                "folder, env and ready_alive belong to a start command; give start, or remove them"
+            )
         return self
 
     def spec(self) -> ServiceSpec:

@@ -84,8 +84,7 @@ class Capture:
         self._sole = named[0] if len(named) == 1 else None
         self._ready_pattern = None if ready_pattern is None else re2.compile(ready_pattern)
         self._names: dict[str, None] = dict.fromkeys(names)
-        self._demultiplexer = Demultiplexer((*named, *self._names))
-        self._prefixes = dict(prefixes or {})
+        self._demultiplexer = Demultiplexer((*named, *self._names), prefixes)
         self._maskers: dict[str, LineMasker] = defaultdict(LineMasker)
         for service, lines in (open_keys or {}).items():
             self._maskers[service] = LineMasker(lines)

@@ -239,11 +239,6 @@ class Keeper:
     def _keep_output(self, seconds: float, *, final: bool = False) -> None:
         """Read, mask and keep what was printed, at most so long: a flood must not keep the wish waiting."""
         until = self._clock.monotonic() + seconds
-        for name, spool in self._spools.items():
-            skip = spool.skip()
-            if skip is not None:
-                self._lose(name, skip.length)
-                spool.free()
         waiting = dict(self._spools)
         while waiting:
             for name, spool in list(waiting.items()):
@@ -253,8 +248,13 @@ class Keeper:
                     del waiting[name]
             if self._clock.monotonic() >= until:
                 break
-        if final:
-            for name, spool in waiting.items():
+        for name, spool in waiting.items():
+            # What came first was read: a ready signal before a flood is not lost.
+            skip = spool.skip()
+            if skip is not None:
+                self._lose(name, skip.length)
+                self._note_progress()  # and give the disk back: a flood can fill it within seconds
+            if final:
                 self._lose(name, spool.behind())
         self.state.names, self.state.ready = self._capture.names, self._capture.ready
 

@@ -55,7 +55,7 @@ def make(
         workspace=workspace,
         clock=clock,
         keeper=keeper,
-        commands=tuple(command.name for command in commands),
+        commands=commands,
         entries=config.services.list,
         named=named(config),
         drain_s=config.session.drain,

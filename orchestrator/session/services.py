@@ -11,7 +11,7 @@ from typing import Protocol
 
 from orchestrator.config.model import ServiceEntry
 from orchestrator.keeper.client import KeeperClient
-from orchestrator.keeper.contract import KeeperState, Leftover, Lost, Side
+from orchestrator.keeper.contract import CommandSpec, KeeperState, Leftover, Lost, Side
 from orchestrator.keeper.owned import describe_trees, holder_of, lives, of_services
 from orchestrator.session.readiness import is_ready, port_open
 from tools.clock import Clock
@@ -64,6 +64,10 @@ class ServicesRunner(Protocol):
         """Whether every start command has ended and no process of theirs is left."""
         ...
 
+    def quiet(self) -> tuple[str, ...]:
+        """Services whose own start command still runs and that need not say that they are ready."""
+        ...
+
     def root_pids(self) -> tuple[int, ...]:
         """The roots of the process trees."""
         ...
@@ -93,8 +97,7 @@ class KeptServices:
     workspace: Workspace
     clock: Clock
     keeper: KeeperClient
-    commands: tuple[str, ...]
-    """The names of the start commands."""
+    commands: tuple[CommandSpec, ...]
     entries: tuple[ServiceEntry, ...]
     named: tuple[str, ...]
     """The services that the configuration names."""
@@ -128,7 +131,7 @@ class KeptServices:
     def exit_code(self) -> int | None:
         """Of the start commands."""
         side = self._side
-        codes = [side.exit_codes.get(name) for name in self.commands]
+        codes = [side.exit_codes.get(command.name) for command in self.commands]
         bad = [code for code in codes if code]
         if side.failures:
             return bad[0] if bad else _NOT_STARTED
@@ -138,6 +141,14 @@ class KeptServices:
         """Whether every start command has ended, and nothing of it lives."""
         side = self._side
         return side.status != "idle" and self.exit_code() is not None and side.running == 0
+
+    def quiet(self) -> tuple[str, ...]:
+        """Those with `ready_alive` whose start command has not ended."""
+        ended = self._side.exit_codes.keys() | self._side.failures.keys()
+        running = {
+            command.service for command in self.commands if command.name not in ended and command.service
+        }
+        return tuple(entry.name for entry in self.entries if entry.ready_alive and entry.name in running)
 
     def root_pids(self) -> tuple[int, ...]:
         """The start commands, and the keeper: orphans of theirs are its children."""

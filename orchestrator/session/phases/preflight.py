@@ -129,7 +129,8 @@ def not_ready(session: Session, waiting: tuple[str, ...]) -> None:
     code = services.exit_code()
     nothing_runs = services.nothing_runs()
     failed = code not in {None, 0} or nothing_runs
-    blamed = [name for name in waiting if failed or name in _named(session)]
+    quiet = () if failed else services.quiet()
+    blamed = [name for name in waiting if failed or (name in _named(session) and name not in quiet)]
     if not blamed and (failed or not services.names()):
         blamed = ["the start command"]
     if blamed:

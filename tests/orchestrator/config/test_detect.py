@@ -110,7 +110,8 @@ def test_a_compose_file_starts_containers_and_waits_longer(tmp_path: Path) -> No
     assert re.fullmatch(
         r"docker compose -p streamgauge-[0-9a-f]{8} up -d --wait redis", config.redis.start or ""
     )
-    assert config.services.expected == ("web",)
+    assert config.services.expected == ()
+    assert config.services.prefixes == {"web": "web"}
     assert config.services.list[0].port == 3001
     assert (config.redis.start_timeout, config.services.ready_timeout) == (120, 120)
 

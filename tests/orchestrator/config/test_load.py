@@ -216,7 +216,7 @@ ERRORS = [
     ),
     pytest.param(
         "[[services.list]]\nname = 'a'\nfolder = 'x'\n",
-        "services.list[0]: folder and env belong to a start command. Give start, or remove them",
+        "services.list[0]: folder, env and ready_alive belong to a start command. Give start, or remove them",
         id="a folder for nothing",
     ),
     pytest.param(

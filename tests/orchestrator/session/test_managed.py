@@ -247,3 +247,24 @@ def test_a_group_that_never_comes_is_not_ready(run: Run) -> None:
     run.manage(start=None, expected=[], list=[entry], ready_timeout=1)
     assert run("managed")[0] == 3
     assert the_one(run).title == "orders is not ready: no ready signal in 1 s"
+
+
+def test_a_quiet_worker_is_not_waited_for_longer_than_the_timeout(run: Run) -> None:
+    entries = [
+        {"name": "web", "start": "echo ready; exec sleep 600"},
+        {"name": "worker", "start": "exec sleep 600", "ready_alive": True},
+    ]
+    run.manage(start=None, expected=[], list=entries, ready_timeout=1)
+    code, output = run("managed")
+    assert (code, output) == (0, "None\n")
+    assert [(gap["what"], gap["blind"]) for gap in run.gaps()] == [("whether worker is ready", False)]
+
+
+def test_a_worker_that_ended_is_not_a_quiet_one(run: Run) -> None:
+    entries = [
+        {"name": "web", "start": "echo ready; exec sleep 600"},
+        {"name": "worker", "start": "true", "ready_alive": True},
+    ]
+    run.manage(start=None, expected=[], list=entries, ready_timeout=1)
+    assert run("managed")[0] == 3
+    assert the_one(run).title == "worker is not ready: no ready signal in 1 s"
