@@ -11,9 +11,10 @@ no service. `tests/sources/logs/prefixes` holds the output of the real tools.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
+from functools import lru_cache
 
 import re2
 
@@ -42,7 +43,7 @@ class _Trait(Flag):
     BRACKET = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Form:
     """How a line begins; groups 1 and 2 of the pattern are label and text.
 
@@ -54,12 +55,16 @@ class _Form:
     traits: _Trait
     begins: str
     holds: str
+    listed: bool
+    padded: bool
 
 
 def _form(
     pattern: str, trust: _Trust, traits: _Trait = _Trait.NONE, *, begins: str = "", holds: str = ""
 ) -> _Form:
-    return _Form(re2.compile(f"(?s)^{pattern}$"), trust, traits, begins, holds)
+    # Told once: to ask a Flag costs more than most lines cost in all.
+    listed, padded = _Trait.LISTED in traits, _Trait.PADDED in traits
+    return _Form(re2.compile(f"(?s)^{pattern}$"), trust, traits, begins, holds, listed, padded)
 
 
 _FORMS = (
@@ -157,31 +162,32 @@ class Demultiplexer:
             match = form.pattern.match(plain)
             if match is None or match.end(1) > _LABEL_END_MAX:
                 continue
-            name = self._known(match.group(1), form)
+            label, text = match.groups()
+            name = self._known(label, form)
             if name is None and form.trust is not _Trust.NEVER:
-                column = plain.find("|", match.end(1)) if form.traits & _Trait.PADDED else 0
-                name = self._learned(match.group(1), at, column)
+                column = plain.find("|", match.end(1)) if form.padded else 0
+                name = self._learned(label, at, column)
             if name is not None:
-                return name, match.group(2)
+                return name, text
         return None, line
 
     def _looks_like(self, form: _Form, begins: str, plain: str) -> bool:
         """A quick look, for most lines have few of the forms."""
-        if form.traits & _Trait.LISTED and not self._prefixes:
+        if form.listed and not self._prefixes:
             return False
-        return form.begins in {"", begins} and form.holds in plain
+        return (not form.begins or form.begins == begins) and form.holds in plain
 
     def _known(self, label: str, form: _Form) -> str | None:
         for candidate in _candidates(label, form):
             if candidate in self._prefixes:
                 return self._prefixes[candidate]
-            if not form.traits & _Trait.LISTED and candidate in self._expected:
+            if not form.listed and candidate in self._expected:
                 return candidate
         return None
 
     def _learned(self, label: str, at: int, column: int) -> str | None:
         form = _FORMS[at]
-        name = list(_candidates(label, form))[-1]
+        name = _candidates(label, form)[-1]
         self._lines_of[at] = self._lines_of.get(at, 0) + 1
         if not self._may_be_a_name(label, name, form):
             return None
@@ -211,14 +217,16 @@ class Demultiplexer:
         )
 
 
-def _candidates(label: str, form: _Form) -> Iterator[str]:
+@lru_cache(maxsize=4096)
+def _candidates(label: str, form: _Form) -> tuple[str, ...]:
     """What a label may stand for: first as it is, last the name that would be learned."""
-    yield label
+    found = [label]
     name = service_name(label)
     if form.traits & _Trait.FOLDER:
-        yield name
+        found.append(name)
         name = name.rpartition("/")[2]
-    yield name
-    instance = _INSTANCE.fullmatch(name) if form.traits & _Trait.PADDED else None
+    found.append(name)
+    instance = _INSTANCE.fullmatch(name) if form.padded else None
     if instance is not None:
-        yield instance.group(1)
+        found.append(instance.group(1))
+    return tuple(found)
