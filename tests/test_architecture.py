@@ -87,6 +87,14 @@ def test_the_session_never_imports_its_readers(path: Path) -> None:
     assert not [name for name in imports_of(tree_of(path)) if name.startswith(readers)]
 
 
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "orchestrator" / "keeper").rglob("*.py")), ids=lambda path: path.name
+)
+def test_the_keeper_knows_no_session(path: Path) -> None:
+    own = [name for name in imports_of(tree_of(path)) if name.startswith(("orchestrator.", "agents."))]
+    assert [name for name in own if not name.startswith("orchestrator.keeper")] == []
+
+
 def test_modules_and_functions_stay_small() -> None:
     too_long: list[str] = []
     for path in modules():
@@ -123,6 +131,7 @@ def test_broad_excepts_stand_only_where_they_are_meant() -> None:
         "agents.config_auditor",
         "agents.enhancement_scout",
         "agents.indexer",
+        "orchestrator.keeper.process",
     ],
 )
 def test_a_watcher_process_stays_small(module: str) -> None:
