@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from tools.clock import Clock, StopSignal, iso
 from tools.findings.journal import Journal
 from tools.findings.recorder import Recorder
 from tools.findings.rule import Symptom
+from tools.sources.gaps import GapBook
 from tools.sources.records import Gap
 from tools.workspace import Workspace
 
@@ -83,18 +84,20 @@ class Reporter:
     recorder: Recorder
     events: Journal
     gaps: Journal
-    known_gaps: set[tuple[str, str]] = field(default_factory=set)
+    told: InitVar[Iterable[Gap]] = ()
+    """What earlier attempts wrote to the journal of gaps."""
+    book: GapBook = field(init=False)
+
+    def __post_init__(self, told: Iterable[Gap]) -> None:
+        self.book = GapBook(self.gaps.append, told)
 
     def record(self, symptom: Symptom) -> None:
         """Hand a symptom to the recorder; a new finding is on disk when this returns."""
         self.recorder.record(symptom, self.clock.now_ms())
 
     def gap(self, gap: Gap) -> None:
-        """Write a gap once per (source, what)."""
-        key = (gap.source, gap.what)
-        if key not in self.known_gaps:
-            self.known_gaps.add(key)
-            self.gaps.append(gap)
+        """Write a gap once, and once more when it ends or turns out to be worse."""
+        self.book.tell(gap)
 
     def event(self, kind: str, **details: object) -> None:
         """Write an event of this agent."""

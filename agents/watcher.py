@@ -16,10 +16,11 @@ from agents.job import WatcherJob
 from agents.loop import Reporter, StopFile, Watcher, run
 from tools import masking
 from tools.clock import Clock, SystemClock
-from tools.errors import JournalCorrupt, StaleAttempt
-from tools.findings.journal import Journal, read_data
+from tools.errors import StaleAttempt
+from tools.findings.journal import Journal
 from tools.findings.model import AgentId
 from tools.findings.recorder import Recorder
+from tools.sources.gaps import told
 from tools.workspace import Workspace
 
 _MODULES = {
@@ -53,16 +54,8 @@ def open_reporter(job: WatcherJob, clock: Clock) -> Reporter:
     agent = AgentId(job.agent)
     recorder = Recorder(workspace, agent, job.attempt, on_reject)
     gaps = Journal(workspace.gaps)
-    reporter = Reporter(job, clock, workspace, recorder, events, gaps, told_gaps(workspace))
+    reporter = Reporter(job, clock, workspace, recorder, events, gaps, told(workspace.gaps))
     return reporter
-
-
-def told_gaps(workspace: Workspace) -> set[tuple[str, str]]:
-    """Source and subject of every gap that is written already; a damaged journal has told none."""
-    try:
-        return {(str(gap.get("source")), str(gap.get("what"))) for gap in read_data(workspace.gaps)}
-    except JournalCorrupt:
-        return set()
 
 
 def main() -> int:

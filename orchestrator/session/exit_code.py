@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from tools.errors import JournalCorrupt
-from tools.findings import journal
 from tools.findings.model import AgentId, Enhancement, Finding, Origin, Severity
 from tools.findings.recorder import load
-from tools.sources.records import Gap
+from tools.sources import gaps
 from tools.workspace import Workspace
 
 OK, FOUND, NOT_SEEN = 0, 1, 3
@@ -52,7 +49,6 @@ def measured(workspace: Workspace) -> list[Finding]:
 def is_blind(workspace: Workspace) -> bool:
     """Whether something configured or detected could not be looked at; a broken gap journal counts as that."""
     try:
-        lines = [line for _, line in journal.read(workspace.gaps)]
-        return any(msgspec.json.decode(line, type=Gap).blind for line in lines)
-    except (msgspec.MsgspecError, JournalCorrupt):
+        return any(gap.blind for gap in gaps.read(workspace.gaps))
+    except JournalCorrupt:
         return True

@@ -16,6 +16,7 @@ from tools.clock import Clock, iso
 from tools.errors import JournalCorrupt
 from tools.findings import journal
 from tools.sources import session_facts
+from tools.sources.gaps import GapBook, told
 from tools.sources.records import Gap
 from tools.sources.session_facts import PhaseRun, SessionFacts
 from tools.workspace import Workspace
@@ -31,8 +32,8 @@ class Story:
         self._events = journal.Journal(workspace.events)
         self._gaps = journal.Journal(workspace.gaps)
         self._alerted = set(_alerted(workspace))
-        self._gap_keys: set[tuple[str, str]] = set()
         self._unwritten: list[Gap] = []
+        self._book = GapBook(self._unwritten.append, told(workspace.gaps))
 
     @property
     def untold(self) -> bool:
@@ -51,11 +52,8 @@ class Story:
             self._write_gaps()
 
     def gap(self, gap: Gap) -> None:
-        """Write a gap once per (source, what), and an event that points to it."""
-        key = (gap.source, gap.what)
-        if key not in self._gap_keys:
-            self._gap_keys.add(key)
-            self._unwritten.append(gap)
+        """Write a gap once, and once more when it ends or turns out to be worse, and an event that points to it."""
+        if self._book.tell(gap):
             self._tell(self._write_gaps)
             self.event("gap", what=gap.what, why=gap.why, blind=gap.blind)
 

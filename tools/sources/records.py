@@ -22,6 +22,9 @@ class Gap(Struct, frozen=True, kw_only=True):
 
     `blind` is True where a configured or detected source could not be looked at (exit code 3); False for
     smaller limits of coverage (an unresolved name, a log format without times).
+
+    A `period` is one span of time, from the last look that saw (`at_ms`) to the first that saw again
+    (`until_ms`; None while it lasts). Its record is written again when it ends: the last one of a key counts.
     """
 
     what: str
@@ -31,6 +34,12 @@ class Gap(Struct, frozen=True, kw_only=True):
     at_ms: int
     blind: bool = True
     until_ms: int | None = None
+    period: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What makes it one gap: its source and subject, and of a period also its beginning."""
+        return self.source, self.what, self.at_ms if self.period else 0
 
 
 # --- Redis -----------------------------------------------------------------------------------------------
@@ -167,6 +176,7 @@ class ServerState(Struct, frozen=True, kw_only=True):
     aof_enabled: bool | None = None
     rdb_enabled: bool | None = None
     evicted_keys: int = 0
+    uptime_s: int | None = None
 
 
 class PollCost(Struct, frozen=True, kw_only=True):

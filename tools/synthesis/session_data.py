@@ -20,6 +20,7 @@ from tools.findings import journal
 from tools.findings.model import FINDING, AgentId, Finding
 from tools.sources import recording, session_facts
 from tools.sources.code.index import read_index
+from tools.sources.gaps import newest
 from tools.sources.records import CodeIndex, Gap, LogLine, Poll
 from tools.sources.redis.polls import read_baseline, read_polls
 from tools.sources.session_facts import SessionFacts
@@ -91,7 +92,7 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
 
     facts = part("session.json", lambda: session_facts.read(workspace), None)
     findings = tuple(finding for agent in AgentId for finding in _findings(workspace, agent, now_ms, found))
-    gaps = tuple(_structs(workspace, now_ms, found))
+    gaps = newest(_structs(workspace, now_ms, found))
     polled = facts is None or (facts.mode != "static" and facts.redis is not None)
     polls = tuple(_polls(workspace, now_ms, found)) if polled else ()
     baseline = part("streams/baseline.json", lambda: read_baseline(workspace.path(*BASELINE)), None)

@@ -200,6 +200,17 @@ def test_a_phase_keeps_its_start_and_gets_an_end(workspace: Workspace, clock: Ma
     assert (run.ended_ms or 0) - run.started_ms == 2000
 
 
+def test_a_gap_is_told_once_also_after_a_resume_and_again_where_it_turns_out_to_blind(
+    workspace: Workspace, clock: ManualClock
+) -> None:
+    for told in (SMALL, SMALL, BLIND):
+        story = Story(workspace, clock, facts())
+        story.gap(told)
+        story.close()
+    assert len(list(read_data(workspace.gaps))) == len(list(read_data(workspace.events))) == 2
+    assert is_blind(workspace)
+
+
 def test_a_full_disk_shortens_the_story_and_ends_nothing(workspace: Workspace, clock: ManualClock) -> None:
     story = Story(workspace, clock, facts())
     story.close()
