@@ -39,14 +39,19 @@ def free_port() -> int:
 class Server:
     """One real server process on loopback, without persistence."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, *options: str, port: int | None = None, wait: bool = True) -> None:
+        self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         command = [server_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *options]
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self.client = redis.Redis(port=self.port, decode_responses=True)
+        if wait:
+            self.wait()
+
+    def wait(self) -> None:
+        """Until it answers with its data loaded."""
         deadline = time.monotonic() + 10
         while True:
             try:

@@ -29,7 +29,8 @@ def take(session: Session) -> None:
     with closing(session.connect()) as client:
         source = StreamSource(client, session.clock, source="streams/baseline.json")
         poll = source.poll(0, previous=None)
-        for gap in source.gaps():
+        hidden = source.hidden()
+        for gap in (*source.gaps(), *((hidden,) if hidden is not None else ())):
             session.gap(gap)
     polls.write_baseline(workspace.path("streams", "baseline.json"), poll)
     workspace.write_text(workspace.path("streams", "discovered_streams.txt"), snapshot.names(poll))

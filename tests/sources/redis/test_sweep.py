@@ -12,8 +12,9 @@ import redis
 
 from tests.conftest import Server
 from tests.fakes.clock import ManualClock
+from tests.fakes.forwarder import Forwarder
 from tests.sources.redis.raw import client_of
-from tools.clock import SystemClock
+from tools.clock import StopSignal, SystemClock
 from tools.errors import SourceUnavailable
 from tools.sources.records import GroupState, Lag, Poll, StreamState
 from tools.sources.redis import discovery, lag, preflight
@@ -546,3 +547,57 @@ def test_time_lag_is_that_of_the_last_read_where_one_was_made(
     client.set("another", "key")
     measured.append(eyes.group().time_lag_ms)
     assert [value is not None and value > 500 for value in measured] == [late, True]
+
+
+class Turning(ManualClock):
+    """At the first pause in a look, the address leads to another server."""
+
+    def __init__(self, turn: Callable[[], None]) -> None:
+        super().__init__()
+        self.turn: Callable[[], None] | None = None
+        self._turn = turn
+
+    def arm(self) -> None:
+        self.turn = self._turn
+
+    def sleep_until(self, when: float, stop: StopSignal) -> None:
+        super().sleep_until(when, stop)
+        if self.turn is not None:
+            turn, self.turn = self.turn, None
+            turn()
+
+
+@pytest.fixture
+def turning(server: Server, own_server: Server) -> Iterator[tuple[StreamSource, Turning, Server]]:
+    """The shared server holds a lag; the other one, where the address leads in the middle of a look, does not."""
+    client_of(server).xgroup_create("s", "g", "0", mkstream=True)
+    add(server, 150)
+    client_of(own_server).xadd("other", {"a": 1})
+    forwarder = Forwarder(server.port)
+    clock = Turning(lambda: forwarder.turn_to(own_server.port))
+    with ReadOnlyClient.connect(forwarder.url) as client:
+        yield StreamSource(client, clock), clock, own_server
+    forwarder.close()
+
+
+def test_a_look_is_of_one_server_whatever_happens_in_its_middle(
+    turning: tuple[StreamSource, Turning, Server],
+) -> None:
+    source, clock, _ = turning
+    first = source.poll(0, previous=None)
+    clock.advance(15)
+    clock.arm()
+    second = source.poll(1, previous=first)
+    assert [state.name for state in second.streams] == ["other"]
+    assert second.after_gap
+    assert second.server.run_id != first.server.run_id
+
+
+def test_a_second_look_that_met_another_server_confirms_nothing(
+    turning: tuple[StreamSource, Turning, Server],
+) -> None:
+    source, clock, _ = turning
+    poll = source.poll(0, previous=None)
+    clock.advance(5)
+    clock.arm()
+    assert source.recheck(poll, [("s", "g")]) == poll

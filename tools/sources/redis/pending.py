@@ -55,6 +55,10 @@ class PendingReader:
             for key, page in found.items()
         }
 
+    def forget(self) -> None:
+        """After a gap: every list is read from its start again."""
+        self._cursors.clear()
+
     def keep(self, sizes: dict[Key, int]) -> None:
         """Forget the cursors of all other groups."""
         self._cursors = {key: at for key, at in self._cursors.items() if key in sizes}

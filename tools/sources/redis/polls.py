@@ -115,6 +115,11 @@ def last_polls(path: Path, count: int) -> tuple[Poll, ...]:
     return tuple(deque(read_polls(path), maxlen=count))
 
 
+def last_after_gap(path: Path) -> Poll | None:
+    """The newest whole poll that began anew; None where none did. Raises JournalCorrupt."""
+    return next(iter(deque((poll for poll in read_polls(path) if poll.after_gap), maxlen=1)), None)
+
+
 def next_number(path: Path) -> int | None:
     """One more than the highest poll number, whole or not; None where no poll was begun. Raises JournalCorrupt."""
     highest: int | None = None

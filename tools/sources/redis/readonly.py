@@ -71,6 +71,8 @@ class ReadOnlyClient:
         self._open = False
         self.sent: Counter[str] = Counter()
         self.round_trips = 0
+        self.opened = 0
+        """How often a connection was opened: replies before and after may be those of two servers."""
         self.no_touch = False
         self.connection_id: int | None = None
 
@@ -101,6 +103,7 @@ class ReadOnlyClient:
         except (redis.RedisError, OSError) as error:
             raise self._unavailable(error) from error
         self._open = True
+        self.opened += 1
         # Both are courtesies: an old server or a narrow user may refuse them.
         _, touch, number = self._send(
             [("CLIENT", "SETNAME", self._name), ("CLIENT", "NO-TOUCH", "ON"), ("CLIENT", "ID")]

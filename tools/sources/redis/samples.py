@@ -61,6 +61,10 @@ class Sampler:
         for raw, (info, _, _) in streams.items():
             self._drop_trimmed(self._albums[raw], info)
 
+    def forget(self) -> None:
+        """After a gap: entries of an earlier state are not compared with those of now."""
+        self._albums.clear()
+
     def sample(self, raw: bytes) -> tuple[EntryShape, ...]:
         """One example of each shape, newest first."""
         album = self._albums.get(raw)

@@ -86,6 +86,7 @@ def _state(info: Mapping[str, str], save: object) -> ServerState:
         aof_enabled=info["aof_enabled"] == "1" if "aof_enabled" in info else None,
         rdb_enabled=bool(schedule[1]) if len(schedule) > 1 else None,
         evicted_keys=_integer(info, "evicted_keys"),
+        uptime_s=_integer(info, "uptime_in_seconds") if "uptime_in_seconds" in info else None,
     )
 
 

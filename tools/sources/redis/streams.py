@@ -104,6 +104,8 @@ class StreamReader:
     def forget(self) -> None:
         """After a gap: nothing learned before counts."""
         self._memory.clear()
+        self._pending.forget()
+        self.sampler.forget()
 
     def light(self, raws: Sequence[bytes]) -> list[Seen]:
         """XINFO STREAM and GROUPS of each stream; those that are gone are left out. Raises SourceUnavailable."""

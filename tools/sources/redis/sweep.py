@@ -20,6 +20,7 @@ from tools.sources.records import (
     StreamState,
 )
 from tools.sources.redis import clients, commandstats, discovery, lag, server
+from tools.sources.redis.breaks import Break, between
 from tools.sources.redis.names import NameBook
 from tools.sources.redis.pacing import Pacer
 from tools.sources.redis.readonly import ReadOnlyClient, ReplyError
@@ -35,8 +36,19 @@ DISCOVERY_KEYS_CHEAP = 20_000
 """Up to so many keys, streams are looked for at every sweep (20 calls of SCAN)."""
 
 
+_TRIES = 2
+_RIGHTS = "Give the user the ACL line that `streamgauge doctor` prints."
+
+
+class _TornError(Exception):
+    """The connection was opened again within a poll: its halves may be of two servers."""
+
+
 class StreamSource:
-    """Polls one database of one server. Raises SourceUnavailable; the next poll is then `after_gap`."""
+    """Polls one database of one server. Raises SourceUnavailable; the next poll is then `after_gap`.
+
+    `lost`: an earlier process lost the server, and nobody has seen it since.
+    """
 
     def __init__(
         self,
@@ -45,6 +57,7 @@ class StreamSource:
         *,
         source: str = "streams/polls.jsonl",
         limits: LookLimits | None = None,
+        lost: bool = False,
     ) -> None:
         self._client, self._clock, self._source = client, clock, source
         self._limits = limits or LookLimits()
@@ -59,13 +72,26 @@ class StreamSource:
         self._last: server.ServerReading | None = None
         self._last_sent: Counter[str] = Counter()
         self._last_at_ms: int | None = None
+        self._last_steady_s = 0.0
         self._quiet_polls = 0
-        self._lost = False
+        self._lost = lost
+        self._hidden = False
+        self.broke: Break | None = None
+        """Why the newest poll is `after_gap`, where the server was not lost: it answered at every poll."""
 
     def poll(self, number: int, *, previous: Poll | None) -> Poll:
         """Everything at this moment. `previous` is the poll before, for what may be left out or grew."""
         try:
-            return self._poll(number, previous)
+            for _ in range(_TRIES):
+                try:
+                    return self._poll(number, previous)
+                except _TornError:
+                    continue
+            where, fix = (
+                f"Redis at {self._client.address}",
+                "Check the network between, and the server's log.",
+            )
+            raise SourceUnavailable(where, "the connection was lost in the middle of each poll", fix)
         except SourceUnavailable:
             self._lost = True
             self._client.close()
@@ -78,12 +104,15 @@ class StreamSource:
         `confirmed`. Raises SourceUnavailable.
         """
         wanted = {stream for stream, _ in groups}
+        opened = self._client.opened
         try:
             seen = self._reader.light(raw_names(self._names, sorted(wanted)))
             states = self._reader.states(seen, poll, honest=lag.is_honest(poll.server), whole=False)
         except SourceUnavailable:
             self._lost = True
             raise
+        if self._client.opened != opened:
+            return poll  # the second look may have been at another server
         fresh = {state.name: state for state in states}
         kept = [
             fresh.get(state.name, state) for state in poll.streams if state.name not in wanted - set(fresh)
@@ -91,7 +120,7 @@ class StreamSource:
         return msgspec.structs.replace(poll, streams=tuple(kept))
 
     def gaps(self) -> tuple[Gap, ...]:
-        """What this source cannot see, as of the last poll; for the report, each written once."""
+        """What else this source cannot see, as of the last poll; for the report, each written once."""
         found = list(self._limits_of_coverage())
         now = self._clock.now_ms()
         return tuple(
@@ -103,8 +132,9 @@ class StreamSource:
         started = self._clock.monotonic()
         sent, trips = self._client.sent.copy(), self._client.round_trips
         reading = server.read(self._client, self._client.database)
-        now = self._clock.now_ms()
-        after_gap = self._is_after_gap(reading, previous, now)
+        opened, now = self._client.opened, self._clock.now_ms()
+        self.broke = self._break(reading, previous, now)
+        after_gap = self._lost or self.broke is not None
         if after_gap:
             self._reader.forget()
             self._clients_ms = None
@@ -118,9 +148,13 @@ class StreamSource:
         else:
             streams = self._sweep(reading, None if after_gap else previous, now)
             self._quiet_polls = 0
+            self._see_rights(previous, streams)
         found_clients = self._read_clients(now)
         cost = self._cost(reading, sent, trips, started)
+        if self._client.opened != opened:
+            raise _TornError
         self._last, self._last_sent, self._last_at_ms, self._lost = reading, sent, now, False
+        self._last_steady_s = started
         return Poll(
             number=number,
             at_ms=now,
@@ -130,21 +164,26 @@ class StreamSource:
             clients=found_clients,
             cost=cost,
             quiet=quiet,
-            after_gap=after_gap,
+            after_gap=after_gap or self.broke is not None,
             source=self._source,
         )
 
-    def _is_after_gap(self, reading: server.ServerReading, previous: Poll | None, now: int) -> bool:
+    def _break(self, reading: server.ServerReading, previous: Poll | None, now: int) -> Break | None:
         if previous is None:
-            return self._lost
-        known, state = previous.server, reading.state
-        return (
-            self._lost
-            or known.run_id != state.run_id
-            or known.role != state.role
-            or now - previous.at_ms > self._limits.gap_ms
-            or now < previous.at_ms
-        )
+            return None
+        own = previous.at_ms == self._last_at_ms
+        elapsed_ms = round((self._clock.monotonic() - self._last_steady_s) * 1000) if own else None
+        return between(previous, reading.state, now, elapsed_ms, self._limits.gap_ms)
+
+    def _see_rights(self, previous: Poll | None, streams: tuple[StreamState, ...]) -> None:
+        """A user whose rights were taken sees nothing, which must not read as a server without streams."""
+        refused = self._reader.refused
+        if refused and not streams and previous is not None and previous.streams:
+            raise SourceUnavailable(f"Redis at {self._client.address}: every stream", refused, _RIGHTS)
+        if self._hidden and not refused:
+            # Streams that come into sight again did not grow from nothing.
+            self.broke = self.broke or Break("the user may see all streams again", "Nothing to do.")
+        self._hidden = refused is not None
 
     def _is_quiet(
         self,
@@ -170,6 +209,7 @@ class StreamSource:
         if due or previous is None or reading.keys <= DISCOVERY_KEYS_CHEAP:
             self._raws, self._complete = discovery.streams(self._pacer)
             self._discovered_ms = now
+        self._reader.refused = None
         seen = self._reader.light(self._raws)
         there = {item.raw for item in seen}
         for raw in self._raws:
@@ -199,11 +239,22 @@ class StreamSource:
             wall_ms=round((self._clock.monotonic() - started) * 1000, 3),
         )
 
+    @property
+    def hidden_part(self) -> str:
+        """What `hidden` is about."""
+        return f"Redis at {self._client.address}: some streams"
+
+    def hidden(self) -> Gap | None:
+        """The streams that the user may not see, as of the last poll; None where there are none."""
+        if self._reader.refused is None:
+            return None
+        now = self._clock.now_ms()
+        return Gap(
+            what=self.hidden_part, why=self._reader.refused, fix=_RIGHTS, source=self._source, at_ms=now
+        )
+
     def _limits_of_coverage(self) -> Iterable[tuple[str, str, str, bool]]:
         where = f"Redis at {self._client.address}"
-        if self._reader.refused:
-            fix = "Give the user the ACL line that `streamgauge doctor` prints."
-            yield f"{where}: some streams", self._reader.refused, fix, True
         if self._reader.sampler.refused:
             yield f"{where}: entries", "the user may not send XRANGE", "Allow +xrange +xrevrange.", False
         if self._clients_refused:
