@@ -30,6 +30,9 @@ POLLS = "config/polls.jsonl"
 LOOK_EVERY_S = 1.0
 """A look without anything to do is a stat of one file."""
 
+COME_BACK_S = 30.0
+"""After a restart of the server, services take so long to make their groups again."""
+
 Moment = Literal["start", "middle", "end"]
 
 
@@ -72,6 +75,7 @@ class ConfigAuditor:
             self._journal = polls.PollJournal(path)
             self._source = StreamSource(client, self._clock, source=POLLS)
         self._last: Poll | None = None
+        self._not_before = self._clock.monotonic()
         self._gaps_told = False
 
     def look(self) -> None:
@@ -116,16 +120,23 @@ class ConfigAuditor:
             self._journal.close()
 
     def _middle_is_due(self) -> bool:
-        reached = self._clock.now_ms() >= self._job.window.middle_ms
+        reached = (
+            self._clock.now_ms() >= self._job.window.middle_ms and self._clock.monotonic() >= self._not_before
+        )
         return self._client is not None and reached and "middle" not in self._state.moments
 
     def _audit(self, index: CodeIndex, moment: Moment) -> None:
         now = self._poll()
+        baseline = self._baseline() if now is not None else None
+        restarted = _has_just_restarted(now, baseline)
+        if restarted and moment == "middle":
+            self._not_before = self._clock.monotonic() + COME_BACK_S
+            return
         view = ConfigView(
             index=index,
-            moment=moment,
+            moment="start" if restarted else moment,
             judgement=self._job.judgement,
-            baseline=self._baseline() if now is not None else None,
+            baseline=baseline,
             now=now,
         )
         if now is not None or self._client is None:
@@ -186,6 +197,13 @@ class ConfigAuditor:
 
     def _write_state(self) -> None:
         write_atomically(self._state_file, msgspec.json.encode(self._state) + b"\n")
+
+
+def _has_just_restarted(now: Poll | None, baseline: Poll | None) -> bool:
+    """Whether another server process answers than at the baseline, and it is young: it may have begun empty."""
+    if now is None or baseline is None or now.server.run_id == baseline.server.run_id:
+        return False
+    return now.server.uptime_s is not None and now.server.uptime_s < COME_BACK_S
 
 
 def _needs_no_server(rule_id: str) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 from agents.detecting import run_detectors
 from agents.job import WatcherJob
 from agents.loop import Reporter, StopFile
+from agents.periods import Periods
 from tools.clock import iso
 from tools.detectors.contract import StreamView
 from tools.detectors.registry import STREAM_DETECTORS
@@ -22,6 +23,7 @@ from tools.findings.journal import Journal
 from tools.findings.model import AgentId
 from tools.sources.records import CodeIndex, Gap, Poll
 from tools.sources.redis import polls
+from tools.sources.redis.breaks import Break
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.streams import LookLimits
 from tools.sources.redis.sweep import StreamSource
@@ -37,6 +39,7 @@ HISTORY_S = 90
 HISTORY_POLLS_MAX = 60
 
 TOPOLOGY_EVERY_MS = 60_000
+POLLS = "streams/polls.jsonl"
 _GAP_POLLS = 4
 
 
@@ -71,14 +74,21 @@ class StreamAnalyst:
         self._job, self._reporter, self._client = job, reporter, client
         self._workspace, self._clock = reporter.workspace, reporter.clock
         self._stop = StopFile(self._workspace, job.window.deadline_ms, self._clock, None)
+        self._unseen = Periods(reporter, POLLS)
+        self._server = f"Redis at {client.address}"
         self._source = StreamSource(
-            client, self._clock, source="streams/polls.jsonl", limits=_look_limits(job)
+            client,
+            self._clock,
+            source=POLLS,
+            limits=_look_limits(job),
+            lost=self._unseen.is_open(self._server),
         )
         self._depth = min(max(HISTORY_POLLS, math.ceil(HISTORY_S / self.interval_s)), HISTORY_POLLS_MAX)
         self._history = polls.last_polls(self._workspace.polls, self._depth)
         self._journal = polls.PollJournal(self._workspace.polls)
         self._pending = Journal(self._workspace.path("streams", "pending.jsonl"))
         self._baseline: Poll | None = None
+        self._began_anew = polls.last_after_gap(self._workspace.polls)
         self._number = polls.next_number(self._workspace.polls)
         self._code: CodeIndex | None = None
         self._topology_ms: int | None = None
@@ -92,6 +102,7 @@ class StreamAnalyst:
     def finish(self) -> None:
         """The last poll, and the files as they are at the end."""
         self._look(final=True)
+        self._unseen.end_all(self._clock.now_ms())
         if self._history:
             self._write_topology()
             self._write_new_streams()
@@ -115,33 +126,59 @@ class StreamAnalyst:
     def _look(self, *, final: bool) -> None:
         self._read_baseline()
         self._read_code()
+        previous = self._previous()
         try:
-            poll = self._poll(final=final)
+            poll = self._poll(previous, final=final)
         except SourceUnavailable as error:
-            self._reporter.gap(
-                Gap(
-                    what=error.what,
-                    why=error.why,
-                    fix=error.fix,
-                    source="streams/polls.jsonl",
-                    at_ms=self._clock.now_ms(),
-                )
-            )
+            since_ms = self._job.window.started_ms if previous is None else previous.at_ms
+            self._unseen.begin(self._server, error.why, error.fix, since_ms)
             return
+        self._tell_what_was_unseen(poll, previous)
         self._keep(poll)
         run_detectors(STREAM_DETECTORS, self._view(), self._reporter)
         for gap in self._source.gaps():
             self._reporter.gap(gap)
         self._write_files(poll)
 
-    def _poll(self, *, final: bool) -> Poll:
+    def _previous(self) -> Poll | None:
+        return self._history[-1] if self._history else self._baseline
+
+    def _tell_what_was_unseen(self, poll: Poll, previous: Poll | None) -> None:
+        """The server, and each part of it, is in sight again or is not; a break without a failed poll is a span too."""
+        broke, hidden = self._source.broke, self._source.hidden()
+        why = "" if broke is None else broke.why
+        explained = broke is not None and self._is_told_elsewhere(broke)
+        if hidden is not None:
+            since_ms = poll.at_ms if previous is None else previous.at_ms
+            self._unseen.begin(hidden.what, hidden.why, hidden.fix, since_ms)
+        else:
+            explained = self._unseen.end(self._source.hidden_part, poll.at_ms, why) or explained
+        explained = self._unseen.end(self._server, poll.at_ms, why) or explained
+        if broke is not None and previous is not None and not explained:
+            self._unseen.passed(
+                Gap(
+                    what=f"{self._server} between two polls",
+                    why=broke.why,
+                    fix=broke.fix,
+                    source=POLLS,
+                    at_ms=min(previous.at_ms, poll.at_ms),
+                    until_ms=poll.at_ms,
+                    blind=broke.blind,
+                )
+            )
+
+    def _is_told_elsewhere(self, broke: Break) -> bool:
+        """A pause before the first poll of an attempt: whoever started it tells why."""
+        return broke.blind and self._counters.polls == 0
+
+    def _poll(self, previous: Poll | None, *, final: bool) -> Poll:
         number = self._number
         if number is None:
             number = 0 if self._baseline is None else 1
         self._number = number + 1  # a number is used once, whatever becomes of the poll
-        previous = self._history[-1] if self._history else self._baseline
         poll = self._source.poll(number, previous=previous)
-        suspects = [] if final else self._suspects(poll)
+        # Right after a gap consumers are still coming back: the next poll is the second look.
+        suspects = [] if final or poll.after_gap else self._suspects(poll)
         if suspects:
             wait_s = self._job.judgement.limits.lag_recheck
             self._clock.sleep_until(self._clock.monotonic() + wait_s, self._stop)
@@ -174,6 +211,8 @@ class StreamAnalyst:
         self._history = (*self._history, poll)[-self._depth :]
         if self._baseline is None:
             self._baseline = poll
+        if poll.after_gap:
+            self._began_anew = poll
         own = self._counters
         own.polls, own.streams, own.poll_ms = own.polls + 1, len(poll.streams), poll.cost.wall_ms
         own.server_us += poll.cost.server_us
@@ -183,7 +222,7 @@ class StreamAnalyst:
         letters = frozenset[str]() if self._code is None else dead_letters_in(self._code)
         return StreamView(
             polls=self._history,
-            baseline=self._baseline or newest,
+            baseline=self._began_anew or self._baseline or newest,
             judgement=self._job.judgement,
             code=self._code,
             dead_letters=letters,

@@ -31,9 +31,17 @@ CODE = {
 class Audit:
     """One auditor with its clock and workspace."""
 
-    def __init__(self, tmp_path: Path, url: str | None, stack: ExitStack, *, indexed: bool = True) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        url: str | None,
+        stack: ExitStack,
+        *,
+        indexed: bool = True,
+        code: dict[str, str] = CODE,
+    ) -> None:
         self.clock, self.stack = ManualClock(START_MS), stack
-        project = write(tmp_path / "project", CODE)
+        project = write(tmp_path / "project", code)
         self.job: WatcherJob = job_of(AgentId.CONFIG_AUDITOR, project, tmp_path / "ws", url)
         self.reporter: Reporter = reporter_of(self.job, self.clock, stack)
         if indexed:
@@ -169,3 +177,34 @@ def test_a_server_that_is_gone_is_a_gap_and_never_a_finding_about_groups(
     assert audit.rules() == []
     blind = [json.loads(line)["blind"] for line in audit.text("recording", "gaps.jsonl").splitlines()]
     assert True in blind
+
+
+GROUP_CODE = {
+    "services/a/app.py": 'r.xgroup_create("orders", "desk", mkstream=True)\nr.xreadgroup("desk", "c", {"orders": ">"})\n'
+}
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_after_a_restart_services_have_time_to_make_their_groups_again(
+    tmp_path: Path, stack: ExitStack, restarted: bool
+) -> None:
+    (tmp_path / "server").mkdir()
+    server = Server(tmp_path / "server")
+    stack.callback(server.stop)
+    server.client.xgroup_create("orders", "desk", mkstream=True)
+    server.client.xgroup_createconsumer("orders", "desk", "c")
+    audit = Audit(tmp_path, server.url, stack, code=GROUP_CODE)
+    audit.baseline()
+    audit.auditor.look()
+    if restarted:
+        server.stop()
+        server = Server(tmp_path / "server", port=server.port)
+        stack.callback(server.stop)
+        server.client.xadd("orders", {"a": 1})
+    else:
+        server.client.xgroup_destroy("orders", "desk")
+    audit.clock.advance(300)
+    audit.auditor.look()
+    assert audit.auditor.beat()["looks"] == (["start"] if restarted else ["start", "middle"])
+    audit.auditor.finish()
+    assert ("config.group-name-mismatch" in dict(audit.rules())) is not restarted

@@ -11,83 +11,24 @@ from typing import Any
 
 import msgspec
 import pytest
-from pydantic import SecretStr
 
 from agents.detecting import run_detectors
-from agents.job import RedisTarget, WatcherJob, Window
-from agents.loop import Reporter, StopFile, run
-from agents.stream_analyst import StreamAnalyst, make
-from agents.watcher import open_reporter
+from agents.loop import StopFile, run
+from agents.stream_analyst import make
+from tests.agents.desk import Desk
 from tests.conftest import Server
 from tests.detectors.streams.crafted import index, polls, stream, use, view
-from tests.fakes.clock import ManualClock
 from tools.detectors.contract import StreamView
 from tools.detectors.streams import no_consumer_group
 from tools.detectors.thresholds import Expectation, Judgement
 from tools.errors import UsageError
-from tools.findings import recorder
 from tools.findings.evidence import read_copy
 from tools.findings.journal import read_data
-from tools.findings.model import AgentId
 from tools.findings.rule import Rule, Symptom
 from tools.sources.records import CodeKind, Gap
 from tools.sources.redis import polls as journal
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
-from tools.workspace import Workspace
-
-AGENT = AgentId.REDIS_STREAM_ANALYST
-
-
-class Desk:
-    """A workspace, a clock that moves by itself, and the attempts of one agent."""
-
-    def __init__(self, root: Path, url: str, judgement: Judgement | None = None) -> None:
-        self.workspace = Workspace(root)
-        self.workspace.create()
-        self.clock = ManualClock()
-        now = self.clock.now_ms()
-        self.window = Window(
-            started_ms=now, deadline_ms=now + 120_000, middle_ms=now + 60_000, heartbeat_s=30
-        )
-        self.judgement = judgement or Judgement()
-        self.url = url
-        self.open: list[tuple[StreamAnalyst, Reporter]] = []
-        self.finished: StreamAnalyst | None = None
-
-    def attempt(self, number: int = 1) -> tuple[StreamAnalyst, Reporter]:
-        (self.workspace.agent_dir(AGENT) / "attempt").write_text(str(number), encoding="ascii")
-        job = WatcherJob(
-            agent=AGENT,
-            attempt=number,
-            session_id="x",
-            mode="attach",
-            workspace=self.workspace.root,
-            project_root=self.workspace.root,
-            redis=RedisTarget(url=SecretStr(self.url), command_timeout_s=0.5, connect_timeout_s=0.5),
-            judgement=self.judgement,
-            window=self.window,
-        )
-        reporter = open_reporter(job, self.clock)
-        self.open.append((make(job, reporter), reporter))
-        return self.open[-1]
-
-    def close(self) -> None:
-        for analyst, reporter in self.open:
-            if analyst is not self.finished:
-                analyst.close()
-            reporter.recorder.close()
-            reporter.events.close()
-            reporter.gaps.close()
-
-    def text(self, *parts: str) -> str:
-        return self.workspace.path(*parts).read_text(encoding="utf-8")
-
-    def findings(self) -> dict[str, Any]:
-        return {item.rule_id: item for item in recorder.load(self.workspace.findings(AGENT))}
-
-    def numbers(self) -> list[int]:
-        return [poll.number for poll in journal.read_polls(self.workspace.polls)]
 
 
 @pytest.fixture
@@ -224,7 +165,8 @@ def test_a_server_that_is_away_is_a_gap_and_the_next_poll_begins_anew(
         own_server.client.execute_command("CONFIG", "SET", "requirepass", "never-to-be-seen")  # type: ignore[no-untyped-call]
         analyst.look()
         gaps = list(read_data(desk.workspace.gaps))
-        assert len(gaps) == 1
+        assert len({(gap["what"], gap["at_ms"]) for gap in gaps}) == 1
+        assert [gap["until_ms"] is not None for gap in gaps] == [False, True]
         assert "credentials" in str(gaps[0]["why"])  # the dropped connection alone is opened again
         assert gaps[0]["blind"] is True
         assert [(poll.number, poll.after_gap) for poll in journal.read_polls(desk.workspace.polls)] == [

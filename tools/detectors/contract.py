@@ -17,7 +17,10 @@ from tools.sources.records import CodeIndex, LogLine, Poll, ProcessState
 
 @dataclass(frozen=True, slots=True)
 class StreamView:
-    """What stream rules see: the last polls, oldest first (the last is now), and the code, once indexed."""
+    """What stream rules see: the last polls, oldest first (the last is now), and the code, once indexed.
+
+    `baseline` is what they compare with: the session's, or the first poll after the newest gap.
+    """
 
     polls: tuple[Poll, ...]
     baseline: Poll

@@ -14,7 +14,7 @@ from tools.detectors.streams import roles
 from tools.detectors.streams.families import fold
 from tools.detectors.streams.readers import blocked_reader, lists_attempts, newest_clients
 from tools.detectors.streams.symptoms import many, on_group, seconds, stream_rule
-from tools.detectors.streams.tracks import Track, active_consumers, tracks
+from tools.detectors.streams.tracks import YOUNG_MS, Track, active_consumers, tracks
 from tools.findings.model import Severity, StreamCategory
 from tools.findings.rule import Rule, Symptom
 from tools.sources.records import GroupState, ServerState
@@ -60,7 +60,9 @@ def _judge(view: StreamView, track: Track, group: GroupState, idle_max_ms: float
     if group.info.consumers == 0:
         return _judge_empty(view, track, group, waiting=waiting)
     consumers = group.consumers
-    if not consumers or active_consumers(group, idle_max_ms):
+    # While the server was away nobody could be seen.
+    unseen = track.since_gap_ms is not None and track.since_gap_ms <= idle_max_ms
+    if not consumers or unseen or active_consumers(group, idle_max_ms):
         return None
     # A reader blocked on this group would have been given what waits, so only an empty lag leaves room for one.
     if not waiting and blocked_reader(view, track, group):
@@ -83,6 +85,8 @@ def _judge_empty(view: StreamView, track: Track, group: GroupState, *, waiting: 
     history = track.group(group.info.name)
     if len(history) < 2 or any(item.info.consumers for item in history[-2:]):
         return None  # a deployment in progress has a moment without consumers
+    if track.since_gap_ms is not None and track.since_gap_ms < YOUNG_MS:
+        return None  # so has a server that has just come back
     # Before 7.2 a consumer is listed only once it got a message: on a quiet group a blocked reader speaks for it.
     hidden = not waiting and not _lists_attempts(track.poll.server)
     found = newest_clients(view)

@@ -41,8 +41,9 @@ def _symptoms(view: StreamView) -> Iterator[Symptom]:
 
 
 def _waits(track: Track, group: GroupState) -> dict[str, int]:
-    """How long each pending message is known to wait, ms."""
-    waits = {entry.id: entry.idle for entry in group.pending}
+    """How long each pending message is known to wait, ms. While the server was away nobody could acknowledge."""
+    seen_ms = track.since_gap_ms
+    waits = {entry.id: entry.idle if seen_ms is None else min(entry.idle, seen_ms) for entry in group.pending}
     history = track.group(group.info.name)
     polls = track.polls[-len(history) :]
     still = set(waits)

@@ -26,6 +26,8 @@ class Track:
     states: tuple[StreamState, ...]
     first: StreamState
     """The stream at the baseline; where it was not there, at the first poll of the track."""
+    since_gap_ms: int | None = None
+    """How long the server has been seen again; None where no gap is among the polls."""
 
     @property
     def now(self) -> StreamState:
@@ -58,6 +60,7 @@ class Track:
 def tracks(view: StreamView) -> dict[str, Track]:
     """The track of every stream that is there now, by name."""
     run = _run(view.polls)
+    since_gap_ms = run[-1].at_ms - run[0].at_ms if run[0].after_gap else None
     by_poll = [{state.name: state for state in poll.streams} for poll in run]
     baseline = {state.name: state for state in view.baseline.streams}
     found = {}
@@ -68,7 +71,8 @@ def tracks(view: StreamView) -> dict[str, Track]:
                 break
             states.append(index[name])
         states.reverse()
-        found[name] = Track(run[-len(states) :], tuple(states), baseline.get(name, states[0]))
+        first = baseline.get(name, states[0])
+        found[name] = Track(run[-len(states) :], tuple(states), first, since_gap_ms)
     return found
 
 
@@ -101,9 +105,9 @@ def removed(track: Track) -> bool:
 
 
 def is_young(view: StreamView, track: Track) -> bool:
-    """Whether a stream appeared only just now, after the baseline."""
+    """Whether a stream appeared only just now, after the baseline or after a gap: a restart may have emptied the server."""
     name = track.now.name
-    if view.baseline.stream(name) is not None:
+    if view.baseline.stream(name) is not None and track.since_gap_ms is None:
         return False
     seen_ms = track.poll.at_ms - track.polls[0].at_ms
     return seen_ms < (YOUNG_MS if family_of(name) == name else REQUEST_MS)
