@@ -12,11 +12,13 @@ import pytest
 from markdown_it import MarkdownIt
 from msgspec import structs
 
-from tests.report.made_session import SESSION_ID, Made, make
+from tests.report.made_session import SESSION_ID, START_MS, Made, make
+from tools.findings.journal import Journal
 from tools.findings.model import AgentId
 from tools.report import event_schemas, schemas
 from tools.report.write import write_report
 from tools.sources import session_facts
+from tools.sources.records import Gap
 from tools.sources.session_facts import AgentRun, PhaseRun
 from tools.synthesis import session_data
 
@@ -327,3 +329,31 @@ def test_a_section_that_fails_is_named_and_the_rest_stands(made: Made, tmp_path:
         ("event flows", "ValueError: no such figure")
     ]
     assert report.dashboard is not None
+
+
+def test_spans_in_which_redis_was_not_seen_are_shown_once_with_their_times(made: Made) -> None:
+    away = Gap(
+        what="Redis at 127.0.0.1:6379/0", why="no connection", fix="Start it.", source="streams/polls.jsonl",
+        at_ms=START_MS + 30_000, period=True,
+    )  # fmt: skip
+    again = structs.replace(away, at_ms=START_MS + 590_000)
+    with Journal(made.workspace.gaps) as gaps:
+        for record in (away, structs.replace(away, until_ms=START_MS + 75_000), again):
+            gaps.append(record)
+    report = write_report(made.workspace, made.project, made.clock)
+    told = [
+        (gap.at[11:19], gap.until and gap.until[11:19])
+        for gap in report.source_gaps
+        if "Redis at" in gap.what
+    ]
+    assert told == [
+        ("15:07:10", "15:07:55"),
+        ("15:16:30", "15:16:40"),
+    ]  # the second lasts to the window's end
+    assert report.dashboard is not None
+    assert report.dashboard.blind_gaps == 3
+    assert report.coverage is not None
+    assert len(report.coverage.redis_unseen) == 2
+    text = text_of(made)
+    assert "| 15:07:10Z to 15:07:55Z (45s) | no connection |" in text
+    assert "| Redis not seen | 2025-06-15T15:07:10.000Z to 2025-06-15T15:07:55.000Z, " in text

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tools.clock import from_iso
 from tools.quantities import format_duration
 from tools.report.markdown_findings import links
 from tools.report.markdown_text import code, fence, inline, table
-from tools.report.model import Coverage, ObservabilityGap, Report
+from tools.report.model import Coverage, ObservabilityGap, Report, SourceGap
 
 ROWS_MAX = 200
 MISSING_MAX = 12
@@ -44,13 +45,14 @@ def gaps(report: Report) -> str:
             (
                 "**blind**" if gap.blind else "limit",
                 inline(gap.what),
+                _when(gap),
                 inline(gap.why),
                 inline(gap.fix),
                 code(gap.source),
             )
             for gap in report.source_gaps[:ROWS_MAX]
         ]
-        parts.append(table(("kind", "what", "why", "how to close it", "told by"), gap_rows))
+        parts.append(table(("kind", "what", "when", "why", "how to close it", "told by"), gap_rows))
         if len(report.source_gaps) > ROWS_MAX:
             parts.append(f"{len(report.source_gaps) - ROWS_MAX} more are in `report.json`.")
     else:
@@ -104,7 +106,8 @@ def _coverage(coverage: Coverage) -> str:
     languages = ", ".join(f"{inline(name)} {count}" for name, count in coverage.languages.items())
     rows = [
         ("window", window),
-        ("dead time of the audit itself", _spans(coverage)),
+        ("dead time of the audit itself", _spans(coverage.dead_times)),
+        ("Redis not seen", _spans(coverage.redis_unseen)),
         ("polls", str(coverage.polls)),
         ("streams", str(coverage.streams)),
         ("groups looked at in part only", str(coverage.streams_unread_in_detail)),
@@ -122,8 +125,18 @@ def _coverage(coverage: Coverage) -> str:
     return table(("what", "looked at"), rows)
 
 
-def _spans(coverage: Coverage) -> str:
-    return ", ".join(f"{start} to {end}" for start, end in coverage.dead_times) or "none"
+def _spans(spans: tuple[tuple[str, str], ...]) -> str:
+    return ", ".join(f"{start} to {end}" for start, end in spans) or "none"
+
+
+def _when(gap: SourceGap) -> str:
+    """A span as `15:06:40Z to 15:07:10Z (30s)`; all the window long, for what is no span, is left empty."""
+    if gap.until is None:
+        return ""
+    lasted_s = round((from_iso(gap.until) - from_iso(gap.at)) / 1000)
+    if gap.at[:10] != gap.until[:10]:
+        return f"{gap.at} to {gap.until}"
+    return f"{gap.at[11:19]}Z to {gap.until[11:19]}Z ({format_duration(lasted_s)})"
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -163,7 +163,11 @@ class ObservabilityGap(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class SourceGap(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Section 7: a source that could not be looked at, or only in part."""
+    """Section 7: a source that could not be looked at, or only in part.
+
+    Where it was not seen for a span of time, `at` is when it was seen last and `until` when it was seen again, or
+    the window's end; else `at` is when it was told.
+    """
 
     what: str
     why: str
@@ -171,6 +175,7 @@ class SourceGap(Struct, frozen=True, kw_only=True, rename="camel"):
     source: str
     at: str
     blind: bool
+    until: str | None = None
 
 
 class Coverage(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -178,6 +183,8 @@ class Coverage(Struct, frozen=True, kw_only=True, rename="camel"):
 
     window_ms: int | None
     dead_times: tuple[tuple[str, str], ...]
+    redis_unseen: tuple[tuple[str, str], ...]
+    """Spans of the window in which Redis did not answer: from the last poll before to the first after."""
     polls: int
     streams: int
     streams_unread_in_detail: int

@@ -12,7 +12,11 @@ from tools.report import session_failure
 from tools.report.context import Context
 from tools.report.model import Coverage, SourceGap
 from tools.report.sections.dashboard import services
+from tools.sources.gaps import lasts
+from tools.sources.records import Gap
+from tools.synthesis.session_data import SessionData
 
+POLLS = "streams/polls.jsonl"
 _BEFORE_IT_BEGAN = (
     "log lines written before the session began: they were not read; the last of them only for their format"
 )
@@ -27,6 +31,7 @@ def build(context: Context) -> Coverage:
     return Coverage(
         window_ms=None if facts is None or ended_ms is None else ended_ms - facts.started_ms,
         dead_times=() if facts is None else tuple((iso(start), iso(end)) for start, end in facts.dead_times),
+        redis_unseen=tuple(_redis_unseen(data)),
         polls=len(data.polls),
         streams=0 if data.final is None else len(data.final.streams),
         streams_unread_in_detail=_partial_groups(context),
@@ -44,16 +49,34 @@ def build(context: Context) -> Coverage:
 
 def source_gaps(context: Context) -> tuple[SourceGap, ...]:
     """Every gap of the session once, blind ones first."""
-    gaps = {(gap.source, gap.what): gap for gap in reversed(context.data.gaps)}
+    found = {gap.key: gap for gap in context.data.gaps}
     if context.data.index is not None:
-        gaps |= {(gap.source, gap.what): gap for gap in context.data.index.gaps}
+        found |= {gap.key: gap for gap in context.data.index.gaps}
     rows = [
         SourceGap(
-            what=gap.what, why=gap.why, fix=gap.fix, source=gap.source, at=iso(gap.at_ms), blind=gap.blind
+            what=gap.what,
+            why=gap.why,
+            fix=gap.fix,
+            source=gap.source,
+            at=iso(gap.at_ms),
+            blind=gap.blind,
+            until=None if (until_ms := _until_ms(gap, context.data)) is None else iso(until_ms),
         )
-        for gap in gaps.values()
+        for gap in found.values()
     ]
-    return tuple(sorted(rows, key=lambda gap: (not gap.blind, gap.source, gap.what)))
+    return tuple(sorted(rows, key=lambda gap: (not gap.blind, gap.source, gap.what, gap.at)))
+
+
+def _until_ms(gap: Gap, data: SessionData) -> int | None:
+    """When a span ended; one that was never closed lasted to the window's end."""
+    return max(data.end_ms, gap.at_ms) if lasts(gap) else gap.until_ms
+
+
+def _redis_unseen(data: SessionData) -> Iterator[tuple[str, str]]:
+    for gap in data.gaps:
+        until_ms = _until_ms(gap, data)
+        if gap.period and gap.blind and gap.source == POLLS and until_ms is not None:
+            yield iso(gap.at_ms), iso(until_ms)
 
 
 def _partial_groups(context: Context) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from tools.findings.model import Enhancement, Finding, streams_of
 from tools.report.context import Context, severity
 from tools.report.model import GroupHealth, StreamBaseline, StreamHealth, TopologyEdge
-from tools.sources.records import GroupState, StreamState, entry_time_ms
+from tools.sources.records import GroupState, Poll, StreamState, entry_time_ms
 from tools.synthesis.clusters import is_cross_agent
 from tools.synthesis.health import Health, by_stream, is_measured
 
@@ -23,6 +23,7 @@ def build(context: Context) -> tuple[StreamHealth, ...]:
     about = _about(context.findings)
     first = data.baseline or data.polls[0]
     before = {state.name: state for state in first.streams}
+    since = next((poll for poll in reversed(data.polls) if poll.after_gap), first)
     at_ms = data.final.at_ms
     rows = [
         _row(
@@ -30,7 +31,7 @@ def build(context: Context) -> tuple[StreamHealth, ...]:
             at_ms,
             before.get(state.name),
             about.get(state.name, []),
-            span_ms=at_ms - first.at_ms,
+            forecast=_forecast(state, since, at_ms),
             status=statuses.get(state.name, "HEALTHY"),
         )
         for state in data.final.streams
@@ -79,7 +80,7 @@ def _row(
     before: StreamState | None,
     findings: list[Finding],
     *,
-    span_ms: int,
+    forecast: str | None,
     status: Health,
 ) -> StreamHealth:
     groups = tuple(_group(group, at_ms) for group in state.groups)
@@ -99,7 +100,7 @@ def _row(
         finding_ids=tuple(finding.finding_id for finding in findings),
         baseline=baseline,
         worse=tuple(_worse(state.info.length, pending, lag, baseline)),
-        forecast=_forecast(lag, baseline, span_ms),
+        forecast=forecast,
         groups=groups,
     )
 
@@ -139,10 +140,12 @@ def _worse(length: int, pending: int, lag: int | None, baseline: StreamBaseline 
         yield f"length {baseline.length} → {length}"
 
 
-def _forecast(lag: int | None, baseline: StreamBaseline | None, span_ms: int) -> str | None:
-    if not lag or baseline is None or span_ms <= 0:
+def _forecast(state: StreamState, since: Poll, at_ms: int) -> str | None:
+    """By the pace since the baseline, or since the first poll after the newest gap."""
+    lag, before = lag_of(state), since.stream(state.name)
+    if not lag or before is None or at_ms <= since.at_ms:
         return None
-    per_minute = (lag - (baseline.lag or 0)) * 60_000 / span_ms
+    per_minute = (lag - (lag_of(before) or 0)) * 60_000 / (at_ms - since.at_ms)
     if per_minute >= 0.5:
         return f"lag grows by {per_minute:.0f} a minute; it does not drain"
     if per_minute <= -0.5:
