@@ -15,8 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
-import psutil
-
 from agents.job import WatcherJob
 from tools.workspace import Workspace, write_atomically
 
@@ -43,10 +41,6 @@ class Handle(Protocol):
 
     def kill(self) -> None:
         """End it and everything it started, at once; returns when it is gone."""
-        ...
-
-    def usage(self) -> tuple[float, int] | None:
-        """CPU in per cent of one core since the last call, and resident bytes; None once it has ended."""
         ...
 
     def close(self) -> None:
@@ -99,13 +93,10 @@ class LocalHandle:
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self._process = process
-        self._usage: psutil.Process | None = None
         assert process.stdout is not None
         self._reader = threading.Thread(target=_keep_output, args=(process.stdout, log), daemon=True)
         self._reader.start()
         self._writer: threading.Thread | None = None
-        with suppress(psutil.Error):
-            self._usage = psutil.Process(process.pid)
 
     @property
     def pid(self) -> int:
@@ -136,15 +127,6 @@ class LocalHandle:
             os.killpg(self._process.pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_REAP_S)
-
-    def usage(self) -> tuple[float, int] | None:
-        """CPU in per cent of one core since the last call, and resident bytes; None once it has ended."""
-        if self._usage is None:
-            return None
-        try:
-            return self._usage.cpu_percent(None), self._usage.memory_info().rss
-        except psutil.Error:
-            return None
 
     def close(self) -> None:
         """Kill what is left of its process group and release the pipes."""

@@ -174,9 +174,10 @@ class AgentKeeper:
         """How many findings its journal holds."""
         return len(self._finding_ids)
 
-    def usage(self) -> tuple[float, int] | None:
-        """CPU per cent and resident bytes of its watcher."""
-        return None if self._handle is None else self._handle.usage()
+    @property
+    def pid(self) -> int | None:
+        """Its watcher's process id; None where none runs."""
+        return None if self._handle is None else self._handle.pid
 
     def silent_s(self) -> float:
         """Seconds since its last heartbeat, finding or change of state."""

@@ -62,6 +62,11 @@ class Workspace:
         return self.path("recording", "gaps.jsonl")
 
     @property
+    def metrics(self) -> Path:
+        """Journal of what the session's processes and the services use."""
+        return self.path("recording", "metrics.jsonl")
+
+    @property
     def polls(self) -> Path:
         """Journal of the Stream Analyst's polls."""
         return self.path("streams", "polls.jsonl")

@@ -120,16 +120,6 @@ def test_ctrl_c_in_the_terminal_does_not_reach_a_watcher(start: Running) -> None
     assert os.getpgid(handle.pid) == handle.pid != os.getpgid(0)
 
 
-def test_usage_tells_memory_while_it_runs_and_nothing_after(start: Running) -> None:
-    handle = start("import time; print('up', flush=True); time.sleep(60)")
-    wait_for(start.log)
-    usage = handle.usage()
-    assert usage is not None
-    assert usage[1] > 1_000_000
-    handle.kill()
-    assert handle.usage() is None
-
-
 def test_a_watcher_that_ends_before_its_job_is_no_error_of_ours(start: Running) -> None:
     handle = start("raise SystemExit(5)")
     wait_for(lambda: handle.poll() == 5)

@@ -23,9 +23,6 @@ class FakeHandle:
         self.killed = self.killed or self.code is None
         self.code = -9 if self.code is None else self.code
 
-    def usage(self) -> tuple[float, int] | None:
-        return (1.5, 4096)
-
     def close(self) -> None:
         self.kill()
         self.closed = True

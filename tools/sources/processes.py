@@ -1,4 +1,4 @@
-"""Whether a service's process lives, and what it uses: by pidfile, by listening port, or within our own trees.
+"""Whether a service's process lives: by pidfile, by listening port, or within our own trees.
 
 Nothing is started, signalled or changed. Where nothing tells, `alive` is None: unknown is not dead.
 """
@@ -20,6 +20,7 @@ _WORDS = re.compile(r"[/\\\s=:,]+")
 _PIDFILE_BYTES_MAX = 64
 _YOUNGER_S = 2.0
 """A process that began later than its pidfile was written is another one that got the same pid."""
+_ANCESTORS_MAX = 8
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied)
 
 
@@ -47,10 +48,11 @@ def service_states(
 ) -> tuple[ProcessState, ...]:
     """One state per service, in order. `root_pids` are the roots of the trees that this session started.
 
-    `cpu_percent` is the average since the process began. Never raises for a process that is gone.
+    Never raises for a process that is gone.
     """
     tree = _named(_tree(root_pids), [spec.name for spec in specs])
-    ports = _listeners() if any(spec.port is not None for spec in specs) else None
+    wanted = {spec.port for spec in specs if spec.port is not None}
+    ports = _listeners(wanted) if wanted else None
     return tuple(_state(spec, tree.get(spec.name), ports, clock.now_ms(), project_root) for spec in specs)
 
 
@@ -64,10 +66,14 @@ class ProcessWatch:
         clock: Clock,
         project_root: Path | None = None,
     ) -> None:
-        self._specs, self._root_pids = specs, tuple(root_pids)
+        self.aim(specs, root_pids)
         self._clock, self._project_root = clock, project_root
         self.seen: dict[str, ProcessState] = {}
         """Each service's process as it was last seen alive; a new attempt goes on with it."""
+
+    def aim(self, specs: Sequence[ServiceSpec], root_pids: Iterable[int]) -> None:
+        """From now on look at these services: more of them become known while they start."""
+        self._specs, self._root_pids = tuple(specs), tuple(root_pids)
 
     def look(self) -> dict[str, ProcessState]:
         """Every service's state now, by name."""
@@ -80,12 +86,13 @@ class ProcessWatch:
                 self.seen[state.service] = state
             return state
         before = self.seen.get(state.service)
-        if state.alive is None and before is not None and not _still_runs(before):
+        if state.alive is None and before is not None and not still_runs(before):
             return ProcessState(service=state.service, at_ms=state.at_ms, alive=False, pid=before.pid)
         return state
 
 
-def _still_runs(state: ProcessState) -> bool:
+def still_runs(state: ProcessState) -> bool:
+    """Whether the very process of a state runs; True where that may not be seen."""
     process = _process(state.pid)
     if process is None or state.started_ms is None:
         return process is not None
@@ -123,19 +130,10 @@ def _described(
     if process is None:
         return ProcessState(service=service, at_ms=now_ms, alive=alive)
     try:
-        with process.oneshot():
-            started_ms = round(process.create_time() * 1000)
-            used = process.cpu_times()
-            lived_s = max(now_ms - started_ms, 1) / 1000
-            return ProcessState(
-                service=service,
-                at_ms=now_ms,
-                alive=alive,
-                pid=process.pid,
-                started_ms=started_ms,
-                cpu_percent=round(100 * (used.user + used.system) / lived_s, 1),
-                rss_bytes=process.memory_info().rss,
-            )
+        started_ms = round(process.create_time() * 1000)
+        return ProcessState(
+            service=service, at_ms=now_ms, alive=alive, pid=process.pid, started_ms=started_ms
+        )
     except _GONE:
         return ProcessState(service=service, at_ms=now_ms, alive=alive, pid=process.pid)
 
@@ -160,19 +158,56 @@ def _by_pidfile(path: Path) -> tuple[bool | None, psutil.Process | None]:
     return True, process
 
 
-def _listeners() -> dict[int, int] | None:
+def _listeners(ports: set[int]) -> dict[int, int] | None:
     # Port → pid (0 where we may not see whose it is); None where the system does not tell at all.
     try:
         connections = psutil.net_connections(kind="tcp")
     except (psutil.AccessDenied, OSError):
         return None
-    found: dict[int, int] = {}
+    found: dict[int, set[int]] = {}
+    outside: dict[int, set[int]] = {}
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port in ports:
             address = connection.laddr
-            if address.ip in _LOOPBACK or found.get(address.port) is None:
-                found[address.port] = connection.pid or found.get(address.port, 0)
-    return found
+            here = found if address.ip in _LOOPBACK else outside
+            here.setdefault(address.port, set()).add(connection.pid or 0)
+    return {port: _eldest(found.get(port) or outside[port], port) for port in found.keys() | outside.keys()}
+
+
+def _eldest(pids: set[int], port: int) -> int:
+    """Workers inherit their parent's socket and come and go; the service is the process that had it first."""
+    pid = min(pids - {0}, key=_born, default=0)
+    for _ in range(_ANCESTORS_MAX):
+        parent = _parent(pid)
+        if not parent or not _listens(parent, port):
+            break
+        pid = parent
+    return pid
+
+
+def _born(pid: int) -> tuple[float, int]:
+    try:
+        return psutil.Process(pid).create_time(), pid
+    except _GONE:
+        return float("inf"), pid
+
+
+def _parent(pid: int) -> int:
+    process = _process(pid)
+    try:
+        return 0 if process is None else process.ppid()
+    except _GONE:
+        return 0
+
+
+def _listens(pid: int, port: int) -> bool:
+    # The system names one holder of a socket that several share; whether another holds it, it must be asked.
+    process = _process(pid)
+    try:
+        held = [] if process is None else process.net_connections(kind="tcp")
+    except _GONE:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port for one in held)
 
 
 def _tree(root_pids: Iterable[int]) -> list[psutil.Process]:

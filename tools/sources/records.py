@@ -15,6 +15,8 @@ from msgspec import Struct
 
 from tools.findings.model import EvidenceKind, Locator
 from tools.findings.rule import Quote
+from tools.sources.process_samples import ProcessSample as ProcessSample  # noqa: PLC0414 - for rules, which import
+from tools.sources.process_samples import SampleLine as SampleLine  # noqa: PLC0414 - nothing but this module
 
 
 class Gap(Struct, frozen=True, kw_only=True):
@@ -265,8 +267,6 @@ class ProcessState(Struct, frozen=True, kw_only=True):
     alive: bool | None
     pid: int | None = None
     started_ms: int | None = None
-    cpu_percent: float | None = None
-    rss_bytes: int | None = None
 
 
 # --- Code and configuration ------------------------------------------------------------------------------

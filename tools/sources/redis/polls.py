@@ -88,26 +88,43 @@ class PollJournal:
         self.close()
 
 
+class PollTail:
+    """Reads a journal on from where it stands, so that who looks again and again reads each line once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._position = path, 0
+        self._head: _Head | None = None
+        self._streams: dict[str, StreamState] = {}
+        self._fresh: list[StreamState] = []
+
+    def new(self) -> Iterator[Poll]:
+        """Every whole poll since the last call, oldest first, streams by name. Raises JournalCorrupt, OSError."""
+        for offset, line in read(self._path, self._position):
+            try:
+                record = _LINE.decode(line)
+            except msgspec.DecodeError as error:
+                raise JournalCorrupt(
+                    f"{self._path}: byte {offset}: not a line of a poll ({error})"
+                ) from error
+            self._position = offset + len(line) + 1
+            if isinstance(record, _Head):
+                self._head, self._fresh = record, []
+            elif self._head is not None and record.poll == self._head.number:
+                self._fresh.append(record.state)
+            if self._head is not None and len(self._fresh) == self._head.changed:
+                yield self._whole(self._head)
+
+    def _whole(self, head: _Head) -> Poll:
+        kept = {} if head.full else self._streams
+        kept = {name: state for name, state in kept.items() if name not in head.gone}
+        self._streams = kept | {state.name: state for state in self._fresh}
+        self._head = None
+        return _poll(head, self._streams)
+
+
 def read_polls(path: Path) -> Iterator[Poll]:
     """Every whole poll, oldest first, streams by name; none where there is no file. Raises JournalCorrupt."""
-    head: _Head | None = None
-    streams: dict[str, StreamState] = {}
-    fresh: list[StreamState] = []
-    for offset, line in read(path):
-        try:
-            record = _LINE.decode(line)
-        except msgspec.DecodeError as error:
-            raise JournalCorrupt(f"{path}: byte {offset}: not a line of a poll ({error})") from error
-        if isinstance(record, _Head):
-            head, fresh = record, []
-        elif head is not None and record.poll == head.number:
-            fresh.append(record.state)
-        if head is not None and len(fresh) == head.changed:
-            streams = {} if head.full else streams
-            streams = {name: state for name, state in streams.items() if name not in head.gone}
-            streams |= {state.name: state for state in fresh}
-            yield _poll(head, streams)
-            head = None
+    return PollTail(path).new()
 
 
 def last_polls(path: Path, count: int) -> tuple[Poll, ...]:
