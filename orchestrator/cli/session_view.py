@@ -249,6 +249,20 @@ def _redis(view: SessionView, event: Mapping[str, Any]) -> Lines:
     return [(view.redis, False)]
 
 
+def _redis_was_lost(_view: SessionView, event: Mapping[str, Any]) -> Lines:
+    return [(f"not seen from {event.get('since')} to {event.get('until')}: {event.get('reason', '')}", False)]
+
+
+def _service(view: SessionView, event: Mapping[str, Any]) -> Lines:
+    name, pid, before = str(event.get("service")), event.get("pid"), event.get("before")
+    view.services[name] = event.get("type") != "service-gone"
+    if event.get("type") == "service-gone":
+        return [(f"{name}: its process is gone{f' (pid {pid})' if pid else ''}", False)]
+    if event.get("type") == "service-back":
+        return [(f"{name}: its process is back{f' (pid {pid})' if pid else ''}", False)]
+    return [(f"{name}: another process runs (pid {pid}, before {before})", False)]
+
+
 def _complete(view: SessionView, event: Mapping[str, Any]) -> Lines:
     view.complete = True
     return [(_rest(event), True)]
@@ -272,6 +286,10 @@ _HANDLERS = {
     "gap": _gap,
     "redis-lost": _redis,
     "redis-back": _redis,
+    "redis-was-lost": _redis_was_lost,
+    "service-gone": _service,
+    "service-restarted": _service,
+    "service-back": _service,
     "service-ready": _told,
     "error": _told,
     "session-complete": _complete,

@@ -13,12 +13,14 @@ FULL_WINDOW_S = 600.0
 _RESTART_AFTER_S = 180.0
 _CROSS_AGENT_S = 60.0
 _SUPERVISE_S = 120.0
+_METRICS_S = 30.0
 _TICK_S = 15.0
 _HEARTBEAT_MIN_S = 2.0
 _LOOK_MAX_S = 15.0
 """A watcher beats between looks; the longest look that is no hang counts a lag twice, 5 s apart, on a slow server."""
 _CROSS_AGENT_MIN_S = 5.0
 _SUPERVISE_MIN_S = 2.0
+_METRICS_MIN_S = 1.0
 _TICK_MIN_S = 1.0
 
 
@@ -29,6 +31,7 @@ class Clocks:
     window: Window
     pace: Pace
     supervise_s: float
+    metrics_s: float
 
 
 def clocks(section: SessionSection, started_ms: int) -> Clocks:
@@ -52,4 +55,9 @@ def clocks(section: SessionSection, started_ms: int) -> Clocks:
         flush_grace_s=section.flush_grace,
         backoff_s=max(0.2, factor),
     )
-    return Clocks(window, pace, max(_SUPERVISE_MIN_S, _SUPERVISE_S * factor))
+    return Clocks(
+        window=window,
+        pace=pace,
+        supervise_s=max(_SUPERVISE_MIN_S, _SUPERVISE_S * factor),
+        metrics_s=max(_METRICS_MIN_S, _METRICS_S * factor),
+    )

@@ -16,6 +16,7 @@ from orchestrator.session.checkpoints import Checkpoints
 from orchestrator.session.clocks import Clocks, clocks
 from orchestrator.session.ending import Ending
 from orchestrator.session.indexer import Indexer
+from orchestrator.session.lookout import Lookout
 from orchestrator.session.redis_server import ManagedRedis
 from orchestrator.session.services import ServicesRunner
 from orchestrator.session.story import Story
@@ -52,14 +53,15 @@ class Session(Crew):
     died_ms: int | None = None
     mask_key: bytes | None = None
     checkpoints: Checkpoints | None = None
-    redis_lost: bool = False
     clocks: Clocks = field(init=False)
     indexer: Indexer = field(init=False)
+    lookout: Lookout = field(init=False)
     _keepers: dict[str, AgentKeeper] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.clocks = clocks(self.config.session, self.story.facts.started_ms)
         self.indexer = Indexer(self.engine, self.story, self.clock)
+        self.lookout = Lookout.of(self.workspace, self.clock, self.story, self.project_root)
 
     @property
     def project_root(self) -> Path:

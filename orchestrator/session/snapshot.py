@@ -5,20 +5,11 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from tools.errors import JournalCorrupt
 from tools.sources.records import GroupState, Poll, StreamState
-from tools.sources.redis.polls import last_polls, read_polls
+from tools.sources.redis.polls import read_polls
 from tools.workspace import Workspace
 
 _STREAMS_MAX = 100
-
-
-def newest_poll(workspace: Workspace) -> Poll | None:
-    """The Stream Analyst's last whole poll; None where there is none that can be read."""
-    try:
-        return next(iter(last_polls(workspace.polls, 1)), None)
-    except (JournalCorrupt, OSError):
-        return None
 
 
 def stream_lines(poll: Poll | None) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ class Story:
         self._workspace, self._clock = workspace, clock
         self._events = journal.Journal(workspace.events)
         self._gaps = journal.Journal(workspace.gaps)
-        self._alerted = set(_alerted(workspace))
+        self._alerted = dict.fromkeys(_alerted(workspace))
         self._unwritten: list[Gap] = []
         self._book = GapBook(self._unwritten.append, told(workspace.gaps))
 
@@ -41,9 +41,9 @@ class Story:
         return bool(self._unwritten)
 
     @property
-    def alerts(self) -> int:
-        """How many findings were alerted."""
-        return len(self._alerted)
+    def alerted(self) -> tuple[str, ...]:
+        """The ids of the findings that were alerted, in the order they were."""
+        return tuple(self._alerted)
 
     def event(self, kind: str, **details: object) -> None:
         """Write an event."""
@@ -61,12 +61,12 @@ class Story:
         """Write a finding to `critical-alerts.log` and as an event, once in a session."""
         if finding.finding_id in self._alerted:
             return
-        self._alerted.add(finding.finding_id)
+        self._alerted[finding.finding_id] = None
         self.event("critical", agent=agent, findingId=finding.finding_id, title=finding.title)
         self._line("critical-alerts.log", f"{finding.finding_id} {finding.title}")
 
     def warn(self, text: str) -> None:
-        """Write a line that is no finding to `critical-alerts.log` (Redis lost, an agent given up)."""
+        """Write a line that is no finding to `critical-alerts.log` (Redis lost, a service gone)."""
         self._line("critical-alerts.log", text)
 
     def restart(self, agent: str, attempt: int, reason: str) -> None:

@@ -6,20 +6,24 @@ It looks at the whole (server, services, agents, alerts) and tells; each agent's
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any, Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
+from agents.node import AgentKeeper
 from orchestrator.config.model import Mode
 from orchestrator.session.checkpoints import prune
 from orchestrator.session.context import Session
 from orchestrator.session.ending import EndedBy
-from orchestrator.session.snapshot import newest_poll, stream_lines
-from tools.errors import SourceUnavailable
-from tools.sources.processes import service_states
-from tools.sources.records import ProcessState
+from orchestrator.session.sampling import Subjects, Watcher
+from orchestrator.session.snapshot import stream_lines
+from tools.clock import iso
+from tools.errors import JournalCorrupt, SourceUnavailable
+
+_STALE_INTERVALS = 2
 
 
 class SupervisorState(TypedDict):
@@ -55,21 +59,31 @@ def idle(session: Session) -> EndedBy | None:
 
 
 async def look(state: SupervisorState, runtime: Runtime[Session]) -> SupervisorState:
-    """One supervision, then rest until the next or the end."""
+    """Sample the processes at their pace until a supervision is due or the window ends; then one supervision."""
     session = runtime.context
     clock = session.clock
     due = clock.monotonic() + session.clocks.supervise_s
-    await clock.sleep_until_async(due, _WindowOrWork(session))
+    over = _WindowOrWork(session)
+    while not over.is_set() and clock.monotonic() < due:
+        if clock.monotonic() >= session.lookout.sampler.due_s:
+            await _guarded(session, "metrics", sample(session))
+        await clock.sleep_until_async(min(due, session.lookout.sampler.due_s), over)
     reason = idle(session)
     if reason is not None:
         session.ending.end(reason)
-    if not session.ending.is_set():
-        # Its failure would cancel the agents beside it, and the report would be lost.
-        try:
-            await supervise(session, state["supervisions"] + 1)
-        except Exception as error:  # noqa: BLE001
-            session.event("error", reason=f"supervision: {type(error).__name__}: {error}")
+    if session.ending.is_set():
+        session.lookout.redis.take_gaps(final=True)
+    else:
+        await _guarded(session, "supervision", supervise(session, state["supervisions"] + 1))
     return {"supervisions": state["supervisions"] + 1, "over": session.ending.is_set()}
+
+
+async def _guarded(session: Session, what: str, work: Awaitable[None]) -> None:
+    # Its failure would cancel the agents beside it, and the report would be lost.
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001
+        session.event("error", reason=f"{what}: {type(error).__name__}: {error}")
 
 
 def more(state: SupervisorState) -> Literal["look", "__end__"]:
@@ -77,26 +91,63 @@ def more(state: SupervisorState) -> Literal["look", "__end__"]:
     return "__end__" if state["over"] else "look"
 
 
+async def sample(session: Session) -> None:
+    """Sample every process once; a service that has gone or come back is told. Raises OSError."""
+    subjects = await asyncio.to_thread(_subjects, session)
+    sampler = session.lookout.sampler
+    changes = await asyncio.to_thread(sampler.sample, subjects, session.clocks.metrics_s)
+    if session.ending.is_set():
+        return  # what ends with the session did not die
+    for change in changes:
+        session.event(change.kind, service=change.service, pid=change.pid, before=change.before)
+        if change.kind == "service-gone":
+            pid = "" if change.pid is None else f" (pid {change.pid})"
+            session.story.warn(f"{change.service}: its process{pid} is gone")
+
+
+def _subjects(session: Session) -> Subjects:
+    job = session.job(session.agents[0])
+    server, static = session.redis_server, session.mode is Mode.STATIC
+    ours = server is not None and server.started and server.local
+    return Subjects(
+        services=() if static else job.services,
+        root_pids=job.root_pids,
+        watchers=tuple(
+            Watcher(agent, keeper.pid, keeper.attempt, keeper.findings) for agent, keeper in _at_work(session)
+        ),
+        redis_port=server.port if ours and server is not None and server.port else None,
+    )
+
+
+def _at_work(session: Session) -> list[tuple[str, AgentKeeper]]:
+    """The agents whose keepers were made; who asks for one makes it."""
+    return [(str(agent), session.keeper(agent)) for agent in session.agents] if session.keepers() else []
+
+
 async def supervise(session: Session, number: int) -> None:
     """Look at everything once and write one `supervision` event."""
     session.indexer.look()
     details: dict[str, Any] = {"number": number, "agents": agents_health(session)}
-    details["criticals"] = session.story.alerts
+    alerted, lookout = session.story.alerted, session.lookout
+    details |= {"criticals": len(alerted), "newCriticals": list(alerted[lookout.criticals :])}
     if session.mode is not Mode.STATIC:
         details["redis"] = await redis_health(session)
-        details["services"] = await services_health(session)
-        details["streams"] = await asyncio.to_thread(lambda: stream_lines(newest_poll(session.workspace)))
+        if session.services is not None:
+            await asyncio.to_thread(session.services.note)
+        details["services"] = services_health(session)
+        details |= await asyncio.to_thread(streams_health, session)
+    lookout.criticals = len(alerted)
     session.event("supervision", **details)
     if session.checkpoints is not None:
         await prune(session.checkpoints, session.session_id)
 
 
 def agents_health(session: Session) -> list[dict[str, Any]]:
-    """Status, attempt, silence and cost of each agent."""
+    """Status, attempt, silence and, as of the newest sample, cost of each agent."""
     found: list[dict[str, Any]] = []
     for agent in session.agents:
         keeper = session.keeper(agent)
-        cpu_percent, rss_bytes = keeper.usage() or (None, None)
+        used = session.lookout.sampler.newest.get(("agent", str(agent)))
         found.append(
             {
                 "agent": agent,
@@ -104,8 +155,8 @@ def agents_health(session: Session) -> list[dict[str, Any]]:
                 "attempt": keeper.attempt,
                 "findings": keeper.findings,
                 "silentS": round(keeper.silent_s(), 1),
-                "cpuPercent": cpu_percent,
-                "rssBytes": rss_bytes,
+                "cpuPercent": None if used is None else used.cpu_percent,
+                "rssBytes": None if used is None else used.rss_bytes,
             }
         )
     return found
@@ -114,35 +165,52 @@ def agents_health(session: Session) -> list[dict[str, Any]]:
 async def redis_health(session: Session) -> str:
     """`answers`, or why not; losing it and having it back are told once each."""
 
-    def ask() -> None:
-        with session.connect():
-            pass
+    def ask() -> str | None:
+        try:
+            with session.connect():
+                return None
+        except SourceUnavailable as error:
+            return error.why
 
+    why = await asyncio.to_thread(ask)
+    session.lookout.redis.take_answer(why)
+    session.lookout.redis.take_gaps()
+    return why or "answers"
+
+
+def services_health(session: Session) -> list[dict[str, Any]]:
+    """Which services' processes live and what they use, as of the newest sample."""
+    alive = {"alive": True, "gone": False, "unknown": None}
+    return [
+        {
+            "service": used.name,
+            "alive": alive[used.status],
+            "pid": used.pid,
+            "cpuPercent": used.cpu_percent,
+            "rssBytes": used.rss_bytes,
+        }
+        for (kind, _), used in session.lookout.sampler.newest.items()
+        if kind == "service"
+    ]
+
+
+def streams_health(session: Session) -> dict[str, Any]:
+    """Length, lag and pending of the streams at the newest poll, and how old it is; `streamsStale` beyond two intervals."""
+    lookout = session.lookout
     try:
-        await asyncio.to_thread(ask)
-    except SourceUnavailable as error:
-        if not session.redis_lost:
-            session.redis_lost = True
-            session.event("redis-lost", reason=error.why)
-            session.story.warn(f"Redis does not answer: {error.why}")
-        return error.why
-    if session.redis_lost:
-        session.redis_lost = False
-        session.event("redis-back")
-    return "answers"
-
-
-async def services_health(session: Session) -> list[dict[str, Any]]:
-    """Which services' processes live; in managed mode also remembers every process of theirs."""
-    if session.services is not None:
-        await asyncio.to_thread(session.services.note)
-    states: tuple[ProcessState, ...] = await asyncio.to_thread(_states, session)
-    return [{"service": state.service, "alive": state.alive, "pid": state.pid} for state in states]
-
-
-def _states(session: Session) -> tuple[ProcessState, ...]:
-    job = session.job(session.agents[0])
-    return service_states(job.services, job.root_pids, session.clock, session.project_root)
+        for poll in lookout.polls.new():
+            lookout.newest = poll
+    except (JournalCorrupt, OSError) as error:
+        return {"streams": stream_lines(lookout.newest), "streamsStale": True, "streamsWhy": str(error)}
+    if lookout.newest is None:
+        return {"streams": [], "streamsStale": True, "streamsWhy": "no poll was made yet"}
+    age_s = (session.clock.now_ms() - lookout.newest.at_ms) / 1000
+    return {
+        "streams": stream_lines(lookout.newest),
+        "pollAt": iso(lookout.newest.at_ms),
+        "pollAgeS": round(age_s, 1),
+        "streamsStale": age_s > _STALE_INTERVALS * session.clocks.window.poll_interval_s,
+    }
 
 
 def supervisor_graph() -> CompiledStateGraph[SupervisorState, Session, SupervisorState, SupervisorState]:

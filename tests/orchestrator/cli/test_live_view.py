@@ -183,6 +183,21 @@ def test_plain_lines_tell_phases_findings_restarts_and_progress(
     assert plain(tail) == []
 
 
+def test_plain_lines_tell_what_became_of_services_and_redis(recorded: Recorded, tail: SessionTail) -> None:
+    recorded.begin()
+    recorded.event("service-gone", service="mail", pid=12, before=12)
+    recorded.event("service-restarted", service="mail", pid=34, before=12)
+    recorded.event("service-gone", service="web", pid=None, before=None)
+    recorded.event("redis-was-lost", since="a", until="b", what="Redis at h", reason="no connection")
+    assert [line[10:] for line in plain(tail)] == [
+        "service-gone     mail: its process is gone (pid 12)",
+        "service-restart… mail: another process runs (pid 34, before 12)",
+        "service-gone     web: its process is gone",
+        "redis-was-lost   not seen from a to b: no connection",
+    ]
+    assert tail.view.services == {"mail": True, "web": False}
+
+
 def test_verbose_lines_tell_more(recorded: Recorded, tail: SessionTail) -> None:
     under_way(recorded)
     lines = plain(tail, verbose=True)

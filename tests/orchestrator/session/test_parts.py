@@ -71,23 +71,23 @@ def facts(**changes: object) -> SessionFacts:
 
 
 @pytest.mark.parametrize(
-    ("duration", "heartbeat", "restart", "supervise", "tick"),
+    ("duration", "heartbeat", "restart", "supervise", "paces"),
     [
-        pytest.param(600.0, 120.0, 180.0, 120.0, 15.0, id="as specified"),
-        pytest.param(1200.0, 120.0, 180.0, 120.0, 15.0, id="longer: not scaled"),
-        pytest.param(300.0, 60.0, 90.0, 60.0, 7.5, id="half"),
-        pytest.param(60.0, 12.0, 27.0, 12.0, 1.5, id="a tenth: a heartbeat and a long look"),
-        pytest.param(5.0, 2.0, 17.0, 2.0, 1.0, id="the floors"),
+        pytest.param(600.0, 120.0, 180.0, 120.0, (15.0, 30.0), id="as specified"),
+        pytest.param(1200.0, 120.0, 180.0, 120.0, (15.0, 30.0), id="longer: not scaled"),
+        pytest.param(300.0, 60.0, 90.0, 60.0, (7.5, 15.0), id="half"),
+        pytest.param(60.0, 12.0, 27.0, 12.0, (1.5, 3.0), id="a tenth: a heartbeat and a long look"),
+        pytest.param(5.0, 2.0, 17.0, 2.0, (1.0, 1.0), id="the floors"),
     ],
 )
 def test_clocks_scale_with_the_window(
-    duration: float, heartbeat: float, restart: float, supervise: float, tick: float
+    duration: float, heartbeat: float, restart: float, supervise: float, paces: tuple[float, float]
 ) -> None:
     made = clocks(SessionSection(duration=duration), 1000)
     assert made.window.heartbeat_s == pytest.approx(heartbeat)
     assert made.pace.restart_after_s == made.window.restart_after_s == pytest.approx(restart)
     assert made.supervise_s == pytest.approx(supervise)
-    assert made.pace.tick_s == pytest.approx(tick)
+    assert (made.pace.tick_s, made.metrics_s) == pytest.approx(paces)
     assert made.window.poll_interval_s == 15.0
     assert made.window.deadline_ms - 1000 == duration * 1000
     assert made.window.middle_ms - 1000 == duration * 500
@@ -571,6 +571,7 @@ async def test_a_look_of_the_supervisor_that_fails_does_not_end_the_session(
         keepers=tuple,
         mode=Mode.ATTACH,
         event=lambda kind, **_: told.append(kind),
+        lookout=SimpleNamespace(sampler=SimpleNamespace(due_s=float("inf"))),
     )
     state = await supervise.look(
         {"supervisions": 0, "over": False}, cast("Any", SimpleNamespace(context=session))
