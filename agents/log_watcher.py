@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from agents.detecting import run_detectors
 from agents.job import WatcherJob
+from agents.log_processes import ProcessesState, ServiceProcesses
 from agents.loop import Reporter
 from tools.clock import iso
 from tools.detectors.contract import LogView, ServiceActivity, TemplateStats
@@ -25,9 +26,8 @@ from tools.findings.model import AgentId
 from tools.sources.logs.activity import Activity
 from tools.sources.logs.intake import Intake, SourceState
 from tools.sources.logs.window import Item, Template, Window, WindowState
-from tools.sources.processes import ProcessWatch
 from tools.sources.recording import Recording
-from tools.sources.records import Gap, LogLine, ProcessState
+from tools.sources.records import Gap, LogLine
 from tools.workspace import Workspace, write_atomically
 
 _TIMED_EVERY_S = 1.0
@@ -48,7 +48,7 @@ class WatcherState(Struct, kw_only=True):
     lines: int
     merged_bytes: int
     recording_bytes: int
-    processes: dict[str, ProcessState] = {}
+    processes: ProcessesState = ProcessesState()
 
 
 def make(job: WatcherJob, reporter: Reporter) -> LogWatcher:
@@ -81,9 +81,7 @@ class LogWatcher:
             self._clock.now_ms(),
             state.window if state else None,
         )
-        self._watch = ProcessWatch(job.services, job.root_pids, self._clock, job.project_root)
-        self._watch.seen |= state.processes if state else {}
-        self._processes: dict[str, ProcessState] = {}
+        self._processes = ServiceProcesses(job, self._clock, state.processes if state else None)
         self._lines = state.lines if state else 0
         self._counted = _counted_positions(reporter)
         self._timed_at = self._written_at = self._processes_at = self._clock.monotonic()
@@ -107,7 +105,7 @@ class LogWatcher:
         if timed:
             self._timed_at = now
         if now >= self._processes_at:
-            self._look_at_processes()
+            self._processes.look(self._window, self._recording)
             self._processes_at = now + _PROCESSES_EVERY_S
         if self._read() or timed:
             self._detect()
@@ -125,7 +123,7 @@ class LogWatcher:
             why = "they were written faster than they could be read"
             self._reporter.gap(self._gap("the newest log lines", why, "Name fewer or smaller logs."))
         self._read(final=True)
-        self._look_at_processes()
+        self._processes.look(self._window, self._recording)
         self._detect(final=True)
         self._intake.say_what_was_blind(self._clock.now_ms())
         if self._recording.partial:
@@ -195,23 +193,16 @@ class LogWatcher:
             templates=tuple(map(_stats, self._window.touched())),
             secrets=tuple(self._window.secrets),
             services=tuple(map(_activity, self._window.activities())),
-            processes=self._processes,
+            processes=self._processes.states,
             judgement=self._job.judgement,
             final=final,
+            samples=self._processes.samples,
         )
         self._recording.add("tick", {"at_ms": now_ms, "final": final})
         run_detectors(DETECTORS, view, self._reporter)
         self._window.clear()
+        self._processes.clear()
         self._dirty = True
-
-    def _look_at_processes(self) -> None:
-        if not self._job.services:
-            return
-        before, self._processes = self._processes, self._watch.look()
-        for name, state in self._processes.items():
-            known = before.get(name)
-            if known is None or (known.alive, known.pid) != (state.alive, state.pid):
-                self._recording.add("process", state)
 
     def _checkpoint(self) -> None:
         if not self._dirty:
@@ -227,7 +218,7 @@ class LogWatcher:
             lines=self._lines,
             merged_bytes=self._merged.flush(),
             recording_bytes=path.stat().st_size if path.exists() else 0,
-            processes=self._watch.seen,
+            processes=self._processes.state(),
         )
         write_atomically(self._state_file, msgspec.json.encode(state))
         self._dirty = False

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from tools.detectors.thresholds import Judgement
 from tools.findings.rule import Rule, Symptom
-from tools.sources.records import CodeIndex, LogLine, Poll, ProcessState
+from tools.sources.records import CodeIndex, LogLine, Poll, ProcessState, SampleLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ class LogView:
     processes: Mapping[str, ProcessState]
     judgement: Judgement
     final: bool = False
+    samples: Mapping[str, tuple[SampleLine, ...]] = field(default_factory=dict)
+    """Of each service whose process was sampled in this tick, all samples of that process, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,16 @@ class Limits(BaseModel):
     restart_count: int = Field(default=3, ge=2, description="starts that make a restart loop CRITICAL")
     restart_window: Duration = Field(default=600.0, description="within this time")
     clock_backwards: Duration = Field(default=1.0, description="timestamps may go back by this much")
+    memory_settling: Duration = Field(default=60.0, description="a younger process's memory is not judged")
+    memory_samples: int = Field(default=10, ge=5, description="samples of memory that show a climb, at least")
+    memory_span: Duration = Field(default=480.0, description="and the time that they cover, at least")
+    memory_growth: float = Field(
+        default=0.25, gt=0, description="growth of memory, as a share of where it began"
+    )
+    memory_growth_mb: int = Field(default=50, ge=0, description="growth of memory, MB (1,048,576 bytes)")
+    memory_fall: float = Field(
+        default=0.02, ge=0, lt=1, description="a fall from the highest, as a share, that is no fall"
+    )
 
 
 class Expectation(BaseModel):
@@ -48,6 +58,7 @@ class Expectation(BaseModel):
     dead_letter: bool = False
     unbounded_ok: bool = False
     idle_ok: bool = Field(default=False, description="a group or service that may be quiet for long")
+    memory_ok: bool = Field(default=False, description="a service whose memory may grow: a cache that fills")
     owner: str | None = None
     reason: str | None = None
     consumer_lag: int | None = Field(default=None, ge=0)

@@ -15,6 +15,7 @@ from tools import masking
 from tools.errors import JournalCorrupt, StreamgaugeError
 from tools.findings import journal
 from tools.findings.model import AgentId, EvidenceKind, EvidenceRef, Finding
+from tools.sources.metrics import SOURCE as SAMPLES
 from tools.sources.records import Poll, StreamState
 from tools.sources.redis.polls import read_baseline, read_polls
 from tools.workspace import Workspace
@@ -85,6 +86,8 @@ class Origins:
             return self._redis(reference, text)
         if reference.kind is EvidenceKind.FINDING:
             return self._finding(reference, text)
+        if reference.source == SAMPLES:
+            return self._sample(reference, text)
         return Gone("a process's state at that moment leaves nothing to read again")
 
     def _log(self, reference: EvidenceRef, text: str) -> Outcome:
@@ -112,6 +115,21 @@ class Origins:
         return (
             Differs(reference.source, at.byte_offset, reason) if ours else Gone("rotated or rewritten since")
         )
+
+    def _sample(self, reference: EvidenceRef, text: str) -> Outcome:
+        """A line of our own journal, which is as it was written or is not ours any more."""
+        at = reference.locator
+        if at.byte_offset is None or at.byte_length is None:
+            return Gone("the sample's place is not known")
+        try:
+            with (self._workspace.root / reference.source).open("rb") as file:
+                file.seek(at.byte_offset)
+                line = file.read(at.byte_length)
+        except OSError as error:
+            return Gone(f"not readable: {error.strerror}")
+        if masking.mask(line.decode("utf-8", "replace")) == text:
+            return Same()
+        return Differs(reference.source, at.byte_offset, "the journal says something else than the copy")
 
     def _file(self, reference: EvidenceRef, text: str) -> Outcome:
         place = self._place(reference.source)

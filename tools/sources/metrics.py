@@ -41,9 +41,11 @@ class MetricsTail:
         self._path = workspace.metrics
         self.position = position
 
-    def new(self) -> Iterator[SampleLine]:
-        """Every whole sample since the last call; lines that are none are passed over. Raises OSError."""
+    def new(self, until: int | None = None) -> Iterator[SampleLine]:
+        """Every whole sample since the last call (that begins before `until`); what is none is passed over. Raises OSError."""
         for offset, line in journal.read(self._path, self.position):
+            if until is not None and offset >= until:
+                return
             self.position = offset + len(line) + 1
             sample = _decoded(line)
             if sample is not None:

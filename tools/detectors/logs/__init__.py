@@ -7,6 +7,7 @@ from tools.detectors.logs import (
     clock,
     error,
     format_mixed,
+    memory_growth,
     no_output,
     restart_loop,
     retry_storm,
@@ -27,5 +28,6 @@ DETECTORS: tuple[LogDetector, ...] = (
     no_output,
     severity_mismatch,
     format_mixed,
+    memory_growth,
 )
 """Every rule module of this folder, one line each."""

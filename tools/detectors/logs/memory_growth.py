@@ -1,0 +1,151 @@
+"""A service's memory only climbs: what it takes it never gives back, until it is killed.
+
+Healthy processes grow too: while they start, while caches fill, up to the next collection of garbage. Those fall back,
+level off, or take one step within minutes; a leak goes on at its pace. Processes of Java and .NET fill their heap up to its limit
+before they collect for the first time, which may take hours: their memory seen from outside says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+
+from tools.detectors.contract import LogView
+from tools.detectors.logs.frequency import seconds
+from tools.detectors.thresholds import Limits
+from tools.findings.model import AgentId, LogCategory, Severity
+from tools.findings.rule import Rule, Symptom
+from tools.sources.records import SampleLine
+
+RULE = Rule(
+    id="log.memory-growth",
+    agent=AgentId.LOG_WATCHER,
+    category=LogCategory.MEMORY_LEAK,
+    severity=Severity.HIGH,
+    condition=(
+        "RSS of one service process and its children at `memory_samples` samples or more over `memory_span`, its first"
+        " `memory_settling` left out: it never falls by more than `memory_fall`, grows by `memory_growth` and by"
+        " `memory_growth_mb` at least, in each quarter of the time up to its end, and in the second half at least three quarters as much as in"
+        " the first. Not for Java and .NET, whose heaps grow to their limit by design."
+    ),
+)
+RULES: tuple[Rule, ...] = (RULE,)
+
+_LAZY_HEAPS = ("java", "dotnet")
+_QUARTER_SHARE = 0.1
+"""Of the whole growth, in each quarter at least: a step or two are no climb."""
+_NOW_SHARE = 0.05
+"""In the last eighth: what has come to its plateau climbs no more."""
+_HALVES = 0.75
+"""The second half's growth against the first's at least: a cache that fills grows ever more slowly."""
+_MB = 1024 * 1024
+_TOOLS = {
+    "node": "a heap snapshot (`node --inspect`, or v8.writeHeapSnapshot) now and in a few minutes, compared",
+    "python": "tracemalloc, or `py-spy dump`, now and in a few minutes, compared",
+}
+
+_Point = tuple[int, int]
+"""Time in ms, bytes."""
+
+
+def detect(view: LogView) -> Iterator[Symptom]:
+    """One symptom per service whose memory climbs, at each new sample that shows it."""
+    for service, lines in view.samples.items():
+        if view.judgement.allows("memory_ok", service=service):
+            continue
+        climb = _climb(_comparable(lines, view.judgement.limits), view.judgement.limits)
+        if climb:
+            yield _symptom(service, climb)
+
+
+def _comparable(lines: Sequence[SampleLine], limits: Limits) -> list[SampleLine]:
+    """The samples that may be compared with the newest: of a settled process, with as many children."""
+    if not lines or (lines[-1].sample.program or "").startswith(_LAZY_HEAPS):
+        return []
+    newest = lines[-1].sample
+    settled_ms = (newest.started_ms or lines[0].sample.at_ms) + limits.memory_settling * 1000
+    return [
+        line
+        for line in lines
+        if line.sample.processes == newest.processes and line.sample.at_ms >= settled_ms
+    ]
+
+
+def _climb(lines: list[SampleLine], limits: Limits) -> list[SampleLine]:
+    """The longest newest part that climbs, at no less a pace than what was before it; [] where none does.
+
+    A leak may begin late, so shorter parts are tried too; but any short part of a cache that fills looks straight.
+    """
+    points = [(line.sample.at_ms, line.sample.rss_bytes or 0) for line in lines]
+    start = 0
+    while len(points) - start >= limits.memory_samples:
+        part = points[start:]
+        if _climbs(part, limits) and (start == 0 or _pace(part) >= _pace(points[: start + 1])):
+            return lines[start:]
+        start += max(len(part) // 4, 1)
+    return []
+
+
+def _pace(points: list[_Point]) -> float:
+    (begin_ms, first), (end_ms, last) = points[0], points[-1]
+    return (last - first) / max(end_ms - begin_ms, 1)
+
+
+def _climbs(points: list[_Point], limits: Limits) -> bool:
+    (begin_ms, first), (end_ms, last) = points[0], points[-1]
+    growth = last - first
+    if end_ms - begin_ms < limits.memory_span * 1000 or _falls(points, limits.memory_fall):
+        return False
+    if growth < limits.memory_growth * first or growth < limits.memory_growth_mb * _MB:
+        return False
+    marks = [_at(points, begin_ms + (end_ms - begin_ms) * part // 8) for part in range(9)]
+    quarters = [after - before for before, after in pairwise(marks[::2])]
+    if min(quarters) < _QUARTER_SHARE * growth or marks[8] - marks[7] < _NOW_SHARE * growth:
+        return False
+    return quarters[2] + quarters[3] >= _HALVES * (quarters[0] + quarters[1])
+
+
+def _falls(points: list[_Point], share: float) -> bool:
+    figures = [figure for _, figure in points]
+    return any(
+        now < (1 - share) * highest for now, highest in zip(figures, accumulate(figures, max), strict=True)
+    )
+
+
+def _at(points: list[_Point], at_ms: int) -> float:
+    """The figure at a moment, on the line between its neighbours."""
+    for (before_ms, before), (after_ms, after) in pairwise(points):
+        if before_ms <= at_ms <= after_ms and after_ms > before_ms:
+            return before + (after - before) * (at_ms - before_ms) / (after_ms - before_ms)
+    return float(points[-1][1])
+
+
+def _symptom(service: str, climb: list[SampleLine]) -> Symptom:
+    first, middle, last = climb[0], climb[len(climb) // 2], climb[-1]
+    before, after = first.sample.rss_bytes or 0, last.sample.rss_bytes or 0
+    span_s = (last.sample.at_ms - first.sample.at_ms) / 1000
+    pace = (after - before) / _MB * 60 / span_s
+    program = last.sample.program or "its program"
+    helps = next((text for name, text in _TOOLS.items() if program.startswith(name)), "a heap profile of it")
+    return Symptom(
+        rule=RULE,
+        title=f"Memory of {service} only climbs: {_mb(before)} to {_mb(after)} in {seconds(span_s)}",
+        entity=(service,),
+        evidence=(first.quote(), middle.quote(), last.quote()),
+        recommendation=(
+            f"Find what {service} keeps: {helps}. Look at lists, maps and listeners that are only added to, and give caches a"
+            f' bound. Where a cache is meant to fill, say so: [[expect]] service = "{service}", memory_ok = true.'
+        ),
+        service=service,
+        position=(last.source, last.position),
+        event_ms=last.sample.at_ms,
+        pattern=f"{pace:.1f} MB a minute over {seconds(span_s)}, {len(climb)} samples",
+        hypothesis=(
+            f"Process {last.sample.pid} ({program}) of {service} took {_mb(after - before)} more and gave nothing back: a leak,"
+            " or a cache without a bound."
+        ),
+    )
+
+
+def _mb(figure: int) -> str:
+    return f"{figure / _MB:.0f} MB"
