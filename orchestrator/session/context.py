@@ -120,6 +120,10 @@ class Session(Crew):
         """Those at work."""
         return tuple(self._keepers.values())
 
+    def keepers_by_agent(self) -> dict[str, AgentKeeper]:
+        """The same by agent."""
+        return dict(self._keepers)
+
     def connect(self) -> ReadOnlyClient:
         """A read-only connection to the audited server. Raises SourceUnavailable."""
         if self.redis_url is None:

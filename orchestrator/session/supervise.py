@@ -13,7 +13,6 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agents.node import AgentKeeper
 from orchestrator.config.model import Mode
 from orchestrator.session.checkpoints import prune
 from orchestrator.session.context import Session
@@ -93,7 +92,7 @@ def more(state: SupervisorState) -> Literal["look", "__end__"]:
 
 async def sample(session: Session) -> None:
     """Sample every process once; a service that has gone or come back is told. Raises OSError."""
-    subjects = await asyncio.to_thread(_subjects, session)
+    subjects = _subjects(session)  # here: keepers and services belong to the event loop's thread
     sampler = session.lookout.sampler
     changes = await asyncio.to_thread(sampler.sample, subjects, session.clocks.metrics_s)
     if session.ending.is_set():
@@ -113,15 +112,11 @@ def _subjects(session: Session) -> Subjects:
         services=() if static else job.services,
         root_pids=job.root_pids,
         watchers=tuple(
-            Watcher(agent, keeper.pid, keeper.attempt, keeper.findings) for agent, keeper in _at_work(session)
+            Watcher(agent, keeper.pid, keeper.attempt, keeper.findings)
+            for agent, keeper in session.keepers_by_agent().items()
         ),
         redis_port=server.port if ours and server is not None and server.port else None,
     )
-
-
-def _at_work(session: Session) -> list[tuple[str, AgentKeeper]]:
-    """The agents whose keepers were made; who asks for one makes it."""
-    return [(str(agent), session.keeper(agent)) for agent in session.agents] if session.keepers() else []
 
 
 async def supervise(session: Session, number: int) -> None:

@@ -228,6 +228,18 @@ async def test_processes_are_sampled_every_30_s_between_two_supervisions(watched
     assert [(sample.at_ms - began) // 1000 for sample in own] == [0, 30, 60, 90]
 
 
+async def test_to_sample_the_agents_starts_none(watched: Watched) -> None:
+    """Their own nodes make their keepers; two of one agent would start two watchers."""
+    await supervise.sample(watched.session)
+    assert watched.session.keepers() == ()
+    await watched.session.keeper("LOG_WATCHER").tick()
+    await supervise.sample(watched.session)
+    agents = [
+        line.sample.name for line in MetricsTail(watched.workspace).new() if line.sample.kind == "agent"
+    ]
+    assert agents == ["LOG_WATCHER"]
+
+
 async def test_samples_that_cannot_be_written_end_no_session(watched: Watched) -> None:
     watched.workspace.metrics.mkdir()
     runtime = cast("Any", SimpleNamespace(context=watched.session))
