@@ -106,10 +106,10 @@ class Sampler:
     def sample(self, subjects: Subjects, every_s: float) -> list[ServiceChange]:
         """Measure once and write the samples; returns what became of the services since. Raises OSError.
 
-        The next one is due `every_s` after this one was.
+        The next one is due `every_s` after this one was; what was missed is not made up for.
         """
         now = self._clock.monotonic()
-        self._due_s = max(self._due_s + every_s, now)
+        self._due_s = (self._due_s if now < self._due_s + every_s else now) + every_s
         if self._known is None:
             self._recall()
         states = self._resolved(subjects)

@@ -94,6 +94,14 @@ def test_every_process_is_sampled_with_what_it_uses(fleet: Fleet) -> None:
     assert fleet.sampler.due_s == pytest.approx(fleet.clock.monotonic())
 
 
+@pytest.mark.parametrize(("late_s", "next_s"), [(0, 30), (29, 30), (31, 61), (100, 130)])
+def test_samples_keep_their_pace_and_none_is_made_up_for(fleet: Fleet, late_s: float, next_s: float) -> None:
+    begun = fleet.clock.monotonic()
+    fleet.clock.advance(late_s)
+    fleet.sampler.sample(Subjects(), EVERY_S)
+    assert fleet.sampler.due_s - begun == pytest.approx(next_s)
+
+
 def test_a_death_is_told_once_and_so_is_the_return_also_after_a_resume(fleet: Fleet) -> None:
     old = fleet.start("orders")
     assert fleet.look() == []
