@@ -127,6 +127,7 @@ def test_after_a_collection_that_gave_back_the_climb_before_it_is_forgotten() ->
     [
         pytest.param(linear(100), "node", id="straight"),
         pytest.param([*[100.0] * 40, *linear(100)], "python3.11", id="begins late"),
+        pytest.param([*linear(300, 10), *linear(300, 30, 400)], "node", id="after a quick start"),
         pytest.param(curve(lambda n: 100 + 10 * (n // 2)), "node", id="in many small steps"),
         pytest.param(curve(lambda n: 100 + 0.4 * n * n, 30), "node", id="ever faster"),
         pytest.param(curve(lambda n: 400 + 12 * n + 3 * (-1) ** n), "node", id="with noise below 2 %"),

@@ -72,23 +72,12 @@ def _comparable(lines: Sequence[SampleLine], limits: Limits) -> list[SampleLine]
 
 
 def _climb(lines: list[SampleLine], limits: Limits) -> list[SampleLine]:
-    """The longest newest part that climbs, at no less a pace than what was before it; [] where none does.
-
-    A leak may begin late, so shorter parts are tried too; but any short part of a cache that fills looks straight.
-    """
-    points = [(line.sample.at_ms, line.sample.rss_bytes or 0) for line in lines]
-    start = 0
-    while len(points) - start >= limits.memory_samples:
-        part = points[start:]
-        if _climbs(part, limits) and (start == 0 or _pace(part) >= _pace(points[: start + 1])):
-            return lines[start:]
-        start += max(len(part) // 4, 1)
+    """The longest newest part that climbs, for a leak may begin late or hide behind a start; [] where none does."""
+    while len(lines) >= limits.memory_samples:
+        if _climbs([(line.sample.at_ms, line.sample.rss_bytes or 0) for line in lines], limits):
+            return lines
+        lines = lines[max(len(lines) // 4, 1) :]
     return []
-
-
-def _pace(points: list[_Point]) -> float:
-    (begin_ms, first), (end_ms, last) = points[0], points[-1]
-    return (last - first) / max(end_ms - begin_ms, 1)
 
 
 def _climbs(points: list[_Point], limits: Limits) -> bool:
