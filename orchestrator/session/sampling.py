@@ -37,6 +37,7 @@ _SAME_START_MS = 1000
 Key = tuple[str, str]
 """Kind and name."""
 _SESSION: Key = ("session", "session")
+_KEEPER: Key = ("session", "keeper")
 _REDIS: Key = ("redis", "redis")
 
 
@@ -62,12 +63,16 @@ class Watcher:
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """Whom to sample. `redis_port` is that of the server which this session started; None where there is none."""
+    """Whom to sample. `redis_port` is that of the server which this session started; None where there is none.
+
+    `keeper_pid` is that of the process which owns what the session started, for managed sessions.
+    """
 
     services: tuple[ServiceSpec, ...] = ()
     root_pids: tuple[int, ...] = ()
     watchers: tuple[Watcher, ...] = ()
     redis_port: int | None = None
+    keeper_pid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,8 @@ class Sampler:
 
     def _measured(self, subjects: Subjects, states: Mapping[str, ProcessState]) -> list[ProcessSample]:
         roots = {_SESSION: Root(os.getpid(), alone=True)}
+        if subjects.keeper_pid is not None:
+            roots[_KEEPER] = Root(subjects.keeper_pid, alone=True)
         for name, state in states.items():
             if state.alive and state.pid:
                 key = _REDIS if name == _SERVER else ("service", name)
@@ -159,7 +166,7 @@ class Sampler:
         self._count_errors()
         found = [self._of_service(at, spec.name, states.get(spec.name), used) for spec in subjects.services]
         found += [self._of_watcher(at, watcher, used) for watcher in subjects.watchers]
-        found.append(_own(at, _SESSION, used.get(_SESSION)))
+        found += [_own(at, key, used.get(key)) for key in (_SESSION, _KEEPER) if key in roots]
         server = used.get(_REDIS)
         if server is not None and any(name in server.program for name in _SERVER_NAMES):
             found.append(_own(at, _REDIS, server))
@@ -227,7 +234,7 @@ class Sampler:
 
 
 def _own(at: str, key: Key, usage: Usage | None) -> ProcessSample:
-    kind: Literal["session", "redis"] = "session" if key == _SESSION else "redis"
+    kind: Literal["session", "redis"] = "redis" if key == _REDIS else "session"
     return _sample(ProcessSample(at=at, kind=kind, name=key[1], status="alive"), usage)
 
 

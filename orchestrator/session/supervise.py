@@ -116,6 +116,7 @@ def _subjects(session: Session) -> Subjects:
             for agent, keeper in session.keepers_by_agent().items()
         ),
         redis_port=server.port if ours and server is not None and server.port else None,
+        keeper_pid=None if session.keeper_client is None else session.keeper_client.state.keeper.pid or None,
     )
 
 
