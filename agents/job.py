@@ -27,8 +27,10 @@ class RedisTarget(_Part):
 class LogSource(_Part):
     """Where lines of a service come from; exactly one of the four is set.
 
-    `service` "*" takes the name from the file's stem. `captured` marks a file that this session writes
-    itself (already masked, read from its start); other files are read from their end.
+    `docker` is a container, `journald` a unit (`user/unit` for one of the user's own), `kubectl` a pod
+    (`[namespace/][kind/]name[/container]`). `service` "*" takes the name from the file's stem, or from that of the
+    container, unit or pod. `captured` marks a file that this session writes itself (already masked, read from its
+    start); other files are read from their end.
     """
 
     service: str
@@ -64,7 +66,8 @@ class Window(_Part):
 class WatcherJob(_Part):
     """One watcher's whole job; the same object starts every attempt, with a higher `attempt`.
 
-    `root_pids` are the roots of the process trees that this session started (managed mode).
+    `root_pids` are the roots of the process trees that this session started (managed mode). What docker, journald
+    and kubectl give is read from `logs_since_ms` on; where that is None, from now on.
     """
 
     agent: AgentId | Literal["INDEXER"]
@@ -77,6 +80,7 @@ class WatcherJob(_Part):
     exclude: tuple[str, ...] = ()
     redis: RedisTarget | None = None
     logs: tuple[LogSource, ...] = ()
+    logs_since_ms: int | None = None
     services: tuple[ServiceSpec, ...] = ()
     root_pids: tuple[int, ...] = ()
     judgement: Judgement = Judgement()

@@ -19,7 +19,7 @@ from agents.detecting import run_detectors
 from agents.job import WatcherJob
 from agents.log_processes import ProcessesState, ServiceProcesses
 from agents.loop import Reporter
-from tools.clock import iso
+from tools.clock import NEVER, iso
 from tools.detectors.contract import LogView, ServiceActivity, TemplateStats
 from tools.detectors.logs import DETECTORS
 from tools.findings.model import AgentId
@@ -37,6 +37,7 @@ _CHECKPOINT_EVERY_S = 5.0
 _DRAIN_S = 7.0
 """Of the 10 s that agents have to flush."""
 _DRAIN_READS_MAX = 2000
+_DRAIN_PAUSE_S = 0.01
 _MERGED_BYTES_MAX = 256 * 1024 * 1024
 
 
@@ -72,7 +73,11 @@ class LogWatcher:
         self._recording = Recording(recording)
         self._merged = _Merged(workspace, state.merged_bytes if state else None)
         self._intake = Intake(
-            job.logs, (job.project_root, workspace.root), reporter.gap, state.sources if state else None
+            job.logs,
+            (job.project_root, workspace.root),
+            reporter.gap,
+            state.sources if state else None,
+            since_ms=job.logs_since_ms,
         )
         self._window = Window(
             dict.fromkeys(
@@ -116,9 +121,11 @@ class LogWatcher:
             self._open(self._clock.monotonic())
         until = self._clock.monotonic() + _DRAIN_S
         for _ in range(_DRAIN_READS_MAX):
-            self._read()
+            any_line = self._read()
             if not self._intake.pending or self._clock.monotonic() >= until:
                 break
+            if not any_line:  # a program that was just started has not printed yet
+                self._clock.sleep_until(self._clock.monotonic() + _DRAIN_PAUSE_S, NEVER)
         if self._intake.pending:
             why = "they were written faster than they could be read"
             self._reporter.gap(self._gap("the newest log lines", why, "Name fewer or smaller logs."))

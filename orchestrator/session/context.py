@@ -102,6 +102,10 @@ class Session(Crew):
                 session_id=self.session_id,
                 workspace=self.workspace,
                 window=self.clocks.window,
+                began_ms=min(
+                    (run.started_ms for run in self.story.facts.phases),
+                    default=self.clocks.window.started_ms,
+                ),
                 captured=names,
                 root_pids=self.services.root_pids() if self.services is not None else (),
                 mask_key=self.mask_key,

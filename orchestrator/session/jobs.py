@@ -15,9 +15,10 @@ from tools.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """What all watchers of a session are told. `captured` are the services whose output we write ourselves.
+    """What all watchers of a session are told.
 
-    With `services_ended` nothing is said of their processes: that they are gone is our own doing.
+    `began_ms` is when the session did; `captured` are the services whose output we write ourselves. With
+    `services_ended` nothing is said of their processes: that they are gone is our own doing.
     """
 
     config: Config
@@ -25,6 +26,7 @@ class Instructions:
     session_id: str
     workspace: Workspace
     window: Window
+    began_ms: int
     captured: tuple[str, ...]
     root_pids: tuple[int, ...]
     mask_key: bytes | None
@@ -47,6 +49,7 @@ def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
         exclude=config.project.exclude,
         redis=None if url is None else RedisTarget(url=url),
         logs=() if static else log_sources(given),
+        logs_since_ms=given.began_ms if given.mode is Mode.MANAGED else None,
         services=() if given.services_ended else services(given),
         root_pids=() if given.services_ended else given.root_pids,
         judgement=config.judgement,

@@ -9,10 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import psutil
+import pytest
+
 from agents.job import LogSource, WatcherJob, Window
+from tests.fakes import log_engine
+from tests.fakes.log_store import Store
 from tools.findings.model import AgentId, Finding
 from tools.findings.recorder import load
 from tools.workspace import Workspace
@@ -21,9 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Watched:
-    """A workspace, a log, and attempts of the watcher's process on them."""
+    """A workspace, a log (a file, or a container's), and attempts of the watcher's process on them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: str = "path") -> None:
+        self.source = LogSource(service="orders", **{kind: "orders.log"})
+        self.kind = kind
+        self.store = Store(folder / "store", "orders.log")
+        self.store.start()
+        log_engine.program(folder / "bin", "docker", folder / "store")
         self.workspace = Workspace(folder / "workspace")
         self.workspace.create()
         self.log = folder / "orders.log"
@@ -43,27 +54,41 @@ class Watched:
             mode="attach",
             workspace=self.workspace.root,
             project_root=self.folder,
-            logs=(LogSource(service="orders", path="orders.log"),),
+            logs=(self.source,),
             window=Window(started_ms=now_ms, deadline_ms=now_ms + 120_000, middle_ms=now_ms),
         )
         command = [sys.executable, "-P", "-m", "agents.watcher"]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": path}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, cwd=self.folder)
         assert self.process.stdin is not None
         self.process.stdin.write(job.encode() + b"\n")
         self.process.stdin.flush()
 
+    def follows(self) -> bool:
+        """Whether it reads the log by now."""
+        if self.kind == "path":
+            return self.state.exists()
+        return any(map(_is_following, self._children()))
+
+    def _children(self) -> list[psutil.Process]:
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children(recursive=True)
+
     def end(self, *, kill: bool) -> None:
         assert self.process is not None
         assert self.process.stdin is not None
+        children = self._children()
         if kill:
             self.process.send_signal(signal.SIGKILL)
         else:
             self.workspace.stop_file.touch()
         self.process.wait(20)
         self.process.stdin.close()
+        wait_for(lambda: not any(map(_is_at_work, children)))
 
     def write(self, text: str) -> None:
+        self.store.write(text.encode() + b"\n")
         with self.log.open("a", encoding="utf-8") as file:
             file.write(text + "\n")
 
@@ -82,6 +107,18 @@ class Watched:
         return self.workspace.agent_dir(AgentId.LOG_WATCHER) / "state.json"
 
 
+def _is_following(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return "--follow" in process.cmdline()
+    return False
+
+
+def _is_at_work(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def wait_for(condition: Callable[[], object], bound_s: float = 20.0) -> float:
     began = time.monotonic()
     while not condition():
@@ -90,10 +127,11 @@ def wait_for(condition: Callable[[], object], bound_s: float = 20.0) -> float:
     return time.monotonic() - began
 
 
-def test_sigkill_at_any_moment_loses_no_finding_and_doubles_no_occurrence(tmp_path: Path) -> None:
-    watched, chance, written = Watched(tmp_path), random.Random(3), 0
+@pytest.mark.parametrize("kind", ["path", "docker"])
+def test_sigkill_at_any_moment_loses_no_finding_and_doubles_no_occurrence(tmp_path: Path, kind: str) -> None:
+    watched, chance, written = Watched(tmp_path, kind), random.Random(3), 0
     watched.start()
-    wait_for(watched.state.exists)
+    wait_for(watched.follows)
     for _ in range(4):
         for _ in range(chance.randrange(40, 120)):
             written += 1
@@ -106,6 +144,7 @@ def test_sigkill_at_any_moment_loses_no_finding_and_doubles_no_occurrence(tmp_pa
         wait_for(partial(watched.has_written_more_than, before))
         watched.end(kill=True)
         watched.start()
+    wait_for(watched.follows)
     watched.end(kill=False)
     counts = {finding.rule_id: finding.occurrences for finding in watched.findings()}
     assert counts["log.error"] == written

@@ -220,7 +220,7 @@ class LogLine(Struct, frozen=True, kw_only=True):
     """One masked line. `source` and the byte range say where the original lies; `line` counts from 1 (0: unknown).
 
     `level` is upper-case (FATAL, ERROR, WARN, INFO, DEBUG, TRACE) or None where none was found;
-    `event_ms` is the line's own time. `secrets` are the kinds and fingerprints that were masked.
+    `event_ms` is the line's own time, or its keeper's. `secrets` are the kinds and fingerprints that were masked.
     """
 
     service: str
@@ -232,7 +232,11 @@ class LogLine(Struct, frozen=True, kw_only=True):
     arrived_ms: int
     output: Literal["stdout", "stderr", "file"] = "file"
     event_ms: int | None = None
+    stamped: bool = False
+    """Whether `event_ms` is the time at which the log's keeper (docker, journald) got a line that has no time itself."""
     level: str | None = None
+    hinted: bool = False
+    """Whether `level` is the keeper's word on a line that says none itself."""
     message: str | None = None
     """The message field of a structured line; None where the text is the message."""
     correlation_id: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.sources.logs.lines import AT_MS, line
 from tools.sources.logs.traces import LINES_MAX, Assembler, Trace
@@ -141,6 +142,28 @@ def test_a_trace_is_taken_whole_and_nothing_else(text: str) -> None:
     texts = [item.text for item in found]
     assert texts == [BEFORE, text, AFTER]
     assert isinstance(found[1], Trace)
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, (text, _) in TRACES.items()])
+def test_a_trace_is_the_same_where_the_logs_keeper_adds_times_and_levels(text: str) -> None:
+    plain = [line(part, number) for number, part in enumerate(text.split("\n"), 1)]
+    kept = [
+        replace(
+            item,
+            event_ms=item.arrived_ms if item.event_ms is None else item.event_ms,
+            stamped=item.event_ms is None,
+            level=item.level or "ERROR",
+            hinted=item.level is None,
+        )
+        for item in plain
+    ]
+
+    def texts(lines: list[LogLine]) -> list[str]:
+        assembler = Assembler()
+        found = [item for one in lines for item in assembler.feed(one)] + assembler.close()
+        return [item.text for item in found]
+
+    assert texts(kept) == texts(plain)
 
 
 @pytest.mark.parametrize(("text", "verdict"), [pytest.param(*case, id=name) for name, case in TRACES.items()])

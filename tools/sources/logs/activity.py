@@ -65,7 +65,7 @@ class Activity(Struct, kw_only=True):
             self.gaps[bucket] = self.gaps.get(bucket, 0) + 1
         self.last_arrived_ms = at if self.last_arrived_ms is None else max(at, self.last_arrived_ms)
         self.last_line = line
-        if line.event_ms is not None:
+        if line.event_ms is not None and not line.stamped:  # the keeper's clock is not the service's
             self._take_time(line, line.event_ms)
 
     def take_format(self, name: str) -> None:

@@ -9,56 +9,27 @@ over all generations, so it only grows.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
-
-from msgspec import Struct
 
 from tools.sources.logs import rotated
+from tools.sources.logs.feed import (
+    LINE_BYTES_MAX,
+    READ_BYTES,
+    FileCheckpoint,
+    FileMark,
+    Note,
+    Piece,
+    RawLine,
+    Splitter,
+)
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
-LINE_BYTES_MAX = 256 * 1024
-READ_BYTES = 1 << 18
 GONE_AFTER_S = 5.0
 """A rotated file is let go when nothing was written to it for this long."""
 _SEEN_MAX = 1000
 _SEEN_KEPT = 100
-
-
-class RawLine(NamedTuple):
-    """A line's bytes without its newline, and where it lies; `length` is that of the original."""
-
-    data: bytes
-    number: int
-    offset: int
-    length: int
-    position: int
-    cut: bool = False
-
-
-class FileMark(Struct, kw_only=True):
-    """Where reading of one generation stands; no byte of the log is in it, only hashes."""
-
-    device: int
-    inode: int
-    offset: int
-    number: int
-    head_bytes: int
-    head: str
-    tail_bytes: int
-    tail: str
-
-
-class Checkpoint(Struct, kw_only=True):
-    """Where reading of a file and its older generations stands."""
-
-    position: int
-    files: list[FileMark]
-    seen: list[tuple[int, int]] = []
-    """Device and inode of the generations that are known; another one appeared since."""
 
 
 @dataclass(slots=True)
@@ -75,8 +46,7 @@ class _Open:
     number: int = 0
     head: bytes = b""
     tail: bytes = b""
-    part: bytearray = field(default_factory=bytearray)
-    part_bytes: int = 0
+    splitter: Splitter = field(default_factory=Splitter)
     changed: tuple[int, int] = (-1, -1)
     idle_since: float | None = None
 
@@ -84,12 +54,14 @@ class _Open:
 class Follower:
     """Follows one path. `poll` returns the complete new lines; `notes` collects what was lost or cut."""
 
-    def __init__(self, path: Path, checkpoint: Checkpoint | None = None, *, from_end: bool = False) -> None:
+    def __init__(
+        self, path: Path, checkpoint: FileCheckpoint | None = None, *, from_end: bool = False
+    ) -> None:
         self.path = path
         self.position = checkpoint.position if checkpoint is not None else 0
-        self.notes: list[str] = []
-        self.opened = False
-        """Whether the file was ever there."""
+        self.notes: list[Note] = []
+        self._opened = False
+        self._backfilled = True
         self._files: list[_Open] = []
         self._seen = rotated.identities(path) if checkpoint is None else dict.fromkeys(checkpoint.seen)
         if checkpoint is not None:
@@ -118,15 +90,21 @@ class Follower:
         self._let_go(lines, now)
         return lines
 
-    def checkpoint(self) -> Checkpoint:
+    def blindness(self) -> Note | None:
+        """Why nothing was read: the file was never there."""
+        why = "no file of that name was there"
+        return None if self._opened else Note("", why, "Correct [[logs.sources]].", blind=True)
+
+    def checkpoint(self) -> FileCheckpoint:
         """Where to go on: before the first byte that was not delivered in a complete line."""
         files = [_mark(file) for file in self._files]
-        return Checkpoint(position=self.position, files=files, seen=list(self._seen)[-_SEEN_KEPT:])
+        return FileCheckpoint(position=self.position, files=files, seen=list(self._seen)[-_SEEN_KEPT:])
 
     def backfill(self, lines: int) -> list[bytes]:
-        """The last lines before the place where reading starts, for their format only."""
-        if not self._files:
+        """The last lines before the place where reading starts, for their format only; given once."""
+        if self._backfilled:
             return []
+        self._backfilled = True
         file = self._files[-1]
         start = max(0, file.offset - lines * 1024)
         parts = os.pread(file.descriptor, file.offset - start, start).split(b"\n")
@@ -146,7 +124,7 @@ class Follower:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
-        self.opened = True
+        self._opened = True
         status = os.fstat(descriptor)
         self._remember(status.st_dev, status.st_ino)
         return _Open(descriptor, status.st_dev, status.st_ino)
@@ -163,16 +141,16 @@ class Follower:
         _go_to(file, _last_line_end(file.descriptor))
         file.number = rotated.lines_before(file.descriptor, file.offset)
         self._files.append(file)
+        self._backfilled = False
 
-    def _restore(self, checkpoint: Checkpoint) -> None:
+    def _restore(self, checkpoint: FileCheckpoint) -> None:
         last: Path | None = None
         for mark in checkpoint.files:
             path = rotated.find(self.path, mark)
             file = self._open(path) if path is not None else None
             if path is None or file is None:
-                self.notes.append(
-                    "the file was replaced while nobody read it; lines in between may be missing"
-                )
+                why = "the file was replaced while nobody read it; lines in between may be missing"
+                self.notes.append(Note("lines", why, "Keep rotated files for a while."))
                 continue
             file.number = mark.number
             _go_to(file, mark.offset)
@@ -255,35 +233,23 @@ class Follower:
             if len(file.head) < HEAD_BYTES and file.offset == len(file.head):
                 file.head = (file.head + block)[:HEAD_BYTES]
             file.tail = (file.tail + block)[-TAIL_BYTES:]
-            lines += self._split(file, block)
+            lines += [self._line(file, piece, 1) for piece in file.splitter.feed(block)]
             file.offset += len(block)
             taken += len(block)
         return taken
 
-    def _split(self, file: _Open, block: bytes) -> Iterator[RawLine]:
-        start = 0
-        while (end := block.find(b"\n", start)) >= 0:
-            yield self._line(file, block[start:end], 1)
-            start = end + 1
-        rest = block[start:]
-        file.part += rest[: max(0, LINE_BYTES_MAX - len(file.part))]
-        file.part_bytes += len(rest)
-
-    def _line(self, file: _Open, end: bytes, newline: int) -> RawLine:
-        length = file.part_bytes + len(end)
-        data = bytes(file.part) + end if file.part else end
-        cut = length > LINE_BYTES_MAX
-        file.part.clear()
-        file.part_bytes = 0
+    def _line(self, file: _Open, piece: Piece, newline: int) -> RawLine:
+        data, length = piece
         file.number += 1
         self.position += length + newline
         offset = file.line_start
         file.line_start += length + newline
-        return RawLine(data[:LINE_BYTES_MAX], file.number, offset, length, self.position, cut)
+        return RawLine(data, file.number, offset, length, self.position, length > LINE_BYTES_MAX)
 
     def _flush(self, file: _Open, lines: list[RawLine]) -> None:
-        if file.part_bytes:
-            lines.append(self._line(file, b"", 0))
+        piece = file.splitter.flush()
+        if piece is not None:
+            lines.append(self._line(file, piece, 0))
 
 
 def _go_to(file: _Open, offset: int) -> None:

@@ -1,8 +1,8 @@
-"""Bytes of all log files → masked `LogLine`s, within a byte budget, and everything that could not be read as gaps."""
+"""Bytes of all logs → masked `LogLine`s, within a byte budget, and everything that could not be read as gaps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,44 +10,66 @@ import re2
 from msgspec import Struct
 
 from tools import masking
-from tools.sources.logs import discover, parse
+from tools.sources.logs import commands, discover, parse
 from tools.sources.logs.discover import LogFile, SourceSpec
-from tools.sources.logs.follow import LINE_BYTES_MAX, Checkpoint, Follower, RawLine
+from tools.sources.logs.feed import (
+    BACKFILL_LINES,
+    LINE_BYTES_MAX,
+    Checkpoint,
+    CommandCheckpoint,
+    FileCheckpoint,
+    LogFeed,
+    Note,
+    RawLine,
+)
+from tools.sources.logs.follow import Follower
 from tools.sources.logs.prefix import without_ansi
 from tools.sources.records import Gap, LogLine
 
-BACKFILL_LINES = 200
 READ_BYTES = 1 << 20
-"""Per tick over all files, so that STOP and heartbeats are never far."""
+"""Per tick over all logs, so that STOP and heartbeats are never far."""
+
+COMMANDS_MAX = 64
+"""Programs that run at a time; more is a gap."""
 
 TEXT_CHARACTERS_MAX = 64 * 1024
 _DISCOVER_EVERY_S = 1.0
 _FRESH_S = 1.0
 """Lines read after a longer pause may be older than their arrival says."""
+_BEHIND_MS = 5000
+"""A line that its keeper got longer ago says little by its arrival."""
 _MARK = re2.compile(r"\[masked:([a-z0-9_-]{1,60})(?::([0-9a-f]{12}))?\]")
 _CONTROLS = {code: None for code in range(32) if chr(code) != "\t"} | {127: None}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class SourceState(Struct, kw_only=True):
-    """Where reading of one file stands."""
+    """Where reading of one file, or of one program's log, stands."""
 
-    path: str
+    key: str
+    """The file's path, or the log's name."""
     checkpoint: Checkpoint
     key_lines: int = 0
 
 
 @dataclass(slots=True)
 class _Source:
-    file: LogFile
+    key: str
+    service: str
     name: str
-    follower: Follower
+    subject: str
+    """How a gap names it as a whole."""
+    feed: LogFeed
     masker: masking.LineMasker
+    captured: bool = False
     read_at: float | None = None
 
 
 class Intake:
-    """Reads all log files of a session. `from_end` is attach mode; captured files are read from their start."""
+    """Reads all logs of a session. Captured files are read from their start, other files from their end.
+
+    What programs give is read from `since_ms` on; where that is None, from now on.
+    """
 
     def __init__(
         self,
@@ -55,80 +77,95 @@ class Intake:
         roots: tuple[Path, Path],
         on_gap: Callable[[Gap], None],
         states: Sequence[SourceState] | None = None,
+        *,
+        since_ms: int | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
-        """`roots`: project and workspace. `states`: None in the first attempt."""
+        """`roots`: project and workspace. `states`: None in the first attempt. `environ`: where programs run."""
         self._specs = specs
         self._project_root, self._workspace_root = roots
         self._on_gap = on_gap
-        self._states = {state.path: state for state in states or ()}
+        self._states = {state.key: state for state in states or ()}
         self._first = states is None
-        self._sources: dict[Path, _Source] = {}
+        self._since_ms = since_ms
+        self._environ = environ
+        self._files: dict[Path, _Source] = {}
+        self._commands: dict[str, _Source] = {}
         self._refused: set[Path] = set()
         self._discovered_at: float | None = None
 
     def read(self, now_ms: int, now: float, *, final: bool = False) -> Iterator[LogLine]:
-        """New lines of all files, at most about 1 MB; `now` is monotonic seconds. `final`: half lines too."""
+        """New lines of all logs, at most about 1 MB; `now` is monotonic seconds. `final`: half lines too."""
         if self._discovered_at is None or now - self._discovered_at >= _DISCOVER_EVERY_S or final:
             yield from self.discover(now_ms, now)
-        share = max(READ_BYTES // max(1, len(self._sources)), 1 << 14)
-        for source in list(self._sources.values()):
+        share = max(READ_BYTES // max(1, len(self._files) + len(self._commands)), 1 << 14)
+        for source in self._sources():
             yield from self._read(source, share, now_ms, now, final=final)
 
     @property
     def pending(self) -> bool:
         """Whether bytes are there that were not read yet."""
-        return any(source.follower.pending for source in self._sources.values())
+        return any(source.feed.pending for source in self._sources())
 
     def states(self) -> list[SourceState]:
         """Where a new attempt goes on; exact between two `read`s."""
         return [
             SourceState(
-                path=str(source.file.path),
-                checkpoint=source.follower.checkpoint(),
+                key=source.key,
+                checkpoint=source.feed.checkpoint(),
                 key_lines=source.masker.open_lines,
             )
-            for source in self._sources.values()
+            for source in self._sources()
         ]
 
     def say_what_was_blind(self, now_ms: int) -> None:
-        """Write a gap for each configured source of which no file was ever there."""
+        """Write a gap for each configured source of which nothing could be read."""
+        for source in self._commands.values():
+            note = source.feed.blindness()
+            if note is not None:
+                self._say(source, note, now_ms)
         for spec in self._specs:
             if spec.path is None or spec.captured:
                 continue
             files = {file.path for file in discover.find([spec], self._project_root)} - self._refused
-            followed = [source for path, source in self._sources.items() if path in files]
+            followed = [source for path, source in self._files.items() if path in files]
             if not files and self._refused_by(spec):
                 continue
-            if not any(source.follower.opened for source in followed):
+            if all(source.feed.blindness() is not None for source in followed):
                 self._gap(spec.path, f"log source {spec.path}", "no file of that name was there", now_ms)
 
     def _refused_by(self, spec: SourceSpec) -> bool:
         return any(file.path in self._refused for file in discover.find([spec], self._project_root))
 
+    def _sources(self) -> list[_Source]:
+        return [*self._files.values(), *self._commands.values()]
+
     def close(self) -> None:
-        """Close all files."""
-        for source in self._sources.values():
-            source.follower.close()
+        """Close all files and end all programs."""
+        for source in self._sources():
+            source.feed.close()
 
     def discover(self, now_ms: int, now: float) -> Iterator[LogLine]:
-        """Open the files that are there and not open yet; gives the lines read back for their format."""
+        """Open what is there and not open yet; gives the lines of files that are read back for their format."""
         first_look, self._discovered_at = self._discovered_at is None, now
+        if first_look:
+            self._add_commands(now_ms)
         for file in discover.find(self._specs, self._project_root):
-            if file.path in self._sources or file.path in self._refused:
+            if file.path in self._files or file.path in self._refused:
                 continue
-            if len(self._sources) >= discover.FILES_MAX:
+            if len(self._files) >= discover.FILES_MAX:
                 why = f"more than {discover.FILES_MAX} log files match"
                 self._gap(
                     "logs", "log files beyond the limit", why, now_ms, "Narrow the globs in [[logs.sources]]."
                 )
                 return
             yield from self._add(file, now_ms)
-        if first_look:
-            self._say_unsupported(now_ms)
         self._first = False
 
     def _add(self, file: LogFile, now_ms: int) -> Iterator[LogLine]:
         state = self._states.get(str(file.path))
+        checkpoint = state.checkpoint if state is not None else None
+        assert not isinstance(checkpoint, CommandCheckpoint)
         from_end = self._first and not file.captured
         name = masking.mask(self._name_of(file.path))
         try:
@@ -137,41 +174,64 @@ class Intake:
                 fix = "Let the service write UTF-8."
                 self._gap(name, f"log file {name}", "it is UTF-16, not UTF-8", now_ms, fix)
                 return
-            follower = Follower(file.path, state.checkpoint if state else None, from_end=from_end)
+            follower = Follower(file.path, checkpoint, from_end=from_end)
         except OSError as error:
             fix = "Give the user that runs streamgauge read access."
             self._gap(name, f"log file {name}", error.strerror or str(error), now_ms, fix)
             return
-        source = _Source(file, name, follower, masking.LineMasker(state.key_lines if state else 0))
-        self._sources[file.path] = source
-        if from_end:
-            for data in follower.backfill(BACKFILL_LINES):
-                raw = RawLine(data, 0, 0, len(data), 0)
-                yield self._line(source, raw, now_ms, backfill=True)
+        masker = masking.LineMasker(state.key_lines if state else 0)
+        source = _Source(
+            str(file.path), file.service, name, f"log file {name}", follower, masker, file.captured
+        )
+        self._files[file.path] = source
+        yield from self._backfill(source, now_ms)
+
+    def _add_commands(self, now_ms: int) -> None:
+        for log in dict.fromkeys(filter(None, map(commands.named, self._specs))):
+            name = masking.mask(log.source)
+            subject = f"log source {log.kind} {masking.mask(log.name)}"
+            problem = log.problem
+            if problem is None and len(self._commands) >= COMMANDS_MAX:
+                problem = f"more than {COMMANDS_MAX} programs would run"
+            if problem is not None:
+                self._gap(name, subject, problem, now_ms)
+                continue
+            state = self._states.get(log.source)
+            checkpoint = state.checkpoint if state is not None else None
+            assert not isinstance(checkpoint, FileCheckpoint)
+            since_ms = now_ms if self._since_ms is None else self._since_ms
+            from_end = self._first and self._since_ms is None
+            feed = commands.feed(log, checkpoint, since_ms=since_ms, from_end=from_end, environ=self._environ)
+            masker = masking.LineMasker(state.key_lines if state else 0)
+            self._commands[log.source] = _Source(
+                log.source, self._service_of(log), name, subject, feed, masker
+            )
+
+    def _service_of(self, log: commands.Named) -> str:
+        spec = next(spec for spec in self._specs if commands.named(spec) == log)
+        return log.service if spec.service == "*" else spec.service
+
+    def _backfill(self, source: _Source, now_ms: int) -> Iterator[LogLine]:
+        for data in source.feed.backfill(BACKFILL_LINES):
+            yield self._line(source, RawLine(data, 0, 0, len(data), 0), now_ms, backfill=True)
 
     def _read(
         self, source: _Source, share: int, now_ms: int, now: float, *, final: bool
     ) -> Iterator[LogLine]:
         late = source.read_at is None or now - source.read_at > _FRESH_S
         try:
-            lines = source.follower.poll(now, share, final=final)
+            lines = source.feed.poll(now, share, final=final)
         except OSError as error:
             fix = "See that the file stays readable while it is audited."
-            self._gap(source.name, f"log file {source.name}", error.strerror or str(error), now_ms, fix)
+            self._gap(source.name, source.subject, error.strerror or str(error), now_ms, fix)
             return
         # While a backlog is read, arrivals say nothing; the mark stays until the file is caught up with.
-        if not (late and source.follower.pending):
+        if not (late and source.feed.pending):
             source.read_at = now
-        for note in source.follower.notes:
-            self._gap(
-                source.name,
-                f"lines of {source.name}",
-                note,
-                now_ms,
-                "Keep rotated files for a while.",
-                blind=False,
-            )
-        source.follower.notes.clear()
+        for note in source.feed.notes:
+            self._say(source, note, now_ms)
+        source.feed.notes.clear()
+        yield from self._backfill(source, now_ms)
         for raw in lines:
             if raw.cut:
                 what, why = (
@@ -179,7 +239,12 @@ class Intake:
                     f"a line is longer than {LINE_BYTES_MAX} bytes",
                 )
                 self._gap(source.name, what, why, now_ms, "Log large payloads elsewhere.", blind=False)
-            yield self._line(source, raw, now_ms, late=late)
+            behind = raw.at_ms is not None and now_ms - raw.at_ms > _BEHIND_MS
+            yield self._line(source, raw, now_ms, late=late or behind)
+
+    def _say(self, source: _Source, note: Note, now_ms: int) -> None:
+        what = source.subject if note.blind else f"{note.what} of {source.name}"
+        self._gap(source.name, what, note.why, now_ms, note.fix, blind=note.blind)
 
     def _line(
         self, source: _Source, raw: RawLine, now_ms: int, *, late: bool = False, backfill: bool = False
@@ -187,21 +252,23 @@ class Intake:
         text = clean(raw.data)
         masked, marks = source.masker.scan(text)
         secrets = [(mark.kind, mark.fingerprint) for mark in marks]
-        if source.file.captured and "[masked:" in text:
+        if source.captured and "[masked:" in text:
             # Output that we captured was masked as it came in.
             secrets += [(match.group(1), match.group(2) or "") for match in _MARK.finditer(text)]
         parsed = parse.parse(masked, now_ms)
         return LogLine(
-            service=source.file.service,
+            service=source.service,
             text=masked[:TEXT_CHARACTERS_MAX],
             source=source.name,
             line=raw.number,
             byte_offset=raw.offset,
             byte_length=raw.length,
             arrived_ms=now_ms,
-            output="stdout" if source.file.captured else "file",
-            event_ms=parsed.event_ms,
-            level=parsed.level,
+            output="stdout" if source.captured else "file",
+            event_ms=raw.at_ms if parsed.event_ms is None else parsed.event_ms,
+            stamped=parsed.event_ms is None and raw.at_ms is not None,
+            level=parsed.level or raw.level,
+            hinted=parsed.level is None and raw.level is not None,
             message=None if parsed.message is None else parsed.message[:TEXT_CHARACTERS_MAX],
             correlation_id=parsed.correlation_id,
             secrets=tuple(dict.fromkeys(secrets)),
@@ -216,17 +283,6 @@ class Intake:
             if path.is_relative_to(root):
                 return str(path.relative_to(root))
         return str(path)
-
-    def _say_unsupported(self, now_ms: int) -> None:
-        for spec in self._specs:
-            for kind in ("docker", "journald", "kubectl"):
-                name = getattr(spec, kind)
-                if name is not None:
-                    what = f"log source {kind} {masking.mask(str(name))}"
-                    why = "this version reads files and the output that it captures only"
-                    self._gap(
-                        f"{kind}:{name}", what, why, now_ms, "Give a file: path = … in [[logs.sources]]."
-                    )
 
     def _gap(
         self,

@@ -146,9 +146,9 @@ class Assembler:
             return False
         if _own_head_at(line.text) is not None and not _awaits_traceback(held, line):
             return False
-        if line.level is not None and held.language != "at" and not _opens(line):
+        if _own_level(line) is not None and held.language != "at" and not _opens(line):
             return False
-        if line.event_ms is not None or line.format not in {"text", "logfmt"}:
+        if _has_own_time(line) or line.format not in {"text", "logfmt"}:
             return False
         if not self._belongs(held, line):
             return False
@@ -174,6 +174,14 @@ class Assembler:
                 return first or _MORE_RUST.search(text) is not None
 
 
+def _has_own_time(line: LogLine) -> bool:
+    return line.event_ms is not None and not line.stamped
+
+
+def _own_level(line: LogLine) -> str | None:
+    return None if line.hinted else line.level
+
+
 def _is_message(held: Held, line: LogLine) -> bool:
     """Whether a line may stand between an error's first line and its frames."""
     head = held.lines[0]
@@ -182,7 +190,7 @@ def _is_message(held: Held, line: LogLine) -> bool:
     if not line.text.strip():
         return _own_head_at(head.text) is not None
     return (
-        line.level is None
+        _own_level(line) is None
         and head.format not in {"json", "logfmt", "access"}
         and (_HEAD.search(head.text) is not None or _own_head_at(head.text) is not None)
         and not _starts_anew(line.text)
@@ -329,9 +337,9 @@ def _trace(held: Held) -> Trace:
         own = replace(head, text=head.text[at:], level=None, message=None, format="text")
         return Trace(own, lines[-1], text, exception.strip(), True, before)
     bare = (
-        head.event_ms is None
+        not _has_own_time(head)
         and head.format == "text"
-        and head.level in {None, "ERROR"}
+        and _own_level(head) in {None, "ERROR"}
         and not head.text.startswith(("ERROR", "["))
     )
     return Trace(head, lines[-1], text, exception.strip(), bare)

@@ -1,0 +1,102 @@
+"""What only a real engine shows: both outputs in order, restarts of the engine, containers replaced."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.docker_engine import IMAGE, Container, DockerEngine
+from tests.sources.logs.benches import DockerBench
+from tests.sources.logs.conformance import Reading, check_whole, numbered
+from tools.sources.logs import docker
+from tools.sources.logs.feed import CommandCheckpoint
+
+pytestmark = pytest.mark.xdist_group("docker")
+
+
+@pytest.fixture
+def bench(engine: DockerEngine, tmp_path: Path) -> Iterator[DockerBench]:
+    made = DockerBench(tmp_path, engine)
+    yield made
+    made.close()
+
+
+def test_standard_output_and_error_come_in_the_engines_order(engine: DockerEngine, tmp_path: Path) -> None:
+    script = "i=0; while [ $i -lt 200 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done"
+    bench = DockerBench(tmp_path, engine)
+    name = f"{bench.container.name}-both"
+    engine.docker("run", "--network", "none", "--name", name, IMAGE, "sh", "-c", script)
+    try:
+        reading = Reading(bench.named(name))
+        reading.until_lines(400)
+        reading.feed.close()
+    finally:
+        engine.docker("rm", name)
+        bench.close()
+    assert sorted(reading.texts) == sorted(
+        text for number in range(200) for text in (b"out %d" % number, b"err %d" % number)
+    )
+    times = [line.at_ms or 0 for line in reading.lines]
+    assert max(before - after for before, after in itertools.pairwise(times)) < 100
+
+
+def test_a_restart_of_the_engine_loses_nothing(engine: DockerEngine, bench: DockerBench) -> None:
+    if engine.is_foreign:
+        pytest.skip("the engine is not ours to restart")
+    reading = Reading(bench.feed())
+    bench.write(numbered(0, 30))
+    reading.until_lines(30)
+    engine.stop()
+    reading.until(lambda: reading.feed.blindness() or reading.notes)
+    engine.start()
+    bench.again()
+    bench.write(numbered(30, 60))
+    reading.until_lines(60)
+    reading.feed.close()
+    check_whole(reading.lines, 60)
+
+
+def test_a_container_replaced_by_another_of_its_name_is_read_on_and_said(
+    engine: DockerEngine, bench: DockerBench, tmp_path: Path
+) -> None:
+    reading = Reading(bench.feed())
+    bench.write(numbered(0, 30))
+    reading.until_lines(30)
+    bench.container.close()
+    bench.container = Container(engine, tmp_path, bench.container.name)
+    bench.write(numbered(30, 40))
+    reading.until_lines(40)
+    reading.feed.close()
+    check_whole(reading.lines, 40)
+    assert "lines" in {note.what for note in reading.notes}
+
+
+def test_more_lines_than_a_tail_holds_are_all_read(bench: DockerBench) -> None:
+    reading = Reading(bench.feed())
+    bench.write(numbered(0, 10))
+    reading.until_lines(10)
+    checkpoint = reading.feed.checkpoint()
+    reading.feed.close()
+    total = docker.TAIL_LINES + 500
+    bench.write(numbered(10, total))
+    again = Reading(bench.feed(checkpoint))
+    again.until_lines(total - 10)
+    again.feed.close()
+    check_whole(reading.lines + again.lines, total)
+
+
+def test_messages_have_remedies(engine: DockerEngine, bench: DockerBench) -> None:
+    reading = Reading(bench.missing())
+    reading.until(lambda: reading.blind)
+    reading.feed.close()
+    assert "No such container" in reading.blind[0].why
+    assert reading.blind[0].fix == "Give the name or id that `docker ps` prints."
+
+
+def test_an_engine_that_does_not_run_has_a_remedy() -> None:
+    dialect = docker.DockerLogs("orders", CommandCheckpoint(position=0, number=0, since_ms=None))
+    words = "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?"
+    assert dialect.remedy(words) == "Start the engine, or point DOCKER_HOST at it."
