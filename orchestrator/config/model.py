@@ -17,6 +17,7 @@ from agents.job import LogSource, ServiceSpec
 from orchestrator.config.loopback import on_loopback
 from tools.detectors.thresholds import Expectation, Judgement, Limits
 from tools.quantities import Duration
+from tools.sources.logs import commands
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # No blanks, control characters or backslashes: parsers differ over what such an address names.
@@ -150,6 +151,10 @@ class LogSourceSection(LogSource):
             raise ValueError("give exactly one of path, docker, journald, kubectl")
         if "captured" in self.model_fields_set:
             raise ValueError("`captured` is set by a session itself; remove it")
+        log = commands.named(self)
+        problem = None if log is None else log.problem
+        if log is not None and problem is not None:
+            raise ValueError(f"{log.kind}: {problem}")
         return self
 
 

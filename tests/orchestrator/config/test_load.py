@@ -254,6 +254,11 @@ ERRORS = [
         "`captured` is set by",
         id="internal",
     ),
+    pytest.param(
+        "[[logs.sources]]\nservice = 'a'\ndocker = '--help'\n",
+        "streamgauge.toml:1: logs.sources[0]: docker: it is no container's name",
+        id="an option for a name",
+    ),
     pytest.param("[llm]\nenabled = true\n", "llm.enabled: this version works with rules only", id="model"),
     pytest.param("[llm]\nenabled = 'maybe'\n", "llm.enabled: 'maybe' is not a choice", id="model, maybe"),
     pytest.param("fail_on = 'terrible'\n", "fail_on: 'terrible' is not a choice", id="severity"),
