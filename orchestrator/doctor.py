@@ -15,14 +15,17 @@ from orchestrator.check import Check, Verdict
 from orchestrator.config.load import LoadedConfig
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, LogSourceSection, Mode
+from tools.clock import SystemClock
 from tools.errors import SourceUnavailable, UsageError
 from tools.masking import mask
+from tools.sources.logs import commands
 from tools.sources.redis import embedded, preflight
 from tools.sources.redis.readonly import ReadOnlyClient
 
 __all__ = ["Check", "Verdict", "acl", "examine"]
 
-_PROGRAMS = {"docker": "docker", "journald": "journalctl", "kubectl": "kubectl"}
+_ANSWER_S = 10.0
+"""How long a program may take to say whether a log can be read."""
 
 
 def examine(loaded: LoadedConfig, decision: ModeDecision, environ: Mapping[str, str]) -> Iterator[Check]:
@@ -149,7 +152,7 @@ def _rights(client: ReadOnlyClient) -> Check:
 
 def _logs(config: Config, mode: Mode) -> Iterator[Check]:
     for source in config.logs.sources:
-        yield _path(source) if source.path is not None else _program(source)
+        yield _path(source) if source.path is not None else _program(source, mode)
     if mode is Mode.MANAGED:
         yield Check("logs", Verdict.OK, "the services' output is captured")
     elif not config.logs.sources:
@@ -169,12 +172,16 @@ def _path(source: LogSourceSection) -> Check:
     return Check(subject, Verdict.OK, f"{len(files)} file{'s' if len(files) > 1 else ''} at {source.path}")
 
 
-def _program(source: LogSourceSection) -> Check:
-    subject = f"logs of {source.service}"
-    kind = next(name for name in _PROGRAMS if getattr(source, name) is not None)
-    program = _PROGRAMS[kind]
-    if shutil.which(program) is None:
-        return Check(
-            subject, Verdict.FAIL, f"{program} is not on PATH", f"Install it, or remove the {kind} source."
-        )
-    return Check(subject, Verdict.OK, f"{program} is there")
+def _program(source: LogSourceSection, mode: Mode) -> Check:
+    log = commands.named(source)
+    assert log is not None
+    subject = f"logs of {source.service if source.service != '*' else mask(log.service)}"
+    name = f"{log.kind} {mask(log.name)}"
+    readable, note = commands.probe(log, SystemClock(), _ANSWER_S)
+    if note is None:
+        return Check(subject, Verdict.OK, f"{name} can be read")
+    installed = shutil.which(commands.program(log)) is not None
+    if readable or (installed and mode is Mode.MANAGED):
+        # A quiet unit is no fault, and what the session starts is not there before it.
+        return Check(subject, Verdict.WARN, f"{name}, so far: {note.why}", note.fix)
+    return Check(subject, Verdict.FAIL, f"{name}: {note.why}", note.fix)

@@ -16,6 +16,8 @@ from orchestrator.config.model import Mode
 from orchestrator.doctor import Check, Verdict, acl, examine
 from orchestrator.doctor_starts import program_of
 from tests.conftest import Server, free_port
+from tests.fakes import log_engine
+from tests.fakes.log_store import Store
 from tools.errors import UsageError
 
 
@@ -122,6 +124,39 @@ def test_log_sources_are_looked_for(
         tmp_path, f'[[logs.sources]]\nservice = "orders"\n{source}\n', redis__url="redis://127.0.0.1:1"
     )
     assert checks(config)["logs of orders"].verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "expected"),
+    [
+        pytest.param("orders", Mode.ATTACH, (Verdict.OK, "docker orders can be read"), id="there"),
+        pytest.param(
+            "nosuch",
+            Mode.ATTACH,
+            (Verdict.FAIL, "docker nosuch: Error response from daemon: No such container: nosuch"),
+            id="not there",
+        ),
+        pytest.param(
+            "nosuch",
+            Mode.MANAGED,
+            (Verdict.WARN, "docker nosuch, so far: Error response from daemon: No such container: nosuch"),
+            id="not there yet",
+        ),
+    ],
+)
+def test_the_program_of_a_log_source_is_asked_whether_it_can_be_read(
+    tmp_path: Path, name: str, mode: Mode, expected: tuple[Verdict, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    log_engine.program(tmp_path / "bin", "docker", tmp_path / "store")
+    Store(tmp_path / "store", "orders").start()
+    config = loaded(
+        tmp_path,
+        f'[[logs.sources]]\nservice = "orders"\ndocker = "{name}"\n',
+        redis__url="redis://127.0.0.1:1",
+    )
+    check = checks(config, mode)["logs of orders"]
+    assert (check.verdict, check.saw) == expected
 
 
 @pytest.mark.parametrize(
