@@ -12,6 +12,7 @@ from orchestrator.config.model import Config, LogSourceSection, Mode
 from tools.masking import mask
 from tools.quantities import format_duration
 from tools.sources.code.walk import FILE_BYTES_MAX, walk
+from tools.sources.logs import commands
 from tools.sources.redis.sweep import CLIENTS_EVERY_MS, QUIET_POLLS_MAX
 
 _ENDINGS_SHOWN = 8
@@ -95,11 +96,10 @@ def _logs(config: Config, mode: Mode) -> Iterator[str]:
 
 
 def _where(source: LogSourceSection) -> str:
-    for kind in ("path", "docker", "journald", "kubectl"):
-        value = getattr(source, kind)
-        if value is not None:
-            return str(value) if kind == "path" else f"{kind} {value}"
-    raise AssertionError("the model demands one of them")
+    log = commands.named(source)
+    if log is None:
+        return str(source.path)
+    return f"{log.kind} {mask(log.name)}, by the command {mask(commands.command_line(log))}"
 
 
 def _files(config: Config) -> str:

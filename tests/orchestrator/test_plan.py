@@ -77,6 +77,16 @@ def test_an_attached_session_starts_and_stops_nothing(tmp_path: Path) -> None:
     assert not any("services" in line or "BGSAVE" in line for lines in found.values() for line in lines)
 
 
+def test_a_log_that_a_program_gives_is_planned_with_its_command(tmp_path: Path) -> None:
+    sources = '[[logs.sources]]\nservice = "pay"\nkubectl = "shop/deployment/pay"\n'
+    found = told(tmp_path, FULL + sources, "attach")
+    command = "kubectl logs --timestamps --follow --namespace=shop -- deployment/pay"
+    assert found["logs"] == [
+        f"mail: {tmp_path / 'mail.log'}",
+        f"pay: kubectl shop/deployment/pay, by the command {command}",
+    ]
+
+
 def test_a_static_session_has_no_server_and_no_window(tmp_path: Path) -> None:
     found = told(tmp_path, FULL, "static")
     assert "Redis" not in found
