@@ -15,6 +15,7 @@ from tools.findings.model import (
     EvidenceKind,
     Impact,
     Locator,
+    LogCategory,
     Priority,
     ScoutCategory,
     Severity,
@@ -171,3 +172,23 @@ def test_a_quote_of_an_earlier_revision_is_proven(tmp_path: Path) -> None:
     desks[analyst].flush()
     found = verify(workspace, tmp_path)
     assert (found.proven, found.copy_only, found.failures) == (2, 0, ())
+
+
+def test_lines_of_docker_journald_and_kubectl_are_proven_by_their_copies_only(tmp_path: Path) -> None:
+    workspace, agent = Workspace(tmp_path / "ws"), AgentId.LOG_WATCHER
+    workspace.create()
+    (workspace.agent_dir(agent) / "attempt").write_text("1", encoding="ascii")
+    desk = Recorder(workspace, agent, 1, lambda _rule, why: pytest.fail(why))
+    rule = Rule("log.x", agent, LogCategory.BUG, "x", severity=Severity.HIGH)
+    for kind in ("docker", "journald", "kubectl"):
+        place = Locator(line=1, byte_offset=0, byte_length=9)
+        quote = Quote(EvidenceKind.LOG, f"{kind}:orders", f"lost {kind}", place)
+        desk.record(Symptom(rule, kind, (kind,), (quote,), "do", service="orders", hypothesis="h"), 1)
+    desk.flush()
+    (tmp_path / "docker:orders").write_text("lost docker", encoding="utf-8")
+    found = verify(workspace, tmp_path)
+    assert (found.checked, found.proven, found.copy_only, found.failures) == (3, 0, 3, ())
+    assert {(item.source, item.reason) for item in found.gone} == {
+        (f"{kind}:orders", f"{kind} keeps this log, and is not asked again")
+        for kind in ("docker", "journald", "kubectl")
+    }

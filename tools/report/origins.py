@@ -15,6 +15,7 @@ from tools import masking
 from tools.errors import JournalCorrupt, StreamgaugeError
 from tools.findings import journal
 from tools.findings.model import AgentId, EvidenceKind, EvidenceRef, Finding
+from tools.sources.logs import commands
 from tools.sources.metrics import SOURCE as SAMPLES
 from tools.sources.records import Poll, StreamState
 from tools.sources.redis.polls import read_baseline, read_polls
@@ -92,6 +93,9 @@ class Origins:
 
     def _log(self, reference: EvidenceRef, text: str) -> Outcome:
         at = reference.locator
+        if commands.is_source(reference.source):
+            keeper = reference.source.partition(":")[0]
+            return Gone(f"{keeper} keeps this log, and is not asked again")
         place = self._place(reference.source)
         if place is None or at.byte_offset is None or at.byte_length is None:
             return Gone("the source is no file that can be read again")
