@@ -194,18 +194,19 @@ class LogWatcher:
         self._window.take(item)
 
     def _detect(self, *, final: bool = False) -> None:
-        now_ms = self._clock.now_ms()
+        now_ms, unread = self._clock.now_ms(), self._intake.unread
+        activities = (item for item in self._window.activities() if item.service not in unread)
         view = LogView(
             at_ms=now_ms,
             templates=tuple(map(_stats, self._window.touched())),
             secrets=tuple(self._window.secrets),
-            services=tuple(map(_activity, self._window.activities())),
+            services=tuple(map(_activity, activities)),
             processes=self._processes.states,
             judgement=self._job.judgement,
             final=final,
             samples=self._processes.samples,
         )
-        self._recording.add("tick", {"at_ms": now_ms, "final": final})
+        self._recording.add("tick", {"at_ms": now_ms, "final": final, "unread": sorted(unread)})
         run_detectors(DETECTORS, view, self._reporter)
         self._window.clear()
         self._processes.clear()

@@ -399,6 +399,20 @@ def test_what_cannot_be_read_is_a_gap(session: Session) -> None:
     ]
 
 
+def test_that_a_log_cannot_be_read_is_no_silence_of_its_service(session: Session) -> None:
+    session.sources = (
+        LogSource(service=ORDERS, path="logs/orders.log"),
+        LogSource(service=PAYMENTS, docker="payments"),
+    )
+    session.start()
+    for _ in range(60):
+        session.write(ORDERS, "INFO one more")
+        session.ticks(2)
+    session.finish()
+    assert session.told() == set()
+    assert gaps(session) == ["log source docker payments"]
+
+
 def test_files_that_appear_are_read_whole_and_named_by_their_stem(session: Session) -> None:
     session.sources = (LogSource(service="*", path="logs/*.log"),)
     session.start()

@@ -234,3 +234,17 @@ def test_no_program_is_left_when_it_is_closed(bench: Bench) -> None:
     intake.close()
     assert len(programs) == 2
     assert not any(program.is_running() for program in programs)
+
+
+def test_services_that_cannot_be_read_are_known_while_it_is_so(bench: Bench) -> None:
+    intake = bench.open(
+        LogSource(service="orders", docker="orders"),
+        LogSource(service="ghost", docker="nosuch"),
+        LogSource(service="wrong", docker="-x"),
+        LogSource(service="both", docker="nosuch2"),
+        LogSource(service="both", path="both.log"),
+    )
+    (bench.folder / "both.log").touch()
+    bench.read()
+    assert intake.unread == {"orders", "ghost", "wrong"}
+    bench.read_until(lambda: intake.unread == {"ghost", "wrong"})

@@ -92,6 +92,7 @@ class Intake:
         self._files: dict[Path, _Source] = {}
         self._commands: dict[str, _Source] = {}
         self._refused: set[Path] = set()
+        self._unreadable: set[str] = set()
         self._discovered_at: float | None = None
 
     def read(self, now_ms: int, now: float, *, final: bool = False) -> Iterator[LogLine]:
@@ -117,6 +118,13 @@ class Intake:
             )
             for source in self._sources()
         ]
+
+    @property
+    def unread(self) -> set[str]:
+        """Services of which nothing can be read now: that they are silent is not known."""
+        named = {source.service for source in self._commands.values()} | self._unreadable
+        read = {source.service for source in self._sources() if source.feed.blindness() is None}
+        return named - read - {source.service for source in self._files.values()}
 
     def say_what_was_blind(self, now_ms: int) -> None:
         """Write a gap for each configured source of which nothing could be read."""
@@ -193,7 +201,9 @@ class Intake:
             problem = log.problem
             if problem is None and len(self._commands) >= COMMANDS_MAX:
                 problem = f"more than {COMMANDS_MAX} programs would run"
+            service = self._service_of(log)
             if problem is not None:
+                self._unreadable.add(service)
                 self._gap(name, subject, problem, now_ms)
                 continue
             state = self._states.get(log.source)
@@ -203,13 +213,13 @@ class Intake:
             from_end = self._first and self._since_ms is None
             feed = commands.feed(log, checkpoint, since_ms=since_ms, from_end=from_end, environ=self._environ)
             masker = masking.LineMasker(state.key_lines if state else 0)
-            self._commands[log.source] = _Source(
-                log.source, self._service_of(log), name, subject, feed, masker
-            )
+            self._commands[log.source] = _Source(log.source, service, name, subject, feed, masker)
 
     def _service_of(self, log: commands.Named) -> str:
         spec = next(spec for spec in self._specs if commands.named(spec) == log)
-        return log.service if spec.service == "*" else spec.service
+        if spec.service != "*":
+            return spec.service
+        return log.name if log.problem is not None else log.service
 
     def _backfill(self, source: _Source, now_ms: int) -> Iterator[LogLine]:
         for data in source.feed.backfill(BACKFILL_LINES):
