@@ -80,7 +80,7 @@ def test_an_attached_session_starts_and_stops_nothing(tmp_path: Path) -> None:
 def test_a_log_that_a_program_gives_is_planned_with_its_command(tmp_path: Path) -> None:
     sources = '[[logs.sources]]\nservice = "pay"\nkubectl = "shop/deployment/pay"\n'
     found = told(tmp_path, FULL + sources, "attach")
-    command = "kubectl logs --timestamps --follow --namespace=shop -- deployment/pay"
+    command = "kubectl logs --timestamps --cache-dir=/dev/null --follow --namespace=shop -- deployment/pay"
     assert found["logs"] == [
         f"mail: {tmp_path / 'mail.log'}",
         f"pay: kubectl shop/deployment/pay, by the command {command}",

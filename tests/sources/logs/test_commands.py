@@ -20,23 +20,26 @@ from tools.sources.logs.commands import Named
             Named("journald", "user/orders"),
             "journalctl --no-pager --output=json --all --output-fields=MESSAGE,PRIORITY --user-unit=orders --follow --no-tail",
         ),
-        (Named("kubectl", "orders"), "kubectl logs --timestamps --follow -- orders"),
+        (Named("kubectl", "orders"), "kubectl logs --timestamps --cache-dir=/dev/null --follow -- orders"),
         (
             Named("kubectl", "shop/orders"),
-            "kubectl logs --timestamps --follow --namespace=shop -- orders",
+            "kubectl logs --timestamps --cache-dir=/dev/null --follow --namespace=shop -- orders",
         ),
         (
             Named("kubectl", "shop/orders/app"),
-            "kubectl logs --timestamps --follow --namespace=shop --container=app -- orders",
+            "kubectl logs --timestamps --cache-dir=/dev/null --follow --namespace=shop --container=app -- orders",
         ),
-        (Named("kubectl", "deployment/x"), "kubectl logs --timestamps --follow -- deployment/x"),
+        (
+            Named("kubectl", "deployment/x"),
+            "kubectl logs --timestamps --cache-dir=/dev/null --follow -- deployment/x",
+        ),
         (
             Named("kubectl", "deployment/x/app"),
-            "kubectl logs --timestamps --follow --container=app -- deployment/x",
+            "kubectl logs --timestamps --cache-dir=/dev/null --follow --container=app -- deployment/x",
         ),
         (
             Named("kubectl", "shop/sts/x/app"),
-            "kubectl logs --timestamps --follow --namespace=shop --container=app -- sts/x",
+            "kubectl logs --timestamps --cache-dir=/dev/null --follow --namespace=shop --container=app -- sts/x",
         ),
     ],
     ids=lambda value: value.source if isinstance(value, Named) else "",

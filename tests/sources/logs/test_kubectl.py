@@ -67,6 +67,15 @@ def test_one_container_of_a_pod_is_read_and_the_others_are_named_as_a_gap(cluste
     assert {(note.what, note.blind) for note in reading.notes} == {("the other containers", False)}
 
 
+def test_kubectl_writes_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.pod("orders").write(b"hello\n")
+    before = set(tmp_path.rglob("*"))
+    reading = Reading(cluster.feed("deployment/orders"))
+    reading.until_lines(1)
+    reading.feed.close()
+    assert set(tmp_path.rglob("*")) == before
+
+
 def test_a_named_container_and_namespace_are_asked_for(cluster: Cluster) -> None:
     cluster.pod("orders", "app", "sidecar").write(b"hello\n")
     reading = Reading(cluster.feed("shop/orders/sidecar"))

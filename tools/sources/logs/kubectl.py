@@ -8,6 +8,7 @@ what was rotated away while nobody read is missing, and said to be.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 import re2
@@ -81,7 +82,8 @@ class KubectlLogs:
         if target.container is not None:
             options.append(f"--container={target.container}")
         name = target.name if target.kind is None else f"{target.kind}/{target.name}"
-        return ["logs", "--timestamps", *options, "--", name]
+        # Else it would write what it discovers into the user's home.
+        return ["logs", "--timestamps", f"--cache-dir={os.devnull}", *options, "--", name]
 
     def read(self, piece: Piece, *, complete: bool) -> list[Entry] | None:
         """The line, where it is new; None where the node speaks of itself."""
