@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tarfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.fakes.waiting import wait_for
@@ -97,14 +97,16 @@ class DockerEngine:
 class Container:
     """A container that prints what it is given. It ends when its input does."""
 
-    def __init__(self, engine: DockerEngine, folder: Path, name: str | None = None) -> None:
+    def __init__(
+        self, engine: DockerEngine, folder: Path, name: str | None = None, options: Sequence[str] = ()
+    ) -> None:
         self._engine = engine
         self.name = name or f"sg-{uuid.uuid4().hex[:12]}"
         self._pipe = folder / f"{self.name}.pipe"
         if not self._pipe.exists():
             os.mkfifo(self._pipe)
         engine.docker(
-            "run", "--detach", "--network", "none", "--name", self.name, "--volume", f"{self._pipe}:/in", IMAGE, "cat", "/in"
+            "run", "--detach", "--network", "none", "--name", self.name, "--volume", f"{self._pipe}:/in", *options, IMAGE, "cat", "/in"
         )  # fmt: skip
         self._input = self._open()
 

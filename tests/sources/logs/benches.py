@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -161,10 +161,10 @@ class DockerBench:
 
     has_half_lines = True
 
-    def __init__(self, folder: Path, engine: DockerEngine) -> None:
+    def __init__(self, folder: Path, engine: DockerEngine, options: Sequence[str] = ()) -> None:
         self._folder, self._engine = folder, engine
         self._since_ms = now_ms()
-        self.container = Container(engine, folder)
+        self.container = Container(engine, folder, None, options)
         self._other: Container | None = None
 
     def feed(self, checkpoint: Checkpoint | None = None, *, from_end: bool = False) -> LogFeed:

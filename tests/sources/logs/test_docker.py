@@ -88,6 +88,63 @@ def test_more_lines_than_a_tail_holds_are_all_read(bench: DockerBench) -> None:
     check_whole(reading.lines + again.lines, total)
 
 
+@pytest.mark.parametrize(
+    ("options", "end"),
+    [
+        pytest.param(["--log-driver", "local"], b"", id="local driver"),
+        pytest.param(["--tty"], b"\r", id="terminal"),
+    ],
+)
+def test_containers_of_every_kind_are_read(
+    engine: DockerEngine, tmp_path: Path, options: list[str], end: bytes
+) -> None:
+    bench = DockerBench(tmp_path, engine, options)
+    reading = Reading(bench.feed())
+    bench.write(numbered(0, 20))
+    reading.until_lines(20)
+    checkpoint = reading.feed.checkpoint()
+    reading.feed.close()
+    bench.write(numbered(20, 40))
+    again = Reading(bench.feed(checkpoint))
+    again.until_lines(20)
+    again.feed.close()
+    bench.close()
+    assert reading.texts + again.texts == [text + end for text in numbered(0, 40).splitlines()]
+
+
+def test_a_log_that_the_engine_rotates_is_read_on_and_what_it_dropped_is_said(
+    engine: DockerEngine, tmp_path: Path
+) -> None:
+    bench = DockerBench(tmp_path, engine, ["--log-opt", "max-size=20k", "--log-opt", "max-file=2"])
+    reading = Reading(bench.feed())
+    for start in range(0, 500, 50):  # several files long
+        bench.write(numbered(start, start + 50))
+        reading.until_lines(start + 50)
+    checkpoint = reading.feed.checkpoint()
+    reading.feed.close()
+    bench.write(numbered(500, 1500))
+    again = Reading(bench.feed(checkpoint))
+    again.until(lambda: again.texts[-1:] == [b"line 001499"])
+    again.feed.close()
+    bench.close()
+    check_whole(reading.lines, 500)
+    assert again.texts == numbered(1500 - len(again.texts), 1500).splitlines()
+    assert len(again.texts) < 1000
+    assert {note.what for note in again.notes} == {"lines"}
+
+
+def test_a_container_whose_log_is_kept_nowhere_is_told_with_a_remedy(
+    engine: DockerEngine, tmp_path: Path
+) -> None:
+    bench = DockerBench(tmp_path, engine, ["--log-driver", "none"])
+    reading = Reading(bench.feed())
+    reading.until(lambda: reading.blind)
+    reading.feed.close()
+    bench.close()
+    assert "does not support reading" in reading.blind[0].why
+    assert reading.blind[0].fix.startswith("Use a logging driver that keeps logs")
+
+
 def test_messages_have_remedies(engine: DockerEngine, bench: DockerBench) -> None:
     reading = Reading(bench.missing())
     reading.until(lambda: reading.blind)

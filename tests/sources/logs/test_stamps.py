@@ -101,6 +101,17 @@ def test_a_log_with_another_beginning_is_read_by_time_and_said_to_be() -> None:
     assert len(place.notes) == 1
 
 
+def test_lines_that_an_engine_prints_again_come_once() -> None:
+    place = StampPlace()
+    place.connect(tail=False)
+    log = Log(random.Random(3), floors=False, tail=None)
+    log.records = [(START_NS + number, b"%d" % number) for number in range(100)]
+    printed = log.printed(0, None)
+    twice = [*printed[:60], *printed[30:60], *printed[60:]]
+    late = Piece(f"{stamp(START_NS + 50, trimmed=False)} late".encode(), 35)
+    assert read(place, [*twice, late]) == [text for _, text in log.records] + [b"late"]
+
+
 def test_no_byte_of_the_log_is_in_a_mark() -> None:
     place = StampPlace()
     place.connect(tail=False)

@@ -1,6 +1,6 @@
 """`docker logs`: one container, with every line's time as the engine got it.
 
-Tried with Docker Engine 20.10 (json-file), clients 20.10 and 28.2; podman's `docker` is untried. Standard output and
+Tried with Docker Engine 20.10 (drivers json-file and local), clients 20.10 and 28.2; podman is untried. Standard output and
 standard error come in the engine's order. A last line without a newline and the first line after a restart are one
 line to the engine; they are told apart only where the first of them was delivered before.
 """

@@ -74,8 +74,6 @@ class StampMark(Struct, kw_only=True):
     """The latest time of all lines delivered; the newest line need not carry it."""
     last_ns: int
     last_hash: str
-    last_times: int
-    """How many lines with this time and text were delivered in a row."""
     open_bytes: int = 0
     """The line's length where it was delivered without its newline."""
 

@@ -9,6 +9,7 @@ after a host's clock was set back by more than a second, a reconnect misses line
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -21,6 +22,8 @@ CHUNK_BYTES = 16 * 1024
 """Docker hands over longer lines in chunks, and stamps each of them again."""
 STAMP_BYTES_MAX = 36
 RECORD_BYTES_MAX = LINE_BYTES_MAX + (LINE_BYTES_MAX // CHUNK_BYTES + 1) * STAMP_BYTES_MAX
+_RECENT_LINES = 4096
+"""Docker 20.10 prints lines of a log that it rotates again, with the same times."""
 _SECONDS_BYTES = len("2025-06-15T10:00:00")
 
 
@@ -80,12 +83,14 @@ class StampPlace:
     def __init__(self, mark: StampMark | None = None) -> None:
         self.notes: list[Note] = []
         self._read_any = mark is not None
-        mark = mark or StampMark(newest_ns=0, last_ns=0, last_hash="", last_times=0)
-        self._newest_ns, self._last_ns, self._last_times = mark.newest_ns, mark.last_ns, mark.last_times
+        mark = mark or StampMark(newest_ns=0, last_ns=0, last_hash="")
+        self._newest_ns, self._last_ns = mark.newest_ns, mark.last_ns
         self._last: bytes | None = None
         self._last_hash = mark.last_hash
         """Of `_last`, where that was delivered by an earlier attempt."""
         self._open_bytes = mark.open_bytes
+        self._order: deque[int] = deque()
+        self._recent: set[int] = set()
         self._search: _Search | None = None
         self._limited = False
         self.again = False
@@ -109,7 +114,8 @@ class StampPlace:
             return None
         search = self._search
         if search is None:
-            return [self._take(stamp, piece, complete=complete)]
+            came_before = stamp.ns <= self._newest_ns and hash(piece.data) in self._recent
+            return [] if came_before else [self._take(stamp, piece, complete=complete)]
         if search.goes_by(stamp.ns, piece.data):
             if search.found:
                 self._search = None
@@ -132,23 +138,25 @@ class StampPlace:
             newest_ns=self._newest_ns,
             last_ns=self._last_ns,
             last_hash=self._last_hash if self._last is None else _hash(self._last),
-            last_times=self._last_times,
             open_bytes=self._open_bytes,
         )
 
     def _take(self, stamp: Stamp, piece: Piece, *, complete: bool) -> Entry:
         ns, data = stamp.ns, piece.data
-        self._last_times = self._last_times + 1 if ns == self._last_ns and self._is_last(data) else 1
         self._last, self._last_ns, self._newest_ns = data, ns, max(ns, self._newest_ns)
         self._open_bytes = 0 if complete else len(data)
         self._read_any = True
+        self._remember(hash(data))
         if len(data) <= CHUNK_BYTES:
             return Entry(data[stamp.end :], piece.length - stamp.end, ns // 1_000_000)
         text = joined(piece, stamp.end)
         return Entry(text.data, text.length, ns // 1_000_000)
 
-    def _is_last(self, data: bytes) -> bool:
-        return _hash(data) == self._last_hash if self._last is None else data == self._last
+    def _remember(self, line: int) -> None:
+        if len(self._order) == _RECENT_LINES:
+            self._recent.discard(self._order.popleft())
+        self._order.append(line)
+        self._recent.add(line)
 
     def _rest_of(self, mark: StampMark, stamp: Stamp, piece: Piece) -> list[Entry]:
         # A last line without a newline was delivered, and what came next was written behind it.
@@ -168,14 +176,12 @@ class _Search:
     def __init__(self, mark: StampMark) -> None:
         self.mark = mark
         self.found = False
-        self._times = 0
 
     def goes_by(self, ns: int, data: bytes) -> bool:
         """Whether this line was delivered; False once one comes that is newer than all that were."""
         mark = self.mark
         if ns == mark.last_ns and _hash(data[: mark.open_bytes or len(data)]) == mark.last_hash:
-            self._times += 1
-            self.found = self._times == mark.last_times
+            self.found = True
         return self.found or ns <= mark.newest_ns
 
 
