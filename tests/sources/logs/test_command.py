@@ -136,6 +136,27 @@ def test_pauses_grow_while_it_fails(bench: Bench) -> None:
     assert len(runs.read_text(encoding="utf-8").splitlines()) == 8
 
 
+def test_a_program_that_can_look_but_not_follow_is_told_and_started_ever_less_often(bench: Bench) -> None:
+    bench.program(LOOK + "echo x >> $0.runs; echo 'Failed to seek to cursor' >&2; exit 1")
+    runs = bench.bin / "docker.runs"
+    for seconds in range(60):
+        bench.now = float(seconds)
+        bench.poll_until(lambda: bench.feed._child is None)
+    assert [note.why for note in bench.notes] == ["Failed to seek to cursor"]
+    assert bench.feed.blindness() is not None
+    assert len(runs.read_text(encoding="utf-8").splitlines()) <= 7
+
+
+def test_a_stopped_container_after_a_failure_is_read(bench: Bench) -> None:
+    bench.program("echo down >&2; exit 1")
+    bench.poll_until(lambda: bench.feed.answered)
+    bench.program("exit 0")
+    for _ in range(3):
+        bench.now += 2
+        bench.poll_until(lambda: bench.feed._child is None)
+    assert bench.feed.blindness() is None
+
+
 def test_an_end_without_a_failure_is_said_and_the_program_started_again(bench: Bench) -> None:
     bench.program(LOOK + "echo 2025-06-15T10:00:00Z one; exit 0")
     bench.poll_until(lambda: bench.lines and bench.feed._child is None)

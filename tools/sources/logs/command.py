@@ -31,8 +31,8 @@ LOOK_S = 20.0
 TOLD_AFTER_S = 10.0
 """A source that cannot be read is told when it stays so: an engine may be restarting."""
 PAUSE_S, ENDED_PAUSE_S_MAX, FAILED_PAUSE_S_MAX = 1.0, 15.0, 30.0
-ON_ITS_WAY_S = 2.0
-"""What was not read when a program was started has begun to come by then."""
+SETTLED_S = 2.0
+"""A program that follows for this long works, and what was not read when it was started has begun to come."""
 _STAYS_S = 2.0
 """A program that has closed its output and does not end is killed."""
 _BLOCK_BYTES = 65536
@@ -128,7 +128,7 @@ class CommandFeed:
         """Whether output is there that was not read yet, or must be on its way: the program has just been started."""
         if self._child is None or self._closed_at is not None:
             return False
-        return self._child.ready or (self._silent and self._now - self._started_at < ON_ITS_WAY_S)
+        return self._child.ready or (self._silent and self._now - self._started_at < SETTLED_S)
 
     def blindness(self) -> Note | None:
         """Why nothing could be read so far, or why it cannot be read now."""
@@ -161,6 +161,8 @@ class CommandFeed:
             self._read(self._child, lines, budget, now)
         if final and not self._looking and not self.pending:
             self._take(self._splitter.flush(), lines, complete=False)
+        if self._child is not None and not self._looking and now - self._started_at >= SETTLED_S:
+            self._recover()
         self.notes += self._dialect.notes
         self._dialect.notes.clear()
         if self._trouble is not None and not self._told:
@@ -241,6 +243,7 @@ class CommandFeed:
         if self._looking:
             self._open()
         else:
+            self._recover()
             self._interrupted(f"{self._dialect.program} ended, as it does when the log's writer stops")
             self._start_at = now + self._pause_s
             self._pause_s = min(2 * self._pause_s, ENDED_PAUSE_S_MAX)
@@ -248,11 +251,15 @@ class CommandFeed:
     def _open(self) -> None:
         if self._from_end and not self._heard:
             self._since_ms = None
-        if self._trouble is not None and not self._told:
-            self._interrupted(self._trouble.why)
-        self._trouble, self._told, self._pause_s = None, False, PAUSE_S
         self._from_end = self._looking = False
         self.opened = True
+
+    def _recover(self) -> None:
+        # Not when a look succeeds: a program may fail each time that it is to follow.
+        if self._trouble is not None:
+            if not self._told:
+                self._interrupted(self._trouble.why)
+            self._trouble, self._told, self._pause_s = None, False, PAUSE_S
 
     def _drop(self, child: Child, now: float) -> None:
         child.close()
@@ -287,6 +294,7 @@ class CommandFeed:
             if self._looking:
                 self._backfill += [entry.data] * (len(entry.data) <= _BACKFILL_LINE_BYTES_MAX)
             else:
+                self._recover()
                 self._pause_s = PAUSE_S
                 lines.append(self._line(entry))
 
