@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from tools.sources.logs import captured
 from tools.workspace import Workspace, write_atomically
 
 _T = TypeVar("_T", bound=Struct)
@@ -148,6 +149,7 @@ class KeeperFiles:
     """Where the two sides meet: below `recording/keeper/` of the workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
+        self._root = workspace.root
         self.folder = workspace.path("recording", "keeper")
         self.wish = self.folder / "wish.json"
         self.state = self.folder / "state.json"
@@ -160,7 +162,7 @@ class KeeperFiles:
 
     def offsets(self, log: Path) -> Path:
         """Where each line of a captured log lay in the raw output."""
-        return self.folder / f"{log.stem}.offsets"
+        return captured.file_of(self._root, log)
 
     def read_wish(self) -> Wish | None:
         """The newest wish; None where there is none yet."""

@@ -7,23 +7,15 @@ the log already. A line that was torn by the kill is completed, never cut: someb
 from __future__ import annotations
 
 import os
-import sys
-from array import array
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
-_OFFSET_BITS = 48
+from tools.sources.logs import captured
+from tools.sources.logs.captured import Place
+
 LOG_BYTES_MAX = 256 * 1024 * 1024
 """Of one captured log; what comes after is counted, not kept."""
-
-
-class Place(NamedTuple):
-    """Where a line lay: which output of the session, and the offset in it."""
-
-    spool: int
-    offset: int
 
 
 class Output:
@@ -53,7 +45,7 @@ class Output:
         """
         newest = self._newest.get(spool, -1)
         fresh: list[bytes] = []
-        places = array("Q")
+        places: list[Place] = []
         for offset, text in lines:
             if offset <= newest:
                 continue
@@ -64,7 +56,7 @@ class Output:
             newest = offset
             self._size += len(data)
             fresh.append(data)
-            places.append(spool << _OFFSET_BITS | offset)
+            places.append(Place(spool, offset))
         if not fresh:
             return
         self._newest[spool] = newest
@@ -73,7 +65,7 @@ class Output:
             fresh[0] = fresh[0][len(torn) :] if fresh[0].startswith(torn) else b"\n" + fresh[0]
         try:
             # A kill between the two costs the offsets of these lines only until they are read again.
-            _write_all(self._offsets, places.tobytes())
+            _write_all(self._offsets, captured.encode(places))
             _write_all(self._log, b"".join(fresh))
         except OSError:
             self.lost_bytes += sum(map(len, fresh))
@@ -88,23 +80,8 @@ class Output:
         lines, self._torn = _lines_and_tail(self._log)
         self._size = os.fstat(self._log).st_size
         with suppress(OSError):
-            os.ftruncate(self._offsets, lines * 8)
+            os.ftruncate(self._offsets, lines * captured.ENTRY_BYTES)
         self._newest = _newest(self._offsets)
-
-
-def place_of(offsets: Path, line: int) -> Place | None:
-    """Where line number `line` (from 1) of a captured log lay in the raw output; None where nothing says."""
-    try:
-        with offsets.open("rb") as file:
-            file.seek((line - 1) * 8)
-            data = file.read(8)
-    except OSError:
-        return None
-    return _place(int.from_bytes(data, sys.byteorder)) if len(data) == 8 else None
-
-
-def _place(number: int) -> Place:
-    return Place(number >> _OFFSET_BITS, number & ((1 << _OFFSET_BITS) - 1))
 
 
 def _lines_and_tail(descriptor: int) -> tuple[int, bytes]:
@@ -119,11 +96,8 @@ def _lines_and_tail(descriptor: int) -> tuple[int, bytes]:
 
 def _newest(descriptor: int) -> dict[int, int]:
     found: dict[int, int] = {}
-    places = array("Q")
     data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-    places.frombytes(data[: len(data) // 8 * 8])
-    for number in places:
-        place = _place(number)
+    for place in captured.decode(data):
         found[place.spool] = max(place.offset, found.get(place.spool, -1))
     return found
 

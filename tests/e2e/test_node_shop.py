@@ -53,6 +53,17 @@ def test_every_quote_holds(audit: Audit) -> None:
     assert verified.checked > 20
 
 
+def test_captured_lines_name_the_masked_record_and_the_originals_offset(audit: Audit) -> None:
+    places = [
+        reference.locator
+        for finding in audit.findings()
+        for reference in finding.evidence_refs
+        if reference.kind == "log" and reference.source.startswith("logs/")
+    ]
+    assert places
+    assert [place for place in places if place.line is None or place.origin_offset is None] == []
+
+
 def test_the_shutdown_is_clean_and_nothing_is_left(audit: Audit) -> None:
     assert "shutdown finished: clean" in audit.output
     assert left_behind(audit) == []

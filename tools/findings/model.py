@@ -183,6 +183,11 @@ class Locator(_Record):
     line: int | None = Field(default=None, ge=1, description="line number, from 1")
     byte_offset: int | None = Field(default=None, ge=0, description="of the original bytes")
     byte_length: int | None = Field(default=None, ge=0, description="of the original bytes")
+    origin_offset: int | None = Field(
+        default=None,
+        ge=0,
+        description="of a line that was masked as it was captured: its offset in the raw output",
+    )
     poll: int | None = Field(default=None, ge=0, description="poll number, 0 is the baseline")
     stream: str | None = Field(default=None, description="stream whose reply it is")
     finding_id: str | None = None

@@ -249,6 +249,8 @@ class LogLine(Struct, frozen=True, kw_only=True):
     """`json`, `logfmt`, `access`, `klog`, `syslog` or `text`."""
     late: bool = False
     """Read long after it may have been written, so `arrived_ms` says little about when."""
+    origin_offset: int | None = None
+    """Of a captured line: where it lay in its command's raw output, before masking."""
 
     @property
     def when_ms(self) -> int | None:
@@ -259,7 +261,12 @@ class LogLine(Struct, frozen=True, kw_only=True):
 
     def quote(self, text: str | None = None) -> Quote:
         """The line (or a piece of it that is longer or shorter), and where the original lies."""
-        place = Locator(line=self.line or None, byte_offset=self.byte_offset, byte_length=self.byte_length)
+        place = Locator(
+            line=self.line or None,
+            byte_offset=self.byte_offset,
+            byte_length=self.byte_length,
+            origin_offset=self.origin_offset,
+        )
         return Quote(EvidenceKind.LOG, self.source, self.text if text is None else text, place)
 
 

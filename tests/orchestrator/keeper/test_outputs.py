@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.keeper.outputs import Output, Place, place_of
+from orchestrator.keeper.outputs import Output
+from tools.sources.logs.captured import Place, places_of
 
 LINES = [(0, "one"), (4, "two"), (8, "three")]
 
@@ -27,12 +28,8 @@ def test_each_line_knows_where_it_lay(tmp_path: Path) -> None:
     output.write(2, LINES)
     output.close()
     assert text(tmp_path) == "one\ntwo\nthree\n"
-    assert [place_of(tmp_path / "a.offsets", line) for line in (1, 2, 3, 4)] == [
-        Place(2, 0),
-        Place(2, 4),
-        Place(2, 8),
-        None,
-    ]
+    assert places_of(tmp_path / "a.offsets", 1, 9) == [Place(2, 0), Place(2, 4), Place(2, 8)]
+    assert places_of(tmp_path / "a.offsets", 2) == [Place(2, 4)]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +56,7 @@ def test_after_a_kill_lines_that_are_read_again_are_there_once(
     again.write(0, [(14, "four")])
     again.close()
     assert text(tmp_path) == "one\ntwo\nthree\nfour\n"
-    assert place_of(tmp_path / "a.offsets", 4) == Place(0, 14)
+    assert places_of(tmp_path / "a.offsets", 4) == [Place(0, 14)]
 
 
 def test_two_outputs_in_one_log_are_told_apart(tmp_path: Path) -> None:

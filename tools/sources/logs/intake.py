@@ -8,9 +8,11 @@ from pathlib import Path
 
 import re2
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tools import masking
-from tools.sources.logs import commands, discover, parse
+from tools.sources.logs import captured, commands, discover, parse
+from tools.sources.logs.captured import Place
 from tools.sources.logs.discover import LogFile, SourceSpec
 from tools.sources.logs.feed import (
     BACKFILL_LINES,
@@ -242,7 +244,8 @@ class Intake:
             self._say(source, note, now_ms)
         source.feed.notes.clear()
         yield from self._backfill(source, now_ms)
-        for raw in lines:
+        origins = self._origins(source, lines)
+        for at, raw in enumerate(lines):
             if raw.cut:
                 what, why = (
                     f"the rest of long lines in {source.name}",
@@ -250,7 +253,14 @@ class Intake:
                 )
                 self._gap(source.name, what, why, now_ms, "Log large payloads elsewhere.", blind=False)
             behind = raw.at_ms is not None and now_ms - raw.at_ms > _BEHIND_MS
-            yield self._line(source, raw, now_ms, late=late or behind)
+            line = self._line(source, raw, now_ms, late=late or behind)
+            yield replace(line, origin_offset=origins[at].offset) if at < len(origins) else line
+
+    def _origins(self, source: _Source, lines: Sequence[RawLine]) -> list[Place]:
+        if not source.captured or not lines:
+            return []
+        offsets = captured.file_of(self._workspace_root, Path(source.key))
+        return captured.places_of(offsets, lines[0].number, len(lines))
 
     def _say(self, source: _Source, note: Note, now_ms: int) -> None:
         what = source.subject if note.blind else f"{note.what} of {source.name}"
