@@ -9,9 +9,10 @@ from pathlib import Path
 
 from orchestrator.cli.boundary import FINDINGS, INTERRUPTED, MEANINGS, TERMINATED
 from orchestrator.cli.terminal_text import clean
-from tools.findings.model import Enhancement, Finding, Severity, rank_of
+from tools.findings.model import Enhancement, Finding, LogFinding, Severity, rank_of
 
 TOP = 5
+LAST_LINES = 10
 _TITLE_WIDTH = 100
 _CUT_SHORT = {INTERRUPTED: "ended by Ctrl-C (SIGINT)", TERMINATED: "ended by SIGTERM"}
 
@@ -37,6 +38,7 @@ def lines(
     if gaps:
         yield f"not seen   {gaps} thing{'' if gaps == 1 else 's'}; section 7 of the report names each"
     yield from _worst(findings)
+    yield from _last_words(findings)
     if report is not None:
         yield f"report     {clean(str(report))}"
     else:
@@ -51,6 +53,17 @@ def meaning(exit_code: int, fail_on: str, *, reported: bool = True) -> str:
         return f"{_CUT_SHORT[exit_code]}; {'the report is written' if reported else 'no report was written'}"
     text = MEANINGS.get(exit_code, "unknown")
     return text.replace("--fail-on", fail_on) if exit_code <= FINDINGS else text
+
+
+def _last_words(findings: Sequence[Finding]) -> Iterator[str]:
+    """The end of the output of what did not get ready: most often it says why."""
+    from orchestrator.session.rules import NOT_READY
+
+    for finding in findings:
+        if finding.rule_id == NOT_READY.id and isinstance(finding, LogFinding):
+            yield f"last lines of {clean(finding.service)}"
+            for line in finding.evidence.rstrip().split("\n")[-LAST_LINES:]:
+                yield f"           | {clean(line, _TITLE_WIDTH)}"
 
 
 def _worst(findings: Sequence[Finding]) -> Iterator[str]:

@@ -12,9 +12,13 @@ import pytest
 
 from orchestrator.cli.findings import Filter, Format, one, read, render
 from orchestrator.cli.summary import lines
+from orchestrator.session import rules
 from tests.orchestrator.cli.conftest import IDEA, LAG, Recorded
+from tools.clock import SystemClock
 from tools.errors import JournalCorrupt, UsageError
-from tools.findings.model import AgentId, Finding, Severity
+from tools.findings.model import AgentId, EvidenceKind, Finding, Severity
+from tools.findings.rule import Quote
+from tools.workspace import Workspace
 
 
 @pytest.fixture
@@ -154,6 +158,32 @@ def test_the_summary_says_health_counts_the_worst_report_and_exit_code(found: li
         "           LOW         RSA-001  audit falls behind",
         "report     /x/REPORT_1.md",
         "exit code  1: findings at or above high",
+    ]
+
+
+def test_the_last_lines_of_what_did_not_get_ready_are_shown_harmless(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "session")
+    workspace.create()
+    printed = Quote(
+        EvidenceKind.LOG, "logs/orders.log", "\n".join([*(f"line {n}" for n in range(20)), "\x1b[2Jlast"])
+    )
+    symptom = rules.not_ready("orders", "no ready signal in 30 s", printed)
+    findings = rules.record(workspace, SystemClock(), AgentId.LOG_WATCHER, [symptom])
+    text = list(
+        lines(
+            health="CRITICAL",
+            findings=findings,
+            gaps=0,
+            report=None,
+            workspace=workspace.root,
+            exit_code=3,
+            fail_on="high",
+        )
+    )
+    start = text.index("last lines of orders") + 1
+    assert text[start : start + 10] == [
+        *(f"           | line {n}" for n in range(11, 20)),
+        "           | last",
     ]
 
 
