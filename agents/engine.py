@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from agents.job import WatcherJob
+from tools.interpreter import python_path
 from tools.workspace import Workspace, write_atomically
 
 _PACKAGES_FOLDER = Path(__file__).resolve().parents[1]
@@ -140,9 +141,10 @@ class LocalHandle:
 
 
 def _environment() -> dict[str, str]:
-    given = os.environ.get("PYTHONPATH")
-    folders = [str(_PACKAGES_FOLDER), *([given] if given else [])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(folders), "PYTHONUNBUFFERED": "1"}
+    return os.environ | {
+        "PYTHONPATH": python_path(_PACKAGES_FOLDER, os.environ),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _send(pipe: IO[bytes], line: bytes) -> None:

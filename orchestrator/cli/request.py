@@ -11,7 +11,7 @@ from orchestrator.cli.boundary import StateFolder
 from orchestrator.config.detect import ensure_something, with_logs
 from orchestrator.config.load import FILE_NAME, LoadedConfig, load
 from orchestrator.config.mode import ModeDecision, decide, port_is_free
-from orchestrator.config.model import Mode
+from orchestrator.config.model import Config, Mode
 from tools.errors import UsageError
 
 _DEMO_OWNS = ("project.root", "redis.url")
@@ -44,13 +44,24 @@ def read(request: Request, environ: Mapping[str, str], cwd: Path, state: StateFo
     return loaded
 
 
-def resolve(request: Request, environ: Mapping[str, str], cwd: Path, state: StateFolder) -> Resolved:
-    """The configuration and the mode that follows from it. Raises UsageError, ConfigError."""
+def resolve(
+    request: Request,
+    environ: Mapping[str, str],
+    cwd: Path,
+    state: StateFolder,
+    *,
+    before_mode: Callable[[Config], None] = lambda _: None,
+) -> Resolved:
+    """The configuration and the mode that follows from it. Raises UsageError, ConfigError.
+
+    `before_mode` is done before anybody looks whether the server's port is free.
+    """
     loaded = read(request, environ, cwd, state)
     ensure_something(loaded, cwd)
     if request.resume:
         decision = _mode_of_session(loaded)
     else:
+        before_mode(loaded.config)
         decision = decide(loaded.config, port_is_free=port_is_free, holder=_holder())
     # A managed session captures the output itself; the same lines from a file would count twice.
     return Resolved(with_logs(loaded) if decision.mode is Mode.ATTACH else loaded, decision)

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version as installed_version
@@ -19,6 +19,7 @@ from orchestrator.cli import boundary, plain_view, summary
 from orchestrator.cli.request import Request, Resolved, resolve
 from orchestrator.cli.tail import SessionTail
 from orchestrator.cli.terminal_text import clean
+from orchestrator.config.model import Config
 from tools.clock import Clock, SystemClock
 from tools.errors import JournalCorrupt
 from tools.findings.model import AgentId, Finding
@@ -58,7 +59,7 @@ def run(
     request: Request, show: Show, environ: Mapping[str, str], cwd: Path, state: boundary.StateFolder
 ) -> int:
     """Run a session; returns its exit code. Raises StreamgaugeError for what could not begin."""
-    resolved = resolve(request, environ, cwd, state)
+    resolved = resolve(request, environ, cwd, state, before_mode=_end_remains)
     from orchestrator.session.run import run_session
 
     config = resolved.loaded.config
@@ -99,6 +100,16 @@ def run(
         )
     )
     return outcome.exit_code
+
+
+def _end_remains(config: Config) -> None:
+    """End what a killed session left in this workspace, before its server is taken for somebody else's."""
+    workspace = Workspace(config.output.workspace)
+    if workspace.path("recording", "keeper").exists():
+        from orchestrator.session.run import end_remains_of
+
+        with suppress(OSError):
+            asyncio.run(end_remains_of(config, SystemClock()))
 
 
 def _mark(workspace: Workspace) -> tuple[int, int] | None:

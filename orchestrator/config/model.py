@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from agents.job import LogSource, ServiceSpec
 from orchestrator.config.loopback import on_loopback
@@ -22,6 +22,16 @@ from tools.sources.logs import commands
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # No blanks, control characters or backslashes: parsers differ over what such an address names.
 _PLAIN_URL = re.compile(r"[!-\[\]-~]+")
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character; remove it")
+    return text
+
+
+Command = Annotated[str, AfterValidator(_no_nul)]
+"""A command line of the user's own, for `/bin/sh -c`."""
 
 
 class _Section(BaseModel):
@@ -49,8 +59,8 @@ class RedisSection(_Section):
     """`[redis]`: the server; `start` and `stop` are used in managed mode only."""
 
     url: SecretStr | None = Field(default=None, description="redis://, rediss://, unix://")
-    start: str | None = Field(default=None, description='a command, or "embedded"')
-    stop: str | None = Field(default=None, description="a command; not needed for embedded")
+    start: Command | None = Field(default=None, description='a command, or "embedded"')
+    stop: Command | None = Field(default=None, description="a command; not needed for embedded")
     start_timeout: Duration = Field(default=20.0, description="until it answers PING")
 
 
@@ -65,7 +75,7 @@ class ServiceEntry(ServiceSpec):
 
     name: str = Field(min_length=1)
     port: int | None = Field(default=None, ge=1, le=65535)
-    start: str | None = Field(default=None, min_length=1, description="its command, managed mode only")
+    start: Command | None = Field(default=None, min_length=1, description="its command, managed mode only")
     folder: Path | None = Field(default=None, description="where it runs; else the project's root")
     env: dict[str, str] = Field(default={}, repr=False, description="variables of its command")
     ready_http: str | None = Field(default=None, description="http(s):// on this machine, answers below 500")
@@ -119,8 +129,8 @@ class ServiceEntry(ServiceSpec):
 class ServicesSection(_Section):
     """`[services]`: the audited processes. A start command for all and one per entry may both be given."""
 
-    start: str | None = Field(default=None, description="a command, managed mode only")
-    stop: str | None = Field(default=None, description="a command; else the process group is ended")
+    start: Command | None = Field(default=None, description="a command, managed mode only")
+    stop: Command | None = Field(default=None, description="a command; else the process group is ended")
     env_file: Path | None = Field(default=None, description="a .env for the start commands' environment")
     expected: tuple[str, ...] = Field(default=(), description="names; else learned from the output")
     prefixes: dict[str, str] = Field(default={}, description="prefix in the merged output = service name")

@@ -7,7 +7,7 @@ It learns names and readiness from the lines, and judges nothing else.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import re2
 
@@ -22,45 +22,54 @@ _READY = re2.compile(r"(?i)\b(?:ready|listening|started|up and running)\b")
 _NOT_READY = re2.compile(
     r"(?i)\b(?:not|isn't|waiting|until|before|being)\b.{0,40}\b(?:ready|listening|started)\b"
 )
+_OPEN_MAX = 50
+"""Logs whose files are open at a time."""
 _SERVICES_MAX = 500
 """Names come from hostile text: beyond this many, lines stay in startup.log only."""
 
 
 class Logs:
-    """The captured logs of a session by name, opened when they are first written to."""
+    """The captured logs of a session by name. `lost` is what earlier attempts of the keeper found no room for."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, lost: Mapping[str, int] | None = None) -> None:
         self._workspace, self._files = workspace, KeeperFiles(workspace)
-        self._open: dict[str, Output] = {}
-        self._refused: dict[str, int] = {}
+        self._outputs: dict[str, Output] = {}
+        self._lost = dict(lost or {})
 
     def write(
-        self, name: str, spool: int, lines: Iterable[tuple[int, str]], *, service: bool = False
+        self, name: str, spool: int, lines: Sequence[tuple[int, str]], *, service: bool = False
     ) -> None:
         """Append lines to a log: a session's own (`startup`), or that of a service. What finds no room is counted."""
+        if not lines:
+            return
         key = f"service {name}" if service else name
-        output = self._open.get(key)
+        output = self._outputs.pop(key, None)
         if output is None:
             path = (
                 self._workspace.service_log(name) if service else self._workspace.path("logs", f"{name}.log")
             )
             try:
-                output = self._open[key] = Output(path, self._files.offsets(path))
+                output = Output(path, self._files.offsets(path))
             except OSError:
-                self._refused[name] = self._refused.get(name, 0) + sum(len(text) + 1 for _, text in lines)
+                self._lost[name] = self._lost.get(name, 0) + sum(len(text) + 1 for _, text in lines)
                 return
         output.write(spool, lines)
+        self._outputs[key] = output  # the newest last
+        if len(self._outputs) > _OPEN_MAX:
+            list(self._outputs.values())[-_OPEN_MAX - 1].rest()
 
     def lost(self) -> dict[str, int]:
         """Bytes of each log that found no room."""
-        found = {key.removeprefix("service "): output.lost_bytes for key, output in self._open.items()}
-        return {name: count for name, count in (found | self._refused).items() if count}
+        found = dict(self._lost)
+        for key, output in self._outputs.items():
+            name = key.removeprefix("service ")
+            found[name] = found.get(name, 0) + output.lost_bytes
+        return {name: count for name, count in found.items() if count}
 
     def close(self) -> None:
         """Close every log."""
-        for output in self._open.values():
-            output.close()
-        self._open.clear()
+        for output in self._outputs.values():
+            output.rest()
 
 
 class Capture:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +17,7 @@ import msgspec
 from orchestrator.keeper import cgroup, owned, progress
 from orchestrator.keeper.contract import Identity, KeeperFiles, KeeperJob, KeeperState, Wish
 from tools.clock import NEVER, Clock
+from tools.interpreter import python_path
 from tools.workspace import Workspace
 
 Condition = Callable[[KeeperState], bool]
@@ -22,7 +25,7 @@ Condition = Callable[[KeeperState], bool]
 _PACKAGES_FOLDER = Path(__file__).resolve().parents[2]
 _LOOK_EVERY_S = 0.05
 _ATTEMPTS_MAX = 5
-_LEAVES_S = 10.0
+_LEAVES_S = 15.0
 _EMPTY = KeeperState(keeper=Identity(0, 0.0), attempt=0)
 
 
@@ -62,10 +65,9 @@ class KeeperClient:
 
     def alive(self) -> bool:
         """Whether a keeper is at work now, ours or one that a killed session left."""
-        if self._process is not None:
-            return self._process.poll() is None
-        state = self.files.read_state()
-        return state is not None and owned.lives(state.keeper)
+        if self._process is not None and self._process.poll() is None:
+            return True
+        return self.files.holder() is not None
 
     def wish(self, **changes: object) -> int:
         """Change what should be, and see that a keeper is there to do it; returns the wish's number.
@@ -94,9 +96,9 @@ class KeeperClient:
         """End what is left and forget it, so that everything can be started anew; the captured logs go on."""
         await self.kill()
         self._wish, self._process = None, None
+        progress.begin_anew(self.files.progress)
         for file in (self.files.wish, self.files.state):
             file.unlink(missing_ok=True)
-        progress.begin_anew(self.files.progress)
 
     def ensure(self) -> bool:
         """Start a new attempt where the keeper died before its time; whether one is at work."""
@@ -131,22 +133,29 @@ class KeeperClient:
         if self.began:
             await self._end("kill", _LEAVES_S)
 
+    async def leave_without_a_wish(self, seconds: float) -> None:
+        """The same where the disk takes no wish any more: by SIGTERM, which means it."""
+        holder = self.files.holder()
+        if holder is not None and owned.lives(holder):
+            with suppress(ProcessLookupError):
+                os.kill(holder.pid, signal.SIGTERM)
+            await _until_gone(self.files, self._clock, seconds)
+
     async def _end(self, how: str, seconds: float) -> None:
         if self.alive():
-            with suppress(OSError):
+            try:
                 self.wish(end=how)
-            ends = self._clock.monotonic() + seconds
-            while self.alive() and self._clock.monotonic() < ends:
-                await self._clock.sleep_until_async(self._clock.monotonic() + _LOOK_EVERY_S, NEVER)
+                await _until_gone(self.files, self._clock, seconds, self._process)
+            except OSError:
+                await self.leave_without_a_wish(seconds)
         await end_remains(self._workspace, self._session_id, self._clock)
         if self._process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_LEAVES_S)
+            await asyncio.to_thread(_reap, self._process)
 
     def _start(self) -> None:
         self._starts += 1
         state = self.files.read_state()
-        job = self._make_job(1 if state is None else state.attempt + 1)
+        job = msgspec.json.encode(self._make_job(1 if state is None else state.attempt + 1))
         self.files.folder.mkdir(parents=True, exist_ok=True)
         with self.files.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -154,22 +163,51 @@ class KeeperClient:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"PYTHONPATH": str(_PACKAGES_FOLDER)},
+                env=os.environ | {"PYTHONPATH": python_path(_PACKAGES_FOLDER, os.environ)},
                 start_new_session=True,
             )
         assert self._process.stdin is not None
         with suppress(BrokenPipeError), self._process.stdin as pipe:
-            pipe.write(msgspec.json.encode(job))
+            pipe.write(job)
+
+
+async def _until_gone(
+    files: KeeperFiles, clock: Clock, seconds: float, process: subprocess.Popen[bytes] | None = None
+) -> None:
+    ends = clock.monotonic() + seconds
+    while clock.monotonic() < ends:
+        if files.holder() is None and (process is None or process.poll() is not None):
+            return
+        await clock.sleep_until_async(clock.monotonic() + _LOOK_EVERY_S, NEVER)
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_LEAVES_S)
+
+
+async def end_in_order(workspace: Workspace, session_id: str, clock: Clock, seconds: float) -> list[int]:
+    """End what a killed session left: by its keeper, where one is there yet, in order; then whatever is left.
+
+    Returns the pids that stayed. Nobody may be at work on that session.
+    """
+    files = KeeperFiles(workspace)
+    holder, wish, me = files.holder(), files.read_wish(), owned.identity_of(os.getpid())
+    if holder is not None and wish is not None and me is not None:
+        with suppress(OSError):
+            files.write_wish(msgspec.structs.replace(wish, number=wish.number + 1, owner=me, end="leave"))
+            await _until_gone(files, clock, seconds)
+    return await end_remains(workspace, session_id, clock)
 
 
 async def end_remains(workspace: Workspace, session_id: str, clock: Clock) -> list[int]:
     """End the keeper of a session and everything that it started, whoever runs it; returns the pids that stayed."""
     files = KeeperFiles(workspace)
-    state = files.read_state()
-    if state is not None and owned.lives(state.keeper):
-        keeper = owned.OwnedProcesses("", "")
-        keeper.add(state.keeper.pid)
-        await keeper.kill(clock)
+    holder = files.holder()
+    if holder is not None and owned.lives(holder):
+        with suppress(ProcessLookupError):
+            os.kill(holder.pid, signal.SIGKILL)
+        await _until_gone(files, clock, _LEAVES_S)
     groups = cgroup.left_by(owned.mark_of(workspace, session_id))
 
     def members() -> list[int]:

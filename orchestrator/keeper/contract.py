@@ -6,6 +6,8 @@ rename, so neither side ever waits for the other, and a new attempt of either go
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -20,6 +22,10 @@ _T = TypeVar("_T", bound=Struct)
 
 ABANDONED_AFTER_S = 60.0
 """Specification 1: so long after a kill -9 of the session its services go on, for a resume to find them."""
+
+
+CODE_UNKNOWN = -1000
+"""The exit code of a command that ended while no keeper was there to be told."""
 
 
 class Identity(Struct, frozen=True, array_like=True):
@@ -48,8 +54,8 @@ class CommandSpec(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    command: str | list[str]
-    folder: str
+    command: str | list[bytes]
+    folder: bytes
     environment: Mapping[str, str] = {}
     service: str | None = None
 
@@ -62,7 +68,7 @@ class SideSpec(Struct, frozen=True, kw_only=True):
 
     commands: tuple[CommandSpec, ...]
     stop: str | None
-    folder: str
+    folder: bytes
     drain_s: float
     polite: bool = True
 
@@ -70,16 +76,16 @@ class SideSpec(Struct, frozen=True, kw_only=True):
 class KeeperJob(Struct, frozen=True, kw_only=True):
     """The keeper's instructions, on its standard input: they hold secrets (environment, mask key).
 
-    `environment` is the session's own, for the commands. `abandoned_after_s`: so long without a living session
-    everything is stopped.
+    `environment` is the session's own, for the commands; paths and variables are bytes, for they may be no text.
+    `abandoned_after_s`: so long without a living session everything is stopped.
     """
 
     session_id: str
-    workspace: str
+    workspace: bytes
     attempt: int
     services: SideSpec
     redis: SideSpec | None
-    environment: Mapping[str, str]
+    environment: tuple[tuple[bytes, bytes], ...]
     named: tuple[str, ...] = ()
     prefixes: Mapping[str, str] = {}
     ready_pattern: str | None = None
@@ -105,12 +111,13 @@ class Wish(Struct, frozen=True, kw_only=True):
 class Side(Struct, kw_only=True):
     """Services or server as the keeper sees them.
 
-    `exit_codes` are those of the start commands that have ended, by name; `stopped_why` is `asked`, `abandoned`
-    (the session was killed and nobody went on with it) or `killed`. `running` counts living processes.
+    `roots` are the start commands' processes by name, `exit_codes` how those that have ended did; `stopped_why` is
+    `asked`, `abandoned` (the session was killed and nobody went on with it) or `killed`. `running` counts living
+    processes. The status is `running` before the first command is: a new attempt starts what has no root yet.
     """
 
     status: Literal["idle", "running", "stopping", "stopped"] = "idle"
-    roots: tuple[Identity, ...] = ()
+    roots: dict[str, Identity] = {}
     exit_codes: dict[str, int] = {}
     failures: dict[str, str] = {}
     running: int = 0
@@ -154,6 +161,7 @@ class KeeperFiles:
         self.wish = self.folder / "wish.json"
         self.state = self.folder / "state.json"
         self.progress = self.folder / "progress.json"
+        self.lock = self.folder / "lock"
         self.log = self.folder / "keeper.log"
 
     def spool(self, name: str) -> Path:
@@ -163,6 +171,24 @@ class KeeperFiles:
     def offsets(self, log: Path) -> Path:
         """Where each line of a captured log lay in the raw output."""
         return captured.file_of(self._root, log)
+
+    def holder(self) -> Identity | None:
+        """The keeper at work: whoever holds the lock. Never told by a keeper that is only about to begin."""
+        try:
+            descriptor = os.open(self.lock, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            try:
+                return msgspec.json.decode(os.pread(descriptor, 200, 0), type=Identity)
+            except msgspec.MsgspecError:
+                return Identity(0, 0.0)
+        else:
+            return None
+        finally:
+            os.close(descriptor)
 
     def read_wish(self) -> Wish | None:
         """The newest wish; None where there is none yet."""

@@ -19,23 +19,22 @@ LOG_BYTES_MAX = 256 * 1024 * 1024
 
 
 class Output:
-    """One captured log and its offsets, open for appending. Raises OSError where it cannot be opened."""
+    """One captured log and its offsets. Raises OSError where it cannot be opened.
+
+    Files are open between `write` and `rest`: a session may have more logs than a process may have files.
+    """
 
     def __init__(self, log: Path, offsets: Path, bytes_max: int = LOG_BYTES_MAX) -> None:
         for folder in (log.parent, offsets.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._log = os.open(log, flags, 0o644)
-        try:
-            self._offsets = os.open(offsets, flags, 0o644)
-        except OSError:
-            os.close(self._log)
-            raise
+        self._paths = (log, offsets)
         self._bytes_max = bytes_max
-        self._size = 0
-        self._torn = b""
-        self._newest: dict[int, int] = {}
-        self._look()
+        self._open: tuple[int, int] | None = None
+        log_file, offsets_file = self._files()
+        self._lines, self._torn = _lines_and_tail(log_file)
+        self._size = os.fstat(log_file).st_size
+        os.ftruncate(offsets_file, self._lines * captured.ENTRY_BYTES)
+        self._newest = _newest(offsets_file)
         self.lost_bytes = 0
 
     def write(self, spool: int, lines: Iterable[tuple[int, str]]) -> None:
@@ -46,42 +45,71 @@ class Output:
         newest = self._newest.get(spool, -1)
         fresh: list[bytes] = []
         places: list[Place] = []
+        room = self._bytes_max - self._size - self._lines * captured.ENTRY_BYTES
         for offset, text in lines:
             if offset <= newest:
                 continue
             data = text.encode("utf-8", "replace") + b"\n"
-            if self._size + len(data) > self._bytes_max:
+            room -= len(data) + captured.ENTRY_BYTES
+            if room < 0:
                 self.lost_bytes += len(data)
                 continue
             newest = offset
-            self._size += len(data)
             fresh.append(data)
             places.append(Place(spool, offset))
-        if not fresh:
-            return
-        self._newest[spool] = newest
+        if fresh:
+            self._append(spool, fresh, places)
+            self._newest[spool] = newest
+
+    def rest(self) -> None:
+        """Close both files; the next `write` opens them again."""
+        if self._open is not None:
+            for descriptor in self._open:
+                os.close(descriptor)
+            self._open = None
+
+    def _files(self) -> tuple[int, int]:
+        if self._open is None:
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            log = os.open(self._paths[0], flags, 0o644)
+            try:
+                self._open = (log, os.open(self._paths[1], flags, 0o644))
+            except OSError:
+                os.close(log)
+                raise
+        return self._open
+
+    def _append(self, spool: int, fresh: list[bytes], places: list[Place]) -> None:
         if self._torn:
-            torn, self._torn = self._torn, b""
-            fresh[0] = fresh[0][len(torn) :] if fresh[0].startswith(torn) else b"\n" + fresh[0]
+            if fresh[0].startswith(self._torn):
+                fresh[0] = fresh[0][len(self._torn) :]
+            else:  # another line comes first: what was torn stays as a line of its own, and has a place as any
+                fresh[0] = b"\n" + fresh[0]
+                places.insert(0, Place(spool, 0))
+        data = b"".join(fresh)
         try:
+            log, offsets = self._files()
             # A kill between the two costs the offsets of these lines only until they are read again.
-            _write_all(self._offsets, captured.encode(places))
-            _write_all(self._log, b"".join(fresh))
+            _write_all(offsets, captured.encode(places))
+            _write_all(log, data)
         except OSError:
-            self.lost_bytes += sum(map(len, fresh))
-            self._look()
+            self._settle(data)
+            return
+        self._size += len(data)
+        self._lines += data.count(b"\n")
+        self._torn = b""
 
-    def close(self) -> None:
-        """Close both files."""
-        os.close(self._log)
-        os.close(self._offsets)
-
-    def _look(self) -> None:
-        lines, self._torn = _lines_and_tail(self._log)
-        self._size = os.fstat(self._log).st_size
+    def _settle(self, data: bytes) -> None:
+        """The disk refused: what of `data` is there is counted, the rest is lost, and the offsets follow the log."""
         with suppress(OSError):
-            os.ftruncate(self._offsets, lines * captured.ENTRY_BYTES)
-        self._newest = _newest(self._offsets)
+            log, offsets = self._files()
+            written = data[: max(0, os.fstat(log).st_size - self._size)]
+            self._size += len(written)
+            self._lines += written.count(b"\n")
+            whole, newline, rest = written.rpartition(b"\n")
+            self._torn = rest if newline else self._torn + whole + rest
+            self.lost_bytes += len(data) - len(written)
+            os.ftruncate(offsets, self._lines * captured.ENTRY_BYTES)
 
 
 def _lines_and_tail(descriptor: int) -> tuple[int, bytes]:
@@ -96,9 +124,13 @@ def _lines_and_tail(descriptor: int) -> tuple[int, bytes]:
 
 def _newest(descriptor: int) -> dict[int, int]:
     found: dict[int, int] = {}
-    data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-    for place in captured.decode(data):
-        found[place.spool] = max(place.offset, found.get(place.spool, -1))
+    at, size = 0, os.fstat(descriptor).st_size
+    while at < size:
+        block = os.pread(descriptor, 1 << 20, at)
+        at += len(block)
+        for place in captured.decode(block):
+            if place.offset > found.get(place.spool, -1):
+                found[place.spool] = place.offset
     return found
 
 

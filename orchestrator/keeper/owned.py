@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from tools.workspace import Workspace, write_atomically
 SERVICES_MARK = "STREAMGAUGE_SESSION"
 REDIS_MARK = "STREAMGAUGE_REDIS_SESSION"
 _LOOK_EVERY_S = 0.1
+_SCAN_EVERY_S = 0.3
 _KILL_WAIT_S = 5.0
 _COMMAND_CHARS_MAX = 300
 _BELOW_MAX = 20
@@ -48,6 +50,8 @@ class OwnedProcesses:
         self._known: dict[tuple[int, float], psutil.Process] = {}
         self._roots: set[int] = set()
         self._remembered: list[tuple[int, float]] = []
+        self._foreign: dict[int, psutil.Process] = {}
+        self._spared: set[int] = set(_with_ancestors(os.getpid()))
         self._recall()
 
     @property
@@ -60,6 +64,10 @@ class OwnedProcesses:
         self._roots.add(pid)
         self.add(pid)
 
+    def add_group(self, group: int) -> None:
+        """The process group of a command that has ended; only those of ours that are in it are ever signalled."""
+        self._roots.add(group)
+
     def add(self, pid: int) -> None:
         """A process is known from elsewhere to belong here."""
         with suppress(psutil.Error):
@@ -69,16 +77,26 @@ class OwnedProcesses:
         """Those that were seen and may still run."""
         return {pid for pid, _ in self._known}
 
+    def spare(self, pid: int) -> None:
+        """A process and its ancestors are never ours: the session, and the shell that it was started from."""
+        self._spared.update(_with_ancestors(pid))
+
     def note(self) -> None:
-        """Look once and remember every process that belongs here."""
+        """Look at all processes once and remember every one that belongs here."""
         self._known = {key: process for key, process in self._known.items() if _alive(process)}
         for pid in () if self._members is None else self._members():
-            self.add(pid)
-        pids = {pid for pid, _ in self._known}
+            if pid not in self._spared:
+                self.add(pid)
+        pids = self.pids()
         groups = {group for group in map(_group, pids) if group in self._roots}
+        looked_at: dict[int, psutil.Process] = {}
         waiting: list[tuple[psutil.Process, int]] = []
         for process in psutil.process_iter():
-            if process.pid == os.getpid():
+            if process.pid in self._spared:
+                continue
+            # What was nobody's of ours stays so: a process keeps its ancestors, and its mark from its start.
+            if self._foreign.get(process.pid) is process:
+                looked_at[process.pid] = process
                 continue
             with suppress(psutil.Error):
                 if process.pid in pids or _group(process.pid) in groups or self._marked(process):
@@ -92,12 +110,26 @@ class OwnedProcesses:
                     self._know(process)
             pids |= {process.pid for process in found}
             waiting = [entry for entry in waiting if entry[0].pid not in pids]
+        self._foreign = looked_at | {process.pid: process for process, _ in waiting}
         self._remember()
 
     def alive(self) -> list[psutil.Process]:
         """Look, and return what belongs here and runs; a zombie does not run."""
         self.note()
+        return self.known_alive()
+
+    def known_alive(self) -> list[psutil.Process]:
+        """Those of the known that run; nothing new is looked for."""
         return [process for process in self._known.values() if _alive(process)]
+
+    def with_variable(self, name: str, value: str) -> psutil.Process | None:
+        """The oldest of ours that has this variable in its environment."""
+        found: list[psutil.Process] = []
+        for process in self.known_alive():
+            with suppress(psutil.Error):
+                if process.environ().get(name) == value:
+                    found.append(process)
+        return min(found, key=lambda process: began_of(process.pid), default=None)
 
     def signal_groups(self, number: int) -> None:
         """Send a signal to the process groups of the commands."""
@@ -115,7 +147,8 @@ class OwnedProcesses:
     async def wait_gone(self, clock: Clock, seconds: float) -> bool:
         """Wait until nothing runs any more, at most `seconds`; whether that came true."""
         until = clock.monotonic() + seconds
-        while self.alive():
+        pace = _Pace(clock)
+        while self._any_alive(pace):
             if clock.monotonic() >= until:
                 return False
             await clock.sleep_until_async(clock.monotonic() + _LOOK_EVERY_S, NEVER)
@@ -124,14 +157,23 @@ class OwnedProcesses:
     async def kill(self, clock: Clock) -> list[psutil.Process]:
         """Kill everything, again and again until nothing runs; returns what even that did not end."""
         until = clock.monotonic() + _KILL_WAIT_S
-        while left := self.alive():
-            for process in left:
+        pace = _Pace(clock)
+        while self._any_alive(pace):
+            for process in self.known_alive():
                 with suppress(psutil.Error):
                     process.send_signal(signal.SIGKILL)
             if clock.monotonic() >= until:
-                return left
+                return self.known_alive()
             await clock.sleep_until_async(clock.monotonic() + _LOOK_EVERY_S / 2, NEVER)
         return []
+
+    def _any_alive(self, pace: _Pace) -> bool:
+        """Whether any of ours runs. To look at all processes is costly: now and then, and before it is denied."""
+        if self.known_alive() and not pace.due():
+            return True
+        with pace:
+            self.note()
+        return bool(self.known_alive())
 
     def _remember(self) -> None:
         keys = sorted(self._known)
@@ -151,11 +193,40 @@ class OwnedProcesses:
                     if began_of(pid) == started:
                         self._know(psutil.Process(pid))
 
+    def claims(self, pid: int) -> bool:
+        """Whether a process is known here or carries the mark; it is remembered then."""
+        with suppress(psutil.Error):
+            if pid in self.pids() or self._marked(psutil.Process(pid)):
+                self.add(pid)
+                return True
+        return False
+
     def _marked(self, process: psutil.Process) -> bool:
-        return process.environ().get(self._mark) == self._value
+        try:
+            return process.environ().get(self._mark) == self._value
+        except psutil.Error:  # another user's, perhaps by setuid: its ancestors tell
+            return False
 
     def _know(self, process: psutil.Process) -> None:
         self._known.setdefault((process.pid, began_of(process.pid)), process)
+
+
+class _Pace:
+    """Looks at most a tenth of the time: the next is due nine times as long after one as it took."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = self._due = clock.monotonic()
+
+    def due(self) -> bool:
+        return self._clock.monotonic() >= self._due
+
+    def __enter__(self) -> None:
+        self._began = self._clock.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        now = self._clock.monotonic()
+        self._due = now + max(_SCAN_EVERY_S, 9 * (now - self._began))
 
 
 def mark_of(workspace: Workspace, session_id: str) -> str:
@@ -187,7 +258,8 @@ def describe(process: psutil.Process) -> Leftover:
         command = " ".join(process.cmdline()) or process.name()
     # Arguments are bytes; those that are no UTF-8 stand as an escape: no file takes them otherwise.
     plain = os.fsencode(command).decode("utf-8", "backslashreplace")
-    return Leftover(process.pid, mask(plain)[:_COMMAND_CHARS_MAX] or "unknown")
+    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in mask(plain))
+    return Leftover(process.pid, shown[:_COMMAND_CHARS_MAX] or "unknown")
 
 
 def describe_trees(processes: Iterable[psutil.Process]) -> tuple[Leftover, ...]:
@@ -227,13 +299,23 @@ def holder_of(port: int) -> str:
 def began_of(pid: int) -> float:
     """When a process began, in a measure that no clock change moves; raises psutil.NoSuchProcess.
 
-    Linux: clock ticks since boot, field 22 of /proc/PID/stat (proc(5)). Elsewhere psutil's start time.
+    Linux: clock ticks since boot, field 22 of /proc/PID/stat (proc(5)), and above them a part of the boot's id: pids
+    and ticks come again after a reboot. Elsewhere psutil's start time.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
-        return float(stat[stat.rindex(b")") + 2 :].split()[19])
+        return _boot() + float(stat[stat.rindex(b")") + 2 :].split()[19])
     except (OSError, ValueError, IndexError):
         return psutil.Process(pid).create_time()
+
+
+@lru_cache(maxsize=1)
+def _boot() -> float:
+    # 16 bits above 10^11 ticks (30 years): exact in a float.
+    try:
+        return int(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:4], 16) * 1e11
+    except (OSError, ValueError):
+        return 0.0
 
 
 def identity_of(pid: int) -> Identity | None:
@@ -260,6 +342,13 @@ def _alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def _with_ancestors(pid: int) -> list[int]:
+    try:
+        return [pid, *(parent.pid for parent in psutil.Process(pid).parents())]
+    except psutil.Error:
+        return [pid]
 
 
 def _group(pid: int) -> int:

@@ -6,31 +6,23 @@ It is one thread on one event loop. Whatever it was doing when it is killed, the
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from orchestrator.keeper import owned, progress
-from orchestrator.keeper.capture import Capture, Logs, masked
+from orchestrator.keeper import owned
 from orchestrator.keeper.cgroup import Cgroup, name_of, own_group
-from orchestrator.keeper.contract import (
-    KeeperFiles,
-    KeeperJob,
-    KeeperState,
-    Lost,
-    SideSpec,
-    Wish,
-)
+from orchestrator.keeper.contract import KeeperFiles, KeeperJob, KeeperState, SideSpec, Wish
+from orchestrator.keeper.keeping import Keeping
 from orchestrator.keeper.linux import become_subreaper
 from orchestrator.keeper.side import RunningSide, below
-from orchestrator.keeper.spool import Spool, SpoolLine
 from tools.clock import NEVER, Clock
-from tools.masking import LineMasker
 from tools.workspace import Workspace
 
 _LOOK_EVERY_S = 0.1
@@ -41,79 +33,68 @@ _PROGRESS_EVERY_S = 1.0
 _KEEP_S = 0.05
 """Of each look: with the pause between two looks, a flood costs a third of a core at most."""
 _KEEP_AT_END_S = 5.0
-_NO_SIDE = SideSpec(commands=(), stop=None, folder=".", drain_s=0.0)
+_LOCK_WAIT_S = 5.0
+_NO_SIDE = SideSpec(commands=(), stop=None, folder=b".", drain_s=0.0)
 
 Why = Literal["asked", "abandoned"]
 
 
 class Keeper:
-    """One attempt of the keeper of one session."""
+    """One attempt of the keeper of one session; it holds the session's lock of keepers."""
 
     def __init__(self, job: KeeperJob, clock: Clock) -> None:
         self._job, self._clock = job, clock
-        self._workspace = Workspace(Path(job.workspace))
+        self._workspace = Workspace(Path(os.fsdecode(job.workspace)))
         self._files = KeeperFiles(self._workspace)
-        self._files.folder.mkdir(parents=True, exist_ok=True)
+        self._home = _identity_of(self._files.folder)
         before = self._files.read_state()
-        self._progress = progress.read(self._files.progress)
         me = owned.identity_of(os.getpid())
         assert me is not None
         self.state = before or KeeperState(keeper=me, attempt=job.attempt)
         self.state.keeper, self.state.attempt = me, job.attempt
         self._resumed = before is not None
         self._subreaper = become_subreaper()
-        self._groups = _groups(job) if job.cgroup else None
+        self._groups = _groups(job, self._workspace) if job.cgroup else None
         self.state.cgroup = self._groups is not None
-        self._logs = Logs(self._workspace)
-        self._capture = Capture(
-            self._logs,
-            named=job.named,
-            prefixes=job.prefixes,
-            ready_pattern=job.ready_pattern,
-            names=self.state.names,
-            ready=self.state.ready,
-            open_keys=self._progress.open_keys,
-        )
-        self._maskers = {"redis": LineMasker(), "shutdown": LineMasker()}
-        self._owners = {command.name: command.service for command in job.services.commands}
-        self._spools: dict[str, Spool] = {}
+        self._keeping = Keeping(job, self._workspace, clock, before)
         self.services = self._side(job.services, "services")
         self.redis = self._side(job.redis or _NO_SIDE, "redis")
-        self._skipped: dict[str, Lost] = {}
         self._written = b""
         self._owner_lost_at: float | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._killed = False
-        self._count_at = self._started_at = 0.0
-        self._began_at = clock.monotonic()
+        self._wish_stamp = (0, 0)
+        self._killed = self._told_to_leave = False
+        self._count_at = 0.0
+        self._began_at = self._started_at = clock.monotonic()
 
     async def run(self) -> None:
         """Until the session says that it needs nobody any more, or is dead for too long."""
-        for name in list(self._progress.spools):
-            self._spool(name)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._leave)
         if self._resumed:
-            self.redis.adopt()
-            self.services.adopt()
+            self.redis.adopt(self._tell)
+            self.services.adopt(self._tell)
         wish: Wish | None = None
         owner_at = progress_at = self._clock.monotonic()
         while True:
             now = self._clock.monotonic()
-            wish = self._files.read_wish() or wish
+            newest = self._newest_wish(wish)
+            if newest is not None and (now >= owner_at or newest is not wish):
+                owner_at = now + _OWNER_EVERY_S
+                self._watch_owner(newest, now)
+            wish = newest
             self._reap()
             if wish is not None:
                 self._follow(wish)
-            if now >= owner_at and wish is not None:
-                owner_at = now + _OWNER_EVERY_S
-                self._watch_owner(wish, now)
             if now >= self._count_at:
                 # What was just started makes its children now: they are to be known before they hide.
                 young = now - self._started_at < _COUNT_EVERY_S
                 self._count_at = now + (_COUNT_YOUNG_S if young else _COUNT_EVERY_S)
                 self._count()
-            self._keep_output(_KEEP_S)
+            self._keeping.keep(_KEEP_S)
             if now >= progress_at:
                 progress_at = now + _PROGRESS_EVERY_S
-                self._note_progress()
+                if not self._homeless():
+                    self._keeping.note()
             self._tell()
             if self._done(wish):
                 break
@@ -121,6 +102,19 @@ class Keeper:
         self._close()
 
     # --- what should be ---------------------------------------------------------------------------------
+
+    def _newest_wish(self, known: Wish | None) -> Wish | None:
+        """The wish; read anew only where the file was replaced."""
+        try:
+            status = self._files.wish.stat()
+        except OSError:
+            return known
+        stamp = (status.st_ino, status.st_mtime_ns)
+        if stamp != self._wish_stamp:
+            read = self._files.read_wish()
+            if read is not None:
+                self._wish_stamp, known = stamp, read
+        return known
 
     def _follow(self, wish: Wish) -> None:
         for daemon in wish.daemons:
@@ -136,8 +130,8 @@ class Keeper:
             self._ending = self._begin(self._kill())
         if self._ending is not None and not self._ending.done():
             return
-        why: Why = "abandoned" if self._owner_gone_too_long() else "asked"
-        ends = why == "abandoned" or wish.end != "no"
+        why: Why = "abandoned" if self._is_abandoned() else "asked"
+        ends = why == "abandoned" or wish.end != "no" or self._told_to_leave
         sides = [
             side
             for side, wished in ((self.services, wish.services), (self.redis, wish.redis))
@@ -148,11 +142,11 @@ class Keeper:
 
     def _wake(self, wish: Wish) -> None:
         """Start what is wished for the first time; what was stopped is not started again."""
-        if wish.end != "no":
+        if wish.end != "no" or self._told_to_leave:
             return
         for wished, side in ((wish.redis, self.redis), (wish.services, self.services)):
             if wished and side.view.status == "idle":
-                side.start()
+                side.start(self._tell)
                 self._started_at, self._count_at = self._clock.monotonic(), 0.0
 
     def _begin(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
@@ -167,25 +161,44 @@ class Keeper:
             if side.view.status != "idle" and (side.view.status != "stopped" or side.owned.alive()):
                 await side.kill()
 
+    def _leave(self) -> None:
+        self._told_to_leave = True
+
     def _done(self, wish: Wish | None) -> bool:
-        if self._ending is not None and not self._ending.done():
-            return False
+        if self._ending is not None:
+            if not self._ending.done():
+                return False
+            if not self._ending.cancelled() and self._ending.exception() is not None:
+                # What the stop could not do is done without it; the trace stands in keeper.log.
+                self._ending.get_loop().call_exception_handler(
+                    {"message": "the stop failed", "exception": self._ending.exception()}
+                )
+                self._ending = self._begin(self._kill())
+                return False
         rests = all(side.view.status in {"idle", "stopped"} for side in (self.services, self.redis))
         if wish is None:
             return self._clock.monotonic() - self._began_at >= self._job.abandoned_after_s
-        return rests and (wish.end != "no" or self._owner_gone_too_long())
+        return rests and (wish.end != "no" or self._told_to_leave or self._is_abandoned())
 
     # --- the session ------------------------------------------------------------------------------------
 
     def _watch_owner(self, wish: Wish, now: float) -> None:
         if owned.lives(wish.owner):
             self._owner_lost_at, self.state.session_lost_ms = None, None
+            for side in (self.services, self.redis):
+                side.owned.spare(wish.owner.pid)
         elif self._owner_lost_at is None:
             self._owner_lost_at, self.state.session_lost_ms = now, self._clock.now_ms()
 
-    def _owner_gone_too_long(self) -> bool:
+    def _is_abandoned(self) -> bool:
+        """Whether the session is dead for too long, or its folder was taken away from under it."""
         lost_at = self._owner_lost_at
-        return lost_at is not None and self._clock.monotonic() - lost_at >= self._job.abandoned_after_s
+        if lost_at is None:
+            return self._homeless()
+        return self._homeless() or self._clock.monotonic() - lost_at >= self._job.abandoned_after_s
+
+    def _homeless(self) -> bool:
+        return _identity_of(self._files.folder) != self._home
 
     # --- processes --------------------------------------------------------------------------------------
 
@@ -201,7 +214,7 @@ class Keeper:
                 self._count_at = 0.0
 
     def _count(self) -> None:
-        for side in (self.services, self.redis):
+        for side in (self.redis, self.services):
             if side.view.status == "running":
                 side.count()
 
@@ -212,84 +225,34 @@ class Keeper:
         def members() -> set[int]:
             found = set() if group is None else set(group.pids()) - {os.getpid()}
             if name == "services" and self._subreaper:
-                sides = (self.redis, self.services)
-                others = {pid for side in sides for pid in side.stop_owned.pids()}
-                found |= below(os.getpid(), others | self.redis.owned.pids())
+                found |= self._orphans()
             return found
 
         groups = None if self._groups is None or group is None else (group, self._groups["keeper"])
         return RunningSide(
             spec,
             make(self._workspace, self._job.session_id, members),
-            self._job.environment,
-            self._spool,
+            dict(self._job.environment),
+            self._keeping.spool,
             self._clock,
             groups=groups,
             view=getattr(self.state, name),
         )
 
-    # --- output -----------------------------------------------------------------------------------------
+    def _orphans(self) -> set[int]:
+        """Everything below the keeper but what the server and the stop commands are, or have the mark of."""
+        others = {pid for side in (self.redis, self.services) for pid in side.stop_owned.pids()}
+        found = below(os.getpid(), others | self.redis.owned.pids()) - self.services.owned.pids()
+        stopping = (self.redis.stop_owned, self.services.stop_owned)
+        return {pid for pid in found if not any(own.claims(pid) for own in (self.redis.owned, *stopping))}
 
-    def _spool(self, name: str) -> Spool:
-        if name not in self._spools:
-            number, offset = self._progress.place(name)
-            self._spools[name] = Spool(self._files.spool(name), number, offset)
-        return self._spools[name]
-
-    def _keep_output(self, seconds: float, *, final: bool = False) -> None:
-        """Read, mask and keep what was printed, at most so long: a flood must not keep the wish waiting."""
-        until = self._clock.monotonic() + seconds
-        waiting = dict(self._spools)
-        while waiting:
-            for name, spool in list(waiting.items()):
-                more = spool.behind()
-                self._take(name, spool, spool.read(final=final))
-                if not more:
-                    del waiting[name]
-            if self._clock.monotonic() >= until:
-                break
-        for name, spool in waiting.items():
-            # What came first was read: a ready signal before a flood is not lost.
-            skip = spool.skip()
-            if skip is not None:
-                self._lose(name, skip.length)
-                self._note_progress()  # and give the disk back: a flood can fill it within seconds
-            if final:
-                self._lose(name, spool.behind())
-        self.state.names, self.state.ready = self._capture.names, self._capture.ready
-
-    def _take(self, name: str, spool: Spool, lines: list[SpoolLine]) -> None:
-        if name in self._owners:
-            self._capture.take(spool.number, lines, self._owners[name])
-        elif lines:
-            log = "shutdown" if name.startswith("stop-") else "redis"
-            self._logs.write(log, spool.number, masked(lines, self._maskers[log]))
-
-    def _lose(self, output: str, count: int) -> None:
-        if not count:
-            return
-        known = self._skipped.get(output)
-        at_ms = self._clock.now_ms() if known is None else known.from_ms
-        total = count + (0 if known is None else known.bytes)
-        why = "it was written faster than it could be masked"
-        self._skipped[output] = Lost(output=output, bytes=total, from_ms=at_ms, why=why)
-
-    def _note_progress(self) -> None:
-        for name, spool in self._spools.items():
-            self._progress.spools[name] = (spool.number, spool.offset)
-        self._progress.open_keys = self._capture.open_keys()
-        if progress.write(self._files.progress, self._progress):
-            for spool in self._spools.values():
-                spool.free()
+    # --- telling ----------------------------------------------------------------------------------------
 
     def _tell(self) -> None:
-        full = {
-            name: Lost(output=name, bytes=count, from_ms=0, why="its log is full, or the disk is")
-            for name, count in self._logs.lost().items()
-        }
-        self.state.lost = (*self._skipped.values(), *full.values())
+        self.state.names, self.state.ready = self._keeping.names, self._keeping.ready
+        self.state.lost = self._keeping.lost()
         data = msgspec.json.encode(self.state)
-        if data != self._written:
+        if data != self._written and not self._homeless():
             # A full disk costs the telling only; it is tried again at the next look.
             with suppress(OSError):
                 self._files.write_state(self.state)
@@ -297,12 +260,11 @@ class Keeper:
 
     def _close(self) -> None:
         self._reap()
-        self._keep_output(_KEEP_AT_END_S, final=True)
-        self._note_progress()
+        self._keeping.keep(_KEEP_AT_END_S, final=True)
+        if not self._homeless():
+            self._keeping.note()
         self._tell()
-        for spool in self._spools.values():
-            spool.close(remove=True)
-        self._logs.close()
+        self._keeping.close()
         if self._groups is not None:
             home = own_group()
             if home is not None:
@@ -311,16 +273,28 @@ class Keeper:
                 group.remove()
 
 
-def _groups(job: KeeperJob) -> dict[str, Cgroup] | None:
-    """A group for the services, one for the server, and one for the keeper itself; None where it may make none."""
-    mark = owned.mark_of(Workspace(Path(job.workspace)), job.session_id)
-    made = {side: Cgroup.make(name_of(mark, side)) for side in ("keeper", "services", "redis")}
-    groups = {side: group for side, group in made.items() if group is not None}
-    if len(groups) == len(made) and groups["keeper"].enter():
-        return groups
-    for group in groups.values():
-        group.remove()
-    return None
+@contextmanager
+def only_keeper(files: KeeperFiles, clock: Clock) -> Iterator[bool]:
+    """Hold the lock of a session's keepers; False where another one holds it still after a while."""
+    files.folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(files.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    until = clock.monotonic() + _LOCK_WAIT_S
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                # Somebody only asks whether a keeper is there, or one is about to leave.
+                if clock.monotonic() >= until:
+                    yield False
+                    return
+                clock.sleep_until(clock.monotonic() + _LOOK_EVERY_S, NEVER)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, msgspec.json.encode(owned.identity_of(os.getpid())), 0)
+        yield True
+    finally:
+        os.close(descriptor)
 
 
 def ignore_signals() -> None:
@@ -330,3 +304,23 @@ def ignore_signals() -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
+
+
+def _groups(job: KeeperJob, workspace: Workspace) -> dict[str, Cgroup] | None:
+    """A group for the services, one for the server, and one for the keeper itself; None where it may make none."""
+    mark = owned.mark_of(workspace, job.session_id)
+    made = {side: Cgroup.make(name_of(mark, side)) for side in ("keeper", "services", "redis")}
+    groups = {side: group for side, group in made.items() if group is not None}
+    if len(groups) == len(made) and groups["keeper"].enter():
+        return groups
+    for group in groups.values():
+        group.remove()
+    return None
+
+
+def _identity_of(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -21,10 +21,11 @@ class Progress(Struct, kw_only=True):
     open_keys: dict[str, int] = {}
     first_number: int = 0
 
-    def place(self, name: str) -> tuple[int, int]:
-        """Number and offset of an output, a new number for one that is new."""
-        if name not in self.spools:
-            self.spools[name] = (self.first_number + len(self.spools), 0)
+    def place(self, name: str, size: int) -> tuple[int, int]:
+        """Number and offset of an output; a new number for one that is new, or that is another file by now."""
+        if name not in self.spools or self.spools[name][1] > size:
+            used = [number for number, _ in self.spools.values()]
+            self.spools[name] = (max([self.first_number - 1, *used]) + 1, 0)
         return self.spools[name]
 
 

@@ -7,14 +7,19 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Literal
 
 import psutil
 
 from orchestrator.keeper.cgroup import Cgroup
-from orchestrator.keeper.contract import CommandSpec, Side, SideSpec
-from orchestrator.keeper.owned import OwnedProcesses, describe_trees, identity_of
+from orchestrator.keeper.contract import CODE_UNKNOWN, CommandSpec, Side, SideSpec
+from orchestrator.keeper.owned import (
+    REDIS_MARK,
+    SERVICES_MARK,
+    OwnedProcesses,
+    describe_trees,
+    identity_of,
+)
 from orchestrator.keeper.spool import Spool
 from tools.clock import NEVER, Clock
 
@@ -24,7 +29,9 @@ _SWEEP_S = 2.0
 """What outlived the stop is asked by SIGTERM once more, each process for itself, before it is killed."""
 _REAP_S = 1.0
 _LOOK_S = 0.02
+_STOP_IN_HASTE_S = 5.0
 STOP_MARK = "STREAMGAUGE_STOP_OF"
+COMMAND_MARK = "STREAMGAUGE_COMMAND"
 
 OpenSpool = Callable[[str], Spool]
 """The spool of a command, by its name."""
@@ -37,7 +44,7 @@ class RunningSide:
         self,
         spec: SideSpec,
         owned: OwnedProcesses,
-        environment: Mapping[str, str],
+        environment: Mapping[bytes, bytes],
         open_spool: OpenSpool,
         clock: Clock,
         *,
@@ -46,34 +53,52 @@ class RunningSide:
     ) -> None:
         self.spec, self.owned, self.view = spec, owned, view or Side()
         self.stop_owned = OwnedProcesses(STOP_MARK, "-".join(owned.environment.values()))
-        self._environment, self._open_spool, self._clock = environment, open_spool, clock
+        # Marks of another session, in whose services this one was started, would make ours theirs.
+        foreign = {mark.encode() for mark in (SERVICES_MARK, REDIS_MARK, STOP_MARK, COMMAND_MARK)}
+        self._environment = {name: value for name, value in environment.items() if name not in foreign}
+        self._open_spool, self._clock = open_spool, clock
         self._groups = groups
         self._popen: dict[int, tuple[str, subprocess.Popen[bytes]]] = {}
 
-    def start(self) -> None:
-        """Run every command; one that cannot be started is told in `view.failures`."""
+    def start(self, tell: Callable[[], None]) -> None:
+        """Run every command that does not run yet; one that cannot be started is told in `view.failures`.
+
+        `tell` puts the view on disk: first that it is to run, then each root. A new attempt finds by its variable what
+        was started and not told.
+        """
         self.view.status = "running"
+        tell()
+        self.owned.note()
         for command in self.spec.commands:
+            if command.name in self.view.roots or command.name in self.view.failures:
+                continue
+            there = self.owned.with_variable(COMMAND_MARK, command.name)
             try:
-                pid = self._run(command, self.owned)
-            except OSError as error:
-                self.view.failures[command.name] = error.strerror or str(error)
+                pid = self._run(command, self.owned) if there is None else there.pid
+            except (OSError, ValueError) as error:
+                self.view.failures[command.name] = getattr(error, "strerror", None) or str(error)
+                tell()
                 continue
             self.owned.add_root(pid)
             identity = identity_of(pid)
             if identity is not None:
-                self.view.roots = (*self.view.roots, identity)
+                self.view.roots[command.name] = identity
+            tell()
         self.count()
 
-    def adopt(self) -> None:
-        """Go on with what an earlier attempt of the keeper started; a stop that it began is begun again."""
+    def adopt(self, tell: Callable[[], None]) -> None:
+        """Go on with what an earlier attempt of the keeper began; a stop that it began is begun again."""
         if self.view.status == "stopping":
             self.view.status = "running"
-        for root in self.view.roots:
-            current = identity_of(root.pid)
-            if current == root:
+        if self.view.status != "running":
+            return
+        for name, root in self.view.roots.items():
+            if identity_of(root.pid) == root:
                 self.owned.add_root(root.pid)
-        self.owned.note()
+            elif name not in self.view.exit_codes:
+                self.view.exit_codes[name] = CODE_UNKNOWN
+            self.owned.add_group(root.pid)
+        self.start(tell)
 
     def ended(self, pid: int, code: int) -> None:
         """A child of the keeper was reaped."""
@@ -98,7 +123,9 @@ class RunningSide:
         await self._finish(why)
 
     async def kill(self) -> None:
-        """End everything at once."""
+        """End everything at once; a stop command gets a few seconds, for it may end what is no process of ours."""
+        if self.spec.stop is not None and self._stop_command_is_ours():
+            await self._run_stop_command(self.spec.stop, min(self.spec.drain_s, _STOP_IN_HASTE_S))
         await self._finish("killed")
 
     async def _finish(self, why: Literal["asked", "abandoned", "killed"]) -> None:
@@ -114,7 +141,7 @@ class RunningSide:
         owned.note()
         if self.spec.stop is not None and self._stop_command_is_ours():
             until = self._clock.monotonic() + drain_s
-            await self._run_stop_command(self.spec.stop)
+            await self._run_stop_command(self.spec.stop, drain_s)
             left_s = max(drain_s * _TERM_SHARE, until - self._clock.monotonic())
             await owned.wait_gone(self._clock, left_s)
             return
@@ -132,17 +159,17 @@ class RunningSide:
         failed = bool(started) and all(self.view.exit_codes.get(name) not in {None, 0} for name in started)
         return bool(self.owned.alive()) or not (failed or not started)
 
-    async def _run_stop_command(self, command: str) -> None:
+    async def _run_stop_command(self, command: str, seconds: float) -> None:
         spec = CommandSpec(
             name=f"stop-{self.spec.commands[0].name}", command=command, folder=self.spec.folder
         )
         try:
             pid = self._run(spec, self.stop_owned)
-        except OSError as error:
-            self.view.failures[spec.name] = error.strerror or str(error)
+        except (OSError, ValueError) as error:
+            self.view.failures[spec.name] = getattr(error, "strerror", None) or str(error)
             return
         self.stop_owned.add_root(pid)
-        await self.stop_owned.wait_gone(self._clock, self.spec.drain_s)
+        await self.stop_owned.wait_gone(self._clock, seconds)
         await self.stop_owned.kill(self._clock)
         until = self._clock.monotonic() + _REAP_S
         while pid in self._popen and self._clock.monotonic() < until:
@@ -151,13 +178,17 @@ class RunningSide:
 
     def _run(self, spec: CommandSpec, owned: OwnedProcesses) -> int:
         argv = ["/bin/sh", "-c", spec.command] if isinstance(spec.command, str) else list(spec.command)
-        environment = {**self._environment, **spec.environment, **owned.environment}
+        marks = owned.environment | {COMMAND_MARK: spec.name}
+        given = {
+            os.fsencode(name): os.fsencode(value) for name, value in (dict(spec.environment) | marks).items()
+        }
+        environment = self._environment | given
         output = self._open_spool(spec.name).writer()
         try:
             self._enter_group()
             process = subprocess.Popen(
                 argv,
-                cwd=Path(spec.folder),
+                cwd=spec.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

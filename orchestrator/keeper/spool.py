@@ -7,6 +7,7 @@ can read in time is skipped and counted, so it costs no memory either. Offsets a
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,9 +95,13 @@ class Spool:
 
     def close(self, *, remove: bool) -> None:
         """Close it; with `remove` the file goes too."""
-        os.close(self._descriptor)
         if remove:
-            self._path.unlink(missing_ok=True)
+            # Wherever the folder was moved meanwhile: what is unmasked is gone.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
 
     def _line(self, data: bytes, newline: int) -> SpoolLine:
         offset = self._line_at

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.config.dotenv import dotenv_values
 from orchestrator.config.mode import address_of
@@ -72,7 +71,7 @@ def named(config: Config) -> tuple[str, ...]:
 
 def service_commands(config: Config) -> tuple[CommandSpec, ...]:
     """Every start command of services, the common one first."""
-    section, root = config.services, str(config.project.root)
+    section, root = config.services, os.fsencode(config.project.root)
     common = (
         [] if section.start is None else [CommandSpec(name="services", command=section.start, folder=root)]
     )
@@ -80,7 +79,7 @@ def service_commands(config: Config) -> tuple[CommandSpec, ...]:
         CommandSpec(
             name=f"service-{number}",
             command=entry.start,
-            folder=root if entry.folder is None else str(entry.folder),
+            folder=root if entry.folder is None else os.fsencode(entry.folder),
             environment=entry.env,
             service=entry.name,
         )
@@ -94,14 +93,15 @@ def keeper_job(
     config: Config, session_id: str, workspace: Workspace, attempt: int, environ: Mapping[str, str]
 ) -> KeeperJob:
     """The keeper's instructions. Raises UsageError where there is no embedded server."""
-    section, root = config.services, str(config.project.root)
+    section, root = config.services, os.fsencode(config.project.root)
     declared = {} if section.env_file is None else dotenv_values(section.env_file)
-    environment = {name: value for name, value in declared.items() if value is not None}
-    environment |= dict(environ) | {"STREAMGAUGE_PYTHON": sys.executable}
+    variables = {name: value for name, value in declared.items() if value is not None}
+    variables |= dict(environ) | {"STREAMGAUGE_PYTHON": sys.executable}
+    environment = tuple((os.fsencode(name), os.fsencode(value)) for name, value in variables.items())
     key = fingerprint_key()
     return KeeperJob(
         session_id=session_id,
-        workspace=str(workspace.root),
+        workspace=os.fsencode(workspace.root),
         attempt=attempt,
         services=SideSpec(
             commands=service_commands(config), stop=section.stop, folder=root, drain_s=config.session.drain
@@ -117,17 +117,18 @@ def keeper_job(
 
 
 def redis_side(
-    section: RedisSection, workspace: Workspace, root: str, environ: Mapping[str, str]
+    section: RedisSection, workspace: Workspace, root: bytes, environ: Mapping[str, str]
 ) -> SideSpec | None:
     """How the server is started and stopped; None where the configuration does not say."""
     if section.start is None or section.url is None:
         return None
-    command: str | list[str] = section.start
+    command: str | list[bytes] = section.start
     stop = section.stop
     if section.start == EMBEDDED:
         folder = workspace.path("recording", "redis")
         folder.mkdir(parents=True, exist_ok=True)
         port = address_of(section.url.get_secret_value()).port
-        command, stop = embedded.command(embedded.find_server(environ), port, Path(folder)), None
+        argv = embedded.command(embedded.find_server(environ), port, folder)
+        command, stop = [os.fsencode(word) for word in argv], None
     spec = CommandSpec(name=COMMAND, command=command, folder=root)
     return SideSpec(commands=(spec,), stop=stop, folder=root, drain_s=STOP_S, polite=False)

@@ -68,7 +68,7 @@ class ManagedRedis:
     @property
     def pid(self) -> int | None:
         """The pid of its start command, or of the daemon that this became; None where it does not run."""
-        roots = [root.pid for root in self.keeper.state.redis.roots if lives(root)]
+        roots = [root.pid for root in self.keeper.state.redis.roots.values() if lives(root)]
         return roots[0] if roots else (self._daemon.pid if self._daemon is not None else None)
 
     @property
@@ -126,13 +126,14 @@ class ManagedRedis:
                 if self.clock.monotonic() >= until:
                     return f"BGSAVE still ran after {_SAVE_S:g} s"
                 self.clock.sleep_until(self.clock.monotonic() + _LOOK_EVERY_S, NEVER)
-            return "BGSAVE done"
+            status = client.info("persistence")["rdb_last_bgsave_status"]
+            return "BGSAVE done" if status == "ok" else f"BGSAVE failed ({status}); see logs/redis.log"
 
     async def stop(self) -> tuple[Leftover, ...]:
         """The stop command or SIGTERM, then SIGKILL; returns what outlived that. Safe to call twice."""
         if not self.began:
             return ()
-        if self.keeper.state.redis.status != "stopped":
+        if self.keeper.state.redis.status != "stopped" and self.keeper.alive():
             self.keeper.wish(services=False, redis=False)
             if not await self.keeper.until(lambda state: state.redis.status == "stopped", STOP_S + _SLACK_S):
                 await self.keeper.kill()
@@ -189,7 +190,7 @@ class ManagedRedis:
         A server in a container says the pid it has there, which is another process here, perhaps the first of all:
         ours is only what began after our command did and holds the server's port.
         """
-        roots = self.keeper.state.redis.roots
+        roots = tuple(self.keeper.state.redis.roots.values())
         found = identity_of(pid)
         if not roots or found is None or found in roots:
             return

@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from orchestrator.keeper.contract import Side
+from orchestrator.keeper.contract import KeeperState, Side
 from orchestrator.session import opening
 from orchestrator.session.context import Session
 from tools.clock import iso
@@ -14,6 +14,8 @@ from tools.sources.records import Gap
 
 _BEFORE_THE_WINDOW = frozenset({"preflight", "baseline", "observe"})
 _NOTHING_RUNS = frozenset({"synthesize", "report", "complete"})
+_SETTLE_S = 40.0
+"""Beyond the drain time: the server's stop, sweep and kill."""
 _AFTER_THE_WINDOW = _NOTHING_RUNS | {"stop", "shutdown"}
 
 
@@ -53,6 +55,7 @@ async def _begin_again(session: Session) -> None:
     assert server is not None
     assert keeper is not None
     keeper.take_over()
+    await keeper.until(_settled, _settle_s(session))
     services_stand = keeper.state.services.status == "idle" or await asyncio.to_thread(services.adopt)
     server_stands = keeper.state.redis.status == "idle" or await asyncio.to_thread(server.runs)
     if not (services_stand and server_stands):
@@ -65,6 +68,8 @@ async def _adopt(session: Session, *, is_over: bool) -> None:
     assert server is not None
     assert keeper is not None
     keeper.take_over()
+    # A stop that the keeper had begun is not taken back: what is left after it is what there is.
+    await keeper.until(_settled, _settle_s(session))
     state = keeper.state
     runs = {
         "the services": (
@@ -84,8 +89,16 @@ async def _adopt(session: Session, *, is_over: bool) -> None:
         session.ending.end("failure")
 
 
+def _settled(state: KeeperState) -> bool:
+    return "stopping" not in {state.services.status, state.redis.status}
+
+
+def _settle_s(session: Session) -> float:
+    return session.config.session.drain + _SETTLE_S
+
+
 def _is_missed(side: Side) -> bool:
-    return side.status == "running" or side.stopped_why == "abandoned"
+    return side.status in {"running", "stopping"} or side.stopped_why == "abandoned"
 
 
 def _gone(session: Session, what: str, side: Side) -> Gap:

@@ -13,7 +13,7 @@ from pathlib import Path
 import re2
 
 from agents.node import SeenFinding
-from orchestrator.keeper.contract import Leftover, Lost
+from orchestrator.keeper.contract import CODE_UNKNOWN, Leftover, Lost
 from orchestrator.keeper.owned import holder_of
 from tools.clock import Clock
 from tools.findings.model import (
@@ -119,6 +119,8 @@ def how_not_ready(waited_s: float, exit_code: int | None, lost: Sequence[Lost] =
     """What became of the start, for people. `exit_code` is None where it runs still."""
     if exit_code == 0:
         return "the start command ended with code 0 and nothing of it runs"
+    if exit_code == CODE_UNKNOWN:
+        return "the start command ended while nobody watched it, and nothing of it runs"
     if exit_code is not None:
         return f"the start command ended with code {exit_code}"
     flood = sum(entry.bytes for entry in lost)
@@ -173,8 +175,13 @@ def output_flood(lost: Lost, output: Quote) -> Symptom:
     )
 
 
-def leftover(found: Leftover, drain_s: float) -> Symptom:
-    """A process that had to be killed."""
+def leftover(found: Leftover, drain_s: float, *, killed: bool = True) -> Symptom:
+    """A process that had to be killed, or (`killed` false) that not even that ended."""
+    fate = (
+        "it was killed now"
+        if killed
+        else f"SIGKILL did not end it: look at it (ps -o stat,wchan {found.pid})"
+    )
     # The same program is the same finding in the next session: pids, ports and temporary names are left out.
     name = _NUMBERS.sub("N", found.command)
     return Symptom(
@@ -182,7 +189,7 @@ def leftover(found: Leftover, drain_s: float) -> Symptom:
         title=f"A process was left after the stop: {found.command[:80]}",
         entity=(name,),
         evidence=(Quote(EvidenceKind.PROCESS, "shutdown", found.lines()),),
-        recommendation=f"Make it end on services.stop (or SIGTERM) within {drain_s:g} s; it was killed now.",
+        recommendation=f"Make it end on services.stop (or SIGTERM) within {drain_s:g} s; {fate}.",
         service="unknown",
         hypothesis="It ignores the signal, or left the process group of the start command.",
         position=(f"session/shutdown {name}", found.pid),

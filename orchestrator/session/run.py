@@ -16,7 +16,8 @@ from langsmith import tracing_context
 from agents.engine import Engine, LocalEngine
 from orchestrator.config.mode import ModeDecision, address_of
 from orchestrator.config.model import Config, Mode
-from orchestrator.keeper.client import end_remains
+from orchestrator.keeper.client import end_in_order
+from orchestrator.keeper.contract import KeeperFiles
 from orchestrator.session import managed, opening
 from orchestrator.session.checkpoints import open_checkpoints, prune
 from orchestrator.session.context import Session
@@ -29,11 +30,13 @@ from orchestrator.session.state import SessionState
 from orchestrator.session.story import Story
 from tools import masking
 from tools.clock import Clock
-from tools.errors import UsageError
+from tools.errors import LockHeld, UsageError
 from tools.workspace import Workspace
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STEPS_BESIDE_TICKS = 1000
+_REMAINS_S = 60.0
+"""For the keeper of a killed session to stop everything in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +147,7 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
         died_ms = opening.last_sign_ms(workspace)
         workspace.create()
     else:
-        if mode is Mode.MANAGED:
-            await _end_remains(workspace, clock)
+        await _end_remains(workspace, clock)
         previous = opening.create_workspace(workspace, session_id)
         facts = opening.first_facts(config, mode, session_id, parts.version, clock)
     story = Story(workspace, clock, facts)
@@ -181,8 +183,20 @@ def _add_managed_parts(session: Session) -> None:
 async def _end_remains(workspace: Workspace, clock: Clock) -> None:
     """End what a killed managed session of this workspace left; its lock is ours, so nobody runs it."""
     old = opening.existing_session_id(workspace)
-    if old is not None:
-        await end_remains(workspace, old, clock)
+    if old is not None and KeeperFiles(workspace).folder.exists():
+        await end_in_order(workspace, old, clock, _REMAINS_S)
+
+
+async def end_remains_of(config: Config, clock: Clock) -> None:
+    """The same before a mode is chosen: a server of ours that goes on would read as somebody else's.
+
+    Nothing is done while a session is at work there. Raises OSError.
+    """
+    workspace = _workspace(config)
+    if opening.existing_session_id(workspace) is None or not workspace.path(".lock").exists():
+        return
+    with suppress(LockHeld), hold_file(workspace.path(".lock"), "workspace", "none"):
+        await _end_remains(workspace, clock)
 
 
 def _workspace(config: Config) -> Workspace:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -153,7 +154,7 @@ class KeptServices:
     def root_pids(self) -> tuple[int, ...]:
         """The start commands, and the keeper: orphans of theirs are its children."""
         state = self.keeper.state
-        roots = tuple(root.pid for root in state.services.roots if lives(root))
+        roots = tuple(root.pid for root in state.services.roots.values() if lives(root))
         return (*roots, state.keeper.pid) if roots or state.services.running else ()
 
     def note(self) -> int:
@@ -170,12 +171,19 @@ class KeptServices:
         if not self.keeper.began_with("services"):
             return StopOutcome()
         if self._side.status != "stopped":
-            self.keeper.wish(services=False)
-            done = await self.keeper.until(_stopped, self.drain_s + _SLACK_S)
+            try:
+                self.keeper.wish(services=False)
+                done = await self.keeper.until(_stopped, self.drain_s + _SLACK_S)
+            except (
+                OSError
+            ):  # a full disk takes no wish: the keeper is told otherwise, and ends the server too
+                await self.keeper.leave_without_a_wish(self.drain_s + _SLACK_S)
+                done = False
             if not done:
                 return await self._without_the_keeper()
         side = self._side
-        return StopOutcome(side.leftovers, self._ports(), side.unkillable, side.stop_code)
+        ports = await asyncio.to_thread(self._ports)
+        return StopOutcome(side.leftovers, ports, side.unkillable, side.stop_code)
 
     async def kill(self) -> None:
         """By the keeper, or where it is gone, by their mark."""
@@ -185,7 +193,7 @@ class KeptServices:
         processes = of_services(self.workspace, self.session_id)
         left = describe_trees(processes.alive())
         unkillable = describe_trees(await processes.kill(self.clock))
-        return StopOutcome(left, self._ports(), unkillable)
+        return StopOutcome(left, await asyncio.to_thread(self._ports), unkillable)
 
     def _ports(self) -> tuple[tuple[int, str], ...]:
         ports = [entry.port for entry in self.entries if entry.port is not None]

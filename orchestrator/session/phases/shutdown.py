@@ -69,8 +69,9 @@ def _startup(session: Session) -> Path:
 
 def of_services(outcome: StopOutcome, drain_s: float) -> list[Symptom]:
     """Processes and ports that outlived the services' stop."""
-    left = sorted(outcome.leftovers, key=lambda process: process.pid)
-    found = [rules.leftover(process, drain_s) for process in left]
+    stays = {process.pid for process in outcome.unkillable}
+    left = {process.pid: process for process in (*outcome.leftovers, *outcome.unkillable)}
+    found = [rules.leftover(left[pid], drain_s, killed=pid not in stays) for pid in sorted(left)]
     return found + [rules.leftover_port(port, holder) for port, holder in outcome.ports]
 
 
@@ -95,6 +96,7 @@ async def stop_redis(server: ManagedRedis, drain_s: float) -> list[Symptom]:
     """Stop the server; what is left of it, and its port where something still answers there."""
     left = await server.stop()
     found = [rules.leftover(process, drain_s) for process in left]
-    if server.port and port_open(server.port):
-        found.append(rules.leftover_port(server.port, holder_of(server.port)))
+    if server.port and await asyncio.to_thread(port_open, server.port):
+        holder = await asyncio.to_thread(holder_of, server.port)
+        found.append(rules.leftover_port(server.port, holder))
     return found

@@ -42,12 +42,12 @@ class Scene:
 
     def job(self, attempt: int) -> KeeperJob:
         side = SideSpec(
-            commands=(CommandSpec(name="services", command=self.command, folder=str(self.folder)),),
-            stop=None, folder=str(self.folder), drain_s=0.9,
+            commands=(CommandSpec(name="services", command=self.command, folder=bytes(self.folder)),),
+            stop=None, folder=bytes(self.folder), drain_s=0.9,
         )  # fmt: skip
         plain = KeeperJob(
-            session_id=self.session_id, workspace=str(self.workspace.root), attempt=attempt, services=side,
-            redis=None, environment=dict(os.environ), named=("zoo",),
+            session_id=self.session_id, workspace=bytes(self.workspace.root), attempt=attempt, services=side,
+            redis=None, environment=tuple(os.environb.items()), named=("zoo",),
         )  # fmt: skip
         return msgspec.structs.replace(plain, **self.settings)
 
@@ -221,8 +221,8 @@ async def test_started_processes_take_signals_as_they_would_in_a_shell(scene: Sc
 
 
 async def test_a_command_that_cannot_be_run_is_told(scene: Scene) -> None:
-    nowhere = CommandSpec(name="services", command="true", folder=str(scene.folder / "nowhere"))
-    scene.settings["services"] = SideSpec(commands=(nowhere,), stop=None, folder="/", drain_s=1)
+    nowhere = CommandSpec(name="services", command="true", folder=bytes(scene.folder / "nowhere"))
+    scene.settings["services"] = SideSpec(commands=(nowhere,), stop=None, folder=b"/", drain_s=1)
     client = scene.client()
     client.wish(services=True)
     assert await client.until(lambda state: bool(state.services.failures), 20)
