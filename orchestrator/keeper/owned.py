@@ -177,7 +177,7 @@ class OwnedProcesses:
 
     def _remember(self) -> None:
         keys = sorted(self._known)
-        if self._memory is not None and keys != self._remembered:
+        if self._memory is not None and keys != self._remembered and self._memory.parent.is_dir():
             # A full disk costs the memory only; the mark is there still.
             with suppress(OSError):
                 write_atomically(self._memory, msgspec.json.encode(keys))

@@ -90,10 +90,10 @@ class Keeper:
                 young = now - self._started_at < _COUNT_EVERY_S
                 self._count_at = now + (_COUNT_YOUNG_S if young else _COUNT_EVERY_S)
                 self._count()
-            self._keeping.keep(_KEEP_S)
-            if now >= progress_at:
-                progress_at = now + _PROGRESS_EVERY_S
-                if not self._homeless():
+            if not self._homeless():
+                self._keeping.keep(_KEEP_S)
+                if now >= progress_at:
+                    progress_at = now + _PROGRESS_EVERY_S
                     self._keeping.note()
             self._tell()
             if self._done(wish):
@@ -260,8 +260,8 @@ class Keeper:
 
     def _close(self) -> None:
         self._reap()
-        self._keeping.keep(_KEEP_AT_END_S, final=True)
         if not self._homeless():
+            self._keeping.keep(_KEEP_AT_END_S, final=True)
             self._keeping.note()
         self._tell()
         self._keeping.close()

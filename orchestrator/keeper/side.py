@@ -19,6 +19,7 @@ from orchestrator.keeper.owned import (
     OwnedProcesses,
     describe_trees,
     identity_of,
+    lives,
 )
 from orchestrator.keeper.spool import Spool
 from tools.clock import NEVER, Clock
@@ -70,6 +71,8 @@ class RunningSide:
         tell()
         self.owned.note()
         for command in self.spec.commands:
+            with suppress(OSError):  # told below, where it keeps the command from its start
+                self._open_spool(command.name)
             if command.name in self.view.roots or command.name in self.view.failures:
                 continue
             there = self.owned.with_variable(COMMAND_MARK, command.name)
@@ -93,7 +96,7 @@ class RunningSide:
         if self.view.status != "running":
             return
         for name, root in self.view.roots.items():
-            if identity_of(root.pid) == root:
+            if lives(root):
                 self.owned.add_root(root.pid)
             elif name not in self.view.exit_codes:
                 self.view.exit_codes[name] = CODE_UNKNOWN

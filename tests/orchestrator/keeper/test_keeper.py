@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import signal
@@ -16,7 +17,7 @@ import pytest
 
 from orchestrator.keeper import cgroup
 from orchestrator.keeper.client import KeeperClient
-from orchestrator.keeper.contract import CommandSpec, Identity, KeeperJob, KeeperState, SideSpec
+from orchestrator.keeper.contract import CODE_UNKNOWN, CommandSpec, Identity, KeeperJob, KeeperState, SideSpec
 from orchestrator.keeper.owned import mark_of, of_services
 from tests.fakes.waiting import async_wait_for
 from tools.clock import SystemClock
@@ -240,3 +241,161 @@ async def test_a_flood_is_kept_in_bounds_and_counted(scene: Scene) -> None:
     [lost] = [entry for entry in client.state.lost if entry.output == "services"]
     assert lost.bytes > 0
     await client.leave(60)
+
+
+# --- Two at once, and killed at bad moments --------------------------------------------------------------
+
+
+def starts_of(scene: Scene) -> int:
+    file = scene.folder / "starts"
+    return file.read_text().count("\n") if file.exists() else 0
+
+
+def counted(scene: Scene, then: str) -> str:
+    return f"echo started >> {shlex.quote(str(scene.folder / 'starts'))}; {then}"
+
+
+async def test_a_keeper_that_dies_right_after_a_start_starts_nothing_twice(scene: Scene) -> None:
+    # The command itself kills its parent before that could tell of it.
+    scene.command = counted(
+        scene,
+        f"[ -e {scene.folder}/killed ] || {{ touch {scene.folder}/killed; kill -9 $PPID; }}; echo ready; exec sleep 1000",
+    )
+    client = scene.client()
+    client.wish(services=True)
+    assert await client.until(lambda state: "zoo" in state.ready, 30)
+    assert client.state.attempt == 2
+    assert starts_of(scene) == 1
+    client.wish(services=False)
+    assert await client.until(lambda state: state.services.status == "stopped", 20)
+    assert client.state.services.leftovers == ()
+
+
+async def test_two_sessions_that_take_over_at_once_have_one_keeper(scene: Scene) -> None:
+    scene.command = counted(scene, "echo ready; exec sleep 1000")
+    first, second = scene.client(), scene.client()
+    first.wish(services=True)
+    second.take_over()
+    second.wish(services=True)
+    assert await second.until(lambda state: "zoo" in state.ready, 30)
+    processes = [client._process for client in scene.made if client._process is not None]
+    await async_wait_for(lambda: sum(process.poll() is None for process in processes) == 1)
+    assert starts_of(scene) == 1
+
+
+async def test_a_take_over_at_the_last_moment_counts(scene: Scene) -> None:
+    scene.settings["abandoned_after_s"] = 3.0
+    first = await scene.started()
+    orphan(first)
+    await async_wait_for(lambda: first.state.session_lost_ms is not None)
+    lost_ms = first.state.session_lost_ms or 0
+    await async_wait_for(lambda: scene.clock.now_ms() - lost_ms > 2700)
+    second = scene.client()
+    second.take_over()
+    assert await second.until(lambda state: state.session_lost_ms is None, 10)
+    assert second.state.services.status == "running"
+    assert scene.animals() == ANIMALS
+
+
+async def test_what_was_lost_is_not_forgotten_by_a_new_attempt(scene: Scene) -> None:
+    flood = "import os\nblock = b'x' * 99 + b'\\n'\nblock *= 10000\nwhile True: os.write(1, block)"
+    scene.command = f"echo ready; exec {shlex.join([sys.executable, '-c', flood])}"
+    client = scene.client()
+    client.wish(services=True)
+    assert await client.until(lambda state: bool(state.lost), 60)
+    lost = client.state.lost[0].bytes
+    os.kill(client.state.keeper.pid, signal.SIGKILL)
+    assert await client.until(lambda state: state.attempt == 2, 30)
+    assert sum(entry.bytes for entry in client.state.lost if entry.output == "services") >= lost
+
+
+async def test_an_end_that_nobody_saw_is_told_as_such(scene: Scene) -> None:
+    scene.command = "echo ready; sleep 2; exit 7"
+    client = scene.client()
+    client.wish(services=True)
+    assert await client.until(lambda state: "zoo" in state.ready, 20)
+    keeper, root = client.state.keeper.pid, client.state.services.roots["services"].pid
+    os.kill(keeper, signal.SIGKILL)
+    await async_wait_for(lambda: not psutil.pid_exists(root) or psutil.Process(root).status() == "zombie")
+    assert client.ensure()
+    assert await client.until(lambda state: state.services.exit_codes == {"services": CODE_UNKNOWN}, 20)
+
+
+async def test_the_servers_helpers_are_not_the_services_leftovers(scene: Scene) -> None:
+    helper = f"sleep 1; (setsid sh -c 'while :; do sleep 0.2; done # daemon {scene.folder}' &) ; sleep 1000"
+    server = CommandSpec(name="redis", command=helper, folder=bytes(scene.folder))
+    scene.settings["redis"] = SideSpec(commands=(server,), stop=None, folder=b"/", drain_s=2, polite=False)
+    scene.command = "echo ready; exec sleep 1000"
+    client = scene.client()
+    client.wish(redis=True, services=True)
+    assert await client.until(lambda state: "zoo" in state.ready, 20)
+    await async_wait_for(lambda: scene.animals() == {"daemon"})
+    client.wish(services=False)
+    assert await client.until(lambda state: state.services.status == "stopped", 20)
+    assert client.state.services.leftovers == ()
+    assert scene.animals() == {"daemon"}
+    await client.leave(30)
+    assert scene.animals() == set()
+
+
+async def test_variables_that_are_no_text_reach_the_commands(scene: Scene) -> None:
+    scene.settings["environment"] = (*os.environb.items(), (b"ODD", b"\xff\xfe"))
+    scene.command = 'printf %s "$ODD" | od -An -tx1; echo ready; exec sleep 1000'
+    client = scene.client()
+    client.wish(services=True)
+    assert await client.until(lambda state: "zoo" in state.ready, 20)
+    assert scene.log().splitlines()[0].split() == ["ff", "fe"]
+
+
+async def test_marks_of_another_session_are_not_handed_on(scene: Scene) -> None:
+    scene.settings["environment"] = (*os.environb.items(), (b"STREAMGAUGE_REDIS_SESSION", b"another"))
+    scene.command = "env | grep -c STREAMGAUGE_REDIS_SESSION; echo ready; exec sleep 1000"
+    client = scene.client()
+    client.wish(services=True)
+    assert await client.until(lambda state: "zoo" in state.ready, 20)
+    assert scene.log().splitlines()[0] == "0"
+
+
+async def test_a_shell_that_carries_the_mark_is_spared_where_it_asks_for_the_end(scene: Scene) -> None:
+    program = (
+        "import asyncio, sys\nfrom pathlib import Path\nfrom orchestrator.keeper.client import end_remains\n"
+        "from tools.clock import SystemClock\nfrom tools.workspace import Workspace\n"
+        "asyncio.run(end_remains(Workspace(Path(sys.argv[1])), sys.argv[2], SystemClock()))"
+    )
+    mark = mark_of(scene.workspace, scene.session_id)
+    command = f"{shlex.join([sys.executable, '-c', program, str(scene.workspace.root), scene.session_id])}; echo lives"
+    shell = await asyncio.create_subprocess_exec(
+        "sh", "-c", command, env=os.environ | {"STREAMGAUGE_SESSION": mark}, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await shell.communicate()
+    assert output == b"lives\n"
+
+
+async def test_a_stop_that_breaks_is_finished_by_a_kill(scene: Scene) -> None:
+    side = scene.job(1).services
+    scene.settings["services"] = msgspec.structs.replace(side, stop="echo a\0b")
+    client = await scene.started()
+    client.wish(services=False)
+    assert await client.until(lambda state: state.services.status == "stopped", 30)
+    await client.leave(20)
+    assert scene.animals() == set()
+
+
+async def test_a_keeper_whose_folder_is_taken_away_ends_everything_and_writes_nothing(scene: Scene) -> None:
+    client = await scene.started()
+    elsewhere = scene.folder / "moved"
+    scene.workspace.root.rename(elsewhere)
+    await async_wait_for(lambda: scene.animals() == set(), seconds=30)
+    process = client._process
+    assert process is not None
+    await async_wait_for(lambda: process.poll() is not None, seconds=30)
+    assert not scene.workspace.root.exists()
+    assert [path.read_bytes() for path in elsewhere.rglob("*.raw")] in ([], [b""])
+
+
+async def test_sigterm_makes_the_keeper_end_everything_in_order(scene: Scene) -> None:
+    client = await scene.started()
+    await client.leave_without_a_wish(30)
+    assert client.files.holder() is None
+    assert left(client.state) == ["daemon", "deaf", "escaped", "unmarked"]
+    assert scene.remains() == []

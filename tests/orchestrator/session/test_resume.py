@@ -128,3 +128,31 @@ def test_services_that_died_with_the_session_end_the_window_and_accuse_nobody(ru
     [services, server] = [gap for gap in run.gaps() if "after the resume" in gap["what"]]
     assert "nobody went on with the session within 0.2 s" in services["why"]
     assert server["what"].startswith("Redis")
+
+
+def test_a_resume_into_the_keepers_own_stop_accuses_nobody(run: Run) -> None:
+    run.manage("stubborn=deaf")
+    run.config["session"] |= {"duration": 60, "keep_alive": 0.2, "drain": 6}
+    begin_and_die(run, "managed", 'session.json:"name": "observe"')
+    wait_for(lambda: '"stopping"' in run.workspace.path("recording", "keeper", "state.json").read_text())
+    code, _ = run("managed", "resume")
+    assert code == 1  # the deaf one outlived its stop, whoever stopped it
+    assert run.facts.ended_by == "failure"
+    found = load(run.workspace.findings(AgentId.LOG_WATCHER))
+    assert {finding.rule_id for finding in found} == {"session.leftover-process"}
+    assert not run.events("service-gone")
+    assert [gap for gap in run.gaps() if "the services after the resume" in gap["what"]]
+    assert run.left() == []
+
+
+def test_another_mode_in_the_workspace_of_a_killed_session_ends_what_that_left(
+    run: Run, own_server: Server
+) -> None:
+    run.manage(start="echo PASSWORD=hunter2hunter2; echo ready; exec sleep 600", expected=["orders"])
+    begin_and_die(run, "managed", 'session.json:"name": "observe"')
+    run.config = {key: value for key, value in run.config.items() if key != "services"}
+    run.attach_to(own_server)
+    assert run("attach")[0] == 0
+    assert run.left() == []
+    assert list(run.folder.rglob("*.raw")) == []
+    assert not run.workspace.path("recording", "keeper").exists()
