@@ -112,7 +112,8 @@ class Story:
             del self._unwritten[0]
 
     def _line(self, name: str, text: str) -> None:
-        flat = " ".join(text.split())
+        # Command lines and titles are hostile: whoever prints this file must not run their terminal sequences.
+        flat = "".join(char if char.isprintable() else repr(char)[1:-1] for char in " ".join(text.split()))
         self._tell(lambda: self._workspace.append_text(self._workspace.path(name), f"{self._now()} {flat}\n"))
 
     def _now(self) -> str:

@@ -312,6 +312,16 @@ def test_the_first_facts_hold_no_credentials(clock: ManualClock) -> None:
     assert made.redis == "db.example:7000"
 
 
+def test_what_is_told_to_people_runs_nothing_in_their_terminal(
+    workspace: Workspace, clock: ManualClock
+) -> None:
+    story = Story(workspace, clock, facts())
+    story.warn("orders: \x1b]0;pwn\x07\x1b[2J\n gone")
+    story.close()
+    text = workspace.path("critical-alerts.log").read_text()
+    assert text.endswith("orders: \\x1b]0;pwn\\x07\\x1b[2J gone\n")
+
+
 # --- Findings of the session -----------------------------------------------------------------------------
 
 OUTPUT = Quote(EvidenceKind.LOG, "logs/orders.log", "boot", Locator(byte_offset=0, byte_length=4))
