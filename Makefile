@@ -42,7 +42,7 @@ docs: install ## write the generated documents (rules, schemas, help texts) agai
 	$(BIN)/python docs/generate.py
 
 test: install lint types ## lint, types, tests
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/pytest -n $(JOBS) --dist loadscope
 
 wheel: install ## build the wheel into dist/
 	$(UV) build --quiet --wheel --out-dir dist

@@ -18,7 +18,7 @@ import redis
 from tests.conftest import Server
 from tests.e2e.audits import command, environment, fleet
 
-pytestmark = [pytest.mark.fleet, pytest.mark.xdist_group("fleet")]
+pytestmark = pytest.mark.fleet
 READS = {
     "ping",
     "info",

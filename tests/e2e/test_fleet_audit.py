@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.audits import Audit, audit, command, environment, left_behind, milder, missed, untrue
 from tools.findings.model import FINDING, rank_of
 
-pytestmark = [pytest.mark.fleet, pytest.mark.xdist_group("fleet")]
+pytestmark = pytest.mark.fleet
 LOW_RANK = 3
 
 

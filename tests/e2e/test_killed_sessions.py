@@ -32,7 +32,7 @@ from tools.sources import session_facts
 from tools.sources.logs import captured
 from tools.workspace import Workspace
 
-pytestmark = [pytest.mark.fleet, pytest.mark.xdist_group("fleet")]
+pytestmark = pytest.mark.fleet
 AFTER_THE_WINDOW = ("stop", "shutdown", "synthesize", "report", "complete")
 IN_THE_WINDOW_S = 20
 SEEN_WITHIN_S = 30

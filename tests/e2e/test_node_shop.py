@@ -14,7 +14,7 @@ from tools.report.verify import verify
 from tools.sources import session_facts
 from tools.workspace import Workspace
 
-pytestmark = [pytest.mark.fleet, pytest.mark.xdist_group("fleet")]
+pytestmark = pytest.mark.fleet
 BOUND_S = 240
 
 

@@ -15,7 +15,7 @@ from tests.conftest import free_port
 from tests.e2e.audits import Audit, command, environment, fleet, left_behind, milder, missed, untrue
 from tools.workspace import Workspace
 
-pytestmark = [pytest.mark.fleet, pytest.mark.xdist_group("fleet")]
+pytestmark = pytest.mark.fleet
 KILL = {"LOG_WATCHER": signal.SIGKILL, "REDIS_STREAM_ANALYST": signal.SIGSTOP}
 AFTER_S = 25
 

@@ -14,7 +14,7 @@ from tests.conftest import Server, free_port
 from tests.e2e.audits import BOUND_S, command, environment
 from tools.workspace import Workspace
 
-pytestmark = [pytest.mark.fleet, pytest.mark.xdist_group("fleet")]
+pytestmark = pytest.mark.fleet
 
 SERVICE = """\
 import os, signal, sys, threading
