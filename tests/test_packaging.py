@@ -18,7 +18,6 @@ from tests.e2e.audits import left_behind_in
 
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_BY_RUNS = ("node_modules/pino/pino.js", ".run/orders.pid", "services/orders/node_modules/x/index.js")
-pytestmark = pytest.mark.xdist_group("fleet")
 
 
 @pytest.fixture(scope="module")

@@ -297,11 +297,9 @@ def make_shop(tmp_path: Path, installed: Path) -> Iterator[Callable[..., Shop]]:
 
 
 fleet = pytest.mark.fleet
-one_worker = pytest.mark.xdist_group("fleet")
 
 
 @fleet
-@one_worker
 def test_orders_flow_through_all_services_and_the_stop_scripts_leave_nothing(
     make_shop: Callable[..., Shop],
 ) -> None:
@@ -326,7 +324,6 @@ def test_orders_flow_through_all_services_and_the_stop_scripts_leave_nothing(
 
 
 @fleet
-@one_worker
 def test_ctrl_c_ends_services_and_server_without_a_trace(make_shop: Callable[..., Shop]) -> None:
     shop = make_shop()
     server, services = shop.start_server(), shop.start_services()
@@ -340,7 +337,6 @@ def test_ctrl_c_ends_services_and_server_without_a_trace(make_shop: Callable[...
 
 
 @fleet
-@one_worker
 def test_stopping_what_does_not_run_is_fine_and_spares_a_process_of_the_same_id(
     make_shop: Callable[..., Shop],
 ) -> None:
@@ -356,7 +352,6 @@ def test_stopping_what_does_not_run_is_fine_and_spares_a_process_of_the_same_id(
 
 
 @fleet
-@one_worker
 def test_what_runs_already_is_not_started_again(make_shop: Callable[..., Shop]) -> None:
     shop = make_shop()
     shop.start_server()
@@ -367,7 +362,6 @@ def test_what_runs_already_is_not_started_again(make_shop: Callable[..., Shop]) 
 
 
 @fleet
-@one_worker
 @pytest.mark.parametrize("found", ["named", "redis-server", "valkey-server", "in the wheel"])
 def test_the_server_is_looked_for_in_the_order_that_the_readme_says(
     found: str, make_shop: Callable[..., Shop], node: Path, tmp_path: Path
@@ -388,7 +382,6 @@ def test_the_server_is_looked_for_in_the_order_that_the_readme_says(
 
 
 @fleet
-@one_worker
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
@@ -412,7 +405,6 @@ def test_a_server_that_cannot_be_started_is_an_error_that_says_why(
 
 
 @fleet
-@one_worker
 def test_installed_packages_are_never_read_by_an_audit(installed: Path) -> None:
     assert (installed / "node_modules" / "pino").is_dir()
     assert [file.path for file in walk(installed)] == [file.path for file in walk(NODE_SHOP)]

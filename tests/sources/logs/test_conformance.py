@@ -14,7 +14,7 @@ from tests.sources.logs.benches import Bench, DockerBench, FileBench, JournalBen
 
 BENCHES = (
     "file renamed", "file truncated", "file deleted", "docker stand-in", "kubectl stand-in", "kubectl", "journald",
-    pytest.param("docker", marks=pytest.mark.xdist_group("docker")),
+    "docker",
 )  # fmt: skip
 
 

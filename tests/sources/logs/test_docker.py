@@ -14,8 +14,6 @@ from tests.sources.logs.conformance import Reading, check_whole, numbered
 from tools.sources.logs import docker
 from tools.sources.logs.feed import CommandCheckpoint
 
-pytestmark = pytest.mark.xdist_group("docker")
-
 
 @pytest.fixture
 def bench(engine: DockerEngine, tmp_path: Path) -> Iterator[DockerBench]:
