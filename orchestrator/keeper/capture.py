@@ -18,7 +18,8 @@ from tools.masking import LineMasker, mask
 from tools.sources.logs.prefix import Demultiplexer, without_ansi
 from tools.workspace import Workspace
 
-_READY = re2.compile(r"(?i)\b(?:ready|listening|started|up and running)\b")
+_READY = re2.compile(r"(?i)\b(?:ready|listening|started|up and running)(?:\b|\d{4}-\d\d-\d\d)")
+"""Threads that print at once glue their lines: the time of the next one may follow the word."""
 _NOT_READY = re2.compile(
     r"(?i)\b(?:not|isn't|waiting|until|before|being)\b.{0,40}\b(?:ready|listening|started)\b"
 )

@@ -123,6 +123,8 @@ async def test_output_is_masked_as_it_is_captured(scene: Scene) -> None:
         pytest.param("Listening on :3000", True, id="listening"),
         pytest.param("up and running", True, id="up and running"),
         pytest.param("worker started", True, id="started"),
+        pytest.param("mail ready2025-06-01T10:00:00Z INFO next", True, id="glued to the next line"),
+        pytest.param("ready4use", False, id="another word"),
         pytest.param("not ready yet", False, id="not ready"),
         pytest.param("waiting for redis to be ready", False, id="waiting"),
         pytest.param("already there", False, id="part of a word"),
