@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,19 @@ class Scene:
                 continue
             found |= {name for name in ANIMALS if f"# {name} {self.folder}" in line}
         return found
+
+    def animal_pids(self) -> set[int]:
+        found = set()
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                line = " ".join(process.cmdline())
+                if any(f"# {name} {self.folder}" in line for name in ANIMALS):
+                    found.add(process.pid)
+        return found
+
+    def remembered(self) -> set[int]:
+        path = self.workspace.path("recording", "services.pids.json")
+        return {pid for pid, _ in msgspec.json.decode(path.read_bytes(), type=list[tuple[int, float]])}
 
     def log(self, name: str = "zoo") -> str:
         return self.workspace.service_log(name).read_text()
@@ -204,6 +218,8 @@ async def test_a_keeper_that_is_killed_in_a_stop_finishes_it_in_its_next_attempt
 async def test_without_any_keeper_the_session_ends_what_carries_the_mark(scene: Scene) -> None:
     scene.settings["cgroup"] = False
     client = await scene.started()
+    # What dropped its environment is known once the keeper has looked, and remembered from then on.
+    await async_wait_for(lambda: scene.animal_pids() <= scene.remembered(), what="the keeper's look")
     os.kill(client.state.keeper.pid, signal.SIGKILL)
     await async_wait_for(lambda: not client.alive())
     await client.kill()
