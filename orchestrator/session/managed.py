@@ -43,6 +43,11 @@ def make(
     """Nothing is started yet. Raises UsageError where the configuration does not say how."""
     if not config.services.has_start:
         raise UsageError("services.start is not set. Managed mode starts the services with it.")
+    env_file = config.services.env_file
+    if env_file is not None and not env_file.is_file():
+        raise UsageError(
+            f"services.env_file: {env_file} is no file. Correct the path, or remove the setting."
+        )
     commands = service_commands(config)
 
     def job(attempt: int) -> KeeperJob:

@@ -85,10 +85,6 @@ class ServicesRunner(Protocol):
         """Stop command or signals, drain, kill what is left, look at the ports. Safe to call twice."""
         ...
 
-    async def kill(self) -> None:
-        """End everything at once. Safe to call at any time."""
-        ...
-
 
 @dataclass
 class KeptServices:
@@ -184,10 +180,6 @@ class KeptServices:
         side = self._side
         ports = await asyncio.to_thread(self._ports)
         return StopOutcome(side.leftovers, ports, side.unkillable, side.stop_code)
-
-    async def kill(self) -> None:
-        """By the keeper, or where it is gone, by their mark."""
-        await self.keeper.kill()
 
     async def _without_the_keeper(self) -> StopOutcome:
         processes = of_services(self.workspace, self.session_id)

@@ -280,3 +280,12 @@ def test_a_worker_that_ended_is_not_a_quiet_one(run: Run) -> None:
     run.manage(start=None, expected=[], list=entries, ready_timeout=1)
     assert run("managed")[0] == 3
     assert the_one(run).title == "worker is not ready: no ready signal in 1 s"
+
+
+def test_a_missing_file_of_variables_is_said_before_anything_starts(run: Run) -> None:
+    run.manage("orders=good", env_file=str(run.project / "nowhere.env"))
+    code, output = run("managed")
+    assert code == 1
+    assert "UsageError: services.env_file:" in output
+    assert "nowhere.env is no file." in output
+    assert run.left() == []

@@ -91,7 +91,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     scene = Scene(tmp_path)
     yield scene
     for services in scene.started:
-        await services.kill()
+        await services.keeper.kill()
 
 
 async def test_services_that_obey_are_stopped_and_nothing_is_left(scene: Scene) -> None:
@@ -253,7 +253,7 @@ async def test_stopping_twice_or_before_the_start_is_no_error(scene: Scene) -> N
     services.start()
     await services.stop()
     await services.stop()
-    await services.kill()
+    await services.keeper.kill()
 
 
 async def test_a_cancelled_stop_still_ends_everything_by_kill(scene: Scene) -> None:
@@ -263,7 +263,7 @@ async def test_a_cancelled_stop_still_ends_everything_by_kill(scene: Scene) -> N
     await async_wait_for(lambda: services.keeper.state.services.status == "stopping")
     stopping.cancel()
     await asyncio.gather(stopping, return_exceptions=True)
-    await services.kill()
+    await services.keeper.kill()
     assert not root.is_running() or root.status() == psutil.STATUS_ZOMBIE
 
 
