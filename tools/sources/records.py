@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -47,6 +48,7 @@ class Gap(Struct, frozen=True, kw_only=True):
 # --- Redis -----------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def entry_key(entry_id: str) -> tuple[int, int]:
     """An entry id as two numbers that sort as the server sorts; raises ValueError on other text."""
     ms, _, sequence = entry_id.partition("-")
@@ -62,7 +64,7 @@ def entry_time_ms(entry_id: str) -> int | None:
 _ID_TIMES_MS = (1_000_000_000_000, 4_102_444_800_000)
 
 
-class StreamInfo(Struct, frozen=True, kw_only=True, rename="kebab"):
+class StreamInfo(Struct, frozen=True, kw_only=True, rename="kebab", gc=False):
     """XINFO STREAM, without payloads; None where the server does not tell (before 7.0)."""
 
     length: int
@@ -74,7 +76,7 @@ class StreamInfo(Struct, frozen=True, kw_only=True, rename="kebab"):
     entries_added: int | None = None
 
 
-class GroupInfo(Struct, frozen=True, kw_only=True, rename="kebab"):
+class GroupInfo(Struct, frozen=True, kw_only=True, rename="kebab", gc=False):
     """One group of XINFO GROUPS, as the server says it. `lag` may be absent, nil, negative or wrong."""
 
     name: str
@@ -85,7 +87,7 @@ class GroupInfo(Struct, frozen=True, kw_only=True, rename="kebab"):
     lag: int | None = None
 
 
-class ConsumerInfo(Struct, frozen=True, kw_only=True):
+class ConsumerInfo(Struct, frozen=True, kw_only=True, gc=False):
     """One consumer of XINFO CONSUMERS; times in ms. `inactive` is None before 7.2, -1 = never read one."""
 
     name: str
@@ -94,7 +96,7 @@ class ConsumerInfo(Struct, frozen=True, kw_only=True):
     inactive: int | None = None
 
 
-class PendingEntry(Struct, frozen=True, kw_only=True):
+class PendingEntry(Struct, frozen=True, kw_only=True, gc=False):
     """One entry of XPENDING's long form; `idle` in ms since its last delivery."""
 
     id: str
@@ -103,7 +105,7 @@ class PendingEntry(Struct, frozen=True, kw_only=True):
     deliveries: int
 
 
-class Lag(Struct, frozen=True, kw_only=True):
+class Lag(Struct, frozen=True, kw_only=True, gc=False):
     """Entries that the group was not given yet. `messages` is exact unless `source` is `bound` (then at least)."""
 
     messages: int

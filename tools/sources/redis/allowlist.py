@@ -8,10 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
+
 from tools.errors import CommandRefused
 
 Argument = str | bytes | int
 Command = Sequence[Argument]
+
+
+class Question(Struct, frozen=True, gc=False):
+    """One or more commands that were checked and encoded; only `question` makes them.
+
+    `names` are those of commandstats, one for each reply; `reply_bytes` is a guess of all replies together.
+    """
+
+    data: bytes
+    names: tuple[str, ...]
+    reply_bytes: int = 0
+
+
+Ask = Question | Command
+"""What may be sent: a command, or what was made of commands before."""
 
 _ALLOWED: Mapping[str, frozenset[str]] = {
     "PING": frozenset(),
@@ -56,6 +73,21 @@ def check(command: Command) -> str:
     if words[0] == "CONFIG":
         _check_settings(command[2:])
     return f"{words[0]}|{words[1]}".lower()
+
+
+def question(*commands: Command, reply_bytes: int = 0) -> Question:
+    """Check and encode commands, so that they can be sent again and again. Raises CommandRefused."""
+    names = tuple(map(check, commands))
+    return Question(b"".join(map(_encode, commands)), names, reply_bytes)
+
+
+def _encode(command: Command) -> bytes:
+    """As an array of bulk strings (the RESP specification)."""
+    parts = [b"*%d\r\n" % len(command)]
+    for argument in command:
+        raw = argument if isinstance(argument, bytes) else str(argument).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
+    return b"".join(parts)
 
 
 def _check_settings(names: Sequence[Argument]) -> None:

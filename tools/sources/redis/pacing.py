@@ -1,25 +1,43 @@
 """Questions in small batches with a pause between, so that the server's own clients do not wait for us.
 
-50 light commands take the server about 0.2 ms, and with 5 ms between batches the waiting time of a concurrent
-client stays what it is without us (measured with a 2.5 kHz probe).
+What a concurrent client waits for us is the server's time in one batch, so a batch is bounded by that: at most
+0.2 ms. With 5 ms between batches its waiting time stays what it is without us (measured with a 2.5 kHz probe).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from tools.clock import Clock
-from tools.sources.redis.allowlist import Command
+from tools.sources.redis.allowlist import Ask, Question, question
 from tools.sources.redis.readonly import ReadOnlyClient, Reply
 
-BATCH_COMMANDS = 50
-BATCH_GAP_S = 0.005
+COMMAND_US = 2.2
+REPLY_US_PER_KB = 2.5
+"""Server time of a light command, and of what it sends: XINFO and XPENDING on Redis 8.2, XRANGE of 200-byte entries."""
+
+SCALE_MIN, SCALE_MAX = 0.25, 8.0
+"""How far what was measured may move these two figures."""
+
 SLOW_BATCH_S = 0.005
 """A batch that takes this much longer than the quickest one halves the next."""
 
-
 BATCH_REPLY_BYTES = 262_144
 """Replies of one batch; a stream with entries of 1 MB sends 2 MB for one XINFO STREAM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much at once: server time (us) and commands of a batch, and the pause after it, seconds."""
+
+    batch_us: float = 200.0
+    commands: int = 50
+    gap_s: float = 0.005
+
+
+UNPACED = Pace(batch_us=10_000.0, commands=2_000, gap_s=0.0)
+"""For a server that has no other clients."""
 
 
 class Never:
@@ -31,48 +49,70 @@ class Never:
 
 
 class Pacer:
-    """Sends commands in batches through one client. Raises what the client raises."""
+    """Sends commands in batches through one client. Raises what the client raises.
 
-    def __init__(self, client: ReadOnlyClient, clock: Clock) -> None:
+    `estimated_us` is the server time of all that was sent, as guessed; `learn` corrects the guess.
+    """
+
+    def __init__(self, client: ReadOnlyClient, clock: Clock, pace: Pace | None = None) -> None:
         self.client = client
+        self.pace = pace or Pace()
+        self.estimated_us = 0.0
         self._clock = clock
-        self._size = BATCH_COMMANDS
+        self._scale = 1.0
+        self._size = self.pace.commands
         self._quickest_s: float | None = None
         self._free_at = clock.monotonic()
 
-    def run(self, commands: Iterable[Command], expected_bytes: Sequence[int] = ()) -> list[Reply]:
-        """Replies in order. `expected_bytes`, one per command where given, keeps big replies apart."""
-        waiting = list(commands)
+    def run(self, asks: Iterable[Ask], expected_bytes: Sequence[int] = ()) -> list[Reply]:
+        """Replies in order. `expected_bytes`, one per ask where given, are guesses of their replies."""
+        waiting = [ask if isinstance(ask, Question) else question(ask) for ask in asks]
+        sizes = expected_bytes or [asked.reply_bytes for asked in waiting]
         replies: list[Reply] = []
-        while len(replies) < len(waiting):
-            start = len(replies)
-            take = _fitting(expected_bytes[start : start + self._size]) if expected_bytes else self._size
-            replies += self.batch(waiting[start : start + take])
+        start = 0
+        while start < len(waiting):
+            end = self._end_of_batch(waiting, sizes, start)
+            replies += self._send(waiting[start:end])
+            start = end
         return replies
 
-    def batch(self, commands: Sequence[Command]) -> list[Reply]:
+    def batch(self, asks: Sequence[Ask]) -> list[Reply]:
         """One batch, sent whole, not before the pause after the last one is over."""
+        return self._send([ask if isinstance(ask, Question) else question(ask) for ask in asks])
+
+    def learn(self, measured_us: float, estimated_us: float) -> None:
+        """What the server's own counters say of what was sent meanwhile: guesses follow, half-way each time."""
+        if estimated_us > 0 and measured_us > 0:
+            told = self._scale * measured_us / estimated_us
+            self._scale = min(max((self._scale + told) / 2, SCALE_MIN), SCALE_MAX)
+
+    def _end_of_batch(self, waiting: Sequence[Question], sizes: Sequence[int], start: int) -> int:
+        """Where the batch that begins at `start` ends; it holds one question at least."""
+        commands, reply_bytes, cost_us = 0, 0, 0.0
+        per_command, per_byte = COMMAND_US * self._scale, REPLY_US_PER_KB * self._scale / 1000
+        for index in range(start, len(waiting)):
+            replies = len(waiting[index].names)
+            commands += replies
+            reply_bytes += sizes[index]
+            cost_us += per_command * replies + per_byte * sizes[index]
+            full = commands > self._size or cost_us > self.pace.batch_us or reply_bytes > BATCH_REPLY_BYTES
+            if full and index > start:
+                return index
+            self.estimated_us += per_command * replies + per_byte * sizes[index]
+        return len(waiting)
+
+    def _send(self, questions: Sequence[Question]) -> list[Reply]:
         self._clock.sleep_until(self._free_at, Never())
         started = self._clock.monotonic()
-        replies = self.client.pipeline(commands)
+        replies = self.client.pipeline(questions)
         ended = self._clock.monotonic()
-        self._free_at = ended + BATCH_GAP_S
+        self._free_at = ended + self.pace.gap_s
         self._adapt(ended - started)
         return replies
 
     def _adapt(self, took_s: float) -> None:
         self._quickest_s = took_s if self._quickest_s is None else min(self._quickest_s, took_s)
-        if took_s > self._quickest_s + SLOW_BATCH_S:
+        if took_s > self._quickest_s + SLOW_BATCH_S and self.pace.gap_s > 0:
             self._size = max(1, self._size // 2)
         else:
-            self._size = min(BATCH_COMMANDS, self._size + 5)
-
-
-def _fitting(sizes: Sequence[int]) -> int:
-    """How many of the next replies fit into one batch; at least one."""
-    total = 0
-    for index, size in enumerate(sizes):
-        total += size
-        if total > BATCH_REPLY_BYTES:
-            return max(index, 1)
-    return len(sizes)
+            self._size = min(self.pace.commands, self._size + 5)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 
 from tools.sources.records import ConsumerInfo, GroupInfo, PendingEntry, StreamInfo
 from tools.sources.redis.names import display
@@ -23,7 +24,7 @@ def as_bytes(reply: object) -> bytes:
 
 def as_int(reply: object) -> int | None:
     """An integer; None for nil and for text that is none."""
-    if isinstance(reply, int):
+    if isinstance(reply, int) or reply is None:
         return reply
     if isinstance(reply, bytes):
         try:
@@ -61,18 +62,47 @@ def entry_bytes(item: Entry | None) -> int:
     return 0 if item is None else sum(len(name) + len(value) for name, value in item[1])
 
 
+class _Layout:
+    """Where the wanted fields stand in a flat map reply. Servers send them in one order; it is looked up once."""
+
+    def __init__(self, *wanted: bytes) -> None:
+        self._wanted = wanted
+        self._names: list[object] = []
+        self._places: tuple[int, ...] = ()
+        self._all: Callable[[list[object]], tuple[object, ...]] | None = None
+
+    def values(self, parts: list[object]) -> Sequence[object]:
+        """The wanted values, in order; None for one that is not there."""
+        names = parts[::2]
+        if names != self._names:
+            places = {as_bytes(name): 2 * number + 1 for number, name in enumerate(names)}
+            self._names = names
+            self._places = tuple(places.get(name, -1) for name in self._wanted)
+            self._all = None if -1 in self._places else itemgetter(*self._places)
+        if self._all is not None and len(parts) == 2 * len(names):
+            return self._all(parts)
+        return [parts[place] if 0 <= place < len(parts) else None for place in self._places]
+
+
+_STREAM = _Layout(
+    b"length", b"groups", b"first-entry", b"last-entry", b"last-generated-id", b"max-deleted-entry-id", b"entries-added"
+)  # fmt: skip
+_GROUP = _Layout(b"name", b"consumers", b"pending", b"last-delivered-id", b"entries-read", b"lag")
+_CONSUMER = _Layout(b"name", b"pending", b"idle", b"inactive")
+
+
 def stream_info(reply: object) -> tuple[StreamInfo, Entry | None, Entry | None]:
     """XINFO STREAM: the record, and the first and last entry, which the server sends along."""
-    data = as_map(reply)
-    first, last = entry(data.get("first-entry")), entry(data.get("last-entry"))
+    length, groups, oldest, newest, generated, deleted, added = _STREAM.values(as_list(reply))
+    first, last = entry(oldest), entry(newest)
     info = StreamInfo(
-        length=as_int(data.get("length")) or 0,
-        groups=as_int(data.get("groups")) or 0,
+        length=as_int(length) or 0,
+        groups=as_int(groups) or 0,
         first_entry_id=None if first is None else first[0],
         last_entry_id=None if last is None else last[0],
-        last_generated_id=as_id(data.get("last-generated-id")) or "0-0",
-        max_deleted_entry_id=as_id(data.get("max-deleted-entry-id")),
-        entries_added=as_int(data.get("entries-added")),
+        last_generated_id=as_id(generated) or "0-0",
+        max_deleted_entry_id=as_id(deleted),
+        entries_added=as_int(added),
     )
     return info, first, last
 
@@ -80,17 +110,17 @@ def stream_info(reply: object) -> tuple[StreamInfo, Entry | None, Entry | None]:
 def groups(reply: object) -> Iterator[tuple[bytes, GroupInfo]]:
     """XINFO GROUPS: raw name and record of each group."""
     for item in as_list(reply):
-        data = as_map(item)
-        raw = as_bytes(data.get("name"))
+        name, consumers, pending, delivered, read, lag = _GROUP.values(as_list(item))
+        raw = as_bytes(name)
         yield (
             raw,
             GroupInfo(
                 name=display(raw),
-                consumers=as_int(data.get("consumers")) or 0,
-                pending=as_int(data.get("pending")) or 0,
-                last_delivered_id=as_id(data.get("last-delivered-id")) or "0-0",
-                entries_read=as_int(data.get("entries-read")),
-                lag=as_int(data.get("lag")),
+                consumers=as_int(consumers) or 0,
+                pending=as_int(pending) or 0,
+                last_delivered_id=as_id(delivered) or "0-0",
+                entries_read=as_int(read),
+                lag=as_int(lag),
             ),
         )
 
@@ -98,12 +128,12 @@ def groups(reply: object) -> Iterator[tuple[bytes, GroupInfo]]:
 def consumers(reply: object) -> Iterator[ConsumerInfo]:
     """XINFO CONSUMERS."""
     for item in as_list(reply):
-        data = as_map(item)
+        name, pending, idle, inactive = _CONSUMER.values(as_list(item))
         yield ConsumerInfo(
-            name=display(as_bytes(data.get("name"))),
-            pending=as_int(data.get("pending")) or 0,
-            idle=as_int(data.get("idle")) or 0,
-            inactive=as_int(data.get("inactive")),
+            name=display(as_bytes(name)),
+            pending=as_int(pending) or 0,
+            idle=as_int(idle) or 0,
+            inactive=as_int(inactive),
         )
 
 
@@ -111,9 +141,9 @@ def pending(reply: object) -> Iterator[PendingEntry]:
     """XPENDING's long form; an entry that nobody owns (8.8) has the consumer ""."""
     for item in as_list(reply):
         parts = as_list(item)
-        if len(parts) >= 4 and as_id(parts[0]) is not None:
+        if len(parts) >= 4 and isinstance(parts[0], bytes) and parts[0]:
             yield PendingEntry(
-                id=as_bytes(parts[0]).decode("ascii", "replace"),
+                id=parts[0].decode("ascii", "replace"),
                 consumer=display(as_bytes(parts[1])),
                 idle=as_int(parts[2]) or 0,
                 deliveries=as_int(parts[3]) or 0,

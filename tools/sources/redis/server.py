@@ -16,6 +16,10 @@ SECTIONS = ("commandstats", "server", "clients", "memory", "persistence", "stats
 """Asked one by one: several sections in one INFO need 7.0. commandstats is first: later ones are not in it."""
 
 
+SEVERAL_SECTIONS = (7, 0)
+"""The first version whose INFO answers several sections at once; Valkey began at 7.2."""
+
+
 class ServerReading(Struct, frozen=True, kw_only=True):
     """The server at one moment, with what a sweep needs and records do not hold.
 
@@ -29,6 +33,23 @@ class ServerReading(Struct, frozen=True, kw_only=True):
     other_keys: dict[int, int]
     key_losses: int
     cluster: bool
+
+
+class Glance(Struct, frozen=True, kw_only=True):
+    """What one INFO tells of whether anything moved. `key_losses` and `role` are None before 7.0."""
+
+    stats: dict[str, Calls]
+    key_losses: int | None
+    role: str | None
+
+
+def glance(client: ReadOnlyClient, version: str) -> Glance:
+    """One INFO: the command counters, and from 7.0 on more with them. Raises SourceUnavailable."""
+    several = version_of(version) >= SEVERAL_SECTIONS
+    command = ("INFO", "commandstats", "stats", "replication") if several else ("INFO", "commandstats")
+    info = parse_info(as_bytes(client.call(*command)))
+    losses = _losses(info) if "expired_keys" in info else None
+    return Glance(stats=parse(info), key_losses=losses, role=info.get("role"))
 
 
 def read(client: ReadOnlyClient, database: int = 0) -> ServerReading:
@@ -48,7 +69,7 @@ def read(client: ReadOnlyClient, database: int = 0) -> ServerReading:
         stats=parse(sections["commandstats"]),
         keys=keys.pop(database, 0),
         other_keys=keys,
-        key_losses=_integer(merged, "expired_keys") + _integer(merged, "evicted_keys"),
+        key_losses=_losses(merged),
         cluster=merged.get("redis_mode", merged.get("server_mode")) == "cluster",
     )
 
@@ -97,6 +118,10 @@ def identity(info: Mapping[str, str]) -> tuple[str, str]:
     if "dragonfly_version" in info:
         return "dragonfly", info["dragonfly_version"].removeprefix("df-").removeprefix("v")
     return "redis", info.get("redis_version", "")
+
+
+def _losses(info: Mapping[str, str]) -> int:
+    return _integer(info, "expired_keys") + _integer(info, "evicted_keys")
 
 
 def _integer(info: Mapping[str, str], key: str) -> int:

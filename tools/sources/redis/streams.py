@@ -1,25 +1,20 @@
-"""One look at many streams: the light pass, then lag, consumers, pending entries and samples where they matter."""
+"""One look at many streams: the light pass, then lag, consumers, pending entries and samples where they matter.
+
+What has not moved since the last look, by the server's own answers, is not worked out a second time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tools.clock import Clock
 from tools.errors import SourceUnavailable
-from tools.sources.records import (
-    ConsumerInfo,
-    GroupInfo,
-    GroupState,
-    Lag,
-    PendingEntry,
-    Poll,
-    StreamInfo,
-    StreamState,
-    entry_key,
-)
+from tools.sources.records import GroupInfo, Lag, StreamInfo, StreamState, entry_key
 from tools.sources.redis import lag as lags
 from tools.sources.redis import reach, replies
+from tools.sources.redis.allowlist import Question, question
+from tools.sources.redis.look import CONSUMER_BYTES, KEPT_BYTES, Book, Key, Seen, SeenGroup
 from tools.sources.redis.names import NameBook
 from tools.sources.redis.pacing import Never, Pacer
 from tools.sources.redis.pending import PendingReader
@@ -40,7 +35,8 @@ SECOND_LOOKS = 3
 SECOND_LOOK_GAP_S = 0.25
 SECOND_LOOK_STREAMS = 100
 
-Key = tuple[bytes, bytes]
+_UNSEEN_BYTES = 1_000
+"""A guess of the two replies for a stream that was never seen."""
 
 
 def _default_limit(_stream: str, _group: str) -> int:
@@ -58,43 +54,14 @@ class LookLimits:
     lag_limit: Callable[[str, str], int] = _default_limit
 
 
-@dataclass
-class Seen:
-    """A stream in the light pass."""
-
-    raw: bytes
-    name: str
-    info: StreamInfo
-    first: replies.Entry | None
-    last: replies.Entry | None
-    groups: list[tuple[bytes, GroupInfo]]
-
-    @property
-    def entry_size(self) -> int:
-        """A guess of the bytes of an entry."""
-        return max(replies.entry_bytes(self.first), replies.entry_bytes(self.last))
-
-
-@dataclass
-class _Parts:
-    """What is known about the groups of one look, by key."""
-
-    lag: dict[Key, Lag | None] = field(default_factory=dict)
-    waiting: dict[Key, tuple[str, str]] = field(default_factory=dict)
-    """The ids of the first and the last entry that wait, where they are known."""
-    moved: set[Key] = field(default_factory=set)
-    """Groups that were given something since the last look."""
-    time_lag: dict[Key, int | None] = field(default_factory=dict)
-    consumers: dict[Key, tuple[ConsumerInfo, ...]] = field(default_factory=dict)
-    pending: dict[Key, tuple[tuple[PendingEntry, ...], bool]] = field(default_factory=dict)
-
-
 class StreamReader:
     """Looks at streams, and remembers per group what makes the next look cheaper or surer."""
 
     def __init__(self, pacer: Pacer, clock: Clock, names: NameBook, limits: LookLimits) -> None:
         self._pacer, self._clock, self._names, self._limits = pacer, clock, names, limits
-        self._memory: dict[Key, lags.GroupMemory] = {}
+        self._books: dict[Key, Book] = {}
+        self._asks: dict[bytes, Question] = {}
+        self._seen: dict[bytes, Seen] = {}
         self._sizes: dict[bytes, int] = {}
         self._pending = PendingReader(pacer, limits.stuck_idle_ms, self._excuse)
         self.sampler = Sampler(pacer)
@@ -103,26 +70,48 @@ class StreamReader:
 
     def forget(self) -> None:
         """After a gap: nothing learned before counts."""
-        self._memory.clear()
+        self._books.clear()
+        self._seen.clear()
         self._pending.forget()
         self.sampler.forget()
 
     def light(self, raws: Sequence[bytes]) -> list[Seen]:
         """XINFO STREAM and GROUPS of each stream; those that are gone are left out. Raises SourceUnavailable."""
-        commands = [("XINFO", word, raw) for raw in raws for word in ("STREAM", "GROUPS")]
-        sizes = [size for raw in raws for size in (self._sizes.get(raw, 0), 0)]
-        answers = self._pacer.run(commands, sizes)
+        for raw in raws:
+            if raw not in self._asks:
+                self._asks[raw] = question(("XINFO", "STREAM", raw), ("XINFO", "GROUPS", raw))
+        sizes = [self._sizes.get(raw, _UNSEEN_BYTES) for raw in raws]
+        answers = iter(self._pacer.run([self._asks[raw] for raw in raws], sizes))
         found = []
-        for raw, stream, groups in zip(raws, answers[::2], answers[1::2], strict=True):
-            refused = next((item for item in (stream, groups) if isinstance(item, ReplyError)), None)
-            if refused is not None:
-                self._excuse(refused)
-                continue
-            info, first, last = replies.stream_info(stream)
-            self._sizes[raw] = replies.entry_bytes(first) + replies.entry_bytes(last)
-            name = self._names.text(raw)
-            found.append(Seen(raw, name, info, first, last, list(replies.groups(groups))))
+        for raw, stream, groups in zip(raws, answers, answers, strict=True):
+            seen = self._seen.get(raw)
+            if seen is None or seen.answers != (stream, groups):
+                seen = self._parse(raw, stream, groups)
+            if seen is not None:
+                found.append(seen)
         return found
+
+    def _parse(self, raw: bytes, stream: object, groups: object) -> Seen | None:
+        self._seen.pop(raw, None)
+        refused = next((item for item in (stream, groups) if isinstance(item, ReplyError)), None)
+        if refused is not None:
+            self._excuse(refused)
+            return None
+        info, first, last = replies.stream_info(stream)
+        name = self._names.text(raw)
+        made = [SeenGroup(self._book(raw, name, own, group), group) for own, group in replies.groups(groups)]
+        seen = Seen(raw, name, info, first, last, made, (stream, groups))
+        self._sizes[raw] = seen.reply_bytes
+        if seen.entry_size <= KEPT_BYTES:
+            self._seen[raw] = seen
+        return seen
+
+    def _book(self, raw: bytes, name: str, own: bytes, group: GroupInfo) -> Book:
+        key = (raw, own)
+        book = self._books.get(key)
+        if book is None:
+            book = self._books[key] = Book(key, self._limits.lag_limit(name, group.name))
+        return book
 
     def _excuse(self, error: ReplyError) -> None:
         """A stream may go between two commands, or not be ours to see; any other error hides all of them."""
@@ -135,149 +124,141 @@ class StreamReader:
                 "The server must answer XINFO STREAM and XINFO GROUPS under these names.",
             )
 
-    def states(
-        self, seen: Sequence[Seen], previous: Poll | None, *, honest: bool, whole: bool = True
-    ) -> tuple[StreamState, ...]:
+    def states(self, seen: Sequence[Seen], *, honest: bool, whole: bool = True) -> tuple[StreamState, ...]:
         """The states of streams seen in the light pass, by name. `whole`: these are all that there are."""
-        parts = _Parts()
-        self._read_lags(seen, parts, honest=honest)
-        self._read_consumers(seen, parts, previous)
-        sizes = {
-            (item.raw, raw): group.pending for item in seen for raw, group in item.groups if group.pending
-        }
-        parts.pending = self._pending.read(sizes)
+        self._read_lags(seen, honest=honest)
+        self._read_consumers(seen)
+        groups = {group.book.key: group for item in seen for group in item.groups}
+        sizes = {key: group.info.pending for key, group in groups.items() if group.info.pending}
+        pages = self._pending.read(sizes)
+        for key, group in groups.items():
+            group.pending, group.complete = pages.get(key, ((), group.info.pending == 0))
         if whole:
-            self._pending.keep(sizes)
-            keys = {(item.raw, raw): None for item in seen for raw, _ in item.groups}
-            lags.forget(self._memory, keys)
-            self._sizes = {item.raw: self._sizes[item.raw] for item in seen}
+            self._keep(seen, groups, sizes)
             self.sampler.read({item.raw: (item.info, item.first, item.last) for item in seen})
-        made = [self._state(item, parts) for item in seen]
+        made = [self._state(item) for item in seen]
         return tuple(sorted(made, key=lambda state: state.name))
 
-    def _state(self, item: Seen, parts: _Parts) -> StreamState:
-        groups = []
-        for raw, info in item.groups:
-            key = (item.raw, raw)
-            entries, complete = parts.pending.get(key, ((), info.pending == 0))
-            groups.append(
-                GroupState(
-                    info=info,
-                    lag=parts.lag.get(key),
-                    time_lag_ms=parts.time_lag.get(key),
-                    consumers=parts.consumers.get(key),
-                    pending=entries,
-                    pending_complete=complete,
-                )
-            )
+    def _keep(self, seen: Sequence[Seen], groups: Mapping[Key, SeenGroup], sizes: Mapping[Key, int]) -> None:
+        """Forget what is gone."""
+        self._pending.keep(sizes)
+        if len(groups) < len(self._books):
+            self._books = {key: group.book for key, group in groups.items()}
+        if len(seen) < len(self._asks):
+            there = {item.raw for item in seen}
+            for known in (self._asks, self._seen, self._sizes):
+                for raw in known.keys() - there:
+                    del known[raw]
+
+    def _state(self, item: Seen) -> StreamState:
         return StreamState(
             name=item.name,
             info=item.info,
-            groups=tuple(groups),
+            groups=tuple([group.state() for group in item.groups]),
             sample=self.sampler.sample(item.raw),
             database=self._pacer.client.database,
         )
 
-    def _read_lags(self, seen: Sequence[Seen], parts: _Parts, *, honest: bool) -> None:
-        tallies: dict[Key, lags.Tally] = {}
-        for item in seen:
-            for raw, group in item.groups:
-                key = (item.raw, raw)
-                memory = self._memory.setdefault(key, lags.GroupMemory())
-                if entry_key(group.last_delivered_id) != memory.last_delivered:
-                    parts.moved.add(key)
-                if first := lags.first_waiting(item.info, group):
-                    parts.waiting[key] = first, item.info.last_generated_id
-                lag = lags.derive(item.info, group, honest=honest, memory=memory)
-                limit = self._limits.lag_limit(item.name, group.name)
-                if lag is None or (lag.source == "server" and lag.messages > limit):
-                    tallies[key] = lags.Tally(item.raw, item.info, group, item.entry_size)
-                parts.lag[key] = lag
-        lags.count(self._pacer, list(tallies.values()), COUNT_BYTES_PER_POLL)
-        parts.lag.update({key: tally.lag for key, tally in tallies.items()})
-        for key, tally in tallies.items():
+    def _read_lags(self, seen: Sequence[Seen], *, honest: bool) -> None:
+        tallies = [tally for item in seen for tally in self._derive_lags(item, honest=honest)]
+        lags.count(self._pacer, [tally for _, _, tally in tallies], COUNT_BYTES_PER_POLL)
+        for item, group, tally in tallies:
+            group.lag = tally.lag
             if tally.first:
-                parts.waiting[key] = tally.first, tally.info.last_generated_id
-        self._look_again(list(self._judge_lags(seen, parts)), parts)
+                group.waiting = tally.first, tally.info.last_generated_id
+            if tally.lag is None or tally.lag.source == "bound":
+                item.counted = False  # the next look tries again
+            group.late_ms = lags.time_lag_ms(item.info, group.info, group.lag)
+        self._look_again(list(self._judge_lags(seen)))
 
-    def _judge_lags(self, seen: Sequence[Seen], parts: _Parts) -> Iterator[Seen]:
+    def _derive_lags(self, item: Seen, *, honest: bool) -> Iterator[tuple[Seen, SeenGroup, lags.Tally]]:
+        """What can be said without reading an entry; yields the groups whose entries must be counted."""
+        if item.counted:
+            for group in item.groups:
+                group.moved = False
+            return
+        item.counted = True
+        for group in item.groups:
+            memory, info = group.book.memory, group.info
+            group.moved = entry_key(info.last_delivered_id) != memory.last_delivered
+            first = lags.first_waiting(item.info, info)
+            group.waiting = (first, item.info.last_generated_id) if first else None
+            group.lag = lag = lags.derive(item.info, info, honest=honest, memory=memory)
+            group.late_ms = lags.time_lag_ms(item.info, info, lag)
+            if lag is None or (lag.source == "server" and group.far):
+                yield item, group, lags.Tally(item.raw, item.info, info, item.entry_size)
+
+    def _judge_lags(self, seen: Sequence[Seen]) -> Iterator[Seen]:
         """Confirm what is above its limit, take the time lags; yields the streams worth a second look."""
-        behind: dict[Key, Seen] = {}
+        limit_ms = self._limits.time_lag_ms
+        behind: list[tuple[Seen, SeenGroup]] = []
         for item in seen:
-            for raw, group in item.groups:
-                key, lag = (item.raw, raw), parts.lag[item.raw, raw]
-                parts.time_lag[key] = late = lags.time_lag_ms(item.info, group, lag)
-                far = lag is not None and lag.messages > self._limits.lag_limit(item.name, group.name)
-                if (far or (late and late > self._limits.time_lag_ms)) and group.consumers <= CONSUMERS_MAX:
-                    behind[key] = item
-        told = reach.read(self._pacer, list(behind)[:REACHES_MAX])
-        for item in seen:
-            for raw, group in item.groups:
-                key = (item.raw, raw)
-                limit = self._limits.lag_limit(item.name, group.name)
-                lag = parts.lag[key] = self._confirm(key, parts, limit, told.get(key))
-                late = self._timely(key, parts, told.get(key))
-                if late and late > self._limits.time_lag_ms and lag is not None and lag.messages <= limit:
-                    yield item
+            for group in item.groups:
+                group.time_lag_ms = group.late_ms
+                if group.far or (group.late_ms or 0) > limit_ms:
+                    behind.append((item, group))
+                else:
+                    group.book.memory.above_since_ms = None
+        keys = [group.book.key for _, group in behind if group.info.consumers <= CONSUMERS_MAX]
+        told = reach.read(self._pacer, keys[:REACHES_MAX])
+        for item, group in behind:
+            last = told.get(group.book.key)
+            self._confirm(group, last)
+            late = self._timely(group, last)
+            if late and late > limit_ms and group.lag is not None and not group.far:
+                yield item
 
-    def _confirm(self, key: Key, parts: _Parts, limit: int, last: reach.Reach | None) -> Lag | None:
+    def _confirm(self, group: SeenGroup, last: reach.Reach | None) -> None:
         """A lag stands when the group was above its limit all the time; at its end in between, it was not."""
-        lag, memory, waiting = parts.lag[key], self._memory[key], parts.waiting.get(key)
-        if lag is None or lag.messages <= limit:
+        lag, memory, waiting = group.lag, group.book.memory, group.waiting
+        if lag is None or not group.far:
             memory.above_since_ms = None
-            return lag
+            return
         now = self._clock.now_ms()
         since = memory.above_since_ms
         memory.above_since_ms = now if since is None else since
         at_end = waiting and last is not None and not last.left_behind(*waiting)
-        if since is not None and at_end and key in parts.moved:
+        if since is not None and at_end and group.moved:
             memory.above_since_ms = since = now
         confirmed = since is not None and now - since >= self._limits.lag_recheck_ms
-        return Lag(messages=lag.messages, source=lag.source, at_most=lag.at_most, confirmed=confirmed)
+        group.lag = Lag(messages=lag.messages, source=lag.source, at_most=lag.at_most, confirmed=confirmed)
 
-    def _timely(self, key: Key, parts: _Parts, last: reach.Reach | None) -> int | None:
+    def _timely(self, group: SeenGroup, last: reach.Reach | None) -> int | None:
         """The time lag; that of the last read where one was made since the last look: a batch in the making is not late."""
-        late = parts.time_lag[key]
-        if late and last is not None and key in parts.moved:
-            parts.time_lag[key] = late = min(late, last.age_ms)
+        late = group.time_lag_ms
+        if late and last is not None and group.moved:
+            group.time_lag_ms = late = min(late, last.age_ms)
         return late
 
-    def _look_again(self, slow: Sequence[Seen], parts: _Parts) -> None:
+    def _look_again(self, slow: Sequence[Seen]) -> None:
         """Time lag is the least of a few looks: a group that works in batches reaches the end in one of them."""
-        raws = list(dict.fromkeys(item.raw for item in slow))[:SECOND_LOOK_STREAMS]
-        for _ in range(SECOND_LOOKS if raws else 0):
+        first = {item.raw: item for item in slow[:SECOND_LOOK_STREAMS]}
+        for _ in range(SECOND_LOOKS if first else 0):
             self._clock.sleep_until(self._clock.monotonic() + SECOND_LOOK_GAP_S, Never())
-            for item in self.light(raws):
-                for raw, group in item.groups:
-                    key = (item.raw, raw)
-                    before = parts.time_lag.get(key)
-                    late = lags.time_lag_ms(item.info, group, _at_end(item.info, group))
-                    if before is not None and late is not None:
-                        parts.time_lag[key] = min(before, late)
+            for item in self.light(list(first)):
+                known = {group.book.key: group for group in first[item.raw].groups}
+                for group in item.groups:
+                    before = known.get(group.book.key)
+                    late = lags.time_lag_ms(item.info, group.info, _at_end(item.info, group.info))
+                    if before is not None and before.time_lag_ms is not None and late is not None:
+                        before.time_lag_ms = min(before.time_lag_ms, late)
 
-    def _read_consumers(self, seen: Sequence[Seen], parts: _Parts, previous: Poll | None) -> None:
+    def _read_consumers(self, seen: Sequence[Seen]) -> None:
         every = sum(len(item.groups) for item in seen) <= GROUPS_ALWAYS
-        known_streams = {} if every or previous is None else {state.name: state for state in previous.streams}
-        keys: list[Key] = []
+        wanted = []
         for item in seen:
-            before = known_streams.get(item.name)
-            for raw, group in item.groups:
-                known = None if before is None else before.group(group.name)
-                if group.consumers <= CONSUMERS_MAX and (
-                    every or _needs_consumers(group, parts.lag[item.raw, raw], known)
-                ):
-                    keys.append((item.raw, raw))
-        answers = self._pacer.run(("XINFO", "CONSUMERS", *key) for key in keys)
-        for key, answer in zip(keys, answers, strict=True):
+            for group in item.groups:
+                group.consumers = None
+                if group.info.consumers <= CONSUMERS_MAX and (every or group.needs_consumers):
+                    wanted.append(group)
+        sizes = [CONSUMER_BYTES * group.info.consumers for group in wanted]
+        answers = self._pacer.run([group.book.ask_consumers for group in wanted], sizes)
+        for group, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, ReplyError):
                 self._excuse(answer)
             else:
-                parts.consumers[key] = tuple(replies.consumers(answer))
-
-
-def _needs_consumers(group: GroupInfo, lag: Lag | None, before: GroupState | None) -> bool:
-    behind = group.pending > 0 or lag is None or lag.messages > 0
-    return behind or before is None or before.info.consumers != group.consumers
+                group.consumers = tuple(replies.consumers(answer))
+                group.book.consumers = group.info.consumers
 
 
 def _at_end(info: StreamInfo, group: GroupInfo) -> Lag | None:

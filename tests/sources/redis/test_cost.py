@@ -1,0 +1,167 @@
+"""What a look costs the server: one INFO where nothing moved, small batches where something did, all of it told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Server
+from tests.fakes.clock import ManualClock
+from tests.sources.redis.raw import client_of
+from tools.errors import CommandRefused
+from tools.sources.records import Poll
+from tools.sources.redis.allowlist import question
+from tools.sources.redis.pacing import UNPACED, Pace, Pacer
+from tools.sources.redis.readonly import ReadOnlyClient
+from tools.sources.redis.sweep import StreamSource
+
+
+class Polling:
+    """A source that polls every 15 s of a clock of its own."""
+
+    def __init__(self, client: ReadOnlyClient, pace: Pace | None = None) -> None:
+        self.client, self.clock = client, ManualClock()
+        self.source = StreamSource(client, self.clock, pace=pace)
+        self.polls: list[Poll] = []
+
+    def poll(self) -> Poll:
+        before = self.polls[-1] if self.polls else None
+        self.polls.append(self.source.poll(len(self.polls), previous=before))
+        self.clock.advance(15)
+        return self.polls[-1]
+
+
+@pytest.fixture
+def polling(server: Server) -> Iterator[Polling]:
+    with ReadOnlyClient.connect(server.url) as client:
+        yield Polling(client)
+
+
+def fill(server: Server, streams: int, groups: int = 1) -> None:
+    pipe = client_of(server).pipeline(transaction=False)
+    for number in range(streams):
+        for group in range(groups):
+            pipe.xgroup_create(f"s{number}", f"g{group}", "0", mkstream=True)
+        pipe.xadd(f"s{number}", {"a": number})
+        for group in range(groups):
+            pipe.xreadgroup(f"g{group}", "c", {f"s{number}": ">"})
+    pipe.execute()
+
+
+def test_a_poll_when_nothing_moved_is_one_info(server: Server, polling: Polling) -> None:
+    fill(server, 30)
+    polling.poll()
+    before = polling.client.sent.copy()
+    quiet = polling.poll()
+    assert quiet.quiet
+    assert polling.client.sent - before == {"info": 1}
+    assert quiet.cost.round_trips == 1
+    assert [state.name for state in quiet.streams] == [state.name for state in polling.polls[0].streams]
+
+
+def test_reads_of_others_keep_a_poll_quiet_and_are_told_once(server: Server, polling: Polling) -> None:
+    fill(server, 3)
+    polling.poll()
+    client_of(server).get("key")
+    first, second = polling.poll(), polling.poll()
+    assert (first.quiet, first.calls.get("get")) == (True, 1)
+    assert (second.quiet, second.calls.get("get")) == (True, None)
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        pytest.param(("XADD", "s1", "*", "a", "1"), id="an entry"),
+        pytest.param(("XACK", "s1", "g0", "1-0"), id="an acknowledgement of nothing"),
+        pytest.param(("DEL", "s1"), id="a deletion"),
+        pytest.param(("RENAME", "s1", "elsewhere"), id="a new name"),
+        pytest.param(("EVAL", "return redis.call('XDEL', 's1', '1-0')", "0"), id="a script"),
+        pytest.param(("PEXPIREAT", "s1", "1"), id="an expiry that is due"),
+        pytest.param(("CONFIG", "RESETSTAT"), id="counters that begin anew"),
+        pytest.param(("FLUSHALL",), id="everything"),
+    ],
+)
+def test_what_may_move_a_stream_is_looked_at(server: Server, polling: Polling, move: tuple[str, ...]) -> None:
+    fill(server, 3)
+    polling.poll()
+    client_of(server).execute_command(*move)
+    assert not polling.poll().quiet
+
+
+def test_a_stream_that_expires_between_two_polls_is_seen_to_go(server: Server, polling: Polling) -> None:
+    """It sends no command: only the server's count of losses tells."""
+    fill(server, 2)
+    client_of(server).pexpire("s1", 1000)
+    polling.poll()
+    before = client_of(server).info("stats")["expired_keys"]
+    deadline = time.monotonic() + 10
+    while client_of(server).info("stats")["expired_keys"] == before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    gone = polling.poll()
+    assert not gone.quiet
+    assert [state.name for state in gone.streams] == ["s0"]
+
+
+def test_every_microsecond_of_ours_is_told_once(server: Server, polling: Polling) -> None:
+    fill(server, 20, groups=2)
+    client_of(server).config_resetstat()
+    polling.poll()  # its first reading is where the account begins
+    polling.poll()
+    client_of(server).xadd("s1", {"a": 1})
+    polling.poll()
+    stats = client_of(server).info("commandstats")
+    truth = {name.removeprefix("cmdstat_"): stat["usec"] for name, stat in stats.items()}
+    told = sum(poll.cost.server_us for poll in polling.polls)
+    streams = sum(
+        usec for name, usec in truth.items() if name.startswith(("xinfo", "xpending", "xrange", "xrev"))
+    )
+    ours = streams + sum(truth.get(name, 0) for name in ("info", "scan", "client|list", "config|get", "time"))
+    assert streams <= told <= ours
+
+
+def test_a_batch_is_bounded_by_commands_and_by_the_time_they_take(server: Server) -> None:
+    with ReadOnlyClient.connect(server.url) as client:
+        asks = [question(("PING",)) for _ in range(120)]
+        pacer = Pacer(client, ManualClock(), Pace(batch_us=1_000, commands=50, gap_s=0.005))
+        before = client.round_trips
+        assert pacer.run(asks) == [b"PONG"] * 120
+        assert client.round_trips - before == 3
+        pacer.learn(measured_us=4 * pacer.estimated_us, estimated_us=pacer.estimated_us)
+        pacer.learn(measured_us=4 * pacer.estimated_us, estimated_us=pacer.estimated_us)
+        slow = Pacer(client, ManualClock(), Pace(batch_us=22, commands=50, gap_s=0.005))
+        before = client.round_trips
+        slow.run(asks)
+        assert client.round_trips - before == 12
+
+
+def test_a_slow_server_is_asked_in_smaller_batches(server: Server) -> None:
+    with ReadOnlyClient.connect(server.url) as client:
+        clock = ManualClock()
+        pacer = Pacer(client, clock, Pace(batch_us=110, commands=50, gap_s=0.0))
+        asks = [question(("PING",)) for _ in range(50)]
+        trips = client.round_trips
+        pacer.run(asks)
+        quick = client.round_trips - trips
+        for _ in range(8):
+            pacer.learn(measured_us=pacer.estimated_us * 4, estimated_us=pacer.estimated_us)
+        trips = client.round_trips
+        pacer.run(asks)
+        assert client.round_trips - trips >= 4 * quick
+
+
+def test_an_unpaced_look_sees_the_same_in_few_round_trips(server: Server, polling: Polling) -> None:
+    fill(server, 300, groups=2)
+    paced = polling.poll()
+    with ReadOnlyClient.connect(server.url) as client:
+        unpaced = Polling(client, UNPACED).poll()
+    assert [(state.name, state.info) for state in unpaced.streams] == [
+        (state.name, state.info) for state in paced.streams
+    ]
+    assert unpaced.cost.round_trips < paced.cost.round_trips / 4
+
+
+def test_a_question_is_checked_when_it_is_made() -> None:
+    with pytest.raises(CommandRefused):
+        question(("XINFO", "STREAM", "s"), ("XADD", "s", "*", "a", "1"))

@@ -1,0 +1,106 @@
+"""What one look knows of a stream and its groups, and what is remembered of a group from look to look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tools.sources.records import ConsumerInfo, GroupInfo, GroupState, Lag, PendingEntry, StreamInfo
+from tools.sources.redis import replies
+from tools.sources.redis.allowlist import Question, question
+from tools.sources.redis.lag import GroupMemory
+
+STREAM_BYTES, GROUP_BYTES, CONSUMER_BYTES = 400, 150, 90
+"""Guesses of what XINFO sends for a stream without its entries, for a group and for a consumer."""
+
+KEPT_BYTES = 2_048
+"""Of entries that a stream's replies hold: bigger ones are not kept from look to look."""
+
+Key = tuple[bytes, bytes]
+"""A stream and one of its groups, raw."""
+
+
+@dataclass(slots=True)
+class Book:
+    """What is remembered of one group. `consumers` is how many there were when they were read last."""
+
+    key: Key
+    limit: int
+    """Its limit of lag, in messages."""
+    memory: GroupMemory = field(default_factory=GroupMemory)
+    consumers: int | None = None
+    _ask: Question | None = None
+
+    @property
+    def ask_consumers(self) -> Question:
+        """XINFO CONSUMERS."""
+        if self._ask is None:
+            self._ask = question(("XINFO", "CONSUMERS", *self.key), reply_bytes=CONSUMER_BYTES)
+        return self._ask
+
+
+@dataclass(slots=True)
+class SeenGroup:
+    """A group in the light pass, and what was found out about it since. Times in ms."""
+
+    book: Book
+    info: GroupInfo
+    moved: bool = False
+    """Whether it was given something since the last look."""
+    lag: Lag | None = None
+    late_ms: int | None = None
+    """Its time lag by the ids alone."""
+    time_lag_ms: int | None = None
+    """The same, after what further looks and the group's last read say."""
+    waiting: tuple[str, str] | None = None
+    """The ids of the first and the last entry that wait, where they are known."""
+    consumers: tuple[ConsumerInfo, ...] | None = None
+    pending: tuple[PendingEntry, ...] = ()
+    complete: bool = True
+
+    @property
+    def far(self) -> bool:
+        """Whether its lag is above its limit."""
+        return self.lag is not None and self.lag.messages > self.book.limit
+
+    @property
+    def needs_consumers(self) -> bool:
+        """Whether anything about it makes its consumers worth a question."""
+        behind = self.info.pending > 0 or self.lag is None or self.lag.messages > 0
+        return behind or self.book.consumers != self.info.consumers
+
+    def state(self) -> GroupState:
+        """The record."""
+        return GroupState(
+            info=self.info,
+            lag=self.lag,
+            time_lag_ms=self.time_lag_ms,
+            consumers=self.consumers,
+            pending=self.pending,
+            pending_complete=self.complete,
+        )
+
+
+@dataclass(slots=True)
+class Seen:
+    """A stream in the light pass. `answers` are the server's own words: while they stay the same, so does this."""
+
+    raw: bytes
+    name: str
+    info: StreamInfo
+    first: replies.Entry | None
+    last: replies.Entry | None
+    groups: list[SeenGroup]
+    answers: tuple[object, object]
+    counted: bool = False
+    """Whether the lags of all its groups are known as of these answers."""
+
+    @property
+    def entry_size(self) -> int:
+        """A guess of the bytes of an entry."""
+        return max(replies.entry_bytes(self.first), replies.entry_bytes(self.last))
+
+    @property
+    def reply_bytes(self) -> int:
+        """A guess of the bytes of the next two replies."""
+        entries = replies.entry_bytes(self.first) + replies.entry_bytes(self.last)
+        return entries + STREAM_BYTES + GROUP_BYTES * len(self.groups)
