@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from tools.detectors.thresholds import Judgement
 from tools.findings.rule import Rule, Symptom
@@ -28,6 +28,8 @@ class StreamView:
     code: CodeIndex | None = None
     dead_letters: frozenset[str] = frozenset()
     """Streams known, from code, documents or `[[expect]]`, to be dead-letter streams."""
+    worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What one rule made of this view and the next would make again, by name; nobody writes to what stands there."""
 
     @property
     def now(self) -> Poll:

@@ -152,7 +152,10 @@ class StreamState(Struct, frozen=True, kw_only=True):
 
     def group(self, name: str) -> GroupState | None:
         """The group of that name."""
-        return next((group for group in self.groups if group.info.name == name), None)
+        for group in self.groups:
+            if group.info.name == name:
+                return group
+        return None
 
 
 class ClientState(Struct, frozen=True, kw_only=True):

@@ -34,8 +34,9 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
         return
     level = Severity.MEDIUM if _names_anything(view) else Severity.LOW
     families = {family_of(stream.name) for stream in view.baseline.streams}
+    known = {stream.name: stream for stream in view.baseline.streams}
     for stream in view.now.streams:
-        before = view.baseline.stream(stream.name)
+        before = known.get(stream.name)
         if before is None:
             if family_of(stream.name) not in families and not _stream_is_known(view, stream.name):
                 families.add(family_of(stream.name))  # its other members say the same

@@ -42,7 +42,7 @@ def _received(view: StreamView, track: Track) -> int:
         return added(track.states[-2], track.now)
     if view.now.after_gap:
         return 0
-    if len(view.polls) > 1 or view.baseline.stream(track.now.name) is None:
+    if len(view.polls) > 1 or not track.old:
         return track.now.info.length if view.baseline.number != view.now.number else 0
     return added(track.first, track.now)
 

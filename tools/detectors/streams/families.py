@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 import re2
 
 from tools.findings.rule import Symptom
 
 MEMBERS_SHOWN = 5
+NAMES_KEPT = 32_768
+"""Streams of which is remembered what their names say: more than one audit follows."""
 
 _UUID = re2.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _HEX = frozenset("0123456789abcdefABCDEF")
@@ -17,6 +20,7 @@ _ULID = frozenset("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 _SEPARATORS = frozenset(":./_-{}|#@ ")
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def family_of(name: str) -> str:
     """The name with `{}` for each part that is an id: a number, a UUID, a ULID, 8 or more hex digits.
 

@@ -116,7 +116,7 @@ def _nobody_reads(view: StreamView, track: Track, code: CodeMap) -> bool:
     name = track.now.name
     return (
         not track.now.groups
-        and not is_young(view, track)
+        and not is_young(track)
         and not view.judgement.allows("no_group_ok", stream=name)
         and not may_be_read_plainly(view, name, code)
     )

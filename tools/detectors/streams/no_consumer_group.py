@@ -35,7 +35,7 @@ def _symptoms(view: StreamView) -> Iterator[Symptom]:
         name = track.now.name
         if len(track.states) < 2 or any(state.info.groups or state.groups for state in track.states[-2:]):
             continue  # a service that starts makes the stream a moment before the group
-        if is_young(view, track):
+        if is_young(track):
             continue
         if not view.judgement.allows("no_group_ok", stream=name):
             yield _symptom(view, track, code)

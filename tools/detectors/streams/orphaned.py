@@ -49,7 +49,7 @@ def _symptoms(view: StreamView) -> Iterator[Symptom]:
 def _in_use(view: StreamView, track: Track) -> bool:
     """Written or read while it was watched, or not watched for long enough to tell."""
     info, first = track.now.info, track.first.info
-    since_ms = view.baseline.at_ms if view.baseline.stream(track.now.name) else track.polls[0].at_ms
+    since_ms = view.baseline.at_ms if track.old else track.polls[0].at_ms
     watched_ms = track.poll.at_ms - since_ms
     if len(track.polls) < _WATCHED_POLLS or watched_ms < _WATCHED_MS:
         return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 
 import re2
 
 from tools.detectors.contract import StreamView
+from tools.detectors.streams.families import NAMES_KEPT
 from tools.sources.records import CodeIndex, CodeKind
 
 _WORDS = re2.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -28,6 +30,7 @@ def is_dead_letter(view: StreamView, stream: str) -> bool:
     )
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def named_dead_letter(name: str) -> bool:
     """Whether a stream's or function's name says dead-letter. `dead` alone, or `failed`, says nothing."""
     parts = words(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tools.detectors.contract import StreamView
 from tools.detectors.streams.families import family_of
@@ -26,8 +26,11 @@ class Track:
     states: tuple[StreamState, ...]
     first: StreamState
     """The stream at the baseline; where it was not there, at the first poll of the track."""
+    old: bool = False
+    """Whether it was there at the baseline."""
     since_gap_ms: int | None = None
     """How long the server has been seen again; None where no gap is among the polls."""
+    _groups: dict[str, tuple[GroupState, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def now(self) -> StreamState:
@@ -48,6 +51,12 @@ class Track:
 
     def group(self, name: str) -> tuple[GroupState, ...]:
         """A group at consecutive polls, oldest first, ending now; () where it is not there now."""
+        known = self._groups.get(name)
+        if known is None:
+            known = self._groups[name] = self._follow(name)
+        return known
+
+    def _follow(self, name: str) -> tuple[GroupState, ...]:
         found: list[GroupState] = []
         for state in reversed(self.states):
             group = state.group(name)
@@ -58,7 +67,14 @@ class Track:
 
 
 def tracks(view: StreamView) -> dict[str, Track]:
-    """The track of every stream that is there now, by name."""
+    """The track of every stream that is there now, by name. Worked out once for all rules."""
+    known: dict[str, Track] | None = view.worked_out.get("tracks")
+    if known is None:
+        known = view.worked_out["tracks"] = _tracks(view)
+    return known
+
+
+def _tracks(view: StreamView) -> dict[str, Track]:
     run = _run(view.polls)
     since_gap_ms = run[-1].at_ms - run[0].at_ms if run[0].after_gap else None
     by_poll = [{state.name: state for state in poll.streams} for poll in run]
@@ -72,7 +88,13 @@ def tracks(view: StreamView) -> dict[str, Track]:
             states.append(index[name])
         states.reverse()
         first = baseline.get(name, states[0])
-        found[name] = Track(run[-len(states) :], tuple(states), first, since_gap_ms)
+        found[name] = Track(
+            polls=run[-len(states) :],
+            states=tuple(states),
+            first=first,
+            old=name in baseline,
+            since_gap_ms=since_gap_ms,
+        )
     return found
 
 
@@ -104,10 +126,10 @@ def removed(track: Track) -> bool:
     return bool(known) and known[0] != info.first_entry_id
 
 
-def is_young(view: StreamView, track: Track) -> bool:
+def is_young(track: Track) -> bool:
     """Whether a stream appeared only just now, after the baseline or after a gap: a restart may have emptied the server."""
     name = track.now.name
-    if view.baseline.stream(name) is not None and track.since_gap_ms is None:
+    if track.old and track.since_gap_ms is None:
         return False
     seen_ms = track.poll.at_ms - track.polls[0].at_ms
     return seen_ms < (YOUNG_MS if family_of(name) == name else REQUEST_MS)
