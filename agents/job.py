@@ -22,6 +22,8 @@ class RedisTarget(_Part):
     url: SecretStr
     connect_timeout_s: float = 2.0
     command_timeout_s: float = 5.0
+    cpu_share: float = 0.015
+    """Of one core of the server, that polls may take."""
 
 
 class LogSource(_Part):

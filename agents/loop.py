@@ -29,8 +29,10 @@ _FLUSH_EVERY_S = 5.0
 class Watcher(Protocol):
     """One specialist's eyes."""
 
-    interval_s: float
-    """Pace of `look`, in seconds."""
+    @property
+    def interval_s(self) -> float:
+        """Pace of `look`, in seconds; it may change from look to look."""
+        ...
 
     def look(self) -> None:
         """One tick: read, detect, record. Raises SourceUnavailable for what it could not see."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from agents.detecting import run_detectors
-from agents.job import WatcherJob
+from agents.job import RedisTarget, WatcherJob
 from agents.loop import Reporter, StopFile
 from agents.periods import Periods
 from tools.clock import iso
@@ -24,9 +24,10 @@ from tools.findings.model import AgentId
 from tools.sources.records import CodeIndex, Gap, Poll
 from tools.sources.redis import polls
 from tools.sources.redis.breaks import Break
+from tools.sources.redis.guard import CostGuard
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.streams import LookLimits
-from tools.sources.redis.sweep import StreamSource
+from tools.sources.redis.sweep import GAP_POLLS, StreamSource
 from tools.synthesis import topology
 from tools.workspace import write_atomically
 
@@ -40,7 +41,6 @@ HISTORY_POLLS_MAX = 60
 
 TOPOLOGY_EVERY_MS = 60_000
 POLLS = "streams/polls.jsonl"
-_GAP_POLLS = 4
 
 
 @dataclass
@@ -70,8 +70,8 @@ class StreamAnalyst:
     """Polls, journals, detects. What a restart continues from are the journal of polls and the baseline."""
 
     def __init__(self, job: WatcherJob, reporter: Reporter, client: ReadOnlyClient) -> None:
-        self.interval_s = job.window.poll_interval_s
         self._job, self._reporter, self._client = job, reporter, client
+        self._guard = _guard(job)
         self._workspace, self._clock = reporter.workspace, reporter.clock
         self._stop = StopFile(self._workspace, job.window.deadline_ms, self._clock, None)
         self._unseen = Periods(reporter, POLLS)
@@ -83,7 +83,9 @@ class StreamAnalyst:
             limits=_look_limits(job),
             lost=self._unseen.is_open(self._server),
         )
-        self._depth = min(max(HISTORY_POLLS, math.ceil(HISTORY_S / self.interval_s)), HISTORY_POLLS_MAX)
+        self._depth = min(
+            max(HISTORY_POLLS, math.ceil(HISTORY_S / job.window.poll_interval_s)), HISTORY_POLLS_MAX
+        )
         self._history = polls.last_polls(self._workspace.polls, self._depth)
         self._journal = polls.PollJournal(self._workspace.polls)
         self._pending = Journal(self._workspace.path("streams", "pending.jsonl"))
@@ -94,6 +96,11 @@ class StreamAnalyst:
         self._topology_ms: int | None = None
         self._middle_done = self._clock.now_ms() > job.window.middle_ms and bool(self._history)
         self._counters = _Counters()
+
+    @property
+    def interval_s(self) -> float:
+        """From one poll to the next: the configured time, longer where polls cost the server too much."""
+        return self._guard.interval_s
 
     def look(self) -> None:
         """One poll and the rules over it. A server that does not answer is a gap; the next look tries again."""
@@ -138,7 +145,19 @@ class StreamAnalyst:
         run_detectors(STREAM_DETECTORS, self._view(), self._reporter)
         for gap in self._source.gaps():
             self._reporter.gap(gap)
+        self._keep_pace(poll)
         self._write_files(poll)
+
+    def _keep_pace(self, poll: Poll) -> None:
+        self._guard.saw(poll.cost.server_us)
+        why = self._guard.slowed()
+        if why is not None:
+            self._source.expect_every(self._guard.interval_s)
+            what, fix = (
+                f"{self._server}: polls at the configured pace",
+                "Raise redis.cpu_share, or poll_interval.",
+            )
+            self._reporter.gap(Gap(what=what, why=why, fix=fix, source=POLLS, at_ms=poll.at_ms, blind=False))
 
     def _previous(self) -> Poll | None:
         return self._history[-1] if self._history else self._baseline
@@ -311,6 +330,11 @@ def _names(poll: Poll) -> set[str]:
     }
 
 
+def _guard(job: WatcherJob) -> CostGuard:
+    share = RedisTarget.model_fields["cpu_share"].default if job.redis is None else job.redis.cpu_share
+    return CostGuard(job.window.poll_interval_s, share)
+
+
 def _look_limits(job: WatcherJob) -> LookLimits:
     limits, judgement = job.judgement.limits, job.judgement
 
@@ -323,6 +347,6 @@ def _look_limits(job: WatcherJob) -> LookLimits:
         stuck_idle_ms=round(min([limits.pending_idle, *own_idle]) * 1000),
         time_lag_ms=round(min([limits.time_lag, *own_time]) * 1000),
         lag_recheck_ms=round(limits.lag_recheck * 1000),
-        gap_ms=max(60_000, round(job.window.poll_interval_s * 1000 * _GAP_POLLS)),
+        gap_ms=max(60_000, round(job.window.poll_interval_s * 1000 * GAP_POLLS)),
         lag_limit=lag_limit,
     )

@@ -62,6 +62,12 @@ class RedisSection(_Section):
     start: Command | None = Field(default=None, description='a command, or "embedded"')
     stop: Command | None = Field(default=None, description="a command; not needed for embedded")
     start_timeout: Duration = Field(default=20.0, description="until it answers PING")
+    cpu_share: float = Field(
+        default=0.015,
+        gt=0,
+        le=1,
+        description="of one core of the server; polls that take more come less often",
+    )
 
 
 class ServiceEntry(ServiceSpec):

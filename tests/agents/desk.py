@@ -24,7 +24,9 @@ AGENT = AgentId.REDIS_STREAM_ANALYST
 class Desk:
     """A workspace, a clock that moves by itself, and the attempts of one agent."""
 
-    def __init__(self, root: Path, url: str, judgement: Judgement | None = None) -> None:
+    def __init__(
+        self, root: Path, url: str, judgement: Judgement | None = None, cpu_share: float = 0.015
+    ) -> None:
         self.workspace = Workspace(root)
         self.workspace.create()
         self.clock = ManualClock()
@@ -33,7 +35,7 @@ class Desk:
             started_ms=now, deadline_ms=now + 120_000, middle_ms=now + 60_000, heartbeat_s=30
         )
         self.judgement = judgement or Judgement()
-        self.url = url
+        self.url, self.cpu_share = url, cpu_share
         self.open: list[tuple[StreamAnalyst, Reporter]] = []
         self.finished: StreamAnalyst | None = None
 
@@ -46,7 +48,12 @@ class Desk:
             mode="attach",
             workspace=self.workspace.root,
             project_root=self.workspace.root,
-            redis=RedisTarget(url=SecretStr(self.url), command_timeout_s=0.5, connect_timeout_s=0.5),
+            redis=RedisTarget(
+                url=SecretStr(self.url),
+                command_timeout_s=0.5,
+                connect_timeout_s=0.5,
+                cpu_share=self.cpu_share,
+            ),
             judgement=self.judgement,
             window=self.window,
         )

@@ -217,6 +217,24 @@ def test_a_whole_window_runs_at_its_pace_and_ends_with_a_last_poll(server: Serve
     assert set(beats[-1]) >= {"polls", "streams", "pollMs", "findingCount"}
 
 
+def test_polls_that_cost_too_much_come_less_often_and_that_is_told(tmp_path: Path, server: Server) -> None:
+    desk = Desk(tmp_path / "ws", server.url, cpu_share=0.000_000_1)
+    try:
+        analyst, _ = desk.attempt()
+        for _ in range(3):
+            server.client.xadd("orders", {"id": 1})
+            analyst.look()
+            assert analyst.interval_s > 100
+            desk.clock.advance(analyst.interval_s)
+        gaps = [msgspec.convert(data, Gap) for data in read_data(desk.workspace.gaps)]
+        assert [(gap.what.endswith("polls at the configured pace"), gap.blind) for gap in gaps] == [
+            (True, False)
+        ]
+        assert "of one core" in gaps[0].why
+    finally:
+        desk.close()
+
+
 def test_intent_is_heard(tmp_path: Path, server: Server) -> None:
     backlog(server)
     desk = Desk(

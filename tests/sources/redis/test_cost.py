@@ -13,6 +13,7 @@ from tests.sources.redis.raw import client_of
 from tools.errors import CommandRefused
 from tools.sources.records import Poll
 from tools.sources.redis.allowlist import question
+from tools.sources.redis.guard import CostGuard
 from tools.sources.redis.pacing import UNPACED, Pace, Pacer
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
@@ -165,3 +166,21 @@ def test_an_unpaced_look_sees_the_same_in_few_round_trips(server: Server, pollin
 def test_a_question_is_checked_when_it_is_made() -> None:
     with pytest.raises(CommandRefused):
         question(("XINFO", "STREAM", "s"), ("XADD", "s", "*", "a", "1"))
+
+
+@pytest.mark.parametrize(
+    ("costs_us", "interval_s"),
+    [
+        pytest.param([], 15, id="nothing known"),
+        pytest.param([225_000], 15, id="just affordable"),
+        pytest.param([450_000], 30, id="twice too dear"),
+        pytest.param([450_000, 450_000, 0, 0], 15, id="dear, but seldom"),
+        pytest.param([9_000_000, 1_000, 1_000, 1_000, 1_000], 15, id="it was long ago"),
+    ],
+)
+def test_polls_come_as_often_as_their_share_of_a_core_allows(costs_us: list[int], interval_s: float) -> None:
+    guard = CostGuard(15.0, 0.015)
+    for cost in costs_us:
+        guard.saw(cost)
+    assert guard.interval_s == pytest.approx(interval_s)
+    assert (guard.slowed() is None) == (interval_s == 15)

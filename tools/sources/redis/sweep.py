@@ -34,6 +34,9 @@ from tools.sources.redis.streams import LookLimits, StreamReader, raw_names
 QUIET_POLLS_MAX = 3
 """After so many quiet polls in a row the next one sweeps, whatever the counters say."""
 
+GAP_POLLS = 4
+"""Polls that are missing in a row, before their absence is a gap."""
+
 CLIENTS_EVERY_MS = 60_000
 DISCOVERY_EVERY_MS = 60_000
 DISCOVERY_KEYS_CHEAP = 20_000
@@ -66,6 +69,7 @@ class StreamSource:
     ) -> None:
         self._client, self._clock, self._source = client, clock, source
         self._limits = limits or LookLimits()
+        self._gap_ms = self._limits.gap_ms
         self._pacer = Pacer(client, clock, pace)
         self._meter = Meter(client)
         self._names = NameBook()
@@ -125,6 +129,10 @@ class StreamSource:
             fresh.get(state.name, state) for state in poll.streams if state.name not in wanted - set(fresh)
         ]
         return msgspec.structs.replace(poll, streams=tuple(kept))
+
+    def expect_every(self, interval_s: float) -> None:
+        """Polls come this far apart, seconds: a pause of a few of them is no gap."""
+        self._gap_ms = max(self._gap_ms, round(interval_s * 1000 * GAP_POLLS))
 
     def gaps(self) -> tuple[Gap, ...]:
         """What else this source cannot see, as of the last poll; for the report, each written once."""
@@ -220,7 +228,7 @@ class StreamSource:
     def _pause(self, previous: Poll, state: ServerState, now: int) -> Break | None:
         own = previous.at_ms == self._last_at_ms
         elapsed_ms = round((self._clock.monotonic() - self._last_steady_s) * 1000) if own else None
-        return between(previous, state, now, elapsed_ms, self._limits.gap_ms)
+        return between(previous, state, now, elapsed_ms, self._gap_ms)
 
     def _see_rights(self, previous: Poll | None, streams: tuple[StreamState, ...]) -> None:
         """A user whose rights were taken sees nothing, which must not read as a server without streams."""
