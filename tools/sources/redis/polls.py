@@ -1,8 +1,9 @@
 """`streams/polls.jsonl`: every poll, one line for its head and one for each stream that changed.
 
-A stream's line holds the encoded `StreamState` as it is, so what a finding quotes of it stands there byte for
-byte. A poll is whole when its head and as many stream lines as the head announces are there; what a crash left of
-a poll is skipped by readers. The first poll a process writes is `full`: it does not lean on earlier lines.
+A stream's line holds the encoded `StreamState` as it is; where only idle times are others, a line holds just
+these; and a stream without a line is as it was, its idle times older by the time between (`aged`). A poll is whole
+when its head and as many lines as the head announces are there; what a crash left of a poll is skipped by readers.
+The first poll a process writes is `full`: it does not lean on earlier lines.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from msgspec import Struct
 from tools.errors import JournalCorrupt
 from tools.findings.journal import Journal, read
 from tools.sources.records import ClientState, Poll, PollCost, ServerState, StreamState
+from tools.sources.redis.idling import Idles, aged_state, idles, with_idles
 from tools.workspace import write_atomically
 
 
@@ -35,13 +37,22 @@ class _Head(Struct, frozen=True, kw_only=True, tag_field="line", tag="poll"):
     after_gap: bool
     source: str
 
+    aged: bool = False
+    """Whether the idle times of a stream without a line have grown."""
+
 
 class _Stream(Struct, frozen=True, kw_only=True, tag_field="line", tag="stream"):
     poll: int
     state: StreamState
 
 
-_LINE = msgspec.json.Decoder(_Head | _Stream)
+class _Idle(Struct, frozen=True, kw_only=True, tag_field="line", tag="idle"):
+    poll: int
+    stream: str
+    ms: Idles
+
+
+_LINE = msgspec.json.Decoder(_Head | _Stream | _Idle)
 
 
 class PollJournal:
@@ -50,19 +61,20 @@ class PollJournal:
     def __init__(self, path: Path) -> None:
         self._journal = Journal(path)
         self._known: dict[str, StreamState] | None = None
+        self._at_ms = 0
 
     def append(self, poll: Poll) -> None:
         """Write one poll: its head, then each stream that is not as it was in the last one."""
         full = self._known is None
-        known = self._known or {}
+        known, by_ms = self._known or {}, poll.at_ms - self._at_ms
         self._known = None  # until every line is on disk
         now = {state.name: state for state in poll.streams}
-        changed = [state for state in poll.streams if known.get(state.name) != state]
+        lines = [line for state in poll.streams if (line := _line(poll, known.get(state.name), state, by_ms))]
         head = _Head(
             number=poll.number,
             at_ms=poll.at_ms,
             server=poll.server,
-            changed=len(changed),
+            changed=len(lines),
             gone=tuple(sorted(known.keys() - now.keys())),
             full=full,
             calls=dict(poll.calls),
@@ -71,11 +83,12 @@ class PollJournal:
             quiet=poll.quiet,
             after_gap=poll.after_gap,
             source=poll.source,
+            aged=True,
         )
         self._journal.append_encoded(msgspec.json.encode(head))
-        for state in changed:
-            self._journal.append_encoded(msgspec.json.encode(_Stream(poll=poll.number, state=state)))
-        self._known = now
+        for line in lines:
+            self._journal.append_encoded(msgspec.json.encode(line))
+        self._known, self._at_ms = now, poll.at_ms
 
     def close(self) -> None:
         """Flush to disk and close."""
@@ -95,7 +108,8 @@ class PollTail:
         self._path, self._position = path, 0
         self._head: _Head | None = None
         self._streams: dict[str, StreamState] = {}
-        self._fresh: list[StreamState] = []
+        self._at_ms = 0
+        self._fresh: list[_Stream | _Idle] = []
 
     def new(self) -> Iterator[Poll]:
         """Every whole poll since the last call, oldest first, streams by name. Raises JournalCorrupt, OSError."""
@@ -110,16 +124,45 @@ class PollTail:
             if isinstance(record, _Head):
                 self._head, self._fresh = record, []
             elif self._head is not None and record.poll == self._head.number:
-                self._fresh.append(record.state)
+                self._fresh.append(record)
             if self._head is not None and len(self._fresh) == self._head.changed:
                 yield self._whole(self._head)
 
     def _whole(self, head: _Head) -> Poll:
         kept = {} if head.full else self._streams
         kept = {name: state for name, state in kept.items() if name not in head.gone}
-        self._streams = kept | {state.name: state for state in self._fresh}
+        fresh = {_name(line): _state(line, kept, self._path) for line in self._fresh}
+        if head.aged:
+            by_ms = head.at_ms - self._at_ms
+            kept = {name: fresh.get(name) or aged_state(state, by_ms) for name, state in kept.items()}
+        self._streams, self._at_ms = kept | fresh, head.at_ms
         self._head = None
         return _poll(head, self._streams)
+
+
+def _line(poll: Poll, before: StreamState | None, now: StreamState, by_ms: int) -> _Stream | _Idle | None:
+    """What must be written of a stream; None where its state follows from the one before."""
+    if before is not None:
+        times = idles(now)
+        if len(times) == len(idles(before)) and with_idles(before, times) == now:
+            older = aged_state(before, by_ms) == now
+            return None if older else _Idle(poll=poll.number, stream=now.name, ms=times)
+    return _Stream(poll=poll.number, state=now)
+
+
+def _name(line: _Stream | _Idle) -> str:
+    return line.state.name if isinstance(line, _Stream) else line.stream
+
+
+def _state(line: _Stream | _Idle, kept: dict[str, StreamState], path: Path) -> StreamState:
+    if isinstance(line, _Stream):
+        return line.state
+    try:
+        return with_idles(kept[line.stream], line.ms)
+    except (KeyError, ValueError) as error:
+        raise JournalCorrupt(
+            f"{path}: poll {line.poll}: idle times of a stream that is not as they say"
+        ) from error
 
 
 def read_polls(path: Path) -> Iterator[Poll]:

@@ -13,10 +13,7 @@ from tools.clock import Clock
 from tools.errors import SourceUnavailable
 from tools.sources.records import (
     ClientState,
-    ConsumerInfo,
     Gap,
-    GroupState,
-    PendingEntry,
     Poll,
     PollCost,
     ServerState,
@@ -24,6 +21,7 @@ from tools.sources.records import (
 )
 from tools.sources.redis import clients, commandstats, discovery, lag, server
 from tools.sources.redis.breaks import Break, between
+from tools.sources.redis.idling import aged
 from tools.sources.redis.meter import Meter
 from tools.sources.redis.names import NameBook
 from tools.sources.redis.pacing import Pace, Pacer
@@ -323,27 +321,3 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def aged(streams: tuple[StreamState, ...], by_ms: int) -> tuple[StreamState, ...]:
-    """The same streams later, when nothing has moved: only idle times have grown."""
-    return tuple(
-        msgspec.structs.replace(state, groups=tuple(_aged_group(group, by_ms) for group in state.groups))
-        for state in streams
-    )
-
-
-def _aged_group(group: GroupState, by_ms: int) -> GroupState:
-    consumers = group.consumers and tuple(_aged_consumer(item, by_ms) for item in group.consumers)
-    pending = tuple(_aged_entry(item, by_ms) for item in group.pending)
-    return msgspec.structs.replace(group, consumers=consumers, pending=pending)
-
-
-def _aged_consumer(item: ConsumerInfo, by_ms: int) -> ConsumerInfo:
-    seen = item.inactive
-    later = seen if seen is None or seen < 0 else seen + by_ms
-    return msgspec.structs.replace(item, idle=item.idle + by_ms, inactive=later)
-
-
-def _aged_entry(item: PendingEntry, by_ms: int) -> PendingEntry:
-    return msgspec.structs.replace(item, idle=item.idle + by_ms)
