@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
+import redis
 
 from tests.conftest import Server
 from tests.fakes.clock import ManualClock
 from tests.sources.redis.raw import client_of
 from tools.errors import CommandRefused
 from tools.sources.records import Poll
+from tools.sources.redis import commandstats
 from tools.sources.redis.allowlist import question
 from tools.sources.redis.guard import CostGuard
 from tools.sources.redis.pacing import UNPACED, Pace, Pacer
@@ -89,6 +93,25 @@ def test_what_may_move_a_stream_is_looked_at(server: Server, polling: Polling, m
     polling.poll()
     client_of(server).execute_command(*move)
     assert not polling.poll().quiet
+
+
+@pytest.mark.parametrize("name", sorted(commandstats.READ_ONLY | commandstats.OTHER_TYPES))
+def test_what_counts_as_quiet_leaves_a_stream_as_it_is(server: Server, name: str) -> None:
+    """Each with the stream in the place of its keys: by the server's own table, or refused as the wrong type."""
+    raw: Any = redis.Redis(port=server.port)
+    described = raw.execute_command("COMMAND", "INFO", name)
+    assert described
+    if name in commandstats.READ_ONLY:
+        assert "write" not in next(iter(described.values()))["flags"]
+        return
+    client_of(server).xadd("s", {"a": 1}, id="1-0")
+    before = raw.execute_command("DUMP", "s")
+    for count in range(7):
+        words = ["s", *["1"] * count]
+        for argv in (words, [words[0], "s", *words[2:]], ["1", *words]):
+            with suppress(redis.ResponseError):
+                raw.execute_command(name, *argv)
+    assert raw.execute_command("DUMP", "s") == before
 
 
 def test_a_stream_that_expires_between_two_polls_is_seen_to_go(server: Server, polling: Polling) -> None:
