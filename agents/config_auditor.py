@@ -23,6 +23,7 @@ from tools.findings.model import AgentId
 from tools.sources.records import CodeIndex, Gap, Poll
 from tools.sources.redis import polls
 from tools.sources.redis.readonly import ReadOnlyClient
+from tools.sources.redis.streams import LookLimits
 from tools.sources.redis.sweep import StreamSource
 from tools.workspace import write_atomically
 
@@ -73,7 +74,8 @@ class ConfigAuditor:
             path = self._workspace.path(*POLLS.split("/"))
             self._number = polls.next_number(path) or 1  # 0 is the baseline, which others take
             self._journal = polls.PollJournal(path)
-            self._source = StreamSource(client, self._clock, source=POLLS)
+            limits = LookLimits(samples=job.redis is None or job.redis.samples)
+            self._source = StreamSource(client, self._clock, source=POLLS, limits=limits)
         self._last: Poll | None = None
         self._not_before = self._clock.monotonic()
         self._gaps_told = False

@@ -17,13 +17,17 @@ class _Part(BaseModel):
 
 
 class RedisTarget(_Part):
-    """How to reach the audited server; the url may hold credentials, so it is a secret."""
+    """How to reach the audited server; the url may hold credentials, so it is a secret.
+
+    `samples`: whether stream entries may be read to sample them.
+    """
 
     url: SecretStr
     connect_timeout_s: float = 2.0
     command_timeout_s: float = 5.0
     cpu_share: float = 0.015
     """Of one core of the server, that polls may take."""
+    samples: bool = True
 
 
 class LogSource(_Part):

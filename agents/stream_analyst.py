@@ -21,6 +21,8 @@ from tools.detectors.streams.roles import dead_letters_in
 from tools.errors import JournalCorrupt, SourceUnavailable, UsageError
 from tools.findings.journal import Journal
 from tools.findings.model import AgentId
+from tools.sources import entry_samples as samples
+from tools.sources.entry_samples import SampleJournal
 from tools.sources.records import CodeIndex, Gap, Poll
 from tools.sources.redis import polls
 from tools.sources.redis.breaks import Break
@@ -86,8 +88,10 @@ class StreamAnalyst:
         self._depth = min(
             max(HISTORY_POLLS, math.ceil(HISTORY_S / job.window.poll_interval_s)), HISTORY_POLLS_MAX
         )
+        self._source.keep_samples(samples.cursors(self._workspace.path(*samples.FILE.split("/"))))
         self._history = polls.last_polls(self._workspace.polls, self._depth)
         self._journal = polls.PollJournal(self._workspace.polls)
+        self._samples = SampleJournal(self._workspace.path(*samples.FILE.split("/")))
         self._pending = Journal(self._workspace.path("streams", "pending.jsonl"))
         self._baseline: Poll | None = None
         self._began_anew = polls.last_after_gap(self._workspace.polls)
@@ -129,6 +133,7 @@ class StreamAnalyst:
         self._client.close()
         self._journal.close()
         self._pending.close()
+        self._samples.close()
 
     def _look(self, *, final: bool) -> None:
         self._read_baseline()
@@ -227,6 +232,7 @@ class StreamAnalyst:
 
     def _keep(self, poll: Poll) -> None:
         self._journal.append(poll)
+        self._keep_samples(poll)
         self._history = (*self._history, poll)[-self._depth :]
         if self._baseline is None:
             self._baseline = poll
@@ -235,6 +241,21 @@ class StreamAnalyst:
         own = self._counters
         own.polls, own.streams, own.poll_ms = own.polls + 1, len(poll.streams), poll.cost.wall_ms
         own.server_us += poll.cost.server_us
+
+    def _keep_samples(self, poll: Poll) -> None:
+        """Beyond the quota the rest is not kept, and said so."""
+        self._samples.append(poll.number, self._source.samples())
+        if self._samples.full:
+            self._reporter.gap(
+                Gap(
+                    what="samples of stream entries",
+                    why="their quota is used up",
+                    fix="Make the window shorter; messages after it are followed by log lines and polls only.",
+                    source=samples.FILE,
+                    at_ms=poll.at_ms,
+                    blind=False,
+                )
+            )
 
     def _view(self) -> StreamView:
         newest = self._history[-1]
@@ -349,4 +370,5 @@ def _look_limits(job: WatcherJob) -> LookLimits:
         lag_recheck_ms=round(limits.lag_recheck * 1000),
         gap_ms=max(60_000, round(job.window.poll_interval_s * 1000 * GAP_POLLS)),
         lag_limit=lag_limit,
+        samples=job.redis is None or job.redis.samples,
     )

@@ -13,6 +13,7 @@ from tools.masking import mask
 from tools.quantities import format_duration
 from tools.sources.code.walk import FILE_BYTES_MAX, walk
 from tools.sources.logs import commands
+from tools.sources.redis.samples import ENTRIES_PER_STREAM, SAMPLE_BYTES
 from tools.sources.redis.sweep import CLIENTS_EVERY_MS, QUIET_POLLS_MAX
 
 _ENDINGS_SHOWN = 8
@@ -83,6 +84,13 @@ def _server(config: Config, mode: Mode) -> Iterator[str]:
         "stream XINFO STREAM and XINFO GROUPS; XINFO CONSUMERS, XPENDING and a bounded XRANGE only where a group "
         "has pending entries or a lag that must be counted; in batches of at most 200 µs of the server"
     )
+    if config.redis.samples:
+        yield (
+            f"of streams that moved a bounded XRANGE of their new entries (at most {ENTRIES_PER_STREAM}, "
+            f"{SAMPLE_BYTES // 1024} KB each): ids, field names and the correlation id are kept, values are not"
+        )
+    else:
+        yield "no stream entry is sampled (redis.samples is off)"
     yield f"every {format_duration(CLIENTS_EVERY_MS // 1000)}: CLIENT LIST"
 
 

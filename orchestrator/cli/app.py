@@ -66,6 +66,12 @@ RedisUrl = Annotated[
         help="redis://, rediss:// or unix://; a password in it shows in process lists, prefer STREAMGAUGE_REDIS_URL.",
     ),
 ]
+Samples = Annotated[
+    bool | None,
+    typer.Option(
+        "--samples/--no-samples", help="Read a few stream entries for their ids and field names (on)."
+    ),
+]
 ModeName = Annotated[
     str | None,
     typer.Option(
@@ -143,6 +149,7 @@ def run(
     project: Project = None,
     config: ConfigFile = None,
     redis_url: RedisUrl = None,
+    samples: Samples = None,
     mode: ModeName = None,
     duration: Duration = None,
     poll_interval: PollInterval = None,
@@ -169,6 +176,7 @@ def run(
         raise UsageError("--baseline is not in this version: sessions are not compared yet. Leave it out.")
     flags = {
         "redis.url": redis_url,
+        "redis.samples": samples,
         "session.mode": mode,
         "session.duration": duration,
         "session.poll_interval": poll_interval,
@@ -189,6 +197,7 @@ def plan(
     project: Project = None,
     config: ConfigFile = None,
     redis_url: RedisUrl = None,
+    samples: Samples = None,
     mode: ModeName = None,
     duration: Duration = None,
     poll_interval: PollInterval = None,
@@ -203,6 +212,7 @@ def plan(
 
     flags = {
         "redis.url": redis_url,
+        "redis.samples": samples,
         "session.mode": mode,
         "session.duration": duration,
         "session.poll_interval": poll_interval,

@@ -68,6 +68,7 @@ class RedisSection(_Section):
         le=1,
         description="of one core of the server; polls that take more come less often",
     )
+    samples: bool = Field(default=True, description="read a few stream entries for their ids and field names")
 
 
 class ServiceEntry(ServiceSpec):

@@ -24,6 +24,7 @@ RESERVED_VARIABLES: Mapping[str, str] = {
 FLAGS: Mapping[str, str] = {
     "project.root": "--project",
     "redis.url": "--redis-url",
+    "redis.samples": "--samples",
     "session.mode": "--mode",
     "session.duration": "--duration",
     "session.poll_interval": "--poll-interval",
@@ -111,7 +112,7 @@ def from_text(key: str, text: str) -> object:
         return _number(int, text)
     if annotation is float:
         return _number(float, text)
-    if bool in get_args(annotation):
+    if annotation is bool or bool in get_args(annotation):
         lowered = text.strip().lower()
         return True if lowered in _TRUE else False if lowered in _FALSE else text
     return text

@@ -9,6 +9,7 @@ from orchestrator.session.context import Session
 from tools.errors import JournalCorrupt
 from tools.sources.records import Poll
 from tools.sources.redis import polls
+from tools.sources.redis.streams import LookLimits
 from tools.sources.redis.sweep import StreamSource
 
 
@@ -21,7 +22,8 @@ def take(session: Session) -> None:
     source = "streams/final_state.json"
     with closing(session.connect()) as client:
         number = (_next_number(session) or 0) + 1
-        poll = StreamSource(client, session.clock, source=source).poll(number, previous=None)
+        limits = LookLimits(samples=session.config.redis.samples)
+        poll = StreamSource(client, session.clock, source=source, limits=limits).poll(number, previous=None)
     polls.write_baseline(workspace.path("streams", "final_state.json"), poll)
     before = _baseline(session)
     if before is not None:

@@ -47,7 +47,9 @@ def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
         project_root=config.project.root,
         include=config.project.include,
         exclude=config.project.exclude,
-        redis=None if url is None else RedisTarget(url=url, cpu_share=config.redis.cpu_share),
+        redis=None
+        if url is None
+        else RedisTarget(url=url, cpu_share=config.redis.cpu_share, samples=config.redis.samples),
         logs=() if static else log_sources(given),
         logs_since_ms=given.began_ms if given.mode is Mode.MANAGED else None,
         services=() if given.services_ended else services(given),

@@ -25,6 +25,7 @@ from tools.errors import UsageError
 from tools.findings.evidence import read_copy
 from tools.findings.journal import read_data
 from tools.findings.rule import Rule, Symptom
+from tools.sources.entry_samples import EntrySample, SampleJournal, read_samples
 from tools.sources.records import CodeKind, Gap
 from tools.sources.redis import polls as journal
 from tools.sources.redis.readonly import ReadOnlyClient
@@ -295,3 +296,36 @@ def test_a_gap_is_told_once_also_after_a_restart(desk: Desk) -> None:
     for number in (1, 2):
         desk.attempt(number)[1].gap(gap)
     assert len(list(read_data(desk.workspace.gaps))) == 1
+
+
+def sampled(desk: Desk) -> list[dict[str, Any]]:
+    return list(read_data(desk.workspace.path("streams", "samples.jsonl")))
+
+
+def test_sampled_entries_are_written_once_over_restarts_and_a_torn_line(server: Server, desk: Desk) -> None:
+    pipe = server.client.pipeline(transaction=False)
+    for number in range(1, 4):
+        pipe.xadd("orders", {"correlationId": f"c-{number}"}, id=f"{number}-0")
+    pipe.execute()
+    desk.attempt(1)[0].look()
+    path = desk.workspace.path("streams", "samples.jsonl")
+    with path.open("ab") as file:
+        file.write(b'{"line":"entry","poll":0,"str')
+    for number in range(4, 20):
+        server.client.xadd("orders", {"correlationId": f"c-{number}"}, id=f"{number}-0")
+    desk.clock.advance(15)
+    desk.attempt(2)[0].look()
+    assert [(item["poll"], item["id"], item["correlationId"]) for item in sampled(desk)] == [
+        (0 if number < 4 else 1, f"{number}-0", f"c-{number}") for number in range(1, 20)
+    ]
+
+
+def test_beyond_the_quota_samples_end_with_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "samples.jsonl"
+    kept = SampleJournal(path, quota_bytes=300)
+    for poll in range(4):
+        kept.append(poll, [EntrySample(stream="s", id=f"{poll}-{n}", fields=("a",)) for n in range(2)])
+    kept.close()
+    records = [record for _, record in read_samples(path)]
+    assert kept.full
+    assert [type(record).__name__ for record in records] == ["EntrySample", "EntrySample", "Full"]

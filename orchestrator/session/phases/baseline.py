@@ -10,6 +10,7 @@ from orchestrator.session.context import Session
 from orchestrator.session.state import SessionState
 from tools.errors import PreflightFailed, SourceUnavailable
 from tools.sources.redis import polls
+from tools.sources.redis.streams import LookLimits
 from tools.sources.redis.sweep import StreamSource
 from tools.synthesis import topology
 
@@ -27,7 +28,8 @@ def take(session: Session) -> None:
     """`baseline.json`, `discovered_streams.txt`, `initial_topology.json`. Raises SourceUnavailable, OSError."""
     workspace = session.workspace
     with closing(session.connect()) as client:
-        source = StreamSource(client, session.clock, source="streams/baseline.json")
+        limits = LookLimits(samples=session.config.redis.samples)
+        source = StreamSource(client, session.clock, source="streams/baseline.json", limits=limits)
         poll = source.poll(0, previous=None)
         hidden = source.hidden()
         for gap in (*source.gaps(), *((hidden,) if hidden is not None else ())):

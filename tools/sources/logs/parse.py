@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 import re2
 
+from tools.sources import correlation
 from tools.sources.logs import times
 
 _DECODER = msgspec.json.Decoder()
@@ -49,10 +50,6 @@ _LEVEL_KEYS = (
 )
 _TIME_KEYS = ("time", "timestamp", "ts", "@timestamp", "t", "datetime", "date", "asctime", "eventTime")
 _MESSAGE_KEYS = ("msg", "message", "@message", "event", "short_message", "text", "log", "body")
-_ID_KEYS = (
-    "correlationId", "correlation_id", "correlation-id", "x-correlation-id", "requestId", "request_id", "reqId",
-    "req_id", "x-request-id", "traceId", "trace_id", "trace.id", "correlationID", "requestID",
-)  # fmt: skip
 _STACK_KEYS = (
     "stack",
     "stacktrace",
@@ -186,24 +183,7 @@ def _from_json(data: Mapping[str, object], arrived_ms: int) -> Parsed:
     level = next((found for key in _LEVEL_KEYS if (found := level_of(data.get(key)))), None)
     event_ms = next((ms for key in _TIME_KEYS if (ms := times.from_value(data.get(key)))), None)
     message = next((value for key in _MESSAGE_KEYS if isinstance(value := data.get(key), str)), None)
-    return Parsed("json", level, event_ms, message, _correlation_id(data))
-
-
-def _correlation_id(data: Mapping[str, object]) -> str | None:
-    holders = [
-        data,
-        *(
-            value
-            for key in ("req", "context", "ctx", "meta", "trace")
-            if isinstance(value := data.get(key), dict)
-        ),
-    ]
-    for holder in holders:
-        for key in _ID_KEYS if holder is data else (*_ID_KEYS, "id"):
-            value = holder.get(key)
-            if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-                return str(value)[:200]
-    return None
+    return Parsed("json", level, event_ms, message, correlation.of_data(data))
 
 
 def _from_text(text: str, arrived_ms: int) -> Parsed:

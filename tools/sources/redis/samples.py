@@ -1,15 +1,24 @@
-"""What the entries of a stream look like: one example of each shape seen, newest first."""
+"""Sampled entries: what they look like (one example of each shape), and which correlation id they carry.
+
+A stream that is new gives its newest and oldest entries; later looks read forward from the last sampled id, so that
+every entry is read once. What goes beyond the bounds of a poll is left out and counted: the next look goes on at the
+stream's end, for flows of now are worth more than those of long ago.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from tools.sources import correlation
+from tools.sources.entry_samples import EntrySample, LeftOut
 from tools.sources.records import EntryShape, StreamInfo, entry_key
 from tools.sources.redis.allowlist import Command
+from tools.sources.redis.names import display
 from tools.sources.redis.pacing import Pacer
 from tools.sources.redis.readonly import ReplyError
 from tools.sources.redis.replies import Entry, as_list, entry, entry_bytes
-from tools.sources.redis.shapes import shape
+from tools.sources.redis.shapes import FIELDS_MAX, shape
 
 NEWEST = 10
 OLDEST = 3
@@ -20,49 +29,125 @@ STREAMS_PER_POLL = 500
 SAMPLE_BYTES = 65_536
 """Of one stream at one poll; streams of bigger entries give their first and last only."""
 
+PAGE_ENTRIES = 25
+"""Entries that one command asks for: nobody knows their sizes before."""
+
+ENTRIES_PER_POLL = 2_000
+"""Shared by the streams that moved; each has at least `NEWEST` and at most `ENTRIES_PER_STREAM`."""
+
+ENTRIES_PER_STREAM = 200
+BYTES_PER_POLL = 1_000_000
+
+Streams = Mapping[bytes, tuple[StreamInfo, Entry | None, Entry | None]]
+
 
 @dataclass
 class _Album:
-    sampled_to: str = ""
+    """What is remembered of a stream. `cursor`: entries up to it were sampled or left out; `added` counts with it."""
+
+    cursor: str = ""
+    added: int | None = None
+    biggest: int = 1
     shapes: dict[tuple[int, tuple[tuple[str, str], ...]], EntryShape] = field(default_factory=dict)
 
 
-class Sampler:
-    """Samples streams that grew, a bounded number at each poll, the longest waiting first."""
+@dataclass
+class _Look:
+    """One stream at one poll: the entries found, and whether they are all that were added."""
 
-    def __init__(self, pacer: Pacer) -> None:
-        self._pacer = pacer
+    raw: bytes
+    album: _Album
+    info: StreamInfo
+    known: str
+    share: int
+    found: dict[str, Entry] = field(default_factory=dict)
+    after: str = ""
+    pages: int = 0
+    size: int = 0
+    complete: bool = False
+
+    @property
+    def wanted(self) -> int:
+        """Entries of the next page; 0 or less where the stream has had its share."""
+        room = (SAMPLE_BYTES - self.size) // self.album.biggest
+        return min(PAGE_ENTRIES, self.share - self.pages, room)
+
+    def take(self, entries: Iterable[Entry | None]) -> None:
+        for item in entries:
+            if item is not None:
+                self.found[item[0]] = item
+                self.album.biggest = max(self.album.biggest, entry_bytes(item))
+
+    def page(self, entries: list[Entry | None], wanted: int) -> None:
+        """Take the answer to a question for `wanted` entries."""
+        self.take(entries)
+        self.pages += len(entries)
+        self.size += sum(map(entry_bytes, entries))
+        last = next((item[0] for item in reversed(entries) if item is not None), None)
+        self.after = last or self.after
+        self.complete = len(entries) < wanted or last == self.info.last_generated_id
+
+    def left(self) -> int | None:
+        """How many entries were added since the last look and not found; None where nothing tells."""
+        if not self.known:
+            return 0
+        if self.info.entries_added is not None and self.album.added is not None:
+            return max(0, self.info.entries_added - self.album.added - len(self.found))
+        return 0 if self.complete else None
+
+
+class Sampler:
+    """Samples streams that grew, a bounded number at each poll, the longest waiting first.
+
+    Where `reads` is False it sends nothing: what XINFO STREAM shows is all it knows.
+    """
+
+    def __init__(
+        self, pacer: Pacer, *, reads: bool = True, name_of: Callable[[bytes], str] = display
+    ) -> None:
+        self._pacer, self._name_of = pacer, name_of
         self._albums: dict[bytes, _Album] = {}
+        self._cursors: dict[str, str] = {}
+        self._kept: list[EntrySample | LeftOut] | None = None
+        self.reads = reads
         self.refused = False
         """Whether the user may not read entries: then only what XINFO STREAM shows is known."""
 
-    def read(self, streams: dict[bytes, tuple[StreamInfo, Entry | None, Entry | None]]) -> None:
+    def keep(self, cursors: Mapping[str, str]) -> None:
+        """From now on hand over what was sampled; an earlier process got as far as `cursors` says, by stream."""
+        if self.reads:
+            self._cursors = dict(cursors)
+            self._kept = []
+
+    def take(self) -> list[EntrySample | LeftOut]:
+        """What was sampled since the last call, by stream in order of ids; [] where nobody asked to keep it."""
+        kept = self._kept or []
+        if kept:
+            self._kept = []
+        return kept
+
+    def read(self, streams: Streams) -> None:
         """Look at entries that are new since the last sample. Raises SourceUnavailable."""
         self._albums = {
-            raw: self._albums.get(raw, _Album()) for raw in [*self._albums, *streams] if raw in streams
+            raw: self._albums.get(raw) or self._album(raw)
+            for raw in [*self._albums, *streams]
+            if raw in streams
         }
-        due = [
-            raw for raw in self._albums if streams[raw][0].last_generated_id != self._albums[raw].sampled_to
-        ]
+        due = [raw for raw in self._albums if streams[raw][0].last_generated_id != self._albums[raw].cursor]
         due = due[:STREAMS_PER_POLL]
-        questions: list[tuple[bytes, Command]] = []
-        for raw in due:
-            info, first, last = streams[raw]
-            album = self._albums.pop(raw)
-            self._albums[raw] = album  # to the end: it waits longest from now on
-            self._add(album, [first, last])
-            room = SAMPLE_BYTES // max(entry_bytes(first), entry_bytes(last), 1)
-            if info.length > 2 and room > 2 and not self.refused:
-                questions.append((raw, ("XREVRANGE", raw, "+", "-", "COUNT", min(NEWEST, room))))
-                if not album.sampled_to and info.length > NEWEST:
-                    questions.append((raw, ("XRANGE", raw, "-", "+", "COUNT", min(OLDEST, room))))
-            album.sampled_to = info.last_generated_id
-        self._ask(questions)
+        share = max(NEWEST, min(ENTRIES_PER_STREAM, ENTRIES_PER_POLL // max(len(due), 1)))
+        looks = [self._begin(raw, streams, share) for raw in due]
+        if self.reads and not self.refused:
+            self._read_ends([look for look in looks if not look.known])
+            self._read_on([look for look in looks if look.known and look.left() != 0])
+        for look in looks:
+            self._end(look)
         for raw, (info, _, _) in streams.items():
             self._drop_trimmed(self._albums[raw], info)
 
     def forget(self) -> None:
-        """After a gap: entries of an earlier state are not compared with those of now."""
+        """After a gap: entries of an earlier state are not compared with those of now; how far was read stays known."""
+        self._cursors |= {self._name_of(raw): album.cursor for raw, album in self._albums.items()}
         self._albums.clear()
 
     def sample(self, raw: bytes) -> tuple[EntryShape, ...]:
@@ -71,25 +156,94 @@ class Sampler:
         shapes = [] if album is None else album.shapes.values()
         return tuple(sorted(shapes, key=lambda item: entry_key(item.id), reverse=True))
 
-    def _ask(self, questions: list[tuple[bytes, Command]]) -> None:
-        replies = self._pacer.run(command for _, command in questions)
-        for (raw, _), reply in zip(questions, replies, strict=True):
+    def _album(self, raw: bytes) -> _Album:
+        return _Album(cursor=self._cursors.pop(self._name_of(raw), ""))
+
+    def _begin(self, raw: bytes, streams: Streams, share: int) -> _Look:
+        info, first, last = streams[raw]
+        album = self._albums.pop(raw)
+        self._albums[raw] = album  # to the end: it waits longest from now on
+        known = album.cursor
+        if known and entry_key(known) > entry_key(info.last_generated_id):
+            known = ""  # a stream that was made anew
+        album.biggest = max(album.biggest // 2, 1)
+        look = _Look(raw, album, info, known, share, after=known)
+        look.take(item for item in (first, last) if item and (not known or is_after(item, known)))
+        return look
+
+    def _read_ends(self, looks: list[_Look]) -> None:
+        """The newest entries of streams that are new to us, and the oldest."""
+        questions: list[tuple[_Look, Command]] = []
+        for look in looks:
+            room = SAMPLE_BYTES // look.album.biggest
+            if look.info.length > 2 and room > 2:
+                newest, oldest = min(NEWEST, room), min(OLDEST, room)
+                questions.append((look, ("XREVRANGE", look.raw, "+", "-", "COUNT", newest)))
+                if look.info.length > NEWEST:
+                    questions.append((look, ("XRANGE", look.raw, "-", "+", "COUNT", oldest)))
+        for look, entries, _ in self._ask(questions):
+            look.take(entries)
+
+    def _read_on(self, waiting: list[_Look]) -> None:
+        """Forward from the last sampled id, a page of each stream in turn."""
+        budget = BYTES_PER_POLL
+        while waiting := [look for look in waiting if not look.complete and look.wanted > 0]:
+            if budget <= 0 or self.refused:
+                return
+            questions: list[tuple[_Look, Command]] = [
+                (
+                    look,
+                    (
+                        "XRANGE",
+                        look.raw,
+                        f"({look.after}",
+                        look.info.last_generated_id,
+                        "COUNT",
+                        look.wanted,
+                    ),
+                )
+                for look in waiting
+            ]
+            answered = list(self._ask(questions))
+            for look, entries, wanted in answered:
+                look.page(entries, wanted)
+                budget -= sum(map(entry_bytes, entries))
+            heard = {id(look) for look, _, _ in answered}
+            waiting = [look for look in waiting if id(look) in heard]
+
+    def _ask(self, questions: list[tuple[_Look, Command]]) -> Iterable[tuple[_Look, list[Entry | None], int]]:
+        """Each answered question with its entries, and how many were asked for."""
+        counts = [int(command[-1]) for _, command in questions]
+        sizes = [count * look.album.biggest for count, (look, _) in zip(counts, questions, strict=True)]
+        replies = self._pacer.run((command for _, command in questions), sizes)
+        for (look, _), count, reply in zip(questions, counts, replies, strict=True):
             if isinstance(reply, ReplyError):
                 self.refused = self.refused or reply.forbidden
             else:
-                self._add(self._albums[raw], list(map(entry, as_list(reply))))
+                yield look, list(map(entry, as_list(reply))), count
 
-    def _add(self, album: _Album, entries: list[Entry | None]) -> None:
+    def _end(self, look: _Look) -> None:
+        entries = sorted(look.found.values(), key=lambda item: entry_key(item[0]))
         for item in entries:
-            if item is None:
-                continue
-            seen = shape(item)
-            key = (seen.variant, tuple(sorted(seen.fields)))
-            known = album.shapes.get(key)
-            if known is None and len(album.shapes) >= SHAPES_MAX:
-                del album.shapes[min(album.shapes, key=lambda old: entry_key(album.shapes[old].id))]
-            if known is None or entry_key(known.id) < entry_key(seen.id):
-                album.shapes[key] = seen
+            self._add(look.album, item)
+        if self._kept is not None:
+            name = self._name_of(look.raw)
+            self._kept += [_sample(name, item) for item in entries]
+            left = look.left()
+            if left != 0:
+                to = look.info.last_generated_id
+                self._kept.append(LeftOut(stream=name, after=look.known, to=to, entries=left))
+        look.album.cursor = look.info.last_generated_id
+        look.album.added = look.info.entries_added
+
+    def _add(self, album: _Album, item: Entry) -> None:
+        seen = shape(item)
+        key = (seen.variant, tuple(sorted(seen.fields)))
+        known = album.shapes.get(key)
+        if known is None and len(album.shapes) >= SHAPES_MAX:
+            del album.shapes[min(album.shapes, key=lambda old: entry_key(album.shapes[old].id))]
+        if known is None or entry_key(known.id) < entry_key(seen.id):
+            album.shapes[key] = seen
 
     def _drop_trimmed(self, album: _Album, info: StreamInfo) -> None:
         if info.first_entry_id is None:
@@ -98,3 +252,18 @@ class Sampler:
         first = entry_key(info.first_entry_id)
         for key in [key for key, item in album.shapes.items() if entry_key(item.id) < first]:
             del album.shapes[key]
+
+
+def is_after(item: Entry, known: str) -> bool:
+    """Whether an entry was added after the one with the id `known`."""
+    return entry_key(item[0]) > entry_key(known)
+
+
+def _sample(stream: str, item: Entry) -> EntrySample:
+    found = correlation.of_entry(item[1])
+    return EntrySample(
+        stream=stream,
+        id=item[0],
+        correlation_id=None if found is None else display(found)[: correlation.ID_CHARACTERS_MAX],
+        fields=tuple(display(name) for name, _ in item[1][:FIELDS_MAX]),
+    )

@@ -51,6 +51,8 @@ class LookLimits:
     time_lag_ms: int = 500
     lag_recheck_ms: int = 5_000
     gap_ms: int = 120_000
+    samples: bool = True
+    """Whether entries are read to sample them."""
     lag_limit: Callable[[str, str], int] = _default_limit
 
 
@@ -64,7 +66,7 @@ class StreamReader:
         self._seen: dict[bytes, Seen] = {}
         self._sizes: dict[bytes, int] = {}
         self._pending = PendingReader(pacer, limits.stuck_idle_ms, self._excuse)
-        self.sampler = Sampler(pacer)
+        self.sampler = Sampler(pacer, reads=limits.samples, name_of=names.text)
         self.refused: str | None = None
         """The server's words where the user may not see a stream."""
 

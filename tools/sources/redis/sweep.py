@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
 
 from tools.clock import Clock
 from tools.errors import SourceUnavailable
+from tools.sources.entry_samples import EntrySample, LeftOut
 from tools.sources.records import (
     ClientState,
     Gap,
@@ -131,6 +132,14 @@ class StreamSource:
     def expect_every(self, interval_s: float) -> None:
         """Polls come this far apart, seconds: a pause of a few of them is no gap."""
         self._gap_ms = max(self._gap_ms, round(interval_s * 1000 * GAP_POLLS))
+
+    def keep_samples(self, cursors: Mapping[str, str]) -> None:
+        """Hand over sampled entries from now on; `cursors` say per stream how far an earlier process got."""
+        self._reader.sampler.keep(cursors)
+
+    def samples(self) -> list[EntrySample | LeftOut]:
+        """The entries sampled since the last call, where they are kept."""
+        return self._reader.sampler.take()
 
     def gaps(self) -> tuple[Gap, ...]:
         """What else this source cannot see, as of the last poll; for the report, each written once."""
@@ -287,6 +296,13 @@ class StreamSource:
 
     def _limits_of_coverage(self) -> Iterable[tuple[str, str, str, bool]]:
         where = f"Redis at {self._client.address}"
+        if not self._limits.samples:
+            yield (
+                f"{where}: entries",
+                "redis.samples is off",
+                "Set redis.samples = true to follow messages.",
+                False,
+            )
         if self._reader.sampler.refused:
             yield f"{where}: entries", "the user may not send XRANGE", "Allow +xrange +xrevrange.", False
         if self._clients_refused:
