@@ -1,0 +1,198 @@
+"""Sweeps that are not paced, against the server's own time and against the same questions one at a time."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import redis
+
+from benchmarks import dataset
+from benchmarks.bars import ONE_BY_ONE, QUIET_COMMANDS, SWEEP_SERVER_CPU, SWEEP_WALL
+from benchmarks.looking import Looker, unpaced
+from benchmarks.results import Report, Row
+from benchmarks.server import BenchServer, Spent
+from tools.sources.records import Poll
+
+QUIET_LOOKS = 3
+"""In a row; the product sweeps anyway after so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One piece of work: what it took us and what it took the server."""
+
+    wall_s: float
+    client_cpu_s: float
+    spent: Spent
+    poll: Poll | None = None
+
+    @property
+    def told_share(self) -> float:
+        """The cost that the poll itself reports, against the truth."""
+        if self.poll is None or not self.spent.inside_s:
+            return 0.0
+        return self.poll.cost.server_us / 1e6 / self.spent.inside_s
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one poller saw: all at first, then one stream moved, then nothing."""
+
+    first: Timed
+    later: Timed
+    quiet: tuple[Timed, ...]
+
+
+def timed(server: BenchServer, work: Callable[[], Poll | None]) -> Timed:
+    """Do it once, measured."""
+    with server.measure() as meter:
+        began, cpu = time.perf_counter(), time.process_time()
+        poll = work()
+        wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
+    return Timed(wall_s, cpu_s, meter.spent, poll)
+
+
+def one_round(server: BenchServer) -> Round:
+    """A new poller: a full sweep, a sweep after one stream moved, and looks when nothing did."""
+    ours = unpaced(server.url)
+    try:
+        first = timed(server, lambda: ours.look(None))
+        server.client.xadd(dataset.stream_names(dataset.Shape(streams=1))[0], {"moved": "1"})
+        later = timed(server, lambda: ours.look(first.poll))
+        return Round(first, later, tuple(_quiet_looks(server, ours, later.poll)))
+    finally:
+        ours.close()
+
+
+def _quiet_looks(server: BenchServer, ours: Looker, previous: Poll | None) -> Iterator[Timed]:
+    for _ in range(QUIET_LOOKS):
+        look = timed(server, partial(ours.look, previous))
+        previous = look.poll
+        yield look
+
+
+def measure(server: BenchServer, shape: dataset.Shape, rounds: int, report: Report) -> list[Round]:
+    """Full sweeps against their floor, and looks at a server where nothing moved."""
+    one_round(server)  # the first one pays for imports and for memory that later ones find
+    done = [one_round(server) for _ in range(rounds)]
+    firsts = [one.first for one in done]
+    _check(firsts, shape)
+    floor = _ms([one.spent.inside_s for one in firsts])
+    sample = firsts[0].spent
+    report.row(
+        Row(
+            "full sweep, not paced: wall against the floor",
+            _median(one.wall_s / one.spent.inside_s for one in firsts),
+            SWEEP_WALL,
+            f"wall {_ms([one.wall_s for one in firsts])}, floor {floor} (the server's time inside "
+            f"{sample.commands:,} commands), {sample.reads:,} round trips",
+        )
+    )
+    report.row(
+        Row(
+            "full sweep, not paced: server CPU against the floor",
+            _median(one.spent.cpu_s / one.spent.inside_s for one in firsts),
+            SWEEP_SERVER_CPU,
+            f"server CPU {_ms([one.spent.cpu_s for one in firsts])}, floor {floor}",
+        )
+    )
+    report.figure("full sweep: commands", ", ".join(f"{name} {n:,}" for name, n in sample.calls.items()))
+    report.figure("full sweep: CPU of the poller", _ms([one.client_cpu_s for one in firsts]))
+    laters = [one.later for one in done]
+    report.figure(
+        "sweep after one stream moved, not paced",
+        f"wall {_ms([one.wall_s for one in laters])}, server CPU {_ms([one.spent.cpu_s for one in laters])}, "
+        f"inside {laters[0].spent.commands:,} commands {_ms([one.spent.inside_s for one in laters])}, "
+        f"CPU of the poller {_ms([one.client_cpu_s for one in laters])}",
+    )
+    report.figure(
+        "own cost as the poll reports it, against the truth",
+        f"full sweep {_median(one.told_share for one in firsts):.2f}, "
+        f"later sweep {_median(one.told_share for one in laters):.2f}, "
+        f"nothing moved {_median(one.told_share for item in done for one in item.quiet):.2f}",
+    )
+    _tell_quiet([look for one in done for look in one.quiet], report)
+    return done
+
+
+def _tell_quiet(looks: list[Timed], report: Report) -> None:
+    worst = max(looks, key=lambda look: look.spent.commands)
+    said = ", ".join(f"{name} {count}" for name, count in worst.spent.calls.items())
+    report.row(
+        Row(
+            "a poll when nothing moved: commands",
+            worst.spent.commands,
+            QUIET_COMMANDS,
+            f"the most of {len(looks)} polls: {said}; {worst.spent.reads} round trips; "
+            f"{_median(look.spent.inside_s for look in looks) * 1e6:.0f} µs inside commands, "
+            f"server CPU {_median(look.spent.cpu_s for look in looks) * 1e6:.0f} µs, "
+            f"wall {_ms([look.wall_s for look in looks])}, "
+            f"CPU of the poller {_ms([look.client_cpu_s for look in looks])}",
+        )
+    )
+
+
+def measure_one_by_one(
+    server: BenchServer, shape: dataset.Shape, sweeps: list[Round], rounds: int, report: Report
+) -> None:
+    """The same questions with redis-py, each in a round trip of its own."""
+    calls = sweeps[0].first.spent.calls
+    done = []
+    for _ in range(rounds):
+        with redis.Redis(port=server.port, protocol=2) as client:
+            client.ping()
+            done.append(timed(server, partial(_ask, client, shape, calls)))
+    ours = _median(one.first.spent.cpu_s for one in sweeps)
+    theirs = _median(one.spent.cpu_s for one in done)
+    report.row(
+        Row(
+            "the same questions one at a time with redis-py: server CPU against ours",
+            theirs / ours,
+            ONE_BY_ONE,
+            f"theirs {_ms([one.spent.cpu_s for one in done])} for {done[0].spent.commands:,} commands in wall "
+            f"{done[0].wall_s:.1f} s and {done[0].client_cpu_s:.1f} s of client CPU; ours {ours * 1e3:.0f} ms",
+        )
+    )
+
+
+def _ask(client: Any, shape: dataset.Shape, calls: dict[str, int]) -> None:
+    """As many questions of each of the four kinds as our sweep asked; none of it is kept."""
+    streams, groups = dataset.stream_names(shape), dataset.group_names(shape)
+    pairs = [(stream, group) for stream in streams for group in groups]
+    for name in islice(streams, calls.get("xinfo|stream", 0)):
+        client.xinfo_stream(name)
+    for name in islice(streams, calls.get("xinfo|groups", 0)):
+        client.xinfo_groups(name)
+    for name, group in islice(pairs, calls.get("xinfo|consumers", 0)):
+        client.xinfo_consumers(name, group)
+    for name, group in islice(pairs, calls.get("xpending", 0)):
+        client.xpending_range(name, group, "-", "+", 100)
+
+
+def _check(firsts: list[Timed], shape: dataset.Shape) -> None:
+    """A quick sweep that did not see everything is no measurement."""
+    for one in firsts:
+        seen = () if one.poll is None else one.poll.streams
+        pending = sum(len(group.pending) for stream in seen for group in stream.groups)
+        wanted = shape.streams * shape.groups * shape.consumers * shape.pending
+        if len(seen) != shape.streams or pending != wanted:
+            raise SystemExit(
+                f"the sweep saw {len(seen)} of {shape.streams} streams and {pending} of {wanted} pending entries"
+            )
+
+
+def _median(values: Iterable[float]) -> float:
+    return statistics.median(values)
+
+
+def _ms(seconds: list[float]) -> str:
+    """Median and range, in milliseconds."""
+    low, mid, high = min(seconds) * 1e3, statistics.median(seconds) * 1e3, max(seconds) * 1e3
+    digits = 0 if mid >= 20 else 2
+    return f"{mid:.{digits}f} ms ({low:.{digits}f}–{high:.{digits}f})"
