@@ -9,8 +9,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import dataset, machine, results, sweeps
+from benchmarks import dataset, exporter, latency, machine, paced, results, sweeps
 from benchmarks.server import running
+
+SWEEP_ROUNDS = 5
+PEER_ROUNDS = 2
+"""Peers that take ten seconds a look."""
+
+INTERVALS = 3
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,8 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         report.conditions.append(f"data: {shape}, seed {dataset.SEED}")
         dataset.load(server.client, shape)
         server.calibrate()
-        done = sweeps.measure(server, shape, options.rounds, report)
-        sweeps.measure_one_by_one(server, shape, done, 2, report)
+        done = sweeps.measure(server, shape, min(options.rounds, SWEEP_ROUNDS), report)
+        sweeps.measure_one_by_one(server, done, min(options.rounds, PEER_ROUNDS), report)
+        full = paced.measure(server, INTERVALS, report)
+        exporter.measure(server, shape, full, min(options.rounds, PEER_ROUNDS), report)
+        latency.measure(server, options.rounds, report)
     return report.finish()
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import redis
@@ -15,6 +14,7 @@ import redis
 from benchmarks import dataset
 from benchmarks.bars import ONE_BY_ONE, QUIET_COMMANDS, SWEEP_SERVER_CPU, SWEEP_WALL
 from benchmarks.looking import Looker, unpaced
+from benchmarks.questions import Question, asked_by
 from benchmarks.results import Report, Row
 from benchmarks.server import BenchServer, Spent
 from tools.sources.records import Poll
@@ -138,16 +138,15 @@ def _tell_quiet(looks: list[Timed], report: Report) -> None:
     )
 
 
-def measure_one_by_one(
-    server: BenchServer, shape: dataset.Shape, sweeps: list[Round], rounds: int, report: Report
-) -> None:
-    """The same questions with redis-py, each in a round trip of its own."""
-    calls = sweeps[0].first.spent.calls
+def measure_one_by_one(server: BenchServer, sweeps: list[Round], rounds: int, report: Report) -> None:
+    """The same questions with redis-py, each in a round trip of its own; the replies are parsed by hiredis."""
+    questions = asked_by(server.port, _full_sweep)
     done = []
     for _ in range(rounds):
         with redis.Redis(port=server.port, protocol=2) as client:
+            client.response_callbacks.clear()  # what redis-py makes of a reply costs the server nothing
             client.ping()
-            done.append(timed(server, partial(_ask, client, shape, calls)))
+            done.append(timed(server, partial(_ask, client, questions)))
     ours = _median(one.first.spent.cpu_s for one in sweeps)
     theirs = _median(one.spent.cpu_s for one in done)
     report.row(
@@ -161,18 +160,15 @@ def measure_one_by_one(
     )
 
 
-def _ask(client: Any, shape: dataset.Shape, calls: dict[str, int]) -> None:
-    """As many questions of each of the four kinds as our sweep asked; none of it is kept."""
-    streams, groups = dataset.stream_names(shape), dataset.group_names(shape)
-    pairs = [(stream, group) for stream in streams for group in groups]
-    for name in islice(streams, calls.get("xinfo|stream", 0)):
-        client.xinfo_stream(name)
-    for name in islice(streams, calls.get("xinfo|groups", 0)):
-        client.xinfo_groups(name)
-    for name, group in islice(pairs, calls.get("xinfo|consumers", 0)):
-        client.xinfo_consumers(name, group)
-    for name, group in islice(pairs, calls.get("xpending", 0)):
-        client.xpending_range(name, group, "-", "+", 100)
+def _full_sweep(url: str) -> None:
+    ours = unpaced(url)
+    ours.look(None)
+    ours.close()
+
+
+def _ask(client: Any, questions: list[Question]) -> None:
+    for question in questions:
+        client.execute_command(*question)
 
 
 def _check(firsts: list[Timed], shape: dataset.Shape) -> None:
