@@ -7,7 +7,7 @@ ARGS   ?=
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run healthy lint types docs test wheel clean
+.PHONY: help install run healthy lint types docs test bench wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -44,8 +44,12 @@ docs: install ## write the generated documents (rules, schemas, help texts) agai
 test: install lint types ## lint, types, tests
 	$(BIN)/pytest -n $(JOBS) --dist loadscope
 
+bench: install ## measure what an audit costs, ten minutes; writes benchmarks/RESULTS.md
+	@$(BIN)/python -m benchmarks; code=$$?; \
+	if [ $$code -eq 1 ]; then echo "make bench: a bar was missed; see benchmarks/RESULTS.md"; fi; exit $$code
+
 wheel: install ## build the wheel into dist/
 	$(UV) build --quiet --wheel --out-dir dist
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/.cache

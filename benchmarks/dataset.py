@@ -19,6 +19,8 @@ class Shape:
     consumers: int = 1
     pending: int = 2
     entries: int = 20
+    caught_up: bool = False
+    """Whether every group has read and acknowledged the rest; with `pending` 0 nothing is wrong then."""
 
     def __str__(self) -> str:
         return (
@@ -54,6 +56,18 @@ def load(client: Any, shape: Shape) -> None:
                     pipe.xgroup_createconsumer(name, group, f"{group}-worker-{number}")
         # A stream is always sent whole: its entries are then of one moment.
         if len(pipe) >= _COMMANDS_PER_TRIP:
+            pipe.execute()
+    pipe.execute()
+    if shape.caught_up:
+        _read_the_rest(client, shape)
+
+
+def _read_the_rest(client: Any, shape: Shape) -> None:
+    pipe = client.pipeline(transaction=False)
+    for name in stream_names(shape):
+        for group in group_names(shape):
+            pipe.xreadgroup(group, f"{group}-worker-0", {name: ">"}, noack=True)
+        if len(pipe) >= _COMMANDS_PER_TRIP // max(shape.entries, 1):
             pipe.execute()
     pipe.execute()
 

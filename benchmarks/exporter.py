@@ -62,9 +62,9 @@ def measure(server: BenchServer, shape: dataset.Shape, ours: Spent, rounds: int,
     )
 
 
-def find() -> tuple[str, str]:
+def find(cache: Path = machine.CACHE) -> tuple[str, str]:
     """The program and its version: on PATH, else unpacked from Debian's package. Raises Unavailable."""
-    program = shutil.which(PACKAGE) or shutil.which("redis_exporter") or str(_unpacked())
+    program = shutil.which(PACKAGE) or shutil.which("redis_exporter") or str(_unpacked(cache / "exporter"))
     said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
     found = re.search(r"Exporter\s+v?(\S+)", said.stdout + said.stderr)
     return program, found[1] if found else "of unknown version"
@@ -125,8 +125,7 @@ def _check(text: bytes, shape: dataset.Shape) -> None:
         raise Unavailable(f"its page has {streams} streams and {groups} groups of {shape}")
 
 
-def _unpacked() -> Path:
-    folder = machine.CACHE / "exporter"
+def _unpacked(folder: Path) -> Path:
     program = folder / "usr" / "bin" / PACKAGE
     if program.is_file():
         return program

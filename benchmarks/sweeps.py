@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 
@@ -18,6 +19,8 @@ from benchmarks.questions import Question, asked_by
 from benchmarks.results import Report, Row
 from benchmarks.server import BenchServer, Spent
 from tools.sources.records import Poll
+
+Made = TypeVar("Made")
 
 QUIET_LOOKS = 3
 """In a row; the product sweeps anyway after so many."""
@@ -30,14 +33,13 @@ class Timed:
     wall_s: float
     client_cpu_s: float
     spent: Spent
-    poll: Poll | None = None
+    told_us: int = 0
+    """The cost that the poll itself reports."""
 
     @property
     def told_share(self) -> float:
-        """The cost that the poll itself reports, against the truth."""
-        if self.poll is None or not self.spent.inside_s:
-            return 0.0
-        return self.poll.cost.server_us / 1e6 / self.spent.inside_s
+        """That cost against the truth."""
+        return self.told_us / 1e6 / self.spent.inside_s if self.spent.inside_s else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,40 +51,43 @@ class Round:
     quiet: tuple[Timed, ...]
 
 
-def timed(server: BenchServer, work: Callable[[], Poll | None]) -> Timed:
-    """Do it once, measured."""
+def timed(server: BenchServer, work: Callable[[], Made]) -> tuple[Timed, Made]:
+    """Do it once, measured; also gives what was made."""
     with server.measure() as meter:
         began, cpu = time.perf_counter(), time.process_time()
-        poll = work()
+        made = work()
         wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
-    return Timed(wall_s, cpu_s, meter.spent, poll)
+    return Timed(wall_s, cpu_s, meter.spent), made
 
 
-def one_round(server: BenchServer) -> Round:
+def one_round(server: BenchServer, shape: dataset.Shape) -> Round:
     """A new poller: a full sweep, a sweep after one stream moved, and looks when nothing did."""
     ours = unpaced(server.url)
     try:
-        first = timed(server, lambda: ours.look(None))
-        server.client.xadd(dataset.stream_names(dataset.Shape(streams=1))[0], {"moved": "1"})
-        later = timed(server, lambda: ours.look(first.poll))
-        return Round(first, later, tuple(_quiet_looks(server, ours, later.poll)))
+        first, poll = _looked(server, ours, None)
+        _check(poll, shape)
+        server.client.xadd(dataset.stream_names(shape)[0], {"moved": "1"})
+        later, poll = _looked(server, ours, poll)
+        quiet = []
+        for _ in range(QUIET_LOOKS):
+            look, poll = _looked(server, ours, poll)
+            quiet.append(look)
+        return Round(first, later, tuple(quiet))
     finally:
         ours.close()
 
 
-def _quiet_looks(server: BenchServer, ours: Looker, previous: Poll | None) -> Iterator[Timed]:
-    for _ in range(QUIET_LOOKS):
-        look = timed(server, partial(ours.look, previous))
-        previous = look.poll
-        yield look
+def _looked(server: BenchServer, ours: Looker, previous: Poll | None) -> tuple[Timed, Poll]:
+    gc.collect()  # what an earlier look left behind is not this one's work
+    done, poll = timed(server, partial(ours.look, previous))
+    return replace(done, told_us=poll.cost.server_us), poll
 
 
 def measure(server: BenchServer, shape: dataset.Shape, rounds: int, report: Report) -> list[Round]:
     """Full sweeps against their floor, and looks at a server where nothing moved."""
-    one_round(server)  # the first one pays for imports and for memory that later ones find
-    done = [one_round(server) for _ in range(rounds)]
+    one_round(server, shape)  # the first one pays for imports and for memory that later ones find
+    done = [one_round(server, shape) for _ in range(rounds)]
     firsts = [one.first for one in done]
-    _check(firsts, shape)
     floor = _ms([one.spent.inside_s for one in firsts])
     sample = firsts[0].spent
     report.row(
@@ -146,7 +151,7 @@ def measure_one_by_one(server: BenchServer, sweeps: list[Round], rounds: int, re
         with redis.Redis(port=server.port, protocol=2) as client:
             client.response_callbacks.clear()  # what redis-py makes of a reply costs the server nothing
             client.ping()
-            done.append(timed(server, partial(_ask, client, questions)))
+            done.append(timed(server, partial(_ask, client, questions))[0])
     ours = _median(one.first.spent.cpu_s for one in sweeps)
     theirs = _median(one.spent.cpu_s for one in done)
     report.row(
@@ -171,16 +176,15 @@ def _ask(client: Any, questions: list[Question]) -> None:
         client.execute_command(*question)
 
 
-def _check(firsts: list[Timed], shape: dataset.Shape) -> None:
+def _check(poll: Poll, shape: dataset.Shape) -> None:
     """A quick sweep that did not see everything is no measurement."""
-    for one in firsts:
-        seen = () if one.poll is None else one.poll.streams
-        pending = sum(len(group.pending) for stream in seen for group in stream.groups)
-        wanted = shape.streams * shape.groups * shape.consumers * shape.pending
-        if len(seen) != shape.streams or pending != wanted:
-            raise SystemExit(
-                f"the sweep saw {len(seen)} of {shape.streams} streams and {pending} of {wanted} pending entries"
-            )
+    seen = len(poll.streams)
+    pending = sum(len(group.pending) for stream in poll.streams for group in stream.groups)
+    wanted = shape.streams * shape.groups * shape.consumers * shape.pending
+    if seen != shape.streams or pending != wanted:
+        raise SystemExit(
+            f"the sweep saw {seen} of {shape.streams} streams, {pending} of {wanted} pending entries"
+        )
 
 
 def _median(values: Iterable[float]) -> float:
