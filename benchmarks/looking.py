@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tools.clock import Clock, StopSignal, SystemClock
+from tools.clock import Clock, SystemClock
 from tools.sources.records import Poll
+from tools.sources.redis.pacing import UNPACED, Pace
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
-
-
-class Unpaced(SystemClock):
-    """Stands for a sweep without pauses: the poller asks its clock to wait between batches, and does not."""
-
-    def sleep_until(self, when: float, stop: StopSignal) -> None:
-        """Return at once."""
 
 
 @dataclass
@@ -36,12 +30,12 @@ class Looker:
         self.client.close()
 
 
-def looker(url: str, clock: Clock) -> Looker:
-    """A poller that has seen nothing yet, on an open connection."""
+def looker(url: str, clock: Clock, pace: Pace | None = None) -> Looker:
+    """A poller that has seen nothing yet, on an open connection; at the normal pace unless told otherwise."""
     client = ReadOnlyClient.connect(url, name="streamgauge-bench")
-    return Looker(client, StreamSource(client, clock))
+    return Looker(client, StreamSource(client, clock, pace=pace))
 
 
 def unpaced(url: str) -> Looker:
-    """One that makes no pauses."""
-    return looker(url, Unpaced())
+    """One that makes no pauses, as the product does on a server without other clients."""
+    return looker(url, SystemClock(), UNPACED)

@@ -17,7 +17,7 @@ from tools.sources.records import GroupInfo, Lag, ServerState, StreamInfo, entry
 from tools.sources.redis.allowlist import Command
 from tools.sources.redis.pacing import Pacer
 from tools.sources.redis.readonly import ReplyError
-from tools.sources.redis.replies import as_list, entry, entry_bytes
+from tools.sources.redis.replies import as_bytes, as_list
 from tools.sources.redis.server import version_of
 
 COUNT_ENTRIES_MAX = 10_000
@@ -115,16 +115,16 @@ class Tally:
         if isinstance(reply, ReplyError):
             self.done = True
             return
-        page = [item for item in map(entry, as_list(reply)) if item is not None]
-        self.first = self.first or (page[0][0] if page else "")
+        page = as_list(reply)  # taken as it is: counting makes no records
+        self.first = self.first or (_id_of(page[0]) if page else "")
         self.counted += len(page)
-        self.size += sum(map(entry_bytes, page))
+        self.size += sum(map(_size_of, page))
         if len(page) < wanted:
             self.lag, self.done = Lag(messages=self.counted, source="counted"), True
         elif self.counted >= COUNT_ENTRIES_MAX or self.size >= COUNT_BYTES_MAX:
             self.end()
         else:
-            self.after = page[-1][0]
+            self.after = _id_of(page[-1])
 
     def end(self) -> None:
         """Stop here: at least what was counted (one entry waits); at most all but one that does not."""
@@ -132,6 +132,16 @@ class Tally:
         most = max(self.info.length - 1, least)
         self.lag = Lag(messages=least, source="bound", at_most=most)
         self.done = True
+
+
+def _id_of(item: object) -> str:
+    return as_bytes(as_list(item)[0]).decode("ascii", "replace")
+
+
+def _size_of(item: object) -> int:
+    """Bytes of an entry's names and values."""
+    fields = as_list(item)[1] if len(as_list(item)) > 1 else None
+    return sum(map(len, fields)) if isinstance(fields, list) else 0
 
 
 def count(pacer: Pacer, tallies: Sequence[Tally], budget_bytes: int) -> None:
@@ -144,7 +154,7 @@ def count(pacer: Pacer, tallies: Sequence[Tally], budget_bytes: int) -> None:
         wanted = [tally.wanted for tally in waiting]
         sizes = [tally.guess * entries for tally, entries in zip(waiting, wanted, strict=True)]
         before = sum(tally.size for tally in waiting)
-        pages = pacer.run([tally.command for tally in waiting], sizes)
+        pages = pacer.each([tally.command for tally in waiting], sizes)
         for tally, page, entries in zip(waiting, pages, wanted, strict=True):
             tally.take(page, entries)
         budget_bytes -= sum(tally.size for tally in waiting) - before

@@ -6,7 +6,7 @@ What a concurrent client waits for us is the server's time in one batch, so a ba
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tools.clock import Clock
@@ -66,15 +66,17 @@ class Pacer:
 
     def run(self, asks: Iterable[Ask], expected_bytes: Sequence[int] = ()) -> list[Reply]:
         """Replies in order. `expected_bytes`, one per ask where given, are guesses of their replies."""
+        return list(self.each(asks, expected_bytes))
+
+    def each(self, asks: Iterable[Ask], expected_bytes: Sequence[int] = ()) -> Iterator[Reply]:
+        """The same one by one: a batch is sent when its first reply is wanted, so no more than one is held."""
         waiting = [ask if isinstance(ask, Question) else question(ask) for ask in asks]
         sizes = expected_bytes or [asked.reply_bytes for asked in waiting]
-        replies: list[Reply] = []
         start = 0
         while start < len(waiting):
             end = self._end_of_batch(waiting, sizes, start)
-            replies += self._send(waiting[start:end])
+            yield from self._send(waiting[start:end])
             start = end
-        return replies
 
     def batch(self, asks: Sequence[Ask]) -> list[Reply]:
         """One batch, sent whole, not before the pause after the last one is over."""

@@ -43,7 +43,7 @@ class PendingReader:
         """
         questions = [(key, size, ask) for key, size in sizes.items() for ask in self._asks(key, size)]
         guesses = [_guess(ask, size) for _, size, ask in questions]
-        replies = self._pacer.run([ask for _, _, ask in questions], guesses)
+        replies = self._pacer.each([ask for _, _, ask in questions], guesses)
         found: dict[Key, tuple[PendingEntry, ...]] = {}
         for (key, _, ask), reply in zip(questions, replies, strict=True):
             if isinstance(reply, ReplyError):

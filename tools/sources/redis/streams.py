@@ -83,7 +83,7 @@ class StreamReader:
             if raw not in self._asks:
                 self._asks[raw] = question(("XINFO", "STREAM", raw), ("XINFO", "GROUPS", raw))
         sizes = [self._sizes.get(raw, _UNSEEN_BYTES) for raw in raws]
-        answers = iter(self._pacer.run([self._asks[raw] for raw in raws], sizes))
+        answers = self._pacer.each([self._asks[raw] for raw in raws], sizes)
         found = []
         for raw, stream, groups in zip(raws, answers, answers, strict=True):
             seen = self._seen.get(raw)
@@ -254,7 +254,7 @@ class StreamReader:
                 if group.info.consumers <= CONSUMERS_MAX and (every or group.needs_consumers):
                     wanted.append(group)
         sizes = [CONSUMER_BYTES * group.info.consumers for group in wanted]
-        answers = self._pacer.run([group.book.ask_consumers for group in wanted], sizes)
+        answers = self._pacer.each([group.book.ask_consumers for group in wanted], sizes)
         for group, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, ReplyError):
                 self._excuse(answer)
