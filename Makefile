@@ -7,7 +7,7 @@ ARGS   ?=
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run healthy lint types docs test bench wheel clean
+.PHONY: help install run healthy lint types docs test test-matrix bench wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -48,8 +48,11 @@ bench: install ## measure what an audit costs, ten minutes; writes benchmarks/RE
 	@$(BIN)/python -m benchmarks; code=$$?; \
 	if [ $$code -eq 1 ]; then echo "make bench: a bar was missed; see benchmarks/RESULTS.md"; fi; exit $$code
 
+test-matrix: install ## the tests about Redis on all servers of docs/servers.md, which it obtains by itself
+	$(BIN)/pytest -n $(JOBS) --dist loadscope -m matrix --servers=all
+
 wheel: install ## build the wheel into dist/
 	$(UV) build --quiet --wheel --out-dir dist
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/.cache
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .servers benchmarks/.cache

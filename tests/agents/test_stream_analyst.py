@@ -33,6 +33,18 @@ from tools.sources.redis.sweep import StreamSource
 
 
 @pytest.fixture
+def server(any_server: Server) -> Server:
+    """Each server of the matrix."""
+    return any_server
+
+
+@pytest.fixture
+def own_server(any_own_server: Server) -> Server:
+    """Each server of the matrix."""
+    return any_own_server
+
+
+@pytest.fixture
 def desk(tmp_path: Path, server: Server) -> Iterator[Desk]:
     made = Desk(tmp_path / "ws", server.url)
     yield made

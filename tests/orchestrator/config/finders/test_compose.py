@@ -131,7 +131,7 @@ def test_without_docker_names_and_ports_are_told_but_no_command(tmp_path: Path) 
 def test_docker_without_a_daemon_is_no_docker(tmp_path: Path) -> None:
     environ = {"PATH": with_docker(tmp_path)["PATH"], "HOME": str(tmp_path)}
     if Path("/var/run/docker.sock").exists():
-        pytest.skip("a daemon runs here")
+        pytest.skip("a Docker daemon listens at /var/run/docker.sock")
     shop = found(tmp_path, SHOP, environ)
     assert shop.passed_over == (
         "compose.yaml is not used: docker is on PATH, but no daemon's socket is there.",
