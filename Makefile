@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 ARGS   ?=
 JOBS   ?= 2
+LAGS   ?= 50000
 
 .DEFAULT_GOAL := help
 .PHONY: help install run healthy lint types docs test test-matrix bench wheel clean
@@ -49,7 +50,7 @@ bench: install ## measure what an audit costs, ten minutes; writes benchmarks/RE
 	if [ $$code -eq 1 ]; then echo "make bench: a bar was missed; see benchmarks/RESULTS.md"; fi; exit $$code
 
 test-matrix: install ## the tests about Redis on all servers of docs/servers.md, which it obtains by itself
-	$(BIN)/pytest -n $(JOBS) --dist loadscope -m matrix --servers=all
+	$(BIN)/pytest -n $(JOBS) --dist loadscope -m matrix --servers=all --lag-observations=$(LAGS)
 
 wheel: install ## build the wheel into dist/
 	$(UV) build --quiet --wheel --out-dir dist

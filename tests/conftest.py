@@ -28,6 +28,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="all|NAME,NAME",
         help=f"servers that matrix tests run on, of {', '.join(binaries.PRODUCTS)} (default: %(default)s)",
     )
+    parser.addoption(
+        "--lag-observations",
+        type=int,
+        default=300,
+        metavar="N",
+        help="lags that the lag fuzzer compares on each server (default: %(default)s)",
+    )
+    parser.addoption(
+        "--lag-seed", type=int, default=1, metavar="N", help="seed of the lag fuzzer (default: %(default)s)"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -65,6 +75,12 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skips.summarize(terminalreporter)
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    figures = [str(text) for report in reports for name, text in report.user_properties if name == "figures"]
+    if figures:
+        terminalreporter.section("figures")
+        for text in figures:
+            terminalreporter.line(text)
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,14 @@
 
 The server's own figure may be absent, nil, negative or wrong: on Valkey and on Redis before 7.4 a trim past the
 group, or ENTRIESREAD at XGROUP CREATE, makes it lie. Three boundary cases are exact everywhere in O(1); in
-between the server is believed only where its figure cannot be wrong for a known reason and the group was seen in
-step with it; otherwise the entries are counted, within bounds.
+between the server is believed only where its figure cannot be wrong for a known reason, the group was seen in step
+with it, and nothing has happened since that moves one of the two alone; otherwise the entries are counted, within
+bounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -31,8 +32,22 @@ PAGE_BYTES = 65_536
 FIRST_HONEST_REDIS = (7, 4)
 
 
+STEADY = frozenset(
+    {"xack", "xackdel", "xadd", "xautoclaim", "xdel", "xdelex", "xread", "xreadgroup", "xtrim"}
+    | {"xgroup|createconsumer", "xgroup|delconsumer", "xinfo", "xlen", "xpending", "xrange", "xrevrange"}
+)
+"""Stream commands that move a group and what the server counts of it together, or neither. XCLAIM is not among them:
+its LASTID moves the group alone, and commandstats does not tell whether it was given."""
+
+MOVERS = frozenset(
+    {"copy", "debug", "failover", "move", "rename", "renamenx", "replicaof", "restore", "restore-asking", "slaveof",
+     "swapdb"}
+)  # fmt: skip
+"""Other commands that can put another stream, with groups of the same names, in a stream's place."""
+
+
 class GroupMemory(Struct):
-    """What earlier polls taught about one group. `trusted`: seen at the end with the server agreeing."""
+    """What earlier polls taught about one group. `trusted`: seen at the end with the server agreeing, and followed since."""
 
     trusted: bool = False
     last_delivered: tuple[int, int] = (0, 0)
@@ -46,11 +61,31 @@ def is_honest(server: ServerState) -> bool:
     )
 
 
+def is_steady(moved: Iterable[str]) -> bool:
+    """Whether calls of these commands, by their names in commandstats, leave trust as it is."""
+    return all(
+        name.partition("|")[0] not in MOVERS
+        and (not name.startswith("x") or name in STEADY or name.partition("|")[0] in STEADY)
+        for name in moved
+    )
+
+
+def distrust(memory: Iterable[GroupMemory]) -> None:
+    """Something may have moved groups or counters alone: each group must be seen at its end again."""
+    for known in memory:
+        known.trusted = False
+
+
 def derive(info: StreamInfo, group: GroupInfo, *, honest: bool, memory: GroupMemory) -> Lag | None:
-    """The lag without reading an entry, or None where it must be counted. Updates `memory`."""
+    """The lag without reading an entry, or None where it must be counted. Updates `memory`.
+
+    Call `distrust` before, where `is_steady` is not true of what moved since the last look.
+    """
     delivered = entry_key(group.last_delivered_id)
     if delivered < memory.last_delivered:
         memory.trusted = False  # XGROUP SETID, or another group of that name
+    if entry_key(info.first_entry_id or "0-0") > memory.last_delivered:
+        memory.trusted = False  # trimming may have overtaken it: servers count what went as still waiting
     memory.last_delivered = delivered
     if info.length == 0 or info.first_entry_id is None or info.last_entry_id is None:
         memory.trusted = False

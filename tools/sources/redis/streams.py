@@ -77,6 +77,12 @@ class StreamReader:
         self._pending.forget()
         self.sampler.forget()
 
+    def distrust(self) -> None:
+        """Before a look: something may have moved groups, or the server's counters of them, alone."""
+        lags.distrust(book.memory for book in self._books.values())
+        for seen in self._seen.values():
+            seen.counted = False
+
     def light(self, raws: Sequence[bytes]) -> list[Seen]:
         """XINFO STREAM and GROUPS of each stream; those that are gone are left out. Raises SourceUnavailable."""
         for raw in raws:
@@ -128,6 +134,8 @@ class StreamReader:
 
     def states(self, seen: Sequence[Seen], *, honest: bool, whole: bool = True) -> tuple[StreamState, ...]:
         """The states of streams seen in the light pass, by name. `whole`: these are all that there are."""
+        for item in seen:
+            item.counted = item.counted and whole  # a second look counts again
         self._read_lags(seen, honest=honest)
         self._read_consumers(seen)
         groups = {group.book.key: group for item in seen for group in item.groups}

@@ -117,7 +117,8 @@ class StreamSource:
         opened = self._client.opened
         try:
             seen = self._reader.light(raw_names(self._names, sorted(wanted)))
-            states = self._reader.states(seen, honest=lag.is_honest(poll.server), whole=False)
+            # What was done since the poll is not known here, so the server's own lag is not believed.
+            states = self._reader.states(seen, honest=False, whole=False)
         except SourceUnavailable:
             self._lost = True
             raise
@@ -168,6 +169,8 @@ class StreamSource:
         calls = (
             {} if before is None else commandstats.growth(before.stats, reading.stats, sent - self._last_sent)
         )
+        if before is None or not lag.is_steady(calls) or commandstats.was_reset(before.stats, reading.stats):
+            self._reader.distrust()
         server_us = self._meter.add(reading.stats, sent)
         streams = self._sweep(reading, None if after_gap else previous, now)
         self._quiet_polls = 0
