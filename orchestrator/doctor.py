@@ -142,7 +142,8 @@ def _rights(client: ReadOnlyClient) -> Check:
             "rights",
             Verdict.UNKNOWN,
             "the server does not tell whether the user may write (we only read all the same)",
-            "Allow the user +acl|whoami and +acl|dryrun, or compare its rule with `streamgauge doctor --acl`.",
+            "Allow the user +acl|whoami and +acl|dryrun (which Redis before 7.0 does not have), or compare its rule "
+            "with `streamgauge doctor --acl`.",
         )
     if may_write:
         fix = "Use a user that may only read; `streamgauge doctor --acl` prints the rule for it."

