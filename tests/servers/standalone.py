@@ -17,6 +17,9 @@ import redis
 from tests.servers.binaries import PRODUCTS, Product, binary
 
 _READY_BOUND_S = 20
+_PORTS_TRIED = 3
+"""A port that was free a moment ago may be taken when the server wants it."""
+
 EMBEDDED = PRODUCTS["valkey-9.1"]
 
 
@@ -70,34 +73,49 @@ class Server:
         tls: Certificate | None = None,
         unix_socket: bool = False,
     ) -> None:
-        self.product = product
-        self.port = port or free_port()
+        self.product, self._folder, self._options = product, folder, options
+        self.tls, self.unix_socket = tls, unix_socket
+        for left in reversed(range(_PORTS_TRIED if wait and port is None else 1)):
+            self._start(port or free_port())
+            try:
+                if wait:
+                    self.wait()
+            except redis.ConnectionError:
+                died = self.process.poll() is not None
+                self.stop()
+                if not (left and died):
+                    raise
+            else:
+                return
+
+    def _start(self, port: int) -> None:
+        self.port = port
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        command = [str(binary(product)), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        if tls is not None:
+        command = [str(binary(self.product)), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        if (tls := self.tls) is not None:
             tls_port = free_port()
             self.tls_url = f"rediss://127.0.0.1:{tls_port}/0?ssl_ca_certs={quote(str(tls.file))}"
             command += [
                 "--tls-port", str(tls_port), "--tls-cert-file", str(tls.file), "--tls-key-file", str(tls.key),
                 "--tls-ca-cert-file", str(tls.file), "--tls-auth-clients", "no",
             ]  # fmt: skip
-        if unix_socket:
-            self.socket_url = f"unix://{quote(str(folder / 'redis.sock'))}?db=0"
+        if self.unix_socket:
+            self.socket_url = f"unix://{quote(str(self._folder / 'redis.sock'))}?db=0"
             command += ["--unixsocket", "redis.sock"]
         self.process = subprocess.Popen(
-            [*command, *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, *self._options], cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self.client = redis.Redis(port=self.port, decode_responses=True)
-        if wait:
-            self.wait()
 
     def wait(self) -> None:
         """Until it answers with its data loaded."""
         deadline = time.monotonic() + _READY_BOUND_S
         while True:
             try:
-                self.client.ping()
-                break
+                info: Any = self.client.info("server")
+                if info["process_id"] == self.process.pid:
+                    return
+                raise redis.ConnectionError(f"another server listens on port {self.port}")
             except redis.ConnectionError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
                     raise
