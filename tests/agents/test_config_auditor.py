@@ -22,6 +22,19 @@ from tools.sources.redis import polls
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
 
+
+@pytest.fixture
+def server(any_server: Server) -> Server:
+    """Each server of the matrix."""
+    return any_server
+
+
+@pytest.fixture
+def own_server(any_own_server: Server) -> Server:
+    """Each server of the matrix."""
+    return any_own_server
+
+
 CODE = {
     "services/a/app.py": 'r.xgroup_create("orders", "desk-v1", mkstream=True)\n'
     'r.xreadgroup("desk-v2", "c", {"orders": ">"})\ndef f(s):\n    r.xadd(s, {})\n',
