@@ -14,6 +14,7 @@ from agents.detecting import run_detectors
 from agents.job import RedisTarget, WatcherJob
 from agents.loop import Reporter, StopFile
 from agents.periods import Periods
+from agents.stream_books import Books
 from tools.clock import iso
 from tools.detectors.contract import StreamView
 from tools.detectors.registry import STREAM_DETECTORS
@@ -94,6 +95,7 @@ class StreamAnalyst:
         self._samples = SampleJournal(self._workspace.path(*samples.FILE.split("/")))
         self._pending = Journal(self._workspace.path("streams", "pending.jsonl"))
         self._baseline: Poll | None = None
+        self._books: Books | None = None
         self._began_anew = polls.last_after_gap(self._workspace.polls)
         self._number = polls.next_number(self._workspace.polls)
         self._code: CodeIndex | None = None
@@ -138,6 +140,8 @@ class StreamAnalyst:
     def _look(self, *, final: bool) -> None:
         self._read_baseline()
         self._read_code()
+        if self._books is None:
+            self._books = Books(self._workspace.polls, self._baseline)
         previous = self._previous()
         try:
             poll = self._poll(previous, final=final)
@@ -233,6 +237,8 @@ class StreamAnalyst:
     def _keep(self, poll: Poll) -> None:
         self._journal.append(poll)
         self._keep_samples(poll)
+        if self._books is not None:
+            self._books.take(poll)
         self._history = (*self._history, poll)[-self._depth :]
         if self._baseline is None:
             self._baseline = poll
@@ -266,6 +272,8 @@ class StreamAnalyst:
             judgement=self._job.judgement,
             code=self._code,
             dead_letters=letters,
+            ledger=None if self._books is None else self._books.ledger,
+            pending_since=None if self._books is None else self._books.pending_since,
         )
 
     def _read_baseline(self) -> None:
@@ -328,6 +336,8 @@ class StreamAnalyst:
         folder = self._workspace.path("streams")
         self._workspace.write_text(folder / "topology_current.txt", topology.render_text(made))
         self._workspace.write_json(folder / "topology.json", made)
+        if self._books is not None:
+            self._workspace.write_json(folder / "ledger.json", self._books.ledger.ledger())
         self._topology_ms = made.at_ms
 
     def _write_new_streams(self) -> None:

@@ -49,9 +49,17 @@ FIRES = [
     pytest.param("unread-stream-grows", stream_finding(1, "NO_CONSUMER_GROUP"), stream_finding(2, "STREAM_GROWING"), id="unread stream grows"),
     pytest.param("rogue-stream-has-no-reader", config_finding(1, "ROGUE_STREAM", affected_streams=["orders"]), stream_finding(1, "ORPHANED_STREAM"), id="rogue stream has no reader"),
     pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", seen_s=600, consumer_group="billing"), stream_finding(2, "CONSUMER_LAG", last_s=600 - SLACK_S, consumer_group="billing"), id="effect ended as long ago as the slack allows"),
+    pytest.param("slow-group-is-trimmed-past", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), id="lag explains what was trimmed unread"),
+    pytest.param("slow-group-is-trimmed-past", stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), id="so does a dead group"),
+    pytest.param("trimming-takes-pending-entries", stream_finding(1, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), stream_finding(2, "STUCK_MESSAGE", consumer_group="billing", rule_id="stream.ghost-pending"), id="trimming explains ghosts"),
 ]  # fmt: skip
 
 NOOP = [
+    pytest.param("slow-group-is-trimmed-past", stream_finding(1, "CONSUMER_LAG", consumer_group="audit"), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), id="lag of a group that lost nothing"),
+    pytest.param("slow-group-is-trimmed-past", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE]), id="a failing message is no loss"),
+    pytest.param("trimming-takes-pending-entries", stream_finding(1, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), stream_finding(2, "STUCK_MESSAGE", consumer_group="billing"), id="a stuck message whose entry is there"),
+    pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", consumer_group="billing", rule_id="stream.consumer-leak"), stream_finding(2, "CONSUMER_LAG", consumer_group="billing"), id="old records stop nobody"),
+    pytest.param("failed-messages-become-dead-letters", stream_finding(1, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), stream_finding(2, "DELIVERY_FAILURE", "orders:dlq", rule_id="stream.dead-letter"), id="what was never read fails nowhere"),
     pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), stream_finding(2, "CONSUMER_LAG", consumer_group="mailers"), id="lag of another group"),
     pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), stream_finding(2, "CONSUMER_LAG", "invoices", consumer_group="billing"), id="the same group name on another stream"),
     pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", seen_s=600, consumer_group="billing"), stream_finding(2, "CONSUMER_LAG", last_s=599 - SLACK_S, consumer_group="billing"), id="effect that ended before the cause began"),

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from tools.detectors.ledger.book import LedgerBook
+from tools.detectors.pending_since import PendingSince
 from tools.detectors.thresholds import Judgement
 from tools.findings.rule import Rule, Symptom
 from tools.sources.records import CodeIndex, LogLine, Poll, ProcessState, SampleLine
@@ -30,6 +32,10 @@ class StreamView:
     """Streams known, from code, documents or `[[expect]]`, to be dead-letter streams."""
     worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What one rule made of this view and the next would make again, by name; nobody writes to what stands there."""
+    ledger: LedgerBook | None = None
+    """What every poll of the session, up to the newest, adds up to; None where nobody kept it."""
+    pending_since: PendingSince | None = None
+    """Since when messages are pending; None where nobody kept it, then the polls above tell."""
 
     @property
     def now(self) -> Poll:

@@ -25,6 +25,13 @@ class Limits(BaseModel):
     pending_idle: Duration = Field(default=30.0, description="pending longer than this is stuck")
     delivery_count: int = Field(default=3, ge=1, description="deliveries; above it DELIVERY_FAILURE")
     consumer_idle: Duration = Field(default=300.0, description="a consumer unseen for longer is not active")
+    leaked_consumers: int = Field(
+        default=20, ge=1, description="records of consumers that are gone, in one group"
+    )
+    leaked_idle: Duration = Field(default=3600.0, description="a consumer unseen for longer is gone")
+    polling_reads: float = Field(
+        default=20.0, gt=0, description="reads a second that give nothing and do not block"
+    )
     pending_rising_polls: int = Field(default=3, ge=2, description="polls in a row that pending must rise")
     silence: Duration = Field(default=30.0, description="the shortest silence of a service that counts")
     silence_factor: float = Field(default=3.0, ge=1, description="times the service's own p99 gap")
@@ -57,6 +64,9 @@ class Expectation(BaseModel):
     fan_out_ok: bool = False
     dead_letter: bool = False
     unbounded_ok: bool = False
+    loss_ok: bool = Field(
+        default=False, description="a group that may miss entries: only the newest count for it"
+    )
     idle_ok: bool = Field(default=False, description="a group or service that may be quiet for long")
     memory_ok: bool = Field(default=False, description="a service whose memory may grow: a cache that fills")
     owner: str | None = None

@@ -96,13 +96,15 @@ class ConsumerInfo(Struct, frozen=True, kw_only=True, gc=False):
     inactive: int | None = None
 
 
-class PendingEntry(Struct, frozen=True, kw_only=True, gc=False):
+class PendingEntry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One entry of XPENDING's long form; `idle` in ms since its last delivery."""
 
     id: str
     consumer: str
     idle: int
     deliveries: int
+    gone: bool = False
+    """Whether it is known that the entry itself was trimmed or deleted."""
 
 
 class Lag(Struct, frozen=True, kw_only=True, gc=False):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from tools.detectors.contract import StreamView
+from tools.detectors.ledger.book import LedgerBook
 from tools.detectors.streams import DETECTORS
 from tools.detectors.thresholds import Expectation, Judgement, Limits
 from tools.findings.rule import Symptom
@@ -45,9 +46,11 @@ def consumer(
     return ConsumerInfo(name=name, pending=pending, idle=round(idle_s * 1000), inactive=inactive)
 
 
-def entry(number: int = 1, idle_s: float = 0, deliveries: int = 1, owner: str = "c1") -> PendingEntry:
+def entry(
+    number: int = 1, idle_s: float = 0, deliveries: int = 1, owner: str = "c1", *, gone: bool = False
+) -> PendingEntry:
     return PendingEntry(
-        id=f"{START_MS}-{number}", consumer=owner, idle=round(idle_s * 1000), deliveries=deliveries
+        id=f"{START_MS}-{number}", consumer=owner, idle=round(idle_s * 1000), deliveries=deliveries, gone=gone
     )
 
 
@@ -166,7 +169,8 @@ def view(
     """The view at the newest poll; unless given, the baseline is the first poll's streams as poll 0."""
     first = baseline or msgspec.structs.replace(history[0], number=0, at_ms=at(0))
     judgement = Judgement(expect=tuple(expect), limits=limits or Limits())
-    return StreamView(polls=history, baseline=first, judgement=judgement, code=code)
+    book = LedgerBook([first, *history])
+    return StreamView(polls=history, baseline=first, judgement=judgement, code=code, ledger=book)
 
 
 def found(seen: StreamView, rule: str) -> list[Symptom]:

@@ -93,6 +93,18 @@ def pending_history(
     return at_pace(made, step_s)
 
 
+def trimmed(length: int, *, delivered: str = "1-0", calls: dict[str, int] | None = None) -> tuple[Poll, ...]:
+    """Ten entries wait for a group; at the next poll two more were added and so many are left."""
+    first = f"{START_MS}-{13 - length}"
+    before = group(lag=Lag(messages=10, source="derived"), delivered="1-0")
+    after = group(lag=Lag(messages=length, source="derived"), delivered=delivered)
+    moments = (
+        stream("orders", 10, before, first=f"{START_MS}-1"),
+        stream("orders", length, after, added=12, first=first),
+    )
+    return polls(*moments, calls={"xadd": 2} if calls is None else calls)
+
+
 def at_pace(made: tuple[Poll, ...], step_s: int) -> tuple[Poll, ...]:
     return tuple(
         msgspec.structs.replace(poll, at_ms=START_MS + 1000 * step_s * number)
@@ -160,6 +172,32 @@ CASES = [
         view(polls(stream("orders", 9, group(pending=[entry(1, 50)]))), expect=[Expectation(group="work*", pending_idle=60)]),
         [],
     ),
+    # ghost-pending
+    ("ghost-pending", "gone, on the limit", view(polls(stream("orders", 9, group(pending=[entry(1, 30, gone=True)])))), []),
+    ("ghost-pending", "gone, over it", view(polls(stream("orders", 9, group(pending=[entry(1, 30.001, gone=True)])))), ["HIGH"]),
+    ("ghost-pending", "there", view(polls(stream("orders", 9, group(pending=[entry(1, 99)])))), []),
+    ("stuck-message", "gone: another rule says so", view(polls(stream("orders", 9, group(pending=[entry(1, 99, gone=True)])))), []),
+    ("delivery-failure", "gone: another rule says so", view(polls(stream("orders", 9, group(pending=[entry(1, 99, 9, gone=True)])))), []),
+    ("delivery-failure", "gone a moment ago", view(polls(stream("orders", 9, group(pending=[entry(1, 9, 9, gone=True)])))), ["HIGH"]),
+    # silent-loss
+    ("silent-loss", "all that waited is there", view(trimmed(12)), []),
+    ("silent-loss", "one is gone", view(trimmed(11)), ["CRITICAL"]),
+    ("silent-loss", "all are gone", view(trimmed(1)), ["CRITICAL"]),
+    ("silent-loss", "which commands were sent is not known", view(trimmed(4, calls={})), []),
+    ("silent-loss", "the group was set", view(trimmed(4, calls={"xgroup|setid": 1})), []),
+    ("silent-loss", "the group was set back", view(trimmed(4, delivered="0-0")), []),
+    ("silent-loss", "it moved, and the first that waited is gone", view(trimmed(4, delivered=f"{START_MS}-3")), []),
+    ("silent-loss", "it moved, and the last that waited is gone", view(trimmed(1, delivered=f"{START_MS}-3")), ["CRITICAL"]),
+    ("silent-loss", "by intent", view(trimmed(4), expect=[Expectation(group="workers", loss_ok=True)]), []),
+    ("silent-loss", "nobody reads it", view(polls(*(msgspec.structs.replace(poll.streams[0], groups=tuple(msgspec.structs.replace(item, consumers=()) for item in poll.streams[0].groups)) for poll in trimmed(4)), calls={"xadd": 2})), ["HIGH"]),
+    # consumer-leak
+    ("consumer-leak", "twenty records beside one", view(polls(stream("orders", 9, group(consumers=[consumer("a"), *(consumer(f"b{n}", 3601) for n in range(20))])))), []),
+    ("consumer-leak", "twenty-one", view(polls(stream("orders", 9, group(consumers=[consumer("a"), *(consumer(f"b{n}", 3601) for n in range(21))])))), ["LOW"]),
+    ("consumer-leak", "seen on the limit", view(polls(stream("orders", 9, group(consumers=[consumer("a"), *(consumer(f"b{n}", 3600) for n in range(21))])))), []),
+    ("consumer-leak", "one may wait in a read", view(polls(stream("orders", 9, group(consumers=[consumer("a"), *(consumer(f"b{n}", 3601) for n in range(21))])), clients=(blocked("x", 9),))), []),
+    ("consumer-leak", "nobody is active", view(polls(stream("orders", 9, group(consumers=[consumer(f"b{n}", 3601) for n in range(21)])))), []),
+    ("consumer-leak", "a thousand, not read", view(polls(stream("orders", 9, group(consumers=None, registered=1000)))), []),
+    ("consumer-leak", "more than a thousand", view(polls(stream("orders", 9, group(consumers=None, registered=1001)))), ["MEDIUM"]),
     # delivery-failure
     ("delivery-failure", "on the limit", view(polls(stream("orders", 9, group(pending=[entry(1, 0, 3)])))), []),
     ("delivery-failure", "over it, idle 0", view(polls(stream("orders", 9, group(pending=[entry(1, 0, 4)])))), ["HIGH"]),
@@ -178,6 +216,16 @@ CASES = [
     ("dead-consumer", "any blocked one, old server", view(twice(stream("orders", 9, dead(900, None)), server=REDIS_6, clients=(blocked("x", 5),))), []),
     ("dead-consumer", "blocked elsewhere while lag waits", view(twice(stream("orders", 9, dead(900, lag=3)), clients=(blocked("", 900),))), ["CRITICAL"]),
     ("dead-consumer", "old server hides a quiet consumer", view(twice(stream("orders", 9, group(registered=0)), server=REDIS_6, clients=(blocked("w", 5),))), []),
+    ("dead-consumer", "old server, nothing waits, someone polls", view(twice(stream("orders", 9, dead(900, None, pending=[entry()])), server=REDIS_6, calls={"xreadgroup": 9})), []),
+    ("dead-consumer", "old server, pending and nobody polls", view(twice(stream("orders", 9, dead(900, None, pending=[entry()])), server=REDIS_6)), ["CRITICAL"]),
+    ("dead-consumer", "old server, a lag of this moment", view(polls(stream("orders", 9, dead(900, None)), stream("orders", 10, dead(900, None, lag=1)), server=REDIS_6)), []),
+    ("dead-consumer", "old server, a lag that stays", view(twice(stream("orders", 9, dead(900, None, lag=1)), server=REDIS_6)), ["CRITICAL"]),
+    ("dead-consumer", "pending waits, clients unknown", view(twice(stream("orders", 9, dead(301, pending=[entry()])), clients=None)), ["MEDIUM"]),
+    ("dead-consumer", "old server, a new group, someone polls", view(twice(stream("orders", 9, group(registered=0)), server=REDIS_6, calls={"xreadgroup": 9})), []),
+    ("dead-consumer", "too many records, still moving", view(polls(*(stream("orders", 9, group(consumers=None, registered=1001, lag=3, delivered=f"{n}-0")) for n in range(30)))), []),
+    ("dead-consumer", "too many records, standing for the limit", view(polls(*(stream("orders", 9, group(consumers=None, registered=1001, lag=3)),) * 20)), []),
+    ("dead-consumer", "too many records, standing for longer", view(polls(*(stream("orders", 9, group(consumers=None, registered=1001, lag=3)),) * 21)), ["CRITICAL"]),
+    ("dead-consumer", "too many records, nothing waits", view(polls(*(stream("orders", 9, group(consumers=None, registered=1001)),) * 30)), []),
     ("dead-consumer", "quiet by intent", view(twice(stream("orders", 9, group(registered=0))), expect=[Expectation(stream="orders", idle_ok=True)]), []),
     ("dead-consumer", "one of two is there", view(twice(stream("orders", 9, group(consumers=[consumer("a", 900), consumer("b", 1)])))), []),
     ("dead-consumer", "not looked at", view(twice(stream("orders", 9, group(consumers=None, registered=3)))), []),
@@ -349,10 +397,10 @@ def test_a_limit_can_be_configured() -> None:
     assert found(seen, "consumer-lag") == []
 
 
-def test_a_stuck_message_that_was_trimmed_is_called_so() -> None:
-    state = stream("orders", 9, group(pending=[entry(1, 99)]), first=f"{START_MS + 1}-0")
-    (symptom,) = found(view(polls(state)), "stuck-message")
-    assert "trimmed or deleted" in symptom.hypothesis
+def test_a_ghost_says_what_became_of_its_entry() -> None:
+    state = stream("orders", 9, group(pending=[entry(1, 99, gone=True)]), first=f"{START_MS + 1}-0")
+    (symptom,) = found(view(polls(state)), "ghost-pending")
+    assert "Trimmed or deleted" in symptom.hypothesis
     assert symptom.message_ids == (f"{START_MS}-1",)
     assert symptom.metrics.oldest_pending_age_ms == 15_000
 

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from tools.detectors.contract import StreamView
 from tools.detectors.streams import roles
 from tools.detectors.streams.families import fold
-from tools.detectors.streams.readers import blocked_reader, lists_attempts, newest_clients
+from tools.detectors.streams.readers import (
+    blocked_reader,
+    group_reads_seen,
+    lists_attempts,
+    newest_clients,
+)
 from tools.detectors.streams.symptoms import many, on_group, seconds, stream_rule
 from tools.detectors.streams.tracks import YOUNG_MS, Track, active_consumers, tracks
 from tools.findings.model import Severity, StreamCategory
@@ -25,9 +30,12 @@ RULE = stream_rule(
     Severity.CRITICAL,
     "a group with no active consumer: none at all, or none seen for `consumer_idle` (5 min) and none blocked in a "
     "read. CRITICAL with no consumer, with lag or pending above 0, or where the server tells attempts (7.2+); "
-    "else MEDIUM",
+    "else MEDIUM, and where the clients cannot be listed and no new entry waits",
 )
 RULES: tuple[Rule, ...] = (RULE,)
+
+RECORDS_READ_MAX = 1_000
+"""With more consumer records than this a group's consumers are not read: they would cost the server milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,42 +63,82 @@ def _symptoms(view: StreamView) -> Iterator[Symptom]:
 
 
 def _judge(view: StreamView, track: Track, group: GroupState, idle_max_ms: float) -> _Verdict | None:
-    waiting = group.lag is not None and group.lag.messages > 0
-    work = waiting or group.info.pending > 0
     if group.info.consumers == 0:
-        return _judge_empty(view, track, group, waiting=waiting)
-    consumers = group.consumers
+        return _judge_empty(view, track, group)
+    if group.consumers is None:
+        return _judge_by_progress(view, track, group, idle_max_ms)
     # While the server was away nobody could be seen.
     unseen = track.since_gap_ms is not None and track.since_gap_ms <= idle_max_ms
-    if not consumers or unseen or active_consumers(group, idle_max_ms):
+    active = unseen or active_consumers(group, idle_max_ms)
+    if not group.consumers or active or _may_work(view, track, group):
         return None
-    # A reader blocked on this group would have been given what waits, so only an empty lag leaves room for one.
-    if not waiting and blocked_reader(view, track, group):
-        return None
-    least = min(item.idle for item in consumers)
-    why = (
-        f"{many(len(consumers), 'consumer is', 'consumers are')} registered, none seen for {seconds(least)}."
-    )
+    least = min(item.idle for item in group.consumers)
+    count = len(group.consumers)
+    why = f"{many(count, 'consumer is', 'consumers are')} registered, none seen for {seconds(least)}."
     clients_known = newest_clients(view) is not None
-    if work:
+    if _waits(group) or (group.info.pending > 0 and clients_known):
         return _Verdict(Severity.CRITICAL, 1.0, why)
-    if lists_attempts(consumers) and clients_known:
+    if lists_attempts(group.consumers) and clients_known:
         return _Verdict(Severity.CRITICAL, 0.9, f"{why} None of them has even tried to read.")
     return _Verdict(
-        Severity.MEDIUM, 0.5, f"{why} Nothing waits for it now, so a silent worker cannot be ruled out."
+        Severity.MEDIUM, 0.5, f"{why} No new entry waits for it now, so a silent worker cannot be ruled out."
     )
 
 
-def _judge_empty(view: StreamView, track: Track, group: GroupState, *, waiting: bool) -> _Verdict | None:
+def _waits(group: GroupState) -> bool:
+    return group.lag is not None and group.lag.messages > 0
+
+
+def _may_work(view: StreamView, track: Track, group: GroupState) -> bool:
+    """Whether consumers that look idle may only have had nothing to do. Before 7.2 a poll that gives nothing leaves no trace."""
+    attempts = lists_attempts(group.consumers or ())
+    if _waits(group):
+        # A reader blocked on this group would have been given what waits; one that polls takes it in a moment.
+        return not attempts and not _left_waiting(track, group)
+    return blocked_reader(view, track, group) or (not attempts and group_reads_seen(view))
+
+
+def _judge_by_progress(
+    view: StreamView, track: Track, group: GroupState, idle_max_ms: float
+) -> _Verdict | None:
+    """Of a group with more consumer records than are read: nothing was given to any of them, and entries wait."""
+    account = None if view.ledger is None else view.ledger.account(track.now.name, group.info.name)
+    if account is None or group.info.consumers <= RECORDS_READ_MAX or not _left_waiting(track, group):
+        return None
+    still_ms = track.poll.at_ms - account.moved_ms
+    if still_ms <= idle_max_ms:
+        return None
+    why = (
+        f"{many(group.info.consumers, 'consumer record')} are too many to read, but for {seconds(still_ms)} nothing was "
+        "given to any of them while entries wait."
+    )
+    return _Verdict(Severity.CRITICAL, 0.9, why)
+
+
+def _left_waiting(track: Track, group: GroupState) -> bool:
+    """Whether entries waited at the poll before too, and the group was given nothing since."""
+    history = track.group(group.info.name)[-2:]
+    return (
+        len(history) == 2
+        and all(item.lag is not None and item.lag.messages > 0 for item in history)
+        and history[0].info.last_delivered_id == history[1].info.last_delivered_id
+    )
+
+
+def _judge_empty(view: StreamView, track: Track, group: GroupState) -> _Verdict | None:
     history = track.group(group.info.name)
     if len(history) < 2 or any(item.info.consumers for item in history[-2:]):
         return None  # a deployment in progress has a moment without consumers
     if track.since_gap_ms is not None and track.since_gap_ms < YOUNG_MS:
         return None  # so has a server that has just come back
-    # Before 7.2 a consumer is listed only once it got a message: on a quiet group a blocked reader speaks for it.
-    hidden = not waiting and not _lists_attempts(track.poll.server)
+    # Before 7.2 a consumer is listed only once it got a message: on a quiet group a reader anywhere speaks for it.
+    hidden = not _waits(group) and not _lists_attempts(track.poll.server)
     found = newest_clients(view)
-    if hidden and (found is None or any(c.blocked and c.command == "xreadgroup" for c in found[1])):
+    if hidden and (
+        found is None
+        or group_reads_seen(view)
+        or any(c.blocked and c.command == "xreadgroup" for c in found[1])
+    ):
         return None
     if roles.is_dead_letter(view, track.now.name):
         return _Verdict(Severity.MEDIUM, 0.7, "It is a dead-letter stream: its group may wait for a person.")

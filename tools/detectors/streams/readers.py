@@ -32,6 +32,15 @@ def plain_readers_seen(view: StreamView) -> bool:
     )
 
 
+def group_reads_seen(view: StreamView) -> bool:
+    """Whether any client sent XREADGROUP during the polls, whatever it got."""
+    return any(
+        poll.calls.get("xreadgroup", 0) > 0
+        or any(client.command == "xreadgroup" and client.blocked for client in poll.clients or ())
+        for poll in view.polls
+    )
+
+
 def newest_clients(view: StreamView) -> tuple[Poll, tuple[ClientState, ...]] | None:
     """The newest poll at which the clients were listed since the last gap, and they; None where none was."""
     for poll in reversed(view.polls):

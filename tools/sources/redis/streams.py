@@ -14,6 +14,8 @@ from tools.sources.records import GroupInfo, Lag, StreamInfo, StreamState, entry
 from tools.sources.redis import lag as lags
 from tools.sources.redis import reach, replies
 from tools.sources.redis.allowlist import Question, question
+from tools.sources.redis.deep_pending import DeepPending
+from tools.sources.redis.ghosts import GhostFinder
 from tools.sources.redis.look import CONSUMER_BYTES, KEPT_BYTES, Book, Key, Seen, SeenGroup
 from tools.sources.redis.names import NameBook
 from tools.sources.redis.pacing import Never, Pacer
@@ -66,6 +68,8 @@ class StreamReader:
         self._seen: dict[bytes, Seen] = {}
         self._sizes: dict[bytes, int] = {}
         self._pending = PendingReader(pacer, limits.stuck_idle_ms, self._excuse)
+        self._deep = DeepPending(pacer, limits.stuck_idle_ms, self._excuse)
+        self._ghosts = GhostFinder(pacer, limits.stuck_idle_ms, self._excuse)
         self.sampler = Sampler(pacer, reads=limits.samples, name_of=names.text)
         self.refused: str | None = None
         """The server's words where the user may not see a stream."""
@@ -75,6 +79,8 @@ class StreamReader:
         self._books.clear()
         self._seen.clear()
         self._pending.forget()
+        self._deep.forget()
+        self._ghosts.forget()
         self.sampler.forget()
 
     def distrust(self) -> None:
@@ -140,7 +146,7 @@ class StreamReader:
         self._read_consumers(seen)
         groups = {group.book.key: group for item in seen for group in item.groups}
         sizes = {key: group.info.pending for key, group in groups.items() if group.info.pending}
-        pages = self._pending.read(sizes)
+        pages = self._ghosts.mark(seen, self._deep.add(sizes, self._pending.read(sizes)))
         for key, group in groups.items():
             group.pending, group.complete = pages.get(key, ((), group.info.pending == 0))
         if whole:
@@ -152,6 +158,7 @@ class StreamReader:
     def _keep(self, seen: Sequence[Seen], groups: Mapping[Key, SeenGroup], sizes: Mapping[Key, int]) -> None:
         """Forget what is gone."""
         self._pending.keep(sizes)
+        self._deep.keep(sizes)
         if len(groups) < len(self._books):
             self._books = {key: group.book for key, group in groups.items()}
         if len(seen) < len(self._asks):

@@ -22,6 +22,7 @@ from tools.synthesis.causal_rules import (
     poison_message,
     restart_loop,
     schema_change,
+    trimmed_unread,
     uncapped_stream,
     unread_stream,
 )
@@ -46,5 +47,7 @@ RULES: tuple[CausalRule, ...] = (
     missing_variable.RULE,
     schema_change.RULE,
     no_dead_letter.RULE,
+    trimmed_unread.RULE,
+    trimmed_unread.GHOST_RULE,
 )
 """Every causal rule, the nearest explanation first."""

@@ -16,11 +16,22 @@ from tools.findings.model import (
 from tools.synthesis import entities
 from tools.synthesis.entities import Entity
 
+LOSS = "stream.silent-loss"
+GHOSTS = "stream.ghost-pending"
+_APART = frozenset({LOSS, "stream.consumer-leak"})
+"""Rules that tell of something else than their category's other rules: looked for by their id."""
+
 
 def as_stream(finding: Finding, *categories: StreamCategory) -> StreamFinding | None:
-    """The finding where it is a stream finding of one of the categories."""
-    fits = isinstance(finding, StreamFinding) and finding.category in categories
-    return finding if fits and isinstance(finding, StreamFinding) else None
+    """The finding where it is a stream finding of one of the categories, and of no rule that stands apart in it."""
+    if isinstance(finding, StreamFinding) and finding.category in categories:
+        return None if finding.rule_id in _APART else finding
+    return None
+
+
+def as_rule(finding: Finding, *rule_ids: str) -> StreamFinding | None:
+    """The finding where it is a stream finding of one of the rules."""
+    return finding if isinstance(finding, StreamFinding) and finding.rule_id in rule_ids else None
 
 
 def as_log(finding: Finding, *categories: LogCategory) -> LogFinding | None:

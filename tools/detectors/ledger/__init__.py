@@ -1,0 +1,1 @@
+"""The conservation ledger: for each group, that no message came or went unseen, or what cannot be known and why."""

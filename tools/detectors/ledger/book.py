@@ -1,0 +1,261 @@
+"""The ledger, folded poll by poll: one account for each group of each stream.
+
+What it holds does not grow with the window: a few figures and two polls' replies per group. Fed with the polls of a
+journal, oldest first, it is what it was before a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tools.detectors.ledger import interval
+from tools.detectors.ledger.records import Ledger, LedgerRow, Point, Term, Unknown, between, exactly
+from tools.sources.records import GroupState, Poll, StreamState
+
+ROWS_MAX = 2_000
+Key = tuple[str, str]
+_COUNTING = frozenset({"redis", "valkey"})
+"""Servers whose counters are known from their source."""
+_ACKNOWLEDGING = ("xack", "xackdel")
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Entries that a group lost: newly proven at the newest poll, and since its account began. The two polls prove it."""
+
+    stream: str
+    group: str
+    new: int
+    total: Term
+    before: Point
+    after: Point
+
+
+@dataclass(slots=True)
+class Account:
+    """What is carried of one group."""
+
+    start: Point
+    last: Point
+    born_ms: int | None
+    """When it appeared, where it was not there from the first poll on."""
+    moved_ms: int
+    """When it was last seen to be given something; at first, when it was first seen."""
+    added: Term = field(default_factory=lambda: exactly(0, "server"))
+    lost_least: int = 0
+    lost_most: int | None = 0
+    anchor: Point | None = None
+    anchored_least: int = 0
+    """Losses proven since the anchor, a moment at which the counters could be read."""
+    left_unacked: bool = False
+    unknown: dict[Unknown, None] = field(default_factory=dict)
+    loss: Loss | None = None
+
+
+class LedgerBook:
+    """Takes polls, oldest first; tells rows and new losses as of the newest one."""
+
+    def __init__(self, polls: Iterable[Poll] = ()) -> None:
+        self._accounts: dict[Key, Account] = {}
+        self._poll: Poll | None = None
+        self._acks = 0
+        self._deleted_consumers = False
+        for poll in polls:
+            self.take(poll)
+
+    def take(self, poll: Poll) -> None:
+        """Add one poll; one that is not newer than the last is left out."""
+        if self._poll is not None and (poll.number, poll.at_ms) <= (self._poll.number, self._poll.at_ms):
+            return
+        first = self._poll is None
+        self._poll = poll
+        self._acks += sum(poll.calls.get(name, 0) for name in _ACKNOWLEDGING)
+        kept: dict[Key, Account] = {}
+        for state in poll.streams:
+            for group in state.groups:
+                key = (state.name, group.info.name)
+                account = self._accounts.get(key)
+                if account is None:
+                    point = _point(poll, state, group)
+                    kept[key] = Account(point, point, None if first else poll.at_ms, poll.at_ms)
+                    _anchor(kept[key], poll, point)
+                else:
+                    kept[key] = _carried(key, account, poll, state, group)
+        self._accounts = kept
+
+    def losses(self) -> Iterator[Loss]:
+        """What the newest poll proves to be lost."""
+        return (account.loss for account in self._accounts.values() if account.loss is not None)
+
+    def account(self, stream: str, group: str) -> Account | None:
+        """The account of one group that is there at the newest poll."""
+        return self._accounts.get((stream, group))
+
+    def ledger(self) -> Ledger | None:
+        """Every row as of the newest poll, those with losses first; None before the first poll."""
+        if self._poll is None:
+            return None
+        rows = sorted((self._row(key, account) for key, account in self._accounts.items()), key=_order)
+        return Ledger(
+            poll=self._poll.number,
+            at_ms=self._poll.at_ms,
+            rows=tuple(rows[:ROWS_MAX]),
+            left_out=max(len(rows) - ROWS_MAX, 0),
+        )
+
+    def _row(self, key: Key, account: Account) -> LedgerRow:
+        start, last = account.start, account.last
+        removed = between(account.lost_least, account.lost_most)
+        given = _given(account, removed)
+        acknowledged, off_by = _acknowledged(account, given)
+        return LedgerRow(
+            stream=key[0],
+            group=key[1],
+            from_poll=start.poll,
+            to_poll=last.poll,
+            from_ms=start.at_ms,
+            to_ms=last.at_ms,
+            waiting_at_start=start.waiting,
+            pending_at_start=exactly(start.group.pending, "server"),
+            added=account.added,
+            acknowledged=acknowledged,
+            pending=exactly(last.group.pending, "server"),
+            waiting=last.waiting,
+            removed_unread=removed,
+            off_by=off_by,
+            unknown=tuple(map(str, self._unknown(account, acknowledged, off_by))),
+        )
+
+    def _unknown(self, account: Account, acknowledged: Term, off_by: int | None) -> Iterator[Unknown]:
+        yield from account.unknown
+        if account.last.info.entries_added is None:
+            yield Unknown.NO_ADDED_COUNT
+        elif account.lost_most != account.lost_least and account.last.group.entries_read is None:
+            yield Unknown.NO_READ_COUNT
+        if any(point.waiting.source in {"bound", "unknown"} for point in (account.start, account.last)):
+            yield Unknown.LAG_BOUND
+        if acknowledged.least > 0 and not self._acks:
+            yield Unknown.NOT_ACKNOWLEDGED
+        if off_by is not None:
+            yield Unknown.CLAIMED_BY_FORCE
+
+
+def _point(poll: Poll, state: StreamState, group: GroupState) -> Point:
+    return Point(poll=poll.number, at_ms=poll.at_ms, info=state.info, group=group.info, lag=group.lag)
+
+
+def _carried(key: Key, account: Account, poll: Poll, state: StreamState, group: GroupState) -> Account:
+    """The account at the next poll."""
+    before, account.loss = account.last, None
+    if before.info == state.info and before.group == group.info and not poll.after_gap:
+        account.last = Point(
+            poll=poll.number, at_ms=poll.at_ms, info=before.info, group=before.group, lag=before.lag
+        )
+        return account
+    after = _point(poll, state, group)
+    anew = interval.made_anew(before, after)
+    if anew is not None:
+        account = Account(after, after, account.born_ms, poll.at_ms, unknown={anew: None})
+        _anchor(account, poll, after)
+        return account
+    if before.delivered != after.delivered:
+        account.moved_ms = poll.at_ms
+    _note_commands(account, before, after, poll.calls, group)
+    came = interval.added(before, after)
+    account.added = _sum(account.added, came)
+    doubt = interval.doubt(before, after, poll.calls, gap=poll.after_gap)
+    if doubt is None:
+        _judge(key, account, after, came, poll)
+    else:
+        account.unknown[doubt] = None
+        account.anchor = None
+        account.lost_most = _plus(account.lost_most, interval.most_lost(before, after, came, None))
+    _anchor(account, poll, after)
+    account.last = after
+    return account
+
+
+def _judge(key: Key, account: Account, after: Point, came: Term, poll: Poll) -> None:
+    """Add what the interval that ends at `after` lost, or may have lost."""
+    before = account.last
+    found = interval.lost(before, after, came, poll.calls)
+    account.anchored_least += found.least
+    new, first = found.least, before
+    more = _by_counters(account, after, poll)
+    if more and account.anchor is not None:
+        new, first = new + more, account.anchor
+    account.lost_least += new
+    account.lost_most = _plus(account.lost_most, None if found.most is None else max(found.most, new))
+    if came.exact and new != found.most:
+        account.unknown[Unknown.HIDDEN_LOSS] = None
+    if new:
+        total = between(account.lost_least, account.lost_most)
+        account.loss = Loss(key[0], key[1], new, total, first, after)
+
+
+def _by_counters(account: Account, after: Point, poll: Poll) -> int:
+    """What the counters prove beyond what is proven already, since the anchor."""
+    if account.anchor is None or poll.server.flavour not in _COUNTING:
+        return 0
+    then, now = interval.missed_by_counters(account.anchor), interval.surely_missed_by_counters(after)
+    if then is None or now is None:
+        return 0
+    return max(now - max(then, 0) - account.anchored_least, 0)
+
+
+def _anchor(account: Account, poll: Poll, point: Point) -> None:
+    known = account.anchor is None or interval.surely_missed_by_counters(point) is not None
+    if poll.server.flavour in _COUNTING and known and interval.missed_by_counters(point) is not None:
+        account.anchor, account.anchored_least = point, 0
+
+
+def _note_commands(
+    account: Account, before: Point, after: Point, calls: Mapping[str, int], group: GroupState
+) -> None:
+    if calls.get("xgroup|delconsumer") and after.group.consumers < before.group.consumers:
+        account.unknown[Unknown.CONSUMERS_DELETED] = None
+    claims = calls.get("xautoclaim", 0) + calls.get("xclaim", 0)
+    if claims and any(entry.gone for entry in group.pending):
+        account.unknown[Unknown.GHOSTS_CLAIMED] = None
+
+
+def _given(account: Account, removed: Term) -> Term:
+    """Entries given to the group since its account began."""
+    start, end, came = account.start.waiting, account.last.waiting, account.added
+    end_most = account.last.info.length if end.most is None else end.most
+    least = None if removed.most is None else start.least + came.least - end_most - removed.most
+    most = None
+    if came.most is not None and start.most is not None:
+        most = start.most + came.most - end.least - removed.least
+    return Term(least=0 if least is None else least, most=most, source="derived")
+
+
+def _acknowledged(account: Account, given: Term) -> tuple[Term, int | None]:
+    """What left the pending list, and by how many messages the figures cannot meet."""
+    fell = account.start.group.pending - account.last.group.pending
+    least, most = given.least + fell, None if given.most is None else given.most + fell
+    if not (account.start.in_one_piece and account.last.in_one_piece):
+        most = None  # messages came and were given out between the two replies of a poll
+    off_by = most if most is not None and most < 0 else None
+    return between(max(least, 0), None if most is None else max(most, 0)), off_by
+
+
+def _sum(one: Term, other: Term) -> Term:
+    most = None if one.most is None or other.most is None else one.most + other.most
+    return between(one.least + other.least, most, "server" if other.source == "server" else "derived")
+
+
+def _plus(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _order(row: LedgerRow) -> tuple[bool, bool, bool, int, str, str]:
+    return (
+        row.removed_unread.least == 0,
+        row.off_by is None,
+        row.removed_unread.exact,
+        -row.added.least,
+        row.stream,
+        row.group,
+    )
