@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tools.clock import iso
 from tools.findings.model import Severity
 from tools.quantities import format_duration
-from tools.report import markdown_findings, markdown_gaps, mermaid
+from tools.report import markdown_findings, markdown_gaps, markdown_ledger, mermaid
 from tools.report.markdown_text import code, fence, inline, table
 from tools.report.model import Dashboard, Reason, Report, StreamHealth
 from tools.synthesis.flows import Flow, Flows
@@ -155,7 +155,8 @@ def _streams(report: Report) -> str:
             parts.append(
                 f"The {mermaid.STREAMS_MAX} streams in the worst state of {len(report.streams)} are drawn."
             )
-    return "\n\n".join(parts)
+    ledger = markdown_ledger.render(report.ledger)
+    return "\n\n".join([*parts, ledger] if ledger else parts)
 
 
 def _stream_row(row: StreamHealth) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from tools.detectors.ledger.records import Ledger
 from tools.findings.model import Effort, Priority
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.drift import DriftRow
@@ -231,6 +232,8 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     critical: tuple[CriticalFinding, ...]
     clusters: tuple[Cluster, ...]
     streams: tuple[StreamHealth, ...]
+    ledger: Ledger | None
+    """Every message of every group accounted for, or why that cannot be known; None where Redis was never polled."""
     topology: tuple[TopologyEdge, ...]
     flows: Flows | None
     drift: tuple[DriftRow, ...]

@@ -147,10 +147,24 @@ def _forecast(state: StreamState, since: Poll, at_ms: int) -> str | None:
         return None
     per_minute = (lag - (lag_of(before) or 0)) * 60_000 / (at_ms - since.at_ms)
     if per_minute >= 0.5:
-        return f"lag grows by {per_minute:.0f} a minute; it does not drain"
+        loss = _time_to_loss(state, before, lag, per_minute)
+        return f"lag grows by {per_minute:.0f} a minute; {loss or 'it does not drain'}"
     if per_minute <= -0.5:
         return f"drains in about {max(1, round(lag / -per_minute))} min at this pace"
     return "lag stands still"
+
+
+def _time_to_loss(state: StreamState, before: StreamState, lag: int, per_minute: float) -> str | None:
+    """Where the stream was seen to be trimmed and keeps its length: when a lag that grows reaches what is trimmed."""
+    old, new = before.info, state.info
+    if old.entries_added is None or new.entries_added is None:
+        return None
+    removed = new.entries_added - old.entries_added + old.length - new.length
+    if removed <= 0 or new.length > old.length * 1.1:
+        return None
+    if lag >= new.length:
+        return "what is trimmed now was not read"
+    return f"trimming reaches what is unread in about {max(1, round((new.length - lag) / per_minute))} min"
 
 
 def _verdict(findings: list[Finding], state: StreamState, status: Health) -> str:
