@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tools.clock import iso
 from tools.findings.model import Severity
 from tools.quantities import format_duration
-from tools.report import markdown_findings, markdown_gaps, markdown_ledger, mermaid
-from tools.report.markdown_text import code, fence, inline, table
+from tools.report import markdown_findings, markdown_flows, markdown_gaps, markdown_ledger, mermaid
+from tools.report.markdown_text import code, inline, table
 from tools.report.model import Dashboard, Reason, Report, StreamHealth
-from tools.synthesis.flows import Flow, Flows
 
 ROWS_MAX = 200
 """Rows of one table; the rest is in `report.json`, and the text says so."""
@@ -33,7 +31,7 @@ def render(report: Report) -> str:
         _dashboard,
         markdown_findings.critical,
         _streams,
-        _flows,
+        markdown_flows.flows,
         markdown_gaps.drift,
         markdown_findings.roadmap,
         markdown_gaps.gaps,
@@ -169,75 +167,6 @@ def _stream_row(row: StreamHealth) -> tuple[str, ...]:
     worse = f"▲ {inline(', '.join(row.worse))}" if row.worse else ""
     age = "–" if row.oldest_pending_ms is None else _length(row.oldest_pending_ms)
     return (code(row.stream), str(row.length), str(row.pending), lag, age, row.status, worse, verdict)
-
-
-def _flows(report: Report) -> str:
-    flows = report.flows
-    if flows is None:
-        return "_Could not be built; see section 7._"
-    if not flows.correlations and not flows.messages:
-        return "No log line carries a correlation id or a message id, so no flow can be followed (section 7)."
-    parts = [_flow_figures(flows)]
-    if flows.shown:
-        rows = [_flow_row(flow) for flow in flows.shown]
-        head = ("flow", "steps", "services in order", "publish → consume", "whole", "flags")
-        parts.append(table(head, rows))
-        parts.append(_flow_in_full(_drawn(flows)))
-    return "\n\n".join(parts)
-
-
-def _flow_figures(flows: Flows) -> str:
-    text = f"{flows.correlations} correlation ids and {flows.messages} message ids were followed."
-    if flows.late_max_ms is not None:
-        text += (
-            f" From publish to consume: median {flows.late_p50_ms} ms, 95 % within {flows.late_p95_ms} ms, "
-            f"at most {flows.late_max_ms} ms."
-        )
-    flagged = ", ".join(f"{count} {name}" for name, count in flows.flagged.items())
-    text += f" Flagged: {flagged or 'none'}."
-    if flows.shown:
-        text += f" The flagged and slowest {len(flows.shown)} are shown."
-    if flows.services_without_ids:
-        names = ", ".join(map(code, flows.services_without_ids[:20]))
-        text += f" No id was seen in any line of {names}."
-    if flows.lines_left_out:
-        text += f" {flows.lines_left_out} lines with ids were left out to keep this bounded."
-    return text
-
-
-def _flow_row(flow: Flow) -> tuple[str, ...]:
-    late = "–" if flow.late_ms is None else f"{flow.late_ms} ms"
-    flags = ", ".join(flow.flags)
-    if flow.pending_in:
-        flags += f" (pending in {', '.join(map(code, flow.pending_in[:3]))})"
-    names = " → ".join(code(name) for name in flow.services[:8])
-    return (
-        f"{flow.kind} {code(flow.key, 60)}",
-        str(len(flow.steps)),
-        names,
-        late,
-        f"{flow.duration_ms} ms",
-        flags,
-    )
-
-
-def _drawn(flows: Flows) -> Flow:
-    """The flow worth drawing: over most services, then with most steps; the first of equals."""
-    return max(flows.shown, key=lambda flow: (min(len(flow.services), 4), bool(flow.flags), len(flow.steps)))
-
-
-def _flow_in_full(flow: Flow) -> str:
-    if not flow.steps:
-        return ""
-    first_ms = flow.steps[0].at_ms
-    lines = [
-        f"{step.at_ms - first_ms:>8} ms  {step.service}  {step.action}  {step.message_id or '-'}  {step.source}"
-        for step in flow.steps
-    ]
-    title = (
-        f"In full, {flow.kind} {code(flow.key, 60)} from {iso(first_ms)} (after, service, action, id, line):"
-    )
-    return f"{title}\n\n```mermaid\n{mermaid.sequence(flow)}\n```\n\n{fence(chr(10).join(lines))}"
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from tools.report.markdown_text import label
 from tools.report.model import StreamHealth, TopologyEdge
-from tools.synthesis.flows import Flow
+from tools.synthesis.flows.model import Flow, Step
 
 STREAMS_MAX = 24
 STEPS_MAX = 24
@@ -48,25 +48,52 @@ def topology(streams: Iterable[StreamHealth], edges: Iterable[TopologyEdge]) -> 
     return "\n".join([*lines, *(f"  {line}" for line in _CLASSES)])
 
 
-def sequence(flow: Flow) -> str:
-    """A sequence diagram of one flow, in the order of its steps; times are ms after the first."""
-    steps = flow.steps[:STEPS_MAX]
-    people = {name: f"p{number}" for number, name in enumerate(flow.services)}
+def sequence(flow: Flow, steps_max: int = STEPS_MAX) -> str:
+    """A sequence diagram of one flow, in the order of its steps; times are ms after the first.
+
+    Services and streams are the people in it; what two polls show is drawn with both times.
+    """
+    steps = flow.steps[:steps_max]
+    people: dict[tuple[str, str], str] = {}
+    for step in steps:
+        for person in _people(step):
+            people.setdefault(person, f"p{len(people)}")
     lines = ["sequenceDiagram"]
-    lines += [f"  participant {node} as {label(name)}" for name, node in people.items()]
+    lines += [f"  participant {node} as {label(name)}" for (_, name), node in people.items()]
     publisher: str | None = None
     for step in steps:
-        me = people[step.service]
-        text = label(f"{step.action} +{step.at_ms - steps[0].at_ms} ms")
-        if step.action == "consumed" and publisher is not None and publisher != me:
-            lines.append(f"  {publisher}->>{me}: {text}")
-        else:
-            lines.append(f"  {me}->>{me}: {text}")
+        me = people[_people(step)[0]]
+        stream = people[_people(step)[-1]] if step.stream else None
+        lines.append(f"  {_message(step, me, stream, publisher)}{label(_words(step, steps[0].at_ms))}")
         if step.action == "published":
             publisher = me
     if flow.flags and steps:
-        lines.append(f"  Note over {people[steps[-1].service]}: {label(', '.join(flow.flags))}")
+        last = people[_people(steps[-1])[0]]
+        lines.append(f"  Note over {last}: {label(', '.join(flow.flags))}")
     return "\n".join(lines)
+
+
+def _people(step: Step) -> list[tuple[str, str]]:
+    """Who a step is drawn at: the service or group, and the stream where it is known."""
+    stream = [] if step.stream is None else [("stream", step.stream)]
+    return stream if step.action == "trimmed" else [("service", step.who), *stream]
+
+
+def _message(step: Step, me: str, stream: str | None, publisher: str | None) -> str:
+    if stream is not None and step.action in {"published", "acked"}:
+        return f"{me}->>{stream}: "
+    if stream is not None and step.action in {"delivered", "consumed"}:
+        return f"{stream}->>{me}: "
+    if stream is None and step.action == "consumed" and publisher not in {None, me}:
+        return f"{publisher}->>{me}: "
+    if step.action in {"pending", "trimmed"}:
+        return f"Note over {me}: "
+    return f"{me}->>{me}: "
+
+
+def _words(step: Step, first_ms: int) -> str:
+    since = "" if step.since_ms is None else f"{step.since_ms - first_ms}..."
+    return f"{step.action} +{since}{step.at_ms - first_ms} ms"
 
 
 def _arrow(edge: TopologyEdge, service: str, stream: str) -> str:

@@ -13,7 +13,7 @@ from tools.detectors.ledger.records import Ledger
 from tools.findings.model import Effort, Priority
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.drift import DriftRow
-from tools.synthesis.flows import Flows
+from tools.synthesis.flows.model import Flows
 from tools.synthesis.health import Health
 
 SCHEMA_VERSION = 1

@@ -28,8 +28,11 @@ from tools.report.sections import (
     streams,
     verdict,
 )
-from tools.synthesis import drift, flows, session_data, topology
+from tools.synthesis import drift, session_data, topology
 from tools.synthesis.clusters import Cluster
+from tools.synthesis.flows.model import Flows
+from tools.synthesis.flows.reconstruct import reconstruct
+from tools.synthesis.flows.session import evidence_of
 from tools.workspace import Workspace
 
 REPORT_JSON = "report.json"
@@ -119,16 +122,8 @@ def _masked(report: Report) -> Report:
     return msgspec.convert(masking.mask_data(msgspec.to_builtins(report)), Report)
 
 
-def _flows(context: Context) -> flows.Flows:
-    logs = context.data.logs
-    return flows.reconstruct(
-        logs.flow_lines,
-        context.data.final,
-        context.data.end_ms,
-        context.wiring,
-        services=[log.service for log in logs.services],
-        left_out=logs.flow_lines_left_out,
-    )
+def _flows(context: Context) -> Flows:
+    return reconstruct(evidence_of(context.data), context.wiring)
 
 
 def _cross_agent(context: Context) -> list[dict[str, object]]:

@@ -52,6 +52,8 @@ class LogSurvey:
     services: tuple[ServiceLog, ...] = ()
     flow_lines: tuple[LogLine, ...] = ()
     flow_lines_left_out: int = 0
+    flow_lines_until_ms: int | None = None
+    """When the first line that was left out arrived; None where none was."""
 
     @property
     def lines(self) -> int:
@@ -78,7 +80,7 @@ def survey(lines: Iterable[LogLine], flow_lines_max: int = FLOW_LINES_MAX) -> Lo
     """Count what is there and keep what tells of a flow. Reads `lines` once; memory is bounded."""
     counts: dict[str, _Counts] = {}
     kept: list[LogLine] = []
-    left_out = 0
+    left_out, until_ms = 0, None
     for line in lines:
         _count(counts.setdefault(line.service, _Counts()), line)
         if not line.backfill and (line.correlation_id or _MESSAGE_ID.search(line.text)):
@@ -86,8 +88,9 @@ def survey(lines: Iterable[LogLine], flow_lines_max: int = FLOW_LINES_MAX) -> Lo
                 kept.append(line)
             else:
                 left_out += 1
+                until_ms = line.arrived_ms if until_ms is None else until_ms
     services = tuple(_service(name, found) for name, found in sorted(counts.items()))
-    return LogSurvey(services, tuple(kept), left_out)
+    return LogSurvey(services, tuple(kept), left_out, until_ms)
 
 
 def _count(found: _Counts, line: LogLine) -> None:

@@ -20,10 +20,12 @@ from tools.findings import journal
 from tools.findings.model import FINDING, AgentId, Finding
 from tools.sources import recording, session_facts
 from tools.sources.code.index import read_index
+from tools.sources.entry_samples import FILE, EntrySample, LeftOut, read_samples
 from tools.sources.gaps import newest
 from tools.sources.records import CodeIndex, Gap, LogLine, Poll
 from tools.sources.redis.polls import read_baseline, read_polls
 from tools.sources.session_facts import SessionFacts
+from tools.synthesis.flows.collect import Sampled
 from tools.synthesis.health import POLL_INTERVAL_MS
 from tools.synthesis.log_survey import LogSurvey, survey
 from tools.workspace import Workspace
@@ -51,6 +53,8 @@ class SessionData:
     baseline: Poll | None = None
     index: CodeIndex | None = None
     logs: LogSurvey = field(default_factory=LogSurvey)
+    samples: tuple[Sampled, ...] = ()
+    samples_left_out: int = 0
     events: tuple[dict[str, object], ...] = ()
     heartbeats: dict[str, dict[str, object]] = field(default_factory=dict)
     """The last heartbeat of each agent, by its slug."""
@@ -100,6 +104,8 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
     logs = LogSurvey()
     if facts is None or facts.mode != "static":
         logs = part("recording/log-watcher.jsonl.gz", lambda: survey(_lines(workspace)), logs)
+    no_samples: tuple[tuple[Sampled, ...], int] = ((), 0)
+    samples = part(FILE, lambda: _samples(workspace), no_samples) if polled else no_samples
     no_events: tuple[dict[str, object], ...] = ()
     events = part("events.jsonl", lambda: tuple(journal.read_data(workspace.events))[-EVENTS_MAX:], no_events)
     return SessionData(
@@ -111,6 +117,8 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
         baseline=baseline,
         index=index,
         logs=logs,
+        samples=samples[0],
+        samples_left_out=samples[1],
         events=events,
         heartbeats=part("agents/*/heartbeat.jsonl", lambda: _heartbeats(workspace), {}),
     )
@@ -192,6 +200,18 @@ def _lines(workspace: Workspace) -> Iterator[LogLine]:
             yield decoder.decode(record)
     if empty:
         raise ValueError("it holds no whole record")
+
+
+def _samples(workspace: Workspace) -> tuple[tuple[Sampled, ...], int]:
+    """The sampled entries, and how many are known to have been left out."""
+    kept: list[Sampled] = []
+    left_out = 0
+    for number, record in read_samples(workspace.path(*FILE.split("/"))):
+        if isinstance(record, EntrySample):
+            kept.append(Sampled(number, record))
+        elif isinstance(record, LeftOut):
+            left_out += record.entries or 1
+    return tuple(kept), left_out
 
 
 def _heartbeats(workspace: Workspace) -> dict[str, dict[str, object]]:

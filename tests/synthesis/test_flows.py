@@ -1,0 +1,424 @@
+"""Flows from lines, sampled entries and polls: every step with its source, and no flag that could be false."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.synthesis.made import START_MS, index, line, shop, use
+from tools.sources.entry_samples import EntrySample
+from tools.sources.records import (
+    CodeKind,
+    ConsumerInfo,
+    Gap,
+    GroupInfo,
+    GroupState,
+    LogLine,
+    PendingEntry,
+    Poll,
+    ServerState,
+    StreamInfo,
+    StreamState,
+)
+from tools.synthesis import wiring
+from tools.synthesis.flows.collect import Sampled
+from tools.synthesis.flows.judge import Blind, blind_times
+from tools.synthesis.flows.lines import action_of
+from tools.synthesis.flows.model import FLOWS_MAX, Flow, Flows, GroupDelay
+from tools.synthesis.flows.reconstruct import Evidence, reconstruct
+from tools.synthesis.wiring import Wiring
+
+ID = f"{START_MS + 1_000}-0"
+END_MS = START_MS + 600_000
+SHOP = wiring.build(shop(), ())
+
+
+def at(second: float, sequence: int = 0) -> str:
+    return f"{START_MS + round(second * 1000)}-{sequence}"
+
+
+def pend(entry_id: str = ID, idle_s: float = 1, deliveries: int = 1, consumer: str = "b-1") -> PendingEntry:
+    return PendingEntry(id=entry_id, consumer=consumer, idle=round(idle_s * 1000), deliveries=deliveries)
+
+
+def group(
+    delivered: str, *pending: PendingEntry, name: str = "billing", whole: bool = True, **info: Any
+) -> GroupState:
+    made = GroupInfo(name=name, consumers=1, pending=len(pending), last_delivered_id=delivered, **info)
+    consumers = (ConsumerInfo(name="b-1", pending=len(pending), idle=1),)
+    return GroupState(info=made, lag=None, pending=pending, pending_complete=whole, consumers=consumers)
+
+
+def orders(*groups: GroupState, first: str = at(0), last: str = at(0), **info: Any) -> StreamState:
+    made = StreamInfo(length=9, first_entry_id=first, last_generated_id=last, **info)
+    return StreamState(name="orders", info=made, groups=groups)
+
+
+def polls(*states: StreamState, every_s: int = 15, gap_at: int | None = None) -> list[Poll]:
+    """Polls every 15 s, the last at the end of the window."""
+    first = 600 - every_s * (len(states) - 1)
+    return [
+        Poll(
+            number=number,
+            at_ms=START_MS + (first + every_s * number) * 1000,
+            server=ServerState(flavour="valkey", version="9"),
+            streams=(state,),
+            after_gap=number == gap_at,
+        )
+        for number, state in enumerate(states)
+    ]
+
+
+def sample(
+    entry_id: str = ID, correlation: str | None = None, number: int = 7, stream: str = "orders"
+) -> Sampled:
+    return Sampled(number, EntrySample(poll=0, stream=stream, id=entry_id, correlation_id=correlation))
+
+
+def flows(
+    lines: Sequence[LogLine] = (),
+    samples: Sequence[Sampled] = (),
+    seen: Sequence[Poll] = (),
+    who: Wiring = SHOP,
+    **more: Any,
+) -> Flows:
+    evidence = Evidence(
+        lines=lines, samples=samples, polls=seen, end_ms=END_MS, services=("web", "billing"), **more
+    )
+    return reconstruct(evidence, who)
+
+
+def message(found: Flows, key: str = ID) -> Flow:
+    return next(flow for flow in found.shown if flow.kind == "message" and flow.key == key)
+
+
+def told(flow: Flow) -> list[tuple[str, str, str]]:
+    return [(step.action, step.who, step.source) for step in flow.steps]
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("order published to orders", "published"),
+        ('{"event":"redis.consume","message":"published long ago"}', "consumed"),
+        ("XACK orders", "acked"),
+        ("acknowledged", "acked"),
+        ("processing order 7", "consumed"),
+        ("processed order 7", "acked"),
+        ("could not: failed", "failed"),
+        ("cache warm", "seen"),
+        ("backpack", "seen"),
+    ],
+)
+def test_a_line_tells_what_happened(text: str, action: str) -> None:
+    assert action_of(text) == action
+
+
+def test_a_flow_tells_who_published_consumed_and_acked_and_how_late() -> None:
+    found = flows([
+        line("acked", "billing", 9, 3, "c-1"),
+        line("published order", "web", 1, 1, "c-1"),
+        line("consumed order", "billing", 4, 2, "c-1"),
+    ])  # fmt: skip
+    (flow,) = found.shown
+    assert [(step.service, step.action) for step in flow.steps] == [
+        ("web", "published"),
+        ("billing", "consumed"),
+        ("billing", "acked"),
+    ]
+    assert (flow.late_ms, flow.duration_ms, flow.flags) == (3000, 8000, ())
+    assert (found.correlations, found.late_max_ms, found.flagged) == (1, 3000, {})
+
+
+# --- what the server tells
+
+MOVING = polls(
+    orders(group(at(0))),
+    orders(group(at(560), pend(at(560), 2)), last=at(572)),
+    orders(group(at(572)), last=at(572)),
+)
+"""Polls at 570, 585 and 600 s: 560 was given before the second, 572 before the third."""
+
+
+def test_an_entry_and_the_polls_tell_a_flow_without_any_line() -> None:
+    found = flows((), [sample(at(560), "c-1")], MOVING)
+    correlation = next(flow for flow in found.shown if flow.kind == "correlation")
+    assert (correlation.key, correlation.messages) == ("c-1", (f"orders:{at(560)}",))
+    assert told(correlation) == [
+        ("published", "web", "streams/samples.jsonl:7"),
+        ("delivered", "billing", "streams/polls.jsonl poll 1"),
+        ("pending", "billing", "streams/polls.jsonl poll 1"),
+        ("acked", "billing", "streams/polls.jsonl poll 2"),
+    ]
+    delivered, acked = correlation.steps[1], correlation.steps[3]
+    assert (delivered.at_ms, delivered.since_ms, delivered.consumer) == (START_MS + 583_000, None, "b-1")
+    assert (acked.since_ms, acked.at_ms) == (START_MS + 585_000, START_MS + 600_000)
+    assert found.flagged == {}
+
+
+def test_between_two_polls_delivery_and_ack_are_an_interval_that_begins_with_the_publish() -> None:
+    seen = polls(orders(group(at(0))), orders(group(at(590)), last=at(590)))
+    found = flows((), [sample(at(590), "c-1")], seen)
+    assert found.delays == (
+        GroupDelay(
+            stream="orders",
+            group="billing",
+            service="billing",
+            messages=1,
+            exact=0,
+            p50_ms=(0, 10_000),
+            p95_ms=(0, 10_000),
+            max_ms=(0, 10_000),
+        ),
+    )
+
+
+def test_a_line_and_a_poll_of_the_same_moment_are_one_step_with_two_sources() -> None:
+    lines = [
+        line(f"published {at(590)}", "web", 590.004, 1, "c-1"),
+        line(f"consumed {at(590)}", "billing", 590.5, 2),
+        line(f"acked {at(590)}", "billing", 591, 3),
+    ]
+    seen = polls(orders(group(at(0))), orders(group(at(590)), last=at(590)))
+    found = flows(lines, [sample(at(590), "c-1")], seen)
+    flow = next(flow for flow in found.shown if flow.kind == "correlation")
+    assert [(step.action, step.source, step.also, step.group) for step in flow.steps] == [
+        ("published", "logs/web.log:1", ("streams/samples.jsonl:7",), None),
+        ("consumed", "logs/billing.log:2", ("streams/polls.jsonl poll 1",), "billing"),
+        ("acked", "logs/billing.log:3", ("streams/polls.jsonl poll 1",), "billing"),
+    ]
+    assert (flow.late_ms, found.delays[0].exact, found.delays[0].max_ms) == (500, 1, (500, 500))
+
+
+DELETED = {"max_deleted_entry_id": at(590)}
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param([orders(group(at(590)), last=at(590))], id="the group was first seen behind it"),
+        pytest.param([orders(), orders(group(at(590)), last=at(590))], id="a group made at the stream's end"),
+        pytest.param([orders(group(at(0), entries_read=1)), orders(group(at(595)), last=at(595))], id="a group set to another id"),
+        pytest.param([orders(group(at(0))), orders(group(at(595)), first=at(593), last=at(595))], id="trimmed before the group"),
+        pytest.param([orders(group(at(0))), orders(group(at(595)), last=at(595), **DELETED)], id="deleted before the group"),
+    ],
+)  # fmt: skip
+def test_no_delivery_is_told_where_the_group_may_have_jumped_over_the_entry(seen: list[StreamState]) -> None:
+    found = flows((), [sample(at(590))], polls(*seen))
+    assert (found.delays, found.flagged) == ((), {})
+
+
+def test_nothing_is_concluded_across_a_gap() -> None:
+    states = (
+        orders(group(at(0))),
+        orders(group(at(560), pend(at(560), 5)), last=at(560)),
+        orders(group(at(560)), last=at(560)),
+    )
+    flow = message(flows((), [sample(at(560))], polls(*states, gap_at=2)), at(560))
+    assert [step.action for step in flow.steps] == ["published", "delivered", "pending"]
+
+
+@pytest.mark.parametrize(
+    ("last", "acked"),
+    [
+        pytest.param(group(at(560)), True, id="off a complete list"),
+        pytest.param(group(at(560), whole=False), False, id="off one page of the list"),
+        pytest.param(
+            GroupState(info=group(at(560)).info, lag=None, consumers=()), False, id="with its consumer"
+        ),
+    ],
+)
+def test_an_ack_is_told_only_where_the_whole_list_shows_it(last: GroupState, *, acked: bool) -> None:
+    states = (
+        orders(group(at(0))),
+        orders(group(at(560), pend(at(560), 5)), last=at(560)),
+        orders(last, last=at(560)),
+    )
+    flow = message(flows((), [sample(at(560))], polls(*states)), at(560))
+    assert ("acked" in {step.action for step in flow.steps}) is acked
+
+
+def test_pending_tells_consumer_deliveries_and_idle_time_at_each_change() -> None:
+    states = [
+        orders(group(ID, pend(idle_s=0.5, deliveries=number, consumer="b-1")), last=ID)
+        for number in (1, 1, 2, 3)
+    ]
+    found = flows((), (), polls(*states))
+    flow = message(found)
+    assert [(step.action, step.detail) for step in flow.steps] == [
+        ("published", "by its id"),
+        ("delivered", "by its idle time"),
+        ("pending", "delivered 1×, idle 500 ms"),
+        ("pending", "delivered 2×, idle 500 ms"),
+        ("pending", "delivered 3×, idle 500 ms"),
+    ]
+    # Redelivered again and again it is never idle for long, yet pending for as long as it was seen.
+    assert (flow.flags, flow.pending_in) == (("consumed-never-acked",), ("orders/billing",))
+
+
+# --- flags
+
+FULL = [
+    line("published order", "web", 1, 1, "c-0"),
+    line("consumed order", "billing", 2, 2, "c-0"),
+    line("acked order", "billing", 3, 3, "c-0"),
+]
+PUBLISHED = [line(f"published {ID}", "web", 1, 4)]
+DEAD = [orders(group(at(0)), last=ID)] * 3
+XREAD = wiring.build(index(use(CodeKind.XADD, "web", "orders"), use(CodeKind.XREAD, "board", "orders")), ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "seen", "flags"),
+    [
+        pytest.param([line("published", "web", 1, 4, "c-1")], [], {"producer-only": 1}, id="id seen at a producer only"),
+        pytest.param([line("published", "web", 575, 4, "c-1")], [], {}, id="still on its way"),
+        pytest.param([line("consumed", "billing", 1, 4, "c-1")], [], {"consumed-never-acked": 1}, id="a service that logs acks did not"),
+        pytest.param([line("consumed", "mail", 1, 4, "c-1")], [], {}, id="a service that never logs acks is not told"),
+        pytest.param([line("consumed", "billing", 580, 4, "c-1")], [], {}, id="at work at the end"),
+        pytest.param(PUBLISHED, DEAD, {"published-never-consumed": 1}, id="no group was given it, and none moves"),
+        pytest.param(PUBLISHED, DEAD[:2], {}, id="two polls are too few to call a group dead"),
+        pytest.param(PUBLISHED, [], {}, id="no poll to tell"),
+        pytest.param(PUBLISHED, [orders(last=ID)] * 3, {}, id="no group: readers without one leave no trace"),
+        pytest.param(PUBLISHED, [orders(group(at(0, n)), last=ID) for n in range(3)], {}, id="it waits in a group that moves"),
+        pytest.param(PUBLISHED, [orders(group(at(9)), last=at(9))] * 3, {}, id="delivered, by the server's account"),
+        pytest.param(PUBLISHED, [orders(group(at(0)), first=at(0), last=ID), orders(group(at(0)), first=at(2), last=at(9))], {"published-never-consumed": 1}, id="trimmed before any group"),
+        pytest.param(PUBLISHED, [orders(group(at(0)), last=ID, max_deleted_entry_id=ID)] * 3, {}, id="deleted by somebody"),
+        pytest.param(PUBLISHED, [orders(group(at(9), pend(idle_s=40)), last=at(9))], {"consumed-never-acked": 1}, id="pending for long"),
+        pytest.param(PUBLISHED, [orders(group(at(9), pend(idle_s=4)), last=at(9))], {}, id="at work, by the server's account"),
+        pytest.param([line(f"published {ID}", "mail", 1, 4)], [orders(group(at(9), pend(idle_s=4)), last=at(9))], {}, id="the same id in a stream of another service"),
+        pytest.param([line(f"consumed {ID}", "billing", 1, 4)], [orders(group(at(9)), last=at(9))] * 2, {"consumed-never-acked": 1}, id="a line of a stream that nothing names"),
+    ],
+)  # fmt: skip
+def test_flags_are_raised_only_where_the_opposite_could_be_seen(
+    lines: list[LogLine], seen: list[StreamState], flags: dict[str, int]
+) -> None:
+    # A sample tells the stream, but for the lines of which no source tells it.
+    samples = [sample()] if lines is PUBLISHED else []
+    assert flows([*FULL, *lines], samples, polls(*seen)).flagged == flags
+
+
+def test_the_server_is_believed_before_the_wording_of_a_line() -> None:
+    lines = [*FULL, line(f"consumed {ID}", "billing", 2, 4)]
+    seen = polls(orders(group(at(0)), last=ID), orders(group(ID), last=ID))
+    assert flows(lines, [sample()], seen).flagged == {}
+
+
+def test_a_stream_that_is_read_without_a_group_too_is_never_called_unread() -> None:
+    assert flows(PUBLISHED, [sample()], polls(*DEAD), XREAD).flagged == {}
+
+
+def test_what_its_messages_went_through_clears_a_correlation_id_of_a_producer() -> None:
+    lines = [*FULL, line(f"published {ID}", "web", 1, 4, "c-1")]
+    taken = polls(orders(group(at(0)), last=ID), orders(group(ID), last=ID))
+    assert flows(lines, [sample()], polls(*DEAD)).flagged == {
+        "producer-only": 1,
+        "published-never-consumed": 1,
+    }
+    assert flows(lines, [sample()], taken).flagged == {}
+
+
+ALONE = [*FULL, line("published", "web", 1, 4, "c-1")]
+
+
+@pytest.mark.parametrize(
+    ("blind", "flagged"),
+    [
+        pytest.param([Blind("billing", START_MS, None)], False, id="the consumer's log was lost"),
+        pytest.param([Blind("search", START_MS, None)], True, id="another log was"),
+        pytest.param([Blind(None, START_MS, START_MS + 5000)], False, id="nobody looked for a while"),
+        pytest.param([Blind(None, START_MS - 9, START_MS - 5)], True, id="before it was published"),
+    ],
+)
+def test_where_lines_may_be_missing_nothing_is_called_missing(blind: list[Blind], *, flagged: bool) -> None:
+    assert bool(flows(ALONE, blind=tuple(blind)).flagged) is flagged
+
+
+def test_lines_beyond_the_limit_could_hold_the_answer() -> None:
+    assert flows(ALONE).flagged == {"producer-only": 1}
+    assert flows(ALONE, lines_until_ms=START_MS + 20_000).flagged == {}
+
+
+def test_a_last_poll_long_before_the_end_does_not_speak_for_the_end() -> None:
+    early = polls(orders(group(at(9), pend(idle_s=90)), last=at(9)))
+    late = Evidence(samples=[sample()], polls=early, end_ms=END_MS + 60_000)
+    assert reconstruct(late, SHOP).flagged == {}
+
+
+def test_gaps_become_times_in_which_a_service_was_not_seen() -> None:
+    def gap(what: str, source: str = "logs", **more: Any) -> Gap:
+        return Gap(what=what, why="w", fix="f", source=source, at_ms=5, **more)
+
+    found = blind_times(
+        [
+            gap("log of search"),
+            gap("container 'web'", until_ms=9),
+            gap("some lines", until_ms=7),
+            gap("a name", blind=False),
+            gap("Redis at x", source="streams/polls.jsonl"),
+        ],
+        [(1, 2)],
+        ["web", "search"],
+    )
+    assert found == (Blind(None, 1, 2), Blind("search", 0, None), Blind("web", 5, 9), Blind(None, 5, 7))
+
+
+# --- identity
+
+
+def test_the_same_id_in_two_streams_is_two_messages() -> None:
+    samples = [
+        sample(stream="orders", correlation="c-1"),
+        sample(stream="invoices", correlation="c-2", number=8),
+    ]
+    lines = [line(f"consumed {ID}", "billing", 2, 4), line(f"consumed {ID}", "mail", 3, 5)]
+    found = flows(lines, samples)
+    # billing reads orders and writes invoices: its consume can only be of orders; mail's only of invoices.
+    by_stream = {flow.stream: told(flow) for flow in found.shown if flow.kind == "message"}
+    assert by_stream == {
+        "orders": [
+            ("published", "web", "streams/samples.jsonl:7"),
+            ("consumed", "billing", "logs/billing.log:4"),
+        ],
+        "invoices": [
+            ("published", "billing", "streams/samples.jsonl:8"),
+            ("consumed", "mail", "logs/mail.log:5"),
+        ],
+    }
+
+
+def test_a_line_that_names_its_stream_is_of_that_stream() -> None:
+    samples = [sample(stream="orders"), sample(stream="invoices", number=8)]
+    lines = [line(f'{{"event":"redis.consume","stream":"orders","messageId":"{ID}"}}', "other", 2, 4)]
+    flow = next(flow for flow in flows(lines, samples).shown if flow.stream == "orders")
+    assert ("consumed", "other", "logs/other.log:4") in told(flow)
+
+
+def test_an_entry_that_was_sampled_twice_is_one() -> None:
+    assert flows((), [sample(), sample(number=30)]).messages == 1
+
+
+# --- bounds
+
+
+def test_flows_are_bounded_and_say_so() -> None:
+    lines = [line("published", "web", 1, n, f"c-{n}") for n in range(1, FLOWS_MAX + 3)]
+    found = flows(lines)
+    assert (found.correlations, found.lines_left_out, len(found.shown)) == (FLOWS_MAX, 2, 0)
+    assert found.services_without_ids == ("billing",)
+
+
+def test_of_a_long_flow_both_ends_are_kept_and_nothing_is_called_missing() -> None:
+    lines = [line("consumed", "billing", n, n, "c-1") for n in range(1, 100)]
+    found = flows([*FULL, *lines])
+    assert found.flagged == {}
+
+
+def test_flagged_flows_of_one_place_leave_room_for_others() -> None:
+    stuck = [pend(at(1, n), idle_s=90) for n in range(40)]
+    lines = [*FULL, line("published", "web", 1, 9, "c-9")]
+    found = flows(lines, (), polls(orders(group(at(9), *stuck), last=at(9))))
+    assert found.flagged == {"consumed-never-acked": 40, "producer-only": 1}
+    assert "c-9" in {flow.key for flow in found.shown[:4]}

@@ -1,0 +1,175 @@
+"""Flags: a missing step is told only where it would have been seen, had it happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tools.sources.records import Gap, entry_key
+from tools.synthesis.flows.collect import Collected, Message, Trail
+from tools.synthesis.flows.model import GRACE_MS, Flag, Step
+from tools.synthesis.flows.server import ServerStory
+from tools.synthesis.flows.story import MessageStory
+from tools.synthesis.wiring import Wiring
+
+_TELLS_OF_USE = frozenset({"consumed", "acked", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """A time in which the lines of a service (None: of any) may have been missed; ms since the epoch."""
+
+    service: str | None
+    from_ms: int
+    until_ms: int | None
+
+
+def blind_times(
+    gaps: Iterable[Gap], dead_times: Iterable[tuple[int, int]], services: Iterable[str]
+) -> tuple[Blind, ...]:
+    """When log lines may be missing: dead times of the session, and gaps of log sources by the service they name."""
+    found = [Blind(None, start, end) for start, end in dead_times]
+    names = sorted(services)
+    for gap in gaps:
+        if (
+            not gap.blind
+            or gap.source in {"code", "synthesis"}
+            or gap.source.startswith(("streams/", "config/"))
+        ):
+            continue
+        words = set(gap.what.replace("'", " ").replace(",", " ").replace(":", " ").split())
+        named = [name for name in names if name in words]
+        spans = gap.until_ms is not None or gap.period
+        start, end = (gap.at_ms, gap.until_ms) if spans else (0, None)
+        found += [Blind(name, start, end) for name in named] or [Blind(None, start, end)]
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """What each service's lines show at all, so that its absence means something."""
+
+    consumers: frozenset[str]
+    ackers: frozenset[str]
+    correlating: frozenset[str]
+
+
+def ability(trails: Iterable[Trail]) -> Ability:
+    """From every line that was followed."""
+    consumers: set[str] = set()
+    ackers: set[str] = set()
+    telling: set[str] = set()
+    for trail in trails:
+        for step in trail.steps:
+            if step.service is None:
+                continue
+            telling.add(step.service)
+            if step.action == "consumed":
+                consumers.add(step.service)
+            elif step.action == "acked":
+                ackers.add(step.service)
+    return Ability(frozenset(consumers), frozenset(ackers), frozenset(telling))
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What all flags are judged by. `lines_until_ms`: no line after it was kept."""
+
+    story: ServerStory
+    wiring: Wiring
+    able: Ability
+    lines_until_ms: int
+    blind: tuple[Blind, ...] = ()
+
+    def message(self, told: MessageStory) -> tuple[list[Flag], tuple[str, ...]]:
+        """The flags of a message, and the groups it was pending in at the last poll."""
+        stream, entry_id = told.message
+        pending = list(self.story.pending_now(stream, entry_id)) if stream else []
+        flags: list[Flag] = []
+        if self.is_untaken(told):
+            flags.append("published-never-consumed")
+        stuck = any(self.story.is_stuck(pend) for _, pend in pending)
+        if stuck or (not pending and self._lacks_ack(told.steps, [told.message], full=told.full)):
+            flags.append("consumed-never-acked")
+        return flags, tuple(f"{stream}/{group}" for group, _ in pending)
+
+    def is_untaken(self, told: MessageStory) -> bool:
+        """Whether a message was published and certainly taken by nobody."""
+        stream, entry_id = told.message
+        published = any(step.action == "published" for step in told.steps)
+        if not published or any(step.action in _TELLS_OF_USE for step in told.steps):
+            return False
+        if not stream or told.published_ms is None or self._read_without_group(stream):
+            return False
+        return self.story.never_taken(stream, entry_key(entry_id), told.published_ms)
+
+    def correlation(
+        self, steps: Sequence[Step], trail: Trail, stories: Mapping[Message, MessageStory]
+    ) -> list[Flag]:
+        """The flags of a correlation id: `steps` are its own lines', `stories` those of its messages."""
+        flags: list[Flag] = []
+        if not trail.full and self._is_alone(steps, stories):
+            flags.append("producer-only")
+        if self._lacks_ack(steps, list(stories), full=trail.full):
+            flags.append("consumed-never-acked")
+        return flags
+
+    def _is_alone(self, steps: Sequence[Step], stories: Mapping[Message, MessageStory]) -> bool:
+        published = [step for step in steps if step.action == "published"]
+        services = {step.service for step in published}
+        if not published or {step.service for step in steps} - services:
+            return False
+        if published[-1].at_ms > self.lines_until_ms - GRACE_MS:
+            return False
+        readers = {
+            reader
+            for step in published
+            for stream in ((step.stream,) if step.stream else self.wiring.written_by(step.service or ""))
+            for reader in self.wiring.consumers.get(stream, ())
+        } - services
+        expected = (readers or self.able.consumers - services) & self.able.correlating
+        if not expected or self._is_blind(published[0].at_ms, expected):
+            return False
+        known = [told for (stream, _), told in stories.items() if stream]
+        # The server knows better: what was given was consumed, what waits in a group that moves is on its way.
+        return all(self.is_untaken(told) for told in known)
+
+    def _lacks_ack(self, steps: Iterable[Step], messages: Sequence[Message], *, full: bool) -> bool:
+        own = [step for step in steps if step.origin == "log"]
+        acked = {step.service for step in own if step.action in {"acked", "failed"}}
+        lacking = [
+            step
+            for step in own
+            if step.action == "consumed"
+            and step.service in self.able.ackers
+            and step.service not in acked
+            and step.at_ms < self.lines_until_ms - GRACE_MS
+        ]
+        if full or not lacking:
+            return False
+        if any(self._is_blind(step.at_ms, {step.service or ""}) for step in lacking):
+            return False
+        # Where the server keeps account of a message, its pending list decides, not the wording of a line.
+        return not any(stream and any(self.story.groups(stream)) for stream, _ in messages)
+
+    def _read_without_group(self, stream: str) -> bool:
+        """Whether the code reads it by plain XREAD: that leaves no trace at the server."""
+        grouped = {
+            owner for (name, _), owners in self.wiring.owners.items() if name == stream for owner in owners
+        }
+        readers = set(self.wiring.consumers.get(stream, ()))
+        return bool(readers - grouped) or (not readers and self.story.plain_reads)
+
+    def _is_blind(self, from_ms: int, services: Iterable[str]) -> bool:
+        wanted = set(services)
+        return any(
+            (blind.service is None or blind.service in wanted)
+            and (blind.until_ms is None or blind.until_ms >= from_ms)
+            and blind.from_ms <= self.lines_until_ms
+            for blind in self.blind
+        )
+
+
+def flags_of(collected: Collected) -> Ability:
+    """What the lines of a session can show."""
+    return ability([*collected.correlations.values(), *collected.messages.values()])

@@ -1,0 +1,248 @@
+"""What the polls tell of one message: delivered, pending, acknowledged, trimmed; between which two looks.
+
+A group was given an entry where its last-delivered id passed it between two polls and the entry was still there.
+It acknowledged it where the entry was on its pending entries list, or had been given, and a complete list no longer
+holds it. Nothing is concluded across a poll after a gap, a group that was set to another id, or a list of which only
+a page was read.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tools.sources.records import GroupState, PendingEntry, Poll, StreamState, entry_key
+from tools.synthesis.flows.model import GRACE_MS
+
+Key = tuple[int, int]
+PENDING_MAX = 100_000
+"""Pending entries that are remembered."""
+_CHANGES_MAX = 6
+
+
+@dataclass(slots=True)
+class _Marks:
+    """A figure that only grows, at the polls where it changed: values, and the first and last poll of each."""
+
+    values: list[Key] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    last: list[int] = field(default_factory=list)
+
+    def add(self, value: Key, poll: int) -> None:
+        if self.values and self.values[-1] == value:
+            self.last[-1] = poll
+        else:
+            self.values.append(value)
+            self.first.append(poll)
+            self.last.append(poll)
+
+    def passed(self, key: Key) -> tuple[int | None, int] | None:
+        """The last poll below `key` (None: never seen below) and the first at or above it; None: never passed."""
+        at = bisect_left(self.values, key)
+        if at == len(self.values):
+            return None
+        return (self.last[at - 1] if at else None), self.first[at]
+
+
+@dataclass(slots=True)
+class Pend:
+    """An entry on a pending list: the polls that showed it, and where a complete list no longer did."""
+
+    first: int
+    last: int
+    entry: PendingEntry
+    changes: list[tuple[int, PendingEntry]] = field(default_factory=list)
+    gone: int | None = None
+    dropped: bool = False
+    """Its consumer was gone too, or the entry was: nobody need have acknowledged it."""
+
+
+@dataclass(slots=True)
+class _Group:
+    segments: list[_Marks] = field(default_factory=list)
+    entries_read: int | None = None
+    open: dict[str, Pend] = field(default_factory=dict)
+    ended: dict[str, list[Pend]] = field(default_factory=dict)
+    seen: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A group was given an entry after poll `after`, by poll `by` (indices)."""
+
+    after: int
+    by: int
+
+
+class ServerStory:
+    """The polls of a session, oldest first, read once. `end_ms` is the window's end, `pause_ms` that between polls."""
+
+    def __init__(self, polls: Sequence[Poll], end_ms: int, pause_ms: int) -> None:
+        self.polls = polls
+        self._groups: dict[str, dict[str, _Group]] = {}
+        self._firsts: dict[str, list[_Marks]] = {}
+        self._states: dict[int, dict[str, StreamState]] = {}
+        self._pendings = 0
+        self.final = polls[-1] if polls else None
+        self.fresh = self.final is not None and end_ms - self.final.at_ms <= max(3 * pause_ms, GRACE_MS)
+        """Whether the last poll speaks for the end of the window."""
+        self.plain_reads = any(poll.calls.get("xread") for poll in polls)
+        """Whether somebody reads streams without a group: which, the server does not tell."""
+        for number, poll in enumerate(polls):
+            for state in poll.streams:
+                self._take(number, poll.after_gap, state)
+
+    # --- reading the polls
+
+    def _take(self, number: int, anew: bool, state: StreamState) -> None:
+        marks = self._firsts.setdefault(state.name, [])
+        first = _first_key(state)
+        if anew or not marks or first < marks[-1].values[-1]:
+            marks.append(_Marks())
+        marks[-1].add(first, number)
+        groups = self._groups.setdefault(state.name, {})
+        for group in state.groups:
+            self._take_group(number, anew, groups.setdefault(group.info.name, _Group()), group, first)
+
+    def _take_group(self, number: int, anew: bool, known: _Group, group: GroupState, first: Key) -> None:
+        delivered = entry_key(group.info.last_delivered_id)
+        segments = known.segments
+        was_set = known.entries_read is not None and group.info.entries_read is None
+        if anew or not segments or known.seen != number - 1 or was_set or delivered < segments[-1].values[-1]:
+            segments.append(_Marks())
+            known.open.clear()
+        segments[-1].add(delivered, number)
+        known.entries_read, known.seen = group.info.entries_read, number
+        page = {entry.id: entry for entry in group.pending}
+        if group.pending_complete:
+            for entry_id in [name for name in known.open if name not in page]:
+                ended = known.open.pop(entry_id)
+                ended.gone = number
+                ended.dropped = entry_key(entry_id) < first or _is_gone(group, ended.entry.consumer)
+        for entry_id, entry in page.items():
+            self._see_pending(number, known, entry_id, entry)
+
+    def _see_pending(self, number: int, known: _Group, entry_id: str, entry: PendingEntry) -> None:
+        pend = known.open.get(entry_id)
+        if pend is not None:
+            is_new = (pend.entry.consumer, pend.entry.deliveries) != (entry.consumer, entry.deliveries)
+            if is_new and len(pend.changes) < _CHANGES_MAX:
+                pend.changes.append((number, entry))
+            pend.last, pend.entry = number, entry
+        elif self._pendings < PENDING_MAX:
+            self._pendings += 1
+            pend = Pend(number, number, entry, [(number, entry)])
+            known.open[entry_id] = pend
+            known.ended.setdefault(entry_id, []).append(pend)
+
+    # --- what is known of one entry
+
+    def groups(self, stream: str) -> Iterator[str]:
+        """The groups of a stream that any poll showed."""
+        yield from self._groups.get(stream, ())
+
+    def pends(self, stream: str, group: str, entry_id: str) -> Sequence[Pend]:
+        """The times an entry was on a group's pending list."""
+        return self._groups[stream][group].ended.get(entry_id, ())
+
+    def delivery(self, stream: str, group: str, key: Key) -> Delivery | None:
+        """When a group was given an entry, where two polls show it."""
+        for marks in self._groups[stream][group].segments:
+            passed = marks.passed(key)
+            # A group jumps over what was trimmed or deleted before it: only an entry that is there was given.
+            if passed is not None and passed[0] is not None and self._holds(passed[1], stream, key):
+                return Delivery(passed[0], passed[1])
+        return None
+
+    def acked(self, stream: str, group: str, entry_id: str, given: Delivery | None) -> Delivery | None:
+        """Between which polls an entry that was given is known to have left the pending list."""
+        pends = self.pends(stream, group, entry_id)
+        if pends:
+            last = pends[-1]
+            return None if last.gone is None or last.dropped else Delivery(last.last, last.gone)
+        if given is None:
+            return None
+        state = self._state(given.by, stream)
+        known = None if state is None else state.group(group)
+        # Of a list of which a page was read nobody knows who is missing on it.
+        return given if known is not None and known.pending_complete else None
+
+    def trim(self, stream: str, key: Key) -> Delivery | None:
+        """Between which polls an entry left the stream at its old end."""
+        for marks in self._firsts.get(stream, ()):
+            passed = marks.passed((key[0], key[1] + 1))
+            if passed is not None and passed[0] is not None and self._holds(passed[0], stream, key):
+                return Delivery(passed[0], passed[1])
+        return None
+
+    def pending_now(self, stream: str, entry_id: str) -> Iterator[tuple[str, Pend]]:
+        """Groups on whose list an entry was at the last poll."""
+        last = len(self.polls) - 1
+        for name, group in self._groups.get(stream, {}).items():
+            pend = group.open.get(entry_id)
+            if pend is not None and pend.last == last:
+                yield name, pend
+
+    def is_stuck(self, pend: Pend) -> bool:
+        """Whether an entry that pends at the last poll has done so for longer than work may take."""
+        if not self.fresh or self.final is None:
+            return False
+        age_ms = max(pend.entry.idle, self.final.at_ms - self.polls[pend.first].at_ms)
+        return age_ms >= GRACE_MS
+
+    def was_given(self, stream: str, key: Key) -> bool:
+        """Whether any group's last-delivered id was ever seen at or past an entry. Doubt counts as yes."""
+        return any(
+            marks.values[-1] >= key
+            for group in self._groups.get(stream, {}).values()
+            for marks in group.segments
+        )
+
+    def never_taken(self, stream: str, key: Key, published_ms: int) -> bool:
+        """Whether it is certain that no group was given an entry, and none is on its way to it.
+
+        Either it was trimmed before every group, or no group moved for `GRACE_MS` while it waited.
+        """
+        final = self._state(len(self.polls) - 1, stream)
+        if final is None or not final.groups or not self.fresh or self.was_given(stream, key):
+            return False
+        assert self.final is not None
+        if entry_key(final.info.max_deleted_entry_id or "0-0") >= key:
+            return False  # somebody may have deleted it, and meant to
+        if self.trim(stream, key) is not None:
+            return True
+        if published_ms > self.final.at_ms - GRACE_MS or entry_key(final.info.last_generated_id) < key:
+            return False
+        return all(self._stands_still(stream, group.info.name) for group in final.groups)
+
+    def _stands_still(self, stream: str, group: str) -> bool:
+        assert self.final is not None
+        marks = self._groups[stream][group].segments[-1]
+        return self.final.at_ms - self.polls[marks.first[-1]].at_ms >= GRACE_MS
+
+    def _holds(self, number: int, stream: str, key: Key) -> bool:
+        """Whether a stream held an entry at a poll, as far as its ends and its deletions tell."""
+        state = self._state(number, stream)
+        if state is None or not _first_key(state) <= key <= entry_key(state.info.last_generated_id):
+            return False
+        return entry_key(state.info.max_deleted_entry_id or "0-0") < key
+
+    def _state(self, number: int, stream: str) -> StreamState | None:
+        if number < 0:
+            return None
+        if number not in self._states:
+            self._states[number] = {state.name: state for state in self.polls[number].streams}
+        return self._states[number].get(stream)
+
+
+def _first_key(state: StreamState) -> Key:
+    """The oldest entry; of an empty stream what comes after its newest."""
+    if state.info.first_entry_id is not None:
+        return entry_key(state.info.first_entry_id)
+    ms, sequence = entry_key(state.info.last_generated_id)
+    return ms, sequence + 1
+
+
+def _is_gone(group: GroupState, consumer: str) -> bool:
+    return group.consumers is not None and consumer not in {item.name for item in group.consumers}
