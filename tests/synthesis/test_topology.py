@@ -5,10 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from tests.detectors.streams.crafted import START_MS, consumer, entry, group, index, polls, shape, stream, use
+from tests.synthesis.made import line, shop, stream_finding
 from tools.detectors.thresholds import Expectation, Judgement
 from tools.findings.model import FINDING, Finding, Origin, Severity
+from tools.sources.entry_samples import EntrySample
 from tools.sources.records import CodeKind
-from tools.synthesis import topology
+from tools.synthesis import topology, wiring
+from tools.synthesis.clusters import clusters
+from tools.synthesis.flows.collect import Sampled
+from tools.synthesis.flows.roles import roles
 
 
 def finding(stream_name: str, severity: Severity, origin: Origin = Origin.MEASURED) -> Finding:
@@ -74,6 +79,12 @@ def test_the_map_holds_what_each_stream_is() -> None:
         capped=True,
         producers=("shop",),
         consumer_services=("shop",),
+        producers_by="code",
+        consumers_by="code",
+        downstream_services=("shop",),
+        downstream_streams=("shard:1", "shard:2"),
+        downstream_services_count=1,
+        downstream_streams_count=2,
         fields=("id", "total"),
         status="DEGRADED",
         groups=(
@@ -125,9 +136,67 @@ def test_activity_follows_the_owners_limit() -> None:
 def test_the_text_names_streams_groups_and_figures() -> None:
     text = topology.render_text(topology.build(HISTORY, CODE, [finding("orders", Severity.CRITICAL)]))
     assert "orders  [CRITICAL]\n  length 25, 60 messages/min, capped: yes\n  producers: shop\n" in text
+    assert "  path: shop -> orders -> mail (UNKNOWN), board (UNKNOWN)\n" in text
+    assert "  downstream: 1 services (shop), 2 streams (shard:1, shard:2)\n" in text
+    assert "quiet  [HEALTHY]" in text
+    assert "  path: UNKNOWN -> quiet -> UNKNOWN\n  downstream: UNKNOWN\n" in text
     assert (
         "  group mail: 1/2 consumers active, last 2025-06-15T15:07:08.000Z, lag 3 (counted), pending 1, oldest 30.0 s"
         in text
     )
     assert "  group board: 0/2 consumers active, last never seen, lag unknown, pending 0" in text
     assert "  fields: no entry seen\n  no consumer group" in text
+
+
+def test_what_lies_downstream_is_what_a_blast_radius_counts() -> None:
+    """web → orders → billing → invoices → mail: trouble at the group of orders reaches what its map says."""
+    known = wiring.build(shop(), ())
+    seen = polls((stream("invoices", 1), stream("orders", 1, group("billing"))))
+    made = {item.name: item for item in topology.build(seen, shop(), (), wiring=known).streams}
+    found = [
+        stream_finding(1, "CONSUMER_LAG", consumer_group="billing"),
+        stream_finding(2, "STREAM_GROWING", consumer_group="billing"),
+    ]
+    (cluster,) = clusters(found, known)
+    assert made["orders"].downstream_services == ("billing", "mail") == cluster.blast_radius.services
+    assert {"orders", *made["orders"].downstream_streams} == set(cluster.blast_radius.streams)
+    assert (made["orders"].groups[0].owners, made["orders"].groups[0].owners_by) == (("billing",), "code")
+    assert (made["invoices"].downstream_services, made["invoices"].downstream_streams) == (("mail",), ())
+
+
+def test_of_ten_thousand_streams_that_reach_all_others_some_are_named_and_all_counted() -> None:
+    count = 2 * topology.DOWNSTREAM_MAX
+    ring = index(use(CodeKind.XADD, "shard:{}"), use(CodeKind.XREADGROUP, "shard:{}"))
+    made = topology.build(polls(tuple(stream(f"shard:{n}", 1) for n in range(count))), ring, ())
+    assert {len(item.downstream_streams) for item in made.streams} == {topology.DOWNSTREAM_MAX}
+    assert {item.downstream_streams_count for item in made.streams} == {count - 1}
+
+
+def test_what_was_seen_fills_the_silence_of_the_code_and_says_so() -> None:
+    entries = [
+        Sampled(n, EntrySample(stream=name, id=f"{START_MS + n}-0")) for n in range(3) for name in ("dark",)
+    ]
+    both = Sampled(9, EntrySample(stream="orders", id=f"{START_MS}-0"))
+    lines = [
+        line(f"{word} {START_MS + n}-0", service, n, n)
+        for word, service in (("published", "web"), ("consumed", "board"))
+        for n in range(3)
+    ]
+    known = wiring.build(shop(), ())
+    assert roles(lines, [*entries, both], known) == wiring.Seen()  # of three ids one may be of another stream
+    seen = roles(lines, entries, known)
+    assert seen == wiring.Seen(producers={"dark": ("web",)}, consumers={"dark": ("board",)})
+    built = wiring.build(shop(), (), (), seen)
+    assert (built.producers["orders"], built.producers_by("orders")) == (("web",), "code")
+    assert (built.producers_by("dark"), built.consumers_by("dark")) == ("seen", "seen")
+    (item,) = topology.build(polls((stream("dark", 1),)), shop(), (), wiring=built).streams
+    assert "  path: web (seen) -> dark -> board (seen)\n" in topology.render_text(
+        topology.Topology(at_ms=0, poll=0, streams=(item,))
+    )
+    assert built.downstream((), ["dark"])[0] == ("board",)
+
+
+def test_seen_roles_never_overrule_the_code() -> None:
+    seen = wiring.Seen(producers={"orders": ("spy",)}, consumers={"orders": ("spy",)})
+    built = wiring.build(shop(), (), (), seen)
+    assert (built.producers["orders"], built.consumers["orders"]) == (("web",), ("billing",))

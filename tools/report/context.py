@@ -9,6 +9,7 @@ from tools.clock import iso
 from tools.findings.model import Finding, Severity, rank_of
 from tools.synthesis import wiring
 from tools.synthesis.clusters import Cluster, clusters
+from tools.synthesis.flows.roles import roles
 from tools.synthesis.session_data import SessionData
 from tools.synthesis.wiring import Wiring
 
@@ -31,7 +32,9 @@ def prepare(data: SessionData, now_ms: int) -> Context:
     """Sort the findings and cluster them."""
     findings = tuple(sorted(data.findings, key=order))
     streams = [state.name for state in data.final.streams] if data.final is not None else []
-    topology = wiring.build(data.index, findings, streams)
+    known = wiring.build(data.index, findings, streams)
+    seen = roles(data.logs.flow_lines, data.samples, known)
+    topology = wiring.build(data.index, findings, streams, seen)
     found = clusters(findings, topology)
     return Context(
         data=data,

@@ -97,6 +97,12 @@ def _words(step: Step, first_ms: int) -> str:
 
 
 def _arrow(edge: TopologyEdge, service: str, stream: str) -> str:
+    if edge.by == "seen":  # by its log lines only: no code says so
+        return (
+            f"  {service} -. seen .-> {stream}"
+            if edge.direction == "writes"
+            else f"  {stream} -. seen .-> {service}"
+        )
     if edge.direction == "writes":
         return f"  {service} --> {stream}"
     return f'  {stream} -->|"{label(edge.group)}"| {service}' if edge.group else f"  {stream} -.-> {service}"

@@ -15,6 +15,7 @@ from tools.synthesis.clusters import Cluster
 from tools.synthesis.drift import DriftRow
 from tools.synthesis.flows.model import Flows
 from tools.synthesis.health import Health
+from tools.synthesis.wiring import By
 
 SCHEMA_VERSION = 1
 
@@ -125,6 +126,8 @@ class TopologyEdge(Struct, frozen=True, kw_only=True, rename="camel"):
     stream: str
     direction: Literal["writes", "reads"]
     group: str | None = None
+    by: By = "code"
+    """`seen`: no code says it; the service's log lines name messages of the stream."""
 
 
 class RoadmapItem(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -147,7 +147,12 @@ def _write_topology(workspace: Workspace, context: Context, builder: _Builder) -
     data = context.data
     if data.polls:
         final = builder.attempt(
-            "streams/topology.json", lambda: topology.build(data.polls, data.index, context.findings), None
+            "streams/topology.json",
+            lambda: topology.build(data.polls, data.index, context.findings, wiring=context.wiring),
+            None,
         )
         if final is not None:
             workspace.write_json(workspace.path("streams", "topology.json"), final)
+            workspace.write_text(
+                workspace.path("streams", "topology_current.txt"), topology.render_text(final)
+            )

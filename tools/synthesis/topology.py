@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from msgspec import Struct
@@ -15,11 +16,16 @@ from tools.detectors.streams.tracks import Track, active_consumers, oldest_pendi
 from tools.detectors.thresholds import Judgement
 from tools.findings.model import Finding, Origin, Severity, rank_of, streams_of
 from tools.sources.records import CodeIndex, GroupState, Poll
+from tools.synthesis import wiring as wirings
+from tools.synthesis.wiring import By, Wiring
 
 Status = Literal["HEALTHY", "DEGRADED", "CRITICAL"]
 
 UNKNOWN = "UNKNOWN"
 _FIELDS_SHOWN = 12
+_NAMES_SHOWN = 12
+DOWNSTREAM_MAX = 200
+"""Names listed of what lies downstream: in a map of 10,000 streams each may reach all others."""
 
 
 class TopologyGroup(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -33,10 +39,18 @@ class TopologyGroup(Struct, frozen=True, kw_only=True, rename="camel"):
     lag_source: str
     pending: int
     oldest_pending_ms: int | None
+    owners: tuple[str, ...] = ()
+    """The services that read with this group."""
+    owners_by: By = "unknown"
 
 
 class TopologyStream(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A stream now. `capped` is None where neither code nor server tells; `fields` are the newest entry's."""
+    """A stream now. `capped` is None where neither code nor server tells; `fields` are the newest entry's.
+
+    `…_by` says where a relation is known from: `code`, or `seen` in log lines that name messages of the stream. The
+    downstream ones are those that a blast radius counts: whatever its messages reach through the services that read
+    it; at most `DOWNSTREAM_MAX` of each are named, sorted, and counted in all.
+    """
 
     name: str
     length: int
@@ -44,6 +58,12 @@ class TopologyStream(Struct, frozen=True, kw_only=True, rename="camel"):
     capped: bool | None
     producers: tuple[str, ...]
     consumer_services: tuple[str, ...]
+    producers_by: By = "unknown"
+    consumers_by: By = "unknown"
+    downstream_services: tuple[str, ...] = ()
+    downstream_streams: tuple[str, ...] = ()
+    downstream_services_count: int = 0
+    downstream_streams_count: int = 0
     groups: tuple[TopologyGroup, ...]
     fields: tuple[str, ...]
     status: Status
@@ -62,13 +82,19 @@ def build(
     index: CodeIndex | None,
     findings: Iterable[Finding],
     judgement: Judgement | None = None,
+    wiring: Wiring | None = None,
 ) -> Topology:
-    """The map at the newest of `polls` (oldest first, at least one). Status follows the measured findings."""
+    """The map at the newest of `polls` (oldest first, at least one). Status follows the measured findings.
+
+    `wiring` says who writes and reads what; without it, what the code says does.
+    """
     limits = judgement or Judgement()
     view = StreamView(polls=tuple(polls), baseline=polls[0], judgement=limits, code=index)
     code = code_map(index)
     worst = _worst(findings)
-    made = [_stream(track, code, worst, limits) for track in tracks(view).values()]
+    known = wiring or wirings.build(index, (), [state.name for state in view.now.streams])
+    sight = _Sight(code, known, worst, limits, known.beyond(state.name for state in view.now.streams))
+    made = [_stream(track, sight) for track in tracks(view).values()]
     return Topology(
         at_ms=view.now.at_ms,
         poll=view.now.number,
@@ -102,8 +128,23 @@ def _worst(findings: Iterable[Finding]) -> dict[str, int]:
     return found
 
 
-def _stream(track: Track, code: CodeMap, worst: dict[str, int], judgement: Judgement) -> TopologyStream:
-    state = track.now
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What every stream of the map is looked at with."""
+
+    code: CodeMap
+    wiring: Wiring
+    worst: Mapping[str, int]
+    judgement: Judgement
+    beyond: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+
+
+def _stream(track: Track, sight: _Sight) -> TopologyStream:
+    state, code, worst, known = track.now, sight.code, sight.worst, sight.wiring
+    services, reached = sight.beyond[state.name]
+    # The code may tell a file and no service: that is still no UNKNOWN.
+    producers = known.producers.get(state.name) or code.producers(state.name)
+    consumers = known.consumers.get(state.name) or code.consumers(state.name)
     ranks = [worst[name] for name in (state.name, family_of(state.name)) if name in worst]
     sample = state.sample[0].fields if state.sample else ()
     capped = True if code.writes_capped(state.name) or removed(track) else None
@@ -114,17 +155,29 @@ def _stream(track: Track, code: CodeMap, worst: dict[str, int], judgement: Judge
         length=state.info.length,
         messages_per_minute=track.messages_per_minute,
         capped=capped,
-        producers=code.producers(state.name) or (UNKNOWN,),
-        consumer_services=code.consumers(state.name),
-        groups=tuple(_group(track, group, judgement) for group in state.groups),
+        producers=producers or (UNKNOWN,),
+        consumer_services=consumers,
+        producers_by=_by(known.producers_by(state.name), producers),
+        consumers_by=_by(known.consumers_by(state.name), consumers),
+        downstream_services=services[:DOWNSTREAM_MAX],
+        downstream_streams=reached[:DOWNSTREAM_MAX],
+        downstream_services_count=len(services),
+        downstream_streams_count=len(reached),
+        groups=tuple(_group(track, group, sight) for group in state.groups),
         fields=tuple(name for name, _ in sample),
         status=status_of(min(ranks, default=None)),
     )
 
 
-def _group(track: Track, group: GroupState, judgement: Judgement) -> TopologyGroup:
-    at_ms = track.poll.at_ms
-    idle_max_ms = judgement.limits_for(stream=track.now.name, group=group.info.name).consumer_idle * 1000
+def _by(known: By, names: tuple[str, ...]) -> By:
+    return "code" if names and known == "unknown" else known
+
+
+def _group(track: Track, group: GroupState, sight: _Sight) -> TopologyGroup:
+    at_ms, stream = track.poll.at_ms, track.now.name
+    idle_max_ms = (
+        sight.judgement.limits_for(stream=track.now.name, group=group.info.name).consumer_idle * 1000
+    )
     idle = min((item.idle for item in group.consumers or ()), default=None)
     return TopologyGroup(
         name=group.info.name,
@@ -135,6 +188,8 @@ def _group(track: Track, group: GroupState, judgement: Judgement) -> TopologyGro
         lag_source="unknown" if group.lag is None else group.lag.source,
         pending=group.info.pending,
         oldest_pending_ms=oldest_pending_age_ms(group, at_ms),
+        owners=sight.wiring.owners_of(stream, group.info.name),
+        owners_by=sight.wiring.owners_by(stream, group.info.name),
     )
 
 
@@ -146,12 +201,37 @@ def _stream_lines(stream: TopologyStream) -> list[str]:
     return [
         f"{stream.name}  [{stream.status}]",
         f"  length {stream.length}, {rate} messages/min, capped: {cap}",
-        f"  producers: {', '.join(stream.producers)}",
-        f"  consumers in code: {', '.join(stream.consumer_services) or UNKNOWN}",
+        f"  producers: {_names(stream.producers, stream.producers_by)}",
+        f"  consumers: {_names(stream.consumer_services, stream.consumers_by)}",
+        f"  path: {_path(stream)}",
+        f"  downstream: {_downstream(stream)}",
         f"  fields: {fields or 'no entry seen'}",
         *(_group_line(group) for group in stream.groups),
         *([] if stream.groups else ["  no consumer group"]),
     ]
+
+
+def _names(names: Sequence[str], by: By = "code") -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN]) or UNKNOWN
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return f"{shown}{more}{' (seen)' if by == 'seen' else ''}"
+
+
+def _path(stream: TopologyStream) -> str:
+    """Producers -> stream -> each group with its services."""
+    readers = [f"{group.name} ({_names(group.owners)})" for group in stream.groups]
+    if not readers:
+        readers = [_names(stream.consumer_services, stream.consumers_by)]
+    return f"{_names(stream.producers, stream.producers_by)} -> {stream.name} -> {_names(readers)}"
+
+
+def _downstream(stream: TopologyStream) -> str:
+    if not stream.downstream_services_count:
+        return UNKNOWN if stream.consumers_by == "unknown" else "nothing"
+    services = f"{stream.downstream_services_count} services ({_names(stream.downstream_services)})"
+    if not stream.downstream_streams_count:
+        return services
+    return f"{services}, {stream.downstream_streams_count} streams ({_names(stream.downstream_streams)})"
 
 
 def _group_line(group: TopologyGroup) -> str:

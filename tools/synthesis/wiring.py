@@ -1,4 +1,4 @@
-"""Who writes and who reads which stream, from the code; where the code does not say, from names.
+"""Who writes and who reads which stream, from the code; where the code does not say, from what was seen and from names.
 
 A name with parts known only at run time (`orders:{}`) counts for every known stream that fits it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import re2
 
@@ -18,6 +19,18 @@ UNNAMED = "{}"
 """Stands in a resolved name for a part that only the running system knows."""
 _READS = (CodeKind.XREADGROUP, CodeKind.XREAD)
 _BOUNDARY = "-_.:/"
+
+
+By = Literal["code", "seen", "name", "unknown"]
+"""Where a relation is known from: the code; log lines that name the stream's messages; a group's name; nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Services that were seen to write and to read a stream, by stream, each sorted."""
+
+    producers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    consumers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,9 @@ class Wiring:
     owners: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """(stream, group) → services that read it with this group."""
     services: tuple[str, ...] = ()
+    producers_seen: frozenset[str] = frozenset()
+    """Streams whose producers no code names: they were seen at work."""
+    consumers_seen: frozenset[str] = frozenset()
     _written: Mapping[str, tuple[str, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -41,6 +57,24 @@ class Wiring:
         if group is None:
             return self.consumers.get(stream, ())
         return self.owners.get((stream, group)) or self.named_after(group)
+
+    def producers_by(self, stream: str) -> By:
+        """Where the producers of a stream are known from."""
+        if not self.producers.get(stream):
+            return "unknown"
+        return "seen" if stream in self.producers_seen else "code"
+
+    def consumers_by(self, stream: str) -> By:
+        """Where the consumers of a stream are known from."""
+        if not self.consumers.get(stream):
+            return "unknown"
+        return "seen" if stream in self.consumers_seen else "code"
+
+    def owners_by(self, stream: str, group: str) -> By:
+        """Where the services behind a group are known from."""
+        if self.owners.get((stream, group)):
+            return "code"
+        return "name" if self.named_after(group) else "unknown"
 
     def named_after(self, name: str) -> tuple[str, ...]:
         """The service whose name begins `name` (`billing` for `billing-workers`); the longest one."""
@@ -70,9 +104,29 @@ class Wiring:
                 waiting.extend(("service", item) for item in sorted(fresh))
         return tuple(sorted(found_services)), tuple(sorted(found_streams))
 
+    def beyond(self, streams: Iterable[str]) -> Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """For each stream the services and streams that its messages reach: `downstream` from it, it left out."""
+        known: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        found = {}
+        for stream in streams:
+            readers = self.consumers.get(stream, ())
+            if readers not in known:  # streams with the same readers reach the same
+                known[readers] = self.downstream(readers, ())
+            services, reached = known[readers]
+            found[stream] = services, tuple(name for name in reached if name != stream)
+        return found
 
-def build(index: CodeIndex | None, findings: Iterable[Finding], streams: Iterable[str] = ()) -> Wiring:
-    """The wiring from the code index; `findings` and `streams` name what else is known to exist."""
+
+def build(
+    index: CodeIndex | None,
+    findings: Iterable[Finding],
+    streams: Iterable[str] = (),
+    seen: Seen | None = None,
+) -> Wiring:
+    """The wiring from the code index; `findings` and `streams` name what else is known to exist.
+
+    What was `seen` counts only for streams of which the code says nothing.
+    """
     known_services: set[str] = set() if index is None else set(index.services)
     known_streams = set(streams)
     for finding in findings:
@@ -92,7 +146,14 @@ def build(index: CodeIndex | None, findings: Iterable[Finding], streams: Iterabl
                 consumers.setdefault(stream, set()).add(use.service)
                 for group in _group_of(use):
                     owners.setdefault((stream, group), set()).add(use.service)
+    live = seen or Seen()
+    silent_producers = {name: set(found) for name, found in live.producers.items() if name not in producers}
+    silent_consumers = {name: set(found) for name, found in live.consumers.items() if name not in consumers}
+    producers |= silent_producers
+    consumers |= silent_consumers
     return Wiring(
+        producers_seen=frozenset(silent_producers),
+        consumers_seen=frozenset(silent_consumers),
         producers={name: tuple(sorted(found)) for name, found in sorted(producers.items())},
         consumers={name: tuple(sorted(found)) for name, found in sorted(consumers.items())},
         owners={name: tuple(sorted(found)) for name, found in sorted(owners.items())},

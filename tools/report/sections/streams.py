@@ -42,10 +42,10 @@ def build(context: Context) -> tuple[StreamHealth, ...]:
 
 
 def edges(context: Context) -> tuple[TopologyEdge, ...]:
-    """Who writes and reads what, from the code; reads by group where the code names it."""
+    """Who writes and reads what, from the code or as it was seen; reads by group where the code names it."""
     wiring = context.wiring
     writes = [
-        TopologyEdge(service=name, stream=stream, direction="writes")
+        TopologyEdge(service=name, stream=stream, direction="writes", by=wiring.producers_by(stream))
         for stream, names in wiring.producers.items()
         for name in names
     ]
@@ -56,7 +56,7 @@ def edges(context: Context) -> tuple[TopologyEdge, ...]:
     ]
     with_group = {(edge.service, edge.stream) for edge in grouped}
     plain = [
-        TopologyEdge(service=name, stream=stream, direction="reads")
+        TopologyEdge(service=name, stream=stream, direction="reads", by=wiring.consumers_by(stream))
         for stream, names in wiring.consumers.items()
         for name in names
         if (name, stream) not in with_group
