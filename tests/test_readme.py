@@ -15,6 +15,7 @@ from orchestrator.config.load import load
 from orchestrator.config.model import Config, Mode
 from tests.conftest import Server
 from tests.e2e.audits import command, environment, fleet
+from tests.report.made_session import make
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -53,7 +54,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if "run" not in line.split()])
+@pytest.mark.parametrize("line", [line for line in COMMANDS if not {"run", "trace"} & set(line.split())])
 def test_every_command_of_the_readme_works(line: str, audited: Path) -> None:
     words = shlex.split(line)[1:]
     if words[0] == "init":
@@ -68,6 +69,22 @@ def test_every_command_of_the_readme_works(line: str, audited: Path) -> None:
         check=False,
     )
     assert done.returncode in EXITS[words[0]], f"{line}\n{done.stdout}{done.stderr}"
+
+
+def test_the_trace_of_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    (line,) = [line for line in COMMANDS if line.split()[1] == "trace"]
+    done = subprocess.run(
+        command(*shlex.split(line)[1:]),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    shown = re.findall(r"```text\n(.*?)```", TEXT, flags=re.DOTALL)[0]
+    assert shown == done.stdout.replace(f"{made.project}/", "")
 
 
 def test_every_make_target_of_the_readme_exists() -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.cli import boundary
+from orchestrator.cli import boundary, trace_command
 
 _EXIT_CODES = "\n".join(f"  {code:>3}  {text}" for code, text in boundary.MEANINGS.items())
 _EPILOG = f"\b\nExit codes of run:\n{_EXIT_CODES}"
@@ -357,6 +357,9 @@ def version() -> int:
     """Print the version."""
     _lines([installed_version("streamgauge")])
     return boundary.OK
+
+
+app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
 
 
 def _demo(demo: bool, profile: str | None) -> str | None:

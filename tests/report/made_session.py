@@ -30,6 +30,7 @@ from tools.findings.recorder import Recorder, load
 from tools.findings.rule import Rule, Symptom
 from tools.sources import session_facts
 from tools.sources.code.index import write_index
+from tools.sources.entry_samples import EntrySample, LeftOut, SampleJournal
 from tools.sources.recording import Recording
 from tools.sources.records import (
     CodeIndex,
@@ -56,6 +57,8 @@ from tools.workspace import Workspace
 
 START_MS = 1_750_000_000_000
 POISON = "1750000001000-0"
+ORDER = "1750000000990-0"
+"""Of `orders`, with the correlation id c-1."""
 SESSION_ID = "20250615_150640"
 POLLS = 40
 
@@ -82,6 +85,7 @@ def make(folder: Path, hostile: str = "") -> Made:
     index = _write_code(workspace, project)
     hostile = masking.mask(hostile)  # names and lines in records are masked by their sources
     polls = _write_polls(workspace, hostile)
+    _write_samples(workspace, hostile)
     _record_lines(workspace, lines)
     with Journal(workspace.gaps) as gaps:
         gaps.append(
@@ -213,6 +217,18 @@ def _write_polls(workspace: Workspace, hostile: str) -> list[Poll]:
         for poll in polls:
             journal.append(poll)
     return polls
+
+
+def _write_samples(workspace: Workspace, hostile: str) -> None:
+    journal = SampleJournal(workspace.path("streams", "samples.jsonl"))
+    entries = [
+        EntrySample(stream="orders", id=ORDER, correlation_id="c-1", fields=("id", "total")),
+        EntrySample(
+            stream="telemetry" + hostile, id=ORDER, correlation_id="t-1" + hostile, fields=("x" + hostile,)
+        ),
+    ]
+    journal.append(0, [*entries, LeftOut(stream="orders", after=ORDER, to="1750000600000-0", entries=12)])
+    journal.close()
 
 
 def _poll(number: int, hostile: str) -> Poll:

@@ -191,6 +191,7 @@ def test_hostile_names_and_lines_change_nothing_in_the_report(tmp_path: Path) ->
         "SESSION_ID",
         "streams/polls.jsonl",
         "streams/baseline.json",
+        "streams/samples.jsonl",
         "recording/code.json.gz",
         "recording/log-watcher.jsonl.gz",
         "recording/gaps.jsonl",

@@ -1,4 +1,4 @@
-"""Every JSON Schema that ships in `docs/schemas/`: findings, report, and the events of section 7."""
+"""Every JSON Schema that ships in `docs/schemas/`: findings, report, trace, and the events of section 7."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tools.findings.model import (
 )
 from tools.report.event_schemas import EVENTS
 from tools.report.model import Report
+from tools.synthesis.flows.trace import Trace
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _FINDINGS: dict[str, type[BaseModel]] = {
@@ -32,6 +33,7 @@ def export() -> dict[str, dict[str, Any]]:
     schemas["finding"] = FINDING.json_schema(by_alias=True)
     schemas["all-findings"] = _all_findings()
     schemas["report"] = _report()
+    schemas["trace"] = _struct(Trace)
     for name, model in EVENTS.items():
         schemas[f"events/{name}"] = model.model_json_schema(by_alias=True)
     return {f"{name}.schema.json": {"$schema": DIALECT} | schema for name, schema in schemas.items()}
@@ -47,6 +49,11 @@ def _finding() -> tuple[dict[str, Any], dict[str, Any]]:
 def _all_findings() -> dict[str, Any]:
     schema, definitions = _finding()
     return {"type": "array", "items": schema, "$defs": definitions}
+
+
+def _struct(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    (reference,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    return {**reference, "$defs": components}
 
 
 def _report() -> dict[str, Any]:

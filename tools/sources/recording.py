@@ -59,12 +59,13 @@ class Recording:
 def read(path: Path) -> Iterator[tuple[str, msgspec.Raw]]:
     """Kind and encoded record of every whole member, in order; a torn tail is left out."""
     decoder = msgspec.json.Decoder(tuple[str, msgspec.Raw])
-    for member in _members(path):
+    for member in members(path):
         for line in member.splitlines():
             yield decoder.decode(line)
 
 
-def _members(path: Path) -> Iterator[bytes]:
+def members(path: Path) -> Iterator[bytes]:
+    """The records of every whole member, one a line, still encoded; a torn tail is left out."""
     try:
         file = path.open("rb")
     except FileNotFoundError:

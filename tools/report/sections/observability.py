@@ -173,7 +173,8 @@ def _timeline(context: Context, logs: list[ServiceLog]) -> ObservabilityGap | No
         title="The timeline of one correlation id cannot be rebuilt from end to end",
         priority=Priority.P2_MEDIUM,
         missing=tuple(f"{service}: no line carries a correlation id" for service in without),
-        why="a timeline (`grep -F ID logs/merged.log` in the workspace) ends at the first service that drops the id",
+        why="a timeline (`streamgauge trace ID`) has no line of a service that drops the id; there it tells only "
+        "what sampled entries and polls show",
         files=_streaming_files(context, set(without)),
         change=None,
         schemas=(),

@@ -1,0 +1,320 @@
+"""One id's timeline from a session's files: the recording of log lines, the polls and the samples. Nothing is asked.
+
+Only what names the id is decoded, so that a trace is quick in a long session too. An id is a correlation id, a
+message id, or a message id with its stream (`stream:id`). A running session is read as far as it is written.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+import re2
+from msgspec import Struct, structs
+
+from tools.errors import StreamgaugeError
+from tools.findings.model import AgentId
+from tools.sources import recording, session_facts
+from tools.sources.code.index import read_index
+from tools.sources.entry_samples import FILE, EntrySample, Full, LeftOut, Record, read_samples
+from tools.sources.records import CodeIndex, LogLine, Poll
+from tools.sources.redis.polls import read_polls
+from tools.sources.session_facts import SessionFacts
+from tools.synthesis import wiring
+from tools.synthesis.flows.collect import Bounds, Collected, Message, Sampled, Trail, collect
+from tools.synthesis.flows.judge import Ability, Judge
+from tools.synthesis.flows.lines import MESSAGE_ID
+from tools.synthesis.flows.model import Flag, Flow
+from tools.synthesis.flows.reconstruct import correlation_flow, message_flow
+from tools.synthesis.flows.server import ServerStory
+from tools.synthesis.flows.story import tell
+from tools.workspace import Workspace
+
+SCHEMA_VERSION = 1
+STEPS_MAX = 2_000
+LINES_MAX = 20_000
+HINTS_MAX = 5
+_HINT_PREFIX_MIN = 3
+_KNOWN_IDS_MAX = 500_000
+_MESSAGE_ID = re2.compile(r"\d{1,20}-\d{1,20}")
+_UNREADABLE = (OSError, EOFError, zlib.error, ValueError, StreamgaugeError)
+
+_Part = TypeVar("_Part")
+
+
+class Trace(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Everything a session knows of one id.
+
+    A message id that several streams hold gives a flow for each. `flags` of a flow are by the server's account
+    alone. `not_seen` says what was left out of the sources, or could not be read.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    session_id: str
+    running: bool
+    id: str
+    kind: Literal["correlation", "message"]
+    flows: tuple[Flow, ...]
+    correlation_ids: tuple[str, ...] = ()
+    """Of a message: the correlation ids that lines and samples name with it."""
+    not_seen: tuple[str, ...] = ()
+
+
+class Unknown(Struct, frozen=True):
+    """No source of the session names the id; `hints` are known ones that begin alike."""
+
+    session_id: str
+    hints: tuple[str, ...]
+
+
+@dataclass
+class _Files:
+    """The session's files, and what of them could not be read."""
+
+    workspace: Workspace
+    damaged: list[str] = field(default_factory=list)
+
+    def read(self, name: str, read: Callable[[], _Part], otherwise: _Part) -> _Part:
+        """A file's content; a missing one is empty, a damaged one is told."""
+        try:
+            return read()
+        except FileNotFoundError:
+            return otherwise
+        except _UNREADABLE as error:
+            self.damaged.append(f"{name}: {' '.join(str(error).split())[:200]}")
+            return otherwise
+
+    def lines(self, needles: Iterable[str]) -> list[LogLine]:
+        """The recorded lines whose text holds one of `needles`, at most `LINES_MAX`."""
+        found: list[LogLine] = []
+        name = f"recording/{AgentId.LOG_WATCHER.slug}.jsonl.gz"
+
+        def search() -> list[LogLine]:
+            found.extend(_lines(self.workspace.path(*name.split("/")), needles))
+            return found
+
+        return self.read(name, search, found)
+
+    def samples(self, keep: Callable[[Record], bool]) -> list[tuple[int, Record]]:
+        """The records of the samples that are wanted, each with its line."""
+        found: list[tuple[int, Record]] = []
+
+        def search() -> list[tuple[int, Record]]:
+            found.extend(
+                item for item in read_samples(self.workspace.path(*FILE.split("/"))) if keep(item[1])
+            )
+            return found
+
+        return self.read(FILE, search, found)
+
+    def polls(self) -> list[Poll]:
+        """Every whole poll."""
+        found: list[Poll] = []
+
+        def search() -> list[Poll]:
+            found.extend(read_polls(self.workspace.polls))
+            return found
+
+        return self.read("streams/polls.jsonl", search, found)
+
+    def index(self) -> CodeIndex | None:
+        """What the code says."""
+        return self.read("recording/code.json.gz", lambda: read_index(self.workspace.code_index), None)
+
+    def facts(self) -> SessionFacts | None:
+        """The session's own story."""
+        return self.read(session_facts.FILE, lambda: session_facts.read(self.workspace), None)
+
+
+def trace(workspace: Workspace, wanted: str) -> Trace | Unknown:
+    """The timeline of an id. Raises nothing for damaged files: what they hold is missing, and said to be."""
+    files = _Files(workspace)
+    facts = files.facts()
+    stream, entry_id = _split(wanted)
+    found = _gather(files, wanted, entry_id)
+    polls = files.polls()
+    known = wiring.build(files.index(), (), [state.name for state in polls[-1].streams] if polls else ())
+    collected = collect(found.lines, found.samples, polls, known, Bounds(steps=STEPS_MAX))
+    session_id = facts.session_id if facts is not None else _session_id(workspace)
+    running = facts is not None and facts.ended_by == "running"
+    end_ms = (facts.ended_ms if facts is not None else None) or (polls[-1].at_ms if polls else 0)
+    story = ServerStory(polls, end_ms, pause_ms=15_000)
+    judge = Judge(story, known, Ability(frozenset(), frozenset(), frozenset()), end_ms)
+    base = Trace(session_id=session_id, running=running, id=wanted, kind="message", flows=())
+    if wanted in collected.correlations or wanted in collected.owned:
+        flow = _correlation(wanted, collected, judge)
+        base = structs.replace(base, kind="correlation", flows=(flow,))
+    elif entry_id is not None:
+        flows = [_message(message, collected, judge) for message in _messages(collected, stream, entry_id)]
+        base = structs.replace(
+            base,
+            flows=tuple(flow for flow in flows if flow.steps),
+            correlation_ids=_correlations_of(collected, flows),
+        )
+    if not base.flows:
+        return Unknown(session_id, _hints(files, wanted))
+    return structs.replace(base, not_seen=tuple(_not_seen(files, found, base.flows)))
+
+
+def _split(wanted: str) -> tuple[str | None, str | None]:
+    """Stream and message id of `stream:id` or `id`; (None, None) for what can be a correlation id only."""
+    stream, _, entry_id = wanted.rpartition(":")
+    if not _MESSAGE_ID.fullmatch(entry_id):
+        return None, None
+    return stream or None, entry_id
+
+
+@dataclass
+class _Found:
+    lines: list[LogLine]
+    samples: list[Sampled]
+    left: list[LeftOut]
+    full: bool
+
+
+def _gather(files: _Files, wanted: str, entry_id: str | None) -> _Found:
+    """Lines and samples of the id, and of the messages that it owns."""
+    needles = {wanted} if entry_id is None else {wanted, entry_id}
+    lines = files.lines(needles)
+    ids = {entry_id} if entry_id is not None else set()
+    records = files.samples(lambda record: _names(record, wanted, ids))
+    owned = ids | {record.id for _, record in records if isinstance(record, EntrySample)}
+    for line in lines:
+        if line.correlation_id == wanted:
+            owned.update(_message_ids(line.text))
+    if owned - ids:
+        more = files.lines(owned)
+        known = {(line.source, line.line, line.byte_offset, line.arrived_ms) for line in lines}
+        lines += [
+            line for line in more if (line.source, line.line, line.byte_offset, line.arrived_ms) not in known
+        ]
+        records = files.samples(lambda record: _names(record, wanted, owned))
+    samples = [Sampled(number, record) for number, record in records if isinstance(record, EntrySample)]
+    left = [record for _, record in records if isinstance(record, LeftOut)]
+    return _Found(lines, samples, left, any(isinstance(record, Full) for _, record in records))
+
+
+def _message_ids(text: str) -> Iterator[str]:
+    yield from MESSAGE_ID.findall(text[:2000])
+
+
+def _names(record: Record, correlation: str, ids: set[str]) -> bool:
+    if isinstance(record, EntrySample):
+        return record.correlation_id == correlation or record.id in ids
+    return True
+
+
+def _lines(path: Path, needles: Iterable[str]) -> Iterator[LogLine]:
+    """Whole members without the id are skipped undecoded."""
+    wanted = [msgspec.json.encode(needle)[1:-1] for needle in needles if needle]
+    entry = msgspec.json.Decoder(tuple[str, msgspec.Raw])
+    decoder = msgspec.json.Decoder(LogLine)
+    count = 0
+    for member in recording.members(path):
+        if not any(needle in member for needle in wanted):
+            continue
+        for raw in member.splitlines():
+            if not any(needle in raw for needle in wanted):
+                continue
+            kind, record = entry.decode(raw)
+            if kind == "line":
+                yield decoder.decode(record)
+                count += 1
+                if count >= LINES_MAX:
+                    return
+
+
+def _messages(collected: Collected, stream: str | None, entry_id: str) -> list[Message]:
+    """The messages of that id: one for each stream that holds it, and the lines that nothing tells a stream of."""
+    streams = [
+        *collected.streams_of.get(entry_id, ()),
+        *(name for name, key in collected.messages if key == entry_id),
+    ]
+    named = dict.fromkeys(streams)
+    return [(name, entry_id) for name in named if stream is None or name == stream]
+
+
+def _message(message: Message, collected: Collected, judge: Judge) -> Flow:
+    told = tell(message, collected, judge.story, judge.wiring)
+    flags, pending_in = judge.message(told)
+    return message_flow(told, tuple(flags), pending_in, STEPS_MAX)
+
+
+def _correlation(key: str, collected: Collected, judge: Judge) -> Flow:
+    messages = collected.owned.get(key, {})
+    stories = {message: tell(message, collected, judge.story, judge.wiring) for message in messages}
+    flow = correlation_flow(key, collected.correlations.get(key, Trail()), stories, judge, STEPS_MAX)
+    flags: dict[Flag, None] = dict.fromkeys(flow.flags)
+    pending: list[str] = []
+    for told in stories.values():
+        found, places = judge.message(told)
+        flags |= dict.fromkeys(found)
+        pending += places
+    return structs.replace(flow, flags=tuple(flags), pending_in=tuple(dict.fromkeys(pending)))
+
+
+def _correlations_of(collected: Collected, flows: Iterable[Flow]) -> tuple[str, ...]:
+    messages = {(flow.stream or "", flow.key) for flow in flows}
+    return tuple(key for key, owned in collected.owned.items() if messages & owned.keys())
+
+
+def _not_seen(files: _Files, found: _Found, flows: Iterable[Flow]) -> Iterator[str]:
+    streams = {step.stream for flow in flows for step in flow.steps if step.stream}
+    counts: dict[str, int] = {}
+    for left in found.left:
+        if left.stream in streams:
+            counts[left.stream] = counts.get(left.stream, 0) + (left.entries or 1)
+    for stream, count in counts.items():
+        yield f"at least {count} entries of {stream} were not sampled; what they carry is not known"
+    if found.full:
+        yield "the quota of samples was used up before the window ended"
+    if len(found.lines) >= LINES_MAX:
+        yield f"more than {LINES_MAX} log lines name these ids; the first are shown"
+    yield from files.damaged
+
+
+def _hints(files: _Files, wanted: str) -> tuple[str, ...]:
+    """Known ids that share the longest beginning with one that is not known."""
+    prefix = wanted[:_HINT_PREFIX_MIN]
+    known: dict[str, None] = {}
+    for name in _known_ids(files, prefix):
+        known[name] = None
+        if len(known) >= _KNOWN_IDS_MAX:
+            break
+    alike = sorted(known, key=lambda name: (-_common(name, wanted), name))
+    return tuple(name for name in alike if _common(name, wanted) >= min(_HINT_PREFIX_MIN, len(wanted)))[
+        :HINTS_MAX
+    ]
+
+
+def _known_ids(files: _Files, prefix: str) -> Iterator[str]:
+    for _, record in files.samples(lambda record: isinstance(record, EntrySample)):
+        assert isinstance(record, EntrySample)
+        if record.correlation_id is not None:
+            yield record.correlation_id
+        yield record.id
+        yield f"{record.stream}:{record.id}"
+    for line in files.lines([prefix]):
+        if line.correlation_id is not None:
+            yield line.correlation_id
+        yield from _message_ids(line.text)
+
+
+def _common(name: str, wanted: str) -> int:
+    count = 0
+    for one, other in zip(name, wanted, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def _session_id(workspace: Workspace) -> str:
+    try:
+        return workspace.session_id_file.read_text(encoding="utf-8").strip() or "unknown"
+    except (OSError, UnicodeDecodeError):
+        return "unknown"
