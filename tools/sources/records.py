@@ -18,6 +18,12 @@ from tools.findings.model import EvidenceKind, Locator
 from tools.findings.rule import Quote
 from tools.sources.process_samples import ProcessSample as ProcessSample  # noqa: PLC0414 - for rules, which import
 from tools.sources.process_samples import SampleLine as SampleLine  # noqa: PLC0414 - nothing but this module
+from tools.sources.server_records import ClientState as ClientState  # noqa: PLC0414
+from tools.sources.server_records import NodeState as NodeState  # noqa: PLC0414
+from tools.sources.server_records import PollCost as PollCost  # noqa: PLC0414
+from tools.sources.server_records import ServerState as ServerState  # noqa: PLC0414
+from tools.sources.server_records import database_suffix as database_suffix  # noqa: PLC0414
+from tools.sources.server_records import plain_name as plain_name  # noqa: PLC0414
 
 
 class Gap(Struct, frozen=True, kw_only=True):
@@ -160,44 +166,8 @@ class StreamState(Struct, frozen=True, kw_only=True):
         return None
 
 
-class ClientState(Struct, frozen=True, kw_only=True):
-    """One line of CLIENT LIST that reads streams: what it last did and whether it is blocked in it."""
-
-    name: str
-    command: str
-    blocked: bool
-    age_s: int
-    idle_s: int
-    library: str = ""
-
-
-class ServerState(Struct, frozen=True, kw_only=True):
-    """The server at one poll; figures of INFO."""
-
-    flavour: str
-    version: str
-    role: str = "master"
-    run_id: str = ""
-    used_memory: int = 0
-    maxmemory: int = 0
-    maxmemory_policy: str = "noeviction"
-    connected_clients: int = 0
-    aof_enabled: bool | None = None
-    rdb_enabled: bool | None = None
-    evicted_keys: int = 0
-    uptime_s: int | None = None
-
-
-class PollCost(Struct, frozen=True, kw_only=True):
-    """What this poll cost: the server's own time in our commands, round trips, wall time."""
-
-    server_us: int
-    round_trips: int
-    wall_ms: float
-
-
 class Poll(Struct, frozen=True, kw_only=True):
-    """All streams of a server at one moment. Number 0 is the baseline.
+    """All streams of a server, or of all primaries of a deployment, at one moment. Number 0 is the baseline.
 
     `calls` holds the growth of commandstats call counts since the last poll, our own commands left out.
     `after_gap` is True for the first poll after the server was lost, failed over or restarted: growth
@@ -214,10 +184,25 @@ class Poll(Struct, frozen=True, kw_only=True):
     quiet: bool = False
     after_gap: bool = False
     source: str = "streams/polls.jsonl"
+    nodes: tuple[NodeState, ...] = ()
+    """The primaries behind a Sentinel or of a cluster; () for a server that was named itself."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether every primary was seen. Where not, that a stream is absent means nothing."""
+        return all(node.server is not None for node in self.nodes)
 
     def stream(self, name: str) -> StreamState | None:
         """The stream of that name."""
         return next((stream for stream in self.streams if stream.name == name), None)
+
+    def in_code(self, name: str) -> StreamState | None:
+        """The stream that code names: with the groups of every database that has one of this name."""
+        found = [stream for stream in self.streams if name in {stream.name, plain_name(stream.name)}]
+        if len(found) < 2:
+            return next(iter(found), None)
+        groups = tuple(group for stream in found for group in stream.groups)
+        return msgspec.structs.replace(found[0], groups=groups)
 
 
 # --- Logs and processes ----------------------------------------------------------------------------------

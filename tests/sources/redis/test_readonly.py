@@ -31,7 +31,7 @@ ALLOWED = {
     "xinfo|groups", "xinfo|consumers", "memory|usage", "command|info", "command|docs", "command|list",
     "command|count", "client|list", "client|id", "client|setname", "client|setinfo", "client|no-touch",
     "slowlog|get", "slowlog|len", "latency|latest", "config|get", "acl|whoami", "acl|dryrun", "acl|getuser",
-    "cluster|slots", "cluster|nodes", "cluster|info", "cluster|shards",
+    "cluster|slots", "cluster|nodes", "cluster|info", "cluster|shards", "asking",
 }  # fmt: skip
 
 

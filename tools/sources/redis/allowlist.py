@@ -50,6 +50,8 @@ _ALLOWED: Mapping[str, frozenset[str]] = {
     "CONFIG": frozenset({"GET"}),
     "ACL": frozenset({"WHOAMI", "DRYRUN", "GETUSER"}),
     "CLUSTER": frozenset({"SLOTS", "NODES", "INFO", "SHARDS"}),
+    "ASKING": frozenset(),
+    "SENTINEL": frozenset({"GET-MASTER-ADDR-BY-NAME"}),
 }
 """Command → its allowed subcommands; an empty set for a command that has none."""
 

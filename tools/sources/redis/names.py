@@ -7,6 +7,7 @@ bytes. Two names that would read the same (after masking or shortening) are told
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
 
 from tools.masking import mask
@@ -14,6 +15,7 @@ from tools.masking import mask
 LENGTH_MAX = 300
 """Characters of a name that are shown; a key may hold up to 512 MB."""
 
+_SPARE = 100
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -46,21 +48,27 @@ def _escaped(text: str) -> str:
 
 
 class NameBook:
-    """Raw stream names and the distinct texts they are shown as, for the life of a source."""
+    """Raw stream names and the distinct texts they are shown as, for the life of a source.
 
-    def __init__(self) -> None:
+    `suffix` ends every text (`@db3`). Books that share `taken` give no two names the same text.
+    """
+
+    def __init__(self, suffix: str = "", taken: set[str] | None = None) -> None:
         self._texts: dict[bytes, str] = {}
         self._raws: dict[str, bytes] = {}
+        self._suffix = suffix
+        self._taken = set[str]() if taken is None else taken
 
     def text(self, raw: bytes) -> str:
         """The text of a raw name; the same for the same name."""
         known = self._texts.get(raw)
         if known is None:
-            plain = known = display(raw)
+            plain = known = f"{display(raw)}{self._suffix}"
             number = 2
-            while known in self._raws:
+            while known in self._taken:
                 known, number = f"{plain}~{number}", number + 1
             self._texts[raw], self._raws[known] = known, raw
+            self._taken.add(known)
         return known
 
     def raw(self, text: str) -> bytes | None:
@@ -72,3 +80,17 @@ class NameBook:
         text = self._texts.pop(raw, None)
         if text is not None:
             del self._raws[text]
+            self._taken.discard(text)
+
+
+class SharedBook(NameBook):
+    """One book of several sources: what one of them does not find, another may. Names go by `keep` alone."""
+
+    def forget(self, raw: bytes) -> None:
+        """Nothing: see `keep`."""
+
+    def keep(self, texts: Collection[str]) -> None:
+        """Drop all other names, now and then, so that the book stays about as small as the deployment."""
+        if len(self._texts) > 2 * len(texts) + _SPARE:
+            for raw, _ in [pair for pair in self._texts.items() if pair[1] not in texts]:
+                super().forget(raw)

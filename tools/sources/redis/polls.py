@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from tools.errors import JournalCorrupt
 from tools.findings.journal import Journal, read
-from tools.sources.records import ClientState, Poll, PollCost, ServerState, StreamState
+from tools.sources.records import ClientState, NodeState, Poll, PollCost, ServerState, StreamState
 from tools.sources.redis.idling import Idles, aged_state, idles, with_idles
 from tools.workspace import write_atomically
 
@@ -36,6 +36,7 @@ class _Head(Struct, frozen=True, kw_only=True, tag_field="line", tag="poll"):
     quiet: bool
     after_gap: bool
     source: str
+    nodes: tuple[NodeState, ...] = ()
 
     aged: bool = False
     """Whether the idle times of a stream without a line have grown."""
@@ -84,6 +85,7 @@ class PollJournal:
             after_gap=poll.after_gap,
             source=poll.source,
             aged=True,
+            nodes=poll.nodes,
         )
         self._journal.append_encoded(msgspec.json.encode(head))
         for line in lines:
@@ -220,4 +222,5 @@ def _poll(head: _Head, streams: dict[str, StreamState]) -> Poll:
         quiet=head.quiet,
         after_gap=head.after_gap,
         source=head.source,
+        nodes=head.nodes,
     )

@@ -19,9 +19,7 @@ _ACL_COMMANDS = (
     "+ping +info +time +select +scan +type +xinfo +xpending +xlen +xrange +xrevrange +memory|usage +command "
     "+client|list +client|id +client|setname"
 )
-_ACL_REST = (
-    "+slowlog|get +slowlog|len +latency|latest +config|get +cluster|slots +cluster|nodes +cluster|info"
-)
+_ACL_REST = "+slowlog|get +slowlog|len +latency|latest +config|get +cluster|slots +cluster|nodes +cluster|info +asking"
 
 
 @dataclass(frozen=True, slots=True)

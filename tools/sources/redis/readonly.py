@@ -21,6 +21,7 @@ from redis.retry import Retry
 
 from tools.errors import SourceUnavailable, UsageError
 from tools.masking import mask
+from tools.sources.redis import tls
 from tools.sources.redis.allowlist import Argument, Ask, Command, Question, check, question
 
 Reply = object
@@ -45,7 +46,7 @@ class ReplyError(Struct, frozen=True):
     @property
     def gone(self) -> bool:
         """Whether the key is not there, is no stream (any more), or has no such group."""
-        return self.code in {"WRONGTYPE", "NOGROUP", "MOVED"} or "no such key" in self.text.lower()
+        return self.code in {"WRONGTYPE", "NOGROUP", "MOVED", "ASK"} or "no such key" in self.text.lower()
 
     @property
     def forbidden(self) -> bool:
@@ -68,7 +69,8 @@ class ReadOnlyClient:
         command_timeout_s: float = 5.0,
         name: str = "streamgauge",
     ) -> None:
-        self._connection, self.address, self.database = _prepare(url, connect_timeout_s, command_timeout_s)
+        self._timeouts = connect_timeout_s, command_timeout_s
+        self._connection, self.address, self.database = _prepare(url, *self._timeouts)
         self._name = name
         self._open = False
         self.sent: Counter[str] = Counter()
@@ -114,6 +116,11 @@ class ReadOnlyClient:
         if isinstance(ping, ReplyError):
             self.close()
             raise self._refused(("PING",), ping)
+
+    def point(self, url: str) -> None:
+        """Another server from the next connection on. Raises UsageError where the URL is not one."""
+        self.close()
+        self._connection, self.address, self.database = _prepare(url, *self._timeouts)
 
     def call(self, *command: Argument) -> Reply:
         """One command's reply. Raises CommandRefused; SourceUnavailable also for an error reply."""
@@ -258,6 +265,9 @@ def _error_text(error: Exception) -> str:
         redis.exceptions.NoPermissionError: "NOPERM",
         redis.exceptions.NoScriptError: "NOSCRIPT",
         redis.exceptions.MovedError: "MOVED",
+        redis.exceptions.AskError: "ASK",
+        redis.exceptions.TryAgainError: "TRYAGAIN",
+        redis.exceptions.ClusterDownError: "CLUSTERDOWN",
         redis.exceptions.ExecAbortError: "EXECABORT",
         redis.exceptions.OutOfMemoryError: "OOM",
     }
@@ -274,6 +284,8 @@ def _is_drop(error: Exception) -> bool:
 def _why(error: Exception) -> tuple[str, str]:
     """Why the server could not be asked, and what closes the gap."""
     text = mask(str(error))
+    if (of_tls := tls.explain(text)) is not None:
+        return of_tls
     if isinstance(error, redis.AuthenticationError | redis.exceptions.AuthorizationError):
         return f"the server refused the credentials ({text})", "Check user and password in redis.url."
     if isinstance(error, redis.BusyLoadingError):

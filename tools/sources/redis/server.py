@@ -63,7 +63,7 @@ def read(client: ReadOnlyClient, database: int = 0) -> ServerReading:
     merged: dict[str, str] = {}
     for name in SECTIONS[1:]:
         merged |= sections[name]
-    keys = _keyspace(sections["keyspace"])
+    keys = keyspace(sections["keyspace"])
     return ServerReading(
         state=_state(merged, replies[-1]),
         stats=parse(sections["commandstats"]),
@@ -129,7 +129,8 @@ def _integer(info: Mapping[str, str], key: str) -> int:
     return int(value) if value.isdigit() else 0
 
 
-def _keyspace(section: Mapping[str, str]) -> dict[int, int]:
+def keyspace(section: Mapping[str, str]) -> dict[int, int]:
+    """Keys of each database that has any, from INFO keyspace."""
     found = {}
     for name, value in section.items():
         number, first = name.removeprefix("db"), value.partition(",")[0].removeprefix("keys=")

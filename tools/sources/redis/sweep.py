@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import msgspec
 
@@ -50,6 +52,14 @@ class _TornError(Exception):
     """The connection was opened again within a poll: its halves may be of two servers."""
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What other sources of the same audit look at: it is no gap of this one."""
+
+    nodes: bool = False
+    databases: frozenset[int] = frozenset()
+
+
 class StreamSource:
     """Polls one database of one server. Raises SourceUnavailable; the next poll is then `after_gap`.
 
@@ -65,13 +75,15 @@ class StreamSource:
         limits: LookLimits | None = None,
         lost: bool = False,
         pace: Pace | None = None,
+        names: NameBook | None = None,
     ) -> None:
         self._client, self._clock, self._source = client, clock, source
         self._limits = limits or LookLimits()
         self._gap_ms = self._limits.gap_ms
         self._pacer = Pacer(client, clock, pace)
         self._meter = Meter(client)
-        self._names = NameBook()
+        self._names = names or NameBook()
+        self.beside = Beside()
         self._reader = StreamReader(self._pacer, clock, self._names, self._limits)
         self._raws: list[bytes] = []
         self._complete = True
@@ -106,6 +118,11 @@ class StreamSource:
             self._lost = True
             self._client.close()
             raise
+
+    def lose(self) -> None:
+        """Whatever answers next is not what answered before."""
+        self._lost = True
+        self._client.close()
 
     def recheck(self, poll: Poll, groups: Iterable[tuple[str, str]]) -> Poll:
         """The same poll with the streams of these (stream, group) looked at again.
@@ -238,7 +255,8 @@ class StreamSource:
     def _pause(self, previous: Poll, state: ServerState, now: int) -> Break | None:
         own = previous.at_ms == self._last_at_ms
         elapsed_ms = round((self._clock.monotonic() - self._last_steady_s) * 1000) if own else None
-        return between(previous, state, now, elapsed_ms, self._gap_ms)
+        # While the server was lost, polls were tried: a long time without one is no pause of ours.
+        return between(previous, state, now, elapsed_ms, sys.maxsize if self._lost else self._gap_ms)
 
     def _see_rights(self, previous: Poll | None, streams: tuple[StreamState, ...]) -> None:
         """A user whose rights were taken sees nothing, which must not read as a server without streams."""
@@ -315,16 +333,16 @@ class StreamSource:
             yield f"{where}: streams beyond the limit", text, "Audit databases or nodes one by one.", True
         if self._last is None:
             return
-        if self._last.cluster:
-            fix = "Run one session for each primary."
+        if self._last.cluster and not self.beside.nodes:
+            fix = "Allow the user +cluster|slots, or run one session for each primary."
             yield f"{where}: other nodes of the cluster", "one node is looked at", fix, True
         if self._last.state.role != "master":
             why = "a replica knows neither delivery counts nor idle times exactly"
             yield f"{where}: pending entries and consumers", why, "Point redis.url at the primary.", False
-        if self._last.other_keys:
-            numbers = ", ".join(map(str, sorted(self._last.other_keys)))
-            fix = "Run one session for each database that holds streams."
-            yield f"{where}: databases {numbers}", "redis.url names another database", fix, False
+        if others := self._last.other_keys.keys() - self.beside.databases:
+            numbers = ", ".join(map(str, sorted(others)))
+            fix = 'Name them in redis.databases, or set it to "all".'
+            yield f"{where}: databases {numbers}", "they are not among those to look at", fix, False
 
 
 @contextmanager
