@@ -20,7 +20,7 @@ class Bar:
         return value <= self.limit if self.sense == "at most" else value >= self.limit
 
     def __str__(self) -> str:
-        return f"{'≤' if self.sense == 'at most' else '≥'} {self.limit:g} {self.unit}"
+        return f"{'≤' if self.sense == 'at most' else '≥'} {self.limit:g} {self.unit}".rstrip()
 
 
 SWEEP_WALL = Bar(5, "×")
@@ -38,7 +38,7 @@ EXPORTER = Bar(10, "×", "at least")
 NEIGHBOUR_P99 = Bar(1.3, "×")
 """p99 of another client while we sweep at the normal pace, against the same without us; median of paired rounds."""
 
-QUIET_COMMANDS = Bar(1, "command", digits=0)
+QUIET_COMMANDS = Bar(1, "", digits=0)
 """What a poll sends when nothing moved: one INFO."""
 
 SERVER_SHARE = Bar(1.5, "% of a core")

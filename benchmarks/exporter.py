@@ -9,12 +9,12 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import dataset, machine
+from benchmarks import dataset, machine, paced
 from benchmarks.bars import EXPORTER
 from benchmarks.results import Report, Row
 from benchmarks.server import BenchServer, Spent, free_port
@@ -39,25 +39,26 @@ class Scrape:
     page_mb: float
 
 
-def measure(server: BenchServer, shape: dataset.Shape, ours: Spent, rounds: int, report: Report) -> None:
-    """Its looks against `ours`, one full sweep at the normal pace."""
+def measure(server: BenchServer, shape: dataset.Shape, rounds: int, report: Report) -> None:
+    """Its looks, in pairs with full sweeps of ours at the normal pace."""
     what = "redis_exporter scraping the same streams: server CPU against ours at the normal pace"
     try:
         program, version = find()
         report.versions["redis_exporter"] = version
-        done = scrapes(server, shape, program, rounds)
+        with _serving(server, program) as page:
+            pairs = [(_scrape(server, shape, page), paced.full_sweep(server)) for _ in range(rounds)]
     except Unavailable as error:
         report.row(Row(what, None, EXPORTER, note=f"peer not available: {error}"))
         return
-    theirs = statistics.median(one.spent.cpu_s for one in done)
-    sample = done[0]
+    theirs, ours = pairs[0]
     report.row(
         Row(
             what,
-            theirs / ours.cpu_s,
+            statistics.median(scrape.spent.cpu_s / own.cpu_s for scrape, own in pairs),
             EXPORTER,
-            f"theirs {theirs * 1e3:.0f} ms for {sample.spent.commands:,} commands in {sample.wall_s:.1f} s, a page of "
-            f"{sample.page_mb:.0f} MB; ours {ours.cpu_s * 1e3:.0f} ms for {ours.commands:,} commands",
+            f"theirs {_ms(scrape.spent.cpu_s for scrape, _ in pairs)} for {theirs.spent.commands:,} commands in "
+            f"{theirs.wall_s:.1f} s, a page of {theirs.page_mb:.0f} MB; ours {_ms(own.cpu_s for _, own in pairs)} for "
+            f"{ours.commands:,} commands; median of {len(pairs)} pairs",
         )
     )
 
@@ -70,18 +71,14 @@ def find(cache: Path = machine.CACHE) -> tuple[str, str]:
     return program, found[1] if found else "of unknown version"
 
 
-def scrapes(server: BenchServer, shape: dataset.Shape, program: str, rounds: int) -> list[Scrape]:
-    """Whole pages, each checked to hold every stream and every group. Raises Unavailable."""
-    found = []
-    with _serving(server, program) as page:
-        for _ in range(rounds):
-            with server.measure() as meter:
-                began = time.perf_counter()
-                text = _get(page, _SCRAPE_S)
-                wall_s = time.perf_counter() - began
-            _check(text, shape)
-            found.append(Scrape(wall_s, meter.spent, len(text) / 1e6))
-    return found
+def _scrape(server: BenchServer, shape: dataset.Shape, page: str) -> Scrape:
+    """One whole page, checked to hold every stream and every group. Raises Unavailable."""
+    with server.measure() as meter:
+        began = time.perf_counter()
+        text = _get(page, _SCRAPE_S)
+        wall_s = time.perf_counter() - began
+    _check(text, shape)
+    return Scrape(wall_s, meter.spent, len(text) / 1e6)
 
 
 @contextmanager
@@ -140,3 +137,7 @@ def _unpacked(folder: Path) -> Path:
     if not program.is_file():
         raise Unavailable(f"Debian's package does not hold {PACKAGE}")
     return program
+
+
+def _ms(seconds: Iterable[float]) -> str:
+    return " and ".join(f"{one * 1e3:.0f} ms" for one in seconds)

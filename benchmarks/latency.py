@@ -95,7 +95,7 @@ def _round(
             sent = meter.spent
             tell(process, "wait")
             time.sleep(_SETTLES_S)
-        elif any(name.startswith("xinfo") for name in meter.spent.calls):
+        elif _sweeps(meter.spent):
             raise SystemExit("the poller worked while it should have waited")
     return Pair(found[False], found[True], sent), hastened
 
@@ -107,9 +107,14 @@ def _start(server: BenchServer, process: subprocess.Popen[str]) -> None:
     while time.monotonic() < until:
         with server.measure() as meter:
             time.sleep(_SETTLES_S)
-        if any(name.startswith("xinfo") for name in meter.spent.calls):
+        if _sweeps(meter.spent):
             return
     raise SystemExit("the poller did not begin to sweep")
+
+
+def _sweeps(spent: Spent) -> bool:
+    """Whether anybody asked about streams."""
+    return any(name.startswith("x") for name in spent.calls)
 
 
 def _tell(pairs: list[Pair], report: Report) -> None:

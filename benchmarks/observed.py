@@ -132,6 +132,13 @@ class Plan:
     patience_s: float
     services: tuple[str, ...] = ()
     """Each has `NAME.pid` and `NAME.log` in `folder`."""
+    stopped_after_s: float | None = None
+    """When a STOP file ends the window: a short look at a window of the usual length, whose clocks are slower."""
+
+    @property
+    def looked_s(self) -> float:
+        """How long the window really is."""
+        return self.duration_s if self.stopped_after_s is None else self.stopped_after_s
 
 
 class _Watch:
@@ -194,7 +201,7 @@ def _watched(
 ) -> Observed:
     watch, began = _Watch(process.pid), time.time()
     spent, spent_s = Spent(), 0.0
-    while process.poll() is None and time.time() - began < plan.duration_s + plan.patience_s:
+    while process.poll() is None and time.time() - began < plan.looked_s + plan.patience_s:
         window = _window(workspace, plan)
         if not spent_s and window and window[0] + _STEADY_AFTER_S <= time.time() < window[1]:
             # The rest of the window, in one measurement: what is shared with the services is told apart by command.
@@ -204,6 +211,8 @@ def _watched(
                     watch.sample()
                     time.sleep(_CPU_EVERY_S)
             spent, spent_s = meter.spent, time.time() - at
+        if plan.stopped_after_s is not None and window and time.time() >= window[1]:
+            workspace.stop_file.touch()
         watch.sample()
         time.sleep(_CPU_EVERY_S)
     ended = time.time()
@@ -212,7 +221,7 @@ def _watched(
         exit_code=process.poll(),
         began=began,
         ended=ended,
-        window=_window(workspace, plan) or (began, began + plan.duration_s),
+        window=_window(workspace, plan) or (began, began + plan.looked_s),
         phases={
             one.phase: from_iso(one.at) / 1000 for one in events if one.phase and one.status == "finished"
         },
@@ -255,7 +264,7 @@ def _window(workspace: Workspace, plan: Plan) -> tuple[float, float] | None:
     for one in _events(workspace):
         if one.phase == "observe" and one.status == "started":
             at = from_iso(one.at) / 1000
-            return at, at + plan.duration_s
+            return at, at + plan.looked_s
     return None
 
 

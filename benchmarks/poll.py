@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import dataset, exporter, latency, machine, paced, results, sweeps
-from benchmarks.server import running
+from benchmarks.results import Report
+from benchmarks.server import BenchServer, running
 
 SWEEP_ROUNDS = 5
 PEER_ROUNDS = 2
@@ -19,12 +21,23 @@ PEER_ROUNDS = 2
 INTERVALS = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The loaded server, what is in it, how many rounds are wanted, and who is told."""
+
+    server: BenchServer
+    shape: dataset.Shape
+    rounds: int
+    report: Report
+
+
 def parser() -> argparse.ArgumentParser:
     """The options."""
     made = argparse.ArgumentParser(prog="benchmarks/poll.py", description=__doc__.split("\n", maxsplit=1)[0])
     made.add_argument("--server", type=Path, metavar="PATH", help="another redis-server or valkey-server")
     made.add_argument("--streams", type=int, default=10_000, metavar="N", help="fewer for a quick try")
-    made.add_argument("--rounds", type=int, default=9, metavar="N", help="of sweeps and of paired latencies")
+    made.add_argument("--rounds", type=int, default=9, metavar="N", help="at most, of everything")
+    made.add_argument("--only", choices=sorted(_PARTS), help="one part; RESULTS.md stays as it is")
     return made
 
 
@@ -39,12 +52,39 @@ def main(arguments: list[str] | None = None) -> int:
         report.conditions.append(f"data: {shape}, seed {dataset.SEED}")
         dataset.load(server.client, shape)
         server.calibrate()
-        done = sweeps.measure(server, shape, min(options.rounds, SWEEP_ROUNDS), report)
-        sweeps.measure_one_by_one(server, done, min(options.rounds, PEER_ROUNDS), report)
-        full = paced.measure(server, INTERVALS, report)
-        exporter.measure(server, shape, full, min(options.rounds, PEER_ROUNDS), report)
-        latency.measure(server, options.rounds, report)
-    return report.finish()
+        scene = Scene(server, shape, options.rounds, report)
+        for name in [options.only] if options.only else _PARTS:
+            _PARTS[name](scene)
+    return int(report.missed) if options.only else report.finish()
+
+
+def _sweeps(scene: Scene) -> None:
+    sweeps.measure(scene.server, scene.shape, min(scene.rounds, SWEEP_ROUNDS), scene.report)
+
+
+def _one_by_one(scene: Scene) -> None:
+    sweeps.measure_one_by_one(scene.server, min(scene.rounds, PEER_ROUNDS), scene.report)
+
+
+def _paced(scene: Scene) -> None:
+    paced.measure(scene.server, INTERVALS, scene.report)
+
+
+def _exporter(scene: Scene) -> None:
+    exporter.measure(scene.server, scene.shape, min(scene.rounds, PEER_ROUNDS), scene.report)
+
+
+def _latency(scene: Scene) -> None:
+    latency.measure(scene.server, scene.rounds, scene.report)
+
+
+_PARTS = {
+    "sweeps": _sweeps,
+    "one-by-one": _one_by_one,
+    "paced": _paced,
+    "exporter": _exporter,
+    "latency": _latency,  # last: it leaves the server with another priority
+}
 
 
 if __name__ == "__main__":

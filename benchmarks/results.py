@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ class Row:
             return "–"
         if self.bar is None:
             return f"{self.value:.3g}"
-        return f"{self.value:,.{self.bar.digits}f} {self.bar.unit}"
+        return f"{self.value:,.{self.bar.digits}f} {self.bar.unit}".rstrip()
 
 
 @dataclass
@@ -106,7 +107,8 @@ class Report:
 
 
 def begin(name: str, title: str) -> Report:
-    """A report, its head printed."""
+    """A report, its head printed. From here on SIGTERM ends the benchmark together with what it started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     report = Report(name, title)
     say(f"{name}: {title}")
     say(f"  {report.machine}, commit {machine.commit()}")

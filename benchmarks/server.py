@@ -20,6 +20,8 @@ from typing import Any
 
 import psutil
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from benchmarks import machine
 from tools.clock import SystemClock
@@ -75,7 +77,7 @@ class BenchServer:
         self.core = machine.cores()[0]
         self.pinned = machine.pin(self.process.pid, self.core)
         embedded.wait_until_ready(self.url, SystemClock(), _READY_S)
-        self.client: Any = redis.Redis(port=self.port, protocol=2)
+        self.client: Any = patient_client(self.port)
         self.hastened = False
         self._empty = _Reading({}, {}, 0)
 
@@ -169,6 +171,11 @@ def running(binary: Path | None) -> Iterator[BenchServer]:
             yield server
         finally:
             server.stop()
+
+
+def patient_client(port: int) -> Any:
+    """redis-py without a time limit and without repeating: what is sent twice is measured twice."""
+    return redis.Redis(port=port, protocol=2, socket_timeout=None, retry=Retry(NoBackoff(), 0))
 
 
 def free_port() -> int:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks import dataset, machine, results
@@ -21,6 +22,7 @@ from benchmarks.observed import SESSION, Observed, Plan, observe
 from benchmarks.paced import INTERVAL_S
 from benchmarks.results import Report, Row
 from benchmarks.server import BenchServer, Spent, running
+from orchestrator.config.model import SessionSection
 
 SERVICES = 7
 STREAMS = 50
@@ -49,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--server", type=Path, metavar="PATH", help="another redis-server or valkey-server")
     made.add_argument("--streams", type=int, default=10_000, metavar="N", help="of the large system")
-    made.add_argument("--duration", type=float, default=60.0, metavar="SECONDS", help="of each window")
+    made.add_argument("--duration", type=float, default=60.0, metavar="SECONDS", help="of each look")
     made.add_argument(
         "--only", choices=sorted(_SCENARIOS), help="one of the sessions; RESULTS.md stays as it is"
     )
@@ -83,14 +85,16 @@ def _small(scene: Scene) -> None:
             stack.enter_context(_process("benchmarks.service", *words))
         _wait_for_services(folder, names)
         server.calibrate()
-        seen = observe(server, Plan(folder, scene.duration_s, _PATIENCE_S, names))
+        plan = Plan(folder, SessionSection().duration, _PATIENCE_S, names, stopped_after_s=scene.duration_s)
+        seen = observe(server, plan)
     parts = ", ".join(f"{name.lower()} {seen.share(name):.2%}" for name in _by_cpu(seen))
     report.row(
         Row(
             f"{title}: CPU of the harness",
             seen.share() * 100,
             HARNESS_CPU,
-            f"from 15 s after the window began to the deadline ({parts}); whole session {seen.cpu_s():.1f} s of CPU in "
+            f"in a window of {plan.duration_s:g} s that STOP ended after {plan.looked_s:g} s, its first 15 s left out "
+            f"({parts}); whole session {seen.cpu_s():.1f} s of CPU in "
             f"{seen.ended - seen.began:.0f} s",
         )
     )
@@ -157,7 +161,7 @@ def _tell(title: str, seen: Observed, report: Report) -> None:
     ]
     report.figure(
         f"{title}: its end",
-        f"{ends}; after DEADLINE: {', '.join(at) or 'no phase finished'}; {seen.findings:,} findings, "
+        f"{ends}; finished after the end of the window: {', '.join(at) or 'no phase finished'}; {seen.findings:,} findings, "
         f"workspace {seen.workspace_mb:.0f} MB",
     )
     report.figure(f"{title}: polls", _polls(seen))
@@ -172,16 +176,19 @@ def _tell(title: str, seen: Observed, report: Report) -> None:
 
 
 def _polls(seen: Observed) -> str:
+    """Whether the interval was kept; the first poll is made at the beginning, the last one after the end."""
     if not seen.looks:
         return "none"
-    wanted = int((seen.window[1] - seen.window[0]) // INTERVAL_S) + 1
-    gaps = [(b.at_ms - a.at_ms) / 1000 for a, b in zip(seen.looks, seen.looks[1:], strict=False)]
-    walls = [look.wall_ms / 1000 for look in seen.looks]
-    quiet = sum(look.quiet for look in seen.looks)
-    between = f"{min(gaps):.1f} to {max(gaps):.1f} s apart, " if gaps else ""
+    begin, end = (round(at * 1000) for at in seen.window)
+    wanted = (end - begin) // round(INTERVAL_S * 1000) + 1
+    inside = sum(begin <= look.at_ms < end for look in seen.looks)
+    gaps = [(later.at_ms - look.at_ms) / 1000 for look, later in pairwise(seen.looks)]
+    walls = ", ".join(f"{look.wall_ms / 1000:.1f}" for look in seen.looks)
     return (
-        f"{len(seen.looks)} of {wanted} and the last one, {between}{min(walls):.1f} to {max(walls):.1f} s long, "
-        f"{quiet} quiet; own cost as told {sum(look.server_us for look in seen.looks) / 1e3:.0f} ms in all"
+        f"{inside} of {wanted} in the window, {len(seen.looks) - inside} after it; "
+        f"{', '.join(f'{gap:.1f}' for gap in gaps)} s apart; {walls} s long, "
+        f"{sum(look.quiet for look in seen.looks)} of them quiet; "
+        f"own cost as told {sum(look.server_us for look in seen.looks) / 1e3:.0f} ms in all"
     )
 
 

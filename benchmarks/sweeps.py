@@ -10,14 +10,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-import redis
-
 from benchmarks import dataset
 from benchmarks.bars import ONE_BY_ONE, QUIET_COMMANDS, SWEEP_SERVER_CPU, SWEEP_WALL
 from benchmarks.looking import Looker, unpaced
 from benchmarks.questions import Question, asked_by
 from benchmarks.results import Report, Row
-from benchmarks.server import BenchServer, Spent
+from benchmarks.server import BenchServer, Spent, patient_client
 from tools.sources.records import Poll
 
 Made = TypeVar("Made")
@@ -83,7 +81,7 @@ def _looked(server: BenchServer, ours: Looker, previous: Poll | None) -> tuple[T
     return replace(done, told_us=poll.cost.server_us), poll
 
 
-def measure(server: BenchServer, shape: dataset.Shape, rounds: int, report: Report) -> list[Round]:
+def measure(server: BenchServer, shape: dataset.Shape, rounds: int, report: Report) -> None:
     """Full sweeps against their floor, and looks at a server where nothing moved."""
     one_round(server, shape)  # the first one pays for imports and for memory that later ones find
     done = [one_round(server, shape) for _ in range(rounds)]
@@ -123,7 +121,6 @@ def measure(server: BenchServer, shape: dataset.Shape, rounds: int, report: Repo
         f"nothing moved {_median(one.told_share for item in done for one in item.quiet):.2f}",
     )
     _tell_quiet([look for one in done for look in one.quiet], report)
-    return done
 
 
 def _tell_quiet(looks: list[Timed], report: Report) -> None:
@@ -131,7 +128,7 @@ def _tell_quiet(looks: list[Timed], report: Report) -> None:
     said = ", ".join(f"{name} {count}" for name, count in worst.spent.calls.items())
     report.row(
         Row(
-            "a poll when nothing moved: commands",
+            "commands of a poll when nothing moved",
             worst.spent.commands,
             QUIET_COMMANDS,
             f"the most of {len(looks)} polls: {said}; {worst.spent.reads} round trips; "
@@ -143,24 +140,24 @@ def _tell_quiet(looks: list[Timed], report: Report) -> None:
     )
 
 
-def measure_one_by_one(server: BenchServer, sweeps: list[Round], rounds: int, report: Report) -> None:
-    """The same questions with redis-py, each in a round trip of its own; the replies are parsed by hiredis."""
+def measure_one_by_one(server: BenchServer, rounds: int, report: Report) -> None:
+    """The same questions with redis-py, each in a round trip of its own, in pairs with a full sweep of ours."""
     questions = asked_by(server.port, _full_sweep)
-    done = []
+    ours, theirs = [], []
     for _ in range(rounds):
-        with redis.Redis(port=server.port, protocol=2) as client:
+        ours.append(timed(server, partial(_full_sweep, server.url))[0])
+        with patient_client(server.port) as client:
             client.response_callbacks.clear()  # what redis-py makes of a reply costs the server nothing
             client.ping()
-            done.append(timed(server, partial(_ask, client, questions))[0])
-    ours = _median(one.first.spent.cpu_s for one in sweeps)
-    theirs = _median(one.spent.cpu_s for one in done)
+            theirs.append(timed(server, partial(_ask, client, questions))[0])
     report.row(
         Row(
             "the same questions one at a time with redis-py: server CPU against ours",
-            theirs / ours,
+            _median(their.spent.cpu_s / our.spent.cpu_s for our, their in zip(ours, theirs, strict=True)),
             ONE_BY_ONE,
-            f"theirs {_ms([one.spent.cpu_s for one in done])} for {done[0].spent.commands:,} commands in wall "
-            f"{done[0].wall_s:.1f} s and {done[0].client_cpu_s:.1f} s of client CPU; ours {ours * 1e3:.0f} ms",
+            f"theirs {_ms([one.spent.cpu_s for one in theirs])} for {theirs[0].spent.commands:,} commands in wall "
+            f"{theirs[0].wall_s:.1f} s and {theirs[0].client_cpu_s:.1f} s of client CPU; "
+            f"ours {_ms([one.spent.cpu_s for one in ours])}; median of {rounds} pairs",
         )
     )
 
