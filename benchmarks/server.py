@@ -77,7 +77,7 @@ class BenchServer:
         self.core = machine.cores()[0]
         self.pinned = machine.pin(self.process.pid, self.core)
         embedded.wait_until_ready(self.url, SystemClock(), _READY_S)
-        self.client: Any = patient_client(self.port)
+        self.client: Any = patient_client(self.url)
         self.hastened = False
         self._empty = _Reading({}, {}, 0)
 
@@ -173,9 +173,9 @@ def running(binary: Path | None) -> Iterator[BenchServer]:
             server.stop()
 
 
-def patient_client(port: int) -> Any:
+def patient_client(url: str, **options: Any) -> Any:
     """redis-py without a time limit and without repeating: what is sent twice is measured twice."""
-    return redis.Redis(port=port, protocol=2, socket_timeout=None, retry=Retry(NoBackoff(), 0))
+    return redis.Redis.from_url(url, protocol=2, socket_timeout=None, retry=Retry(NoBackoff(), 0), **options)
 
 
 def free_port() -> int:

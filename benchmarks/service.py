@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-import redis
-
 from benchmarks import dataset
+from benchmarks.server import patient_client
 
 MESSAGES_PER_S = 10
 KEPT_ENTRIES = 1_000
@@ -32,7 +31,7 @@ def main() -> None:
     """Work until killed."""
     url, folder, number, services, streams = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:6])
     name = f"service-{number}"
-    client: Any = redis.Redis.from_url(url, protocol=2, decode_responses=True, client_name=name)
+    client = patient_client(url, decode_responses=True, client_name=name)
     written = [stream_of(one) for one in range(streams) if one % services == number]
     read = [stream_of(one) for one in range(streams) if one % services == (number + 1) % services]
     for stream in read:

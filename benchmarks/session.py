@@ -213,6 +213,8 @@ def _process(module: str, *words: str) -> Iterator[None]:
     process = subprocess.Popen([sys.executable, "-m", module, *words], cwd=machine.ROOT)
     try:
         yield
+        if process.poll() is not None:
+            raise SystemExit(f"{module} ended before the session did")
     finally:
         process.kill()
         process.wait()

@@ -146,7 +146,7 @@ def measure_one_by_one(server: BenchServer, rounds: int, report: Report) -> None
     ours, theirs = [], []
     for _ in range(rounds):
         ours.append(timed(server, partial(_full_sweep, server.url))[0])
-        with patient_client(server.port) as client:
+        with patient_client(server.url) as client:
             client.response_callbacks.clear()  # what redis-py makes of a reply costs the server nothing
             client.ping()
             theirs.append(timed(server, partial(_ask, client, questions))[0])

@@ -10,9 +10,8 @@ import sys
 import time
 from typing import Any
 
-import redis
-
 from benchmarks import dataset
+from benchmarks.server import patient_client
 
 _BURSTS_PER_S = 10
 
@@ -20,7 +19,7 @@ _BURSTS_PER_S = 10
 def main() -> None:
     """Go on until killed."""
     url, streams, groups, live, rate = sys.argv[1], *map(int, sys.argv[2:6])
-    client: Any = redis.Redis.from_url(url, protocol=2, client_name="traffic")
+    client = patient_client(url, client_name="traffic")
     shape = dataset.Shape(streams=streams, groups=groups)
     names = dataset.stream_names(shape)[:live]
     chance = random.Random(dataset.SEED)
