@@ -83,6 +83,20 @@ def hasten(pid: int, priority: int) -> bool:
     return False
 
 
+def environment() -> dict[str, str]:
+    """What a program of ours is started with: no settings from outside, and compiled modules kept as a user has them."""
+    dropped = (
+        "ANTHROPIC_",
+        "LANGSMITH_",
+        "LANGCHAIN_",
+        "STREAMGAUGE_",
+        "REDIS_URL",
+        "PYTHONDONTWRITEBYTECODE",
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return kept | {"PYTHONPATH": str(ROOT)}
+
+
 def _cpu_model() -> str:
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -27,7 +26,6 @@ _MEMORY_EVERY_S = 3.0
 _STEADY_AFTER_S = 15.0
 """The window's beginning is left out of a steady share: processes start, code is indexed."""
 
-_DROPPED = ("ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "STREAMGAUGE_", "REDIS_URL")
 _CONFIG = """[project]
 root = "{project}"
 [redis]
@@ -180,12 +178,11 @@ def observe(server: BenchServer, plan: Plan) -> Observed:
     workspace = Workspace(plan.folder / "workspace")
     config = plan.folder / "session.toml"
     config.write_text(_configured(server.url, plan, workspace.root), encoding="utf-8")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
     with (plan.folder / "session.out").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "orchestrator", "run", "--config", str(config), "--no-llm", "--quiet"],
             cwd=plan.folder,
-            env=kept | {"PYTHONPATH": str(machine.ROOT)},
+            env=machine.environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -64,7 +64,7 @@ def started(command: list[str], folder: str) -> Start:
     if shutil.which(command[0]) is None:
         raise SystemExit(f"{command[0]} is not installed: run `make install`")
     before, began = os.times(), time.perf_counter()
-    subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, cwd=folder, env=machine.environment(), stdout=subprocess.DEVNULL, check=True)
     wall_s, after = time.perf_counter() - began, os.times()
     cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
     return Start(wall_s, cpu_s)
