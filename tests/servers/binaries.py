@@ -227,7 +227,9 @@ def _unpack_debian(product: Product, folder: Path) -> None:
     names = ["redis-server", "redis-tools"]
     if not _candidate(folder).startswith(product.version) and os.getuid() == 0:
         _run("apt-get", "update", "-qq", folder=folder, what="apt's list of packages")
-    if not _candidate(folder).startswith(product.version):
+    candidate = _candidate(folder)
+    assert candidate not in {"", "(none)"}, f"{product} cannot be obtained: run `apt-get update` first"
+    if not candidate.startswith(product.version):
         raise NoServerHere(f"no build of {product} in this distribution's packages")
     wanted = _run("apt-cache", "depends", "redis-tools", folder=folder, what="redis-tools")
     for line in wanted.splitlines():
