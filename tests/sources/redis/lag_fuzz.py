@@ -11,8 +11,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
+from tests.fakes.clock import ManualClock
 from tests.servers.standalone import Server
 from tests.sources.redis.raw import Raw
+from tools.clock import StopSignal
 
 GROUPS = ("g0", "g1", "g2")
 CONSUMERS = ("c0", "c1")
@@ -42,6 +44,20 @@ OLD_DUMPS = (
     ),
 )
 """Made by Redis 6.2, which keeps no counters: a deleted entry ahead of g0, g1 at the end; then also g2, read to 5-0."""
+
+
+class Meddling(ManualClock):
+    """At the first pause of a look, which is before any stream is looked at, more is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.then: Callable[[], None] | None = None
+
+    def sleep_until(self, when: float, stop: StopSignal) -> None:
+        super().sleep_until(when, stop)
+        if self.then is not None:
+            then, self.then = self.then, None
+            then()
 
 
 class Hostile:

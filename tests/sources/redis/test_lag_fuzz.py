@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from tests.conftest import Server
-from tests.fakes.clock import ManualClock
-from tests.sources.redis.lag_fuzz import Hostile, truth
+from tests.sources.redis.lag_fuzz import Hostile, Meddling, truth
 from tools.sources.records import GroupState, Lag, Poll
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
@@ -45,7 +44,7 @@ class Fuzz:
 
     def __init__(self, server: Server, client: ReadOnlyClient, seed: int) -> None:
         self.hostile, self.tally, self.seed = Hostile(server, seed), Tally(), seed
-        self.clock = ManualClock()
+        self.clock = Meddling()
         self.source = StreamSource(client, self.clock)
         self.last: Poll | None = None
 
@@ -55,8 +54,7 @@ class Fuzz:
             self.hostile.episode()
             touched = set(self.hostile.names)
             for _ in range(POLLS_OF_AN_EPISODE):
-                self.look(touched)
-                touched = set()
+                touched = self.look(touched)
                 if dice.random() < 0.1:
                     self.hostile.idle()
                     continue
@@ -67,8 +65,13 @@ class Fuzz:
                     self.hostile.step(name)
         return self.tally
 
-    def look(self, touched: set[str]) -> None:
-        """One poll; each group of the streams that were touched since the last one is compared."""
+    def look(self, touched: set[str]) -> set[str]:
+        """One poll; each group of the streams that were touched since the last one is compared.
+
+        Gives back the streams that the next one has to compare.
+        """
+        if touched and self.hostile.dice.random() < 0.2:
+            self.clock.then = lambda: self.meddle(touched)
         poll = self.source.poll(self.tally.polls, previous=self.last)
         self.clock.advance(15)
         self.tally.polls += 1
@@ -76,12 +79,22 @@ class Fuzz:
         if not touched and self.last is not None:
             self.compare_with_last(poll)
         self.last = poll
+        if poll.quiet and touched:  # what was done was nothing, or was done after the look
+            return touched
         true = truth(self.hostile.raw, self.hostile.names)
         seen = {(state.name, group.info.name): group for state in poll.streams for group in state.groups}
         if seen.keys() != true.keys():
             self.tally.wrong.append(f"seen {sorted(seen)}, there {sorted(true)}")
         for key in sorted(seen.keys() & true.keys()):
             self.compare(key, seen[key], *true[key], count=key[0] in touched)
+        return set()
+
+    def meddle(self, touched: set[str]) -> None:
+        """In the middle of a poll: after the server's counters were read, before its streams are."""
+        for _ in range(self.hostile.dice.randint(1, 4)):
+            name = self.hostile.dice.choice(self.hostile.names)
+            touched.add(name)
+            self.hostile.step(name)
 
     def compare(
         self, key: tuple[str, str], group: GroupState, messages: int, own: int | None, *, count: bool

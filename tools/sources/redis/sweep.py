@@ -186,10 +186,8 @@ class StreamSource:
         calls = (
             {} if before is None else commandstats.growth(before.stats, reading.stats, sent - self._last_sent)
         )
-        if before is None or not lag.is_steady(calls) or commandstats.was_reset(before.stats, reading.stats):
-            self._reader.distrust()
         server_us = self._meter.add(reading.stats, sent)
-        streams = self._sweep(reading, None if after_gap else previous, now)
+        streams = self._sweep(reading, None if after_gap else previous, now, before)
         self._quiet_polls = 0
         self._see_rights(previous, streams)
         found_clients = self._read_clients(now)
@@ -269,7 +267,11 @@ class StreamSource:
         self._hidden = refused is not None
 
     def _sweep(
-        self, reading: server.ServerReading, previous: Poll | None, now: int
+        self,
+        reading: server.ServerReading,
+        previous: Poll | None,
+        now: int,
+        before: server.ServerReading | None,
     ) -> tuple[StreamState, ...]:
         due = self._discovered_ms is None or now - self._discovered_ms >= DISCOVERY_EVERY_MS
         if due or previous is None or reading.keys <= DISCOVERY_KEYS_CHEAP:
@@ -282,7 +284,23 @@ class StreamSource:
             if raw not in there:
                 self._names.forget(raw)
         self._raws = [item.raw for item in seen]
+        if not self._is_steady(before):
+            self._reader.distrust()
         return self._reader.states(seen, honest=lag.is_honest(reading.state))
+
+    def _is_steady(self, before: server.ServerReading | None) -> bool:
+        """Whether the server's lags can be followed from the last poll to here. Ask it when groups have been read.
+
+        The counters of the poll's beginning would not do: they know nothing of what was done just before a group
+        was read.
+        """
+        if before is None:
+            return False
+        sent = self._client.sent.copy()
+        reply = as_bytes(self._pacer.batch([("INFO", "commandstats")])[0])
+        now = commandstats.parse(server.parse_info(reply))
+        moved = commandstats.growth(before.stats, now, sent - self._last_sent)
+        return not commandstats.was_reset(before.stats, now) and lag.is_steady(moved)
 
     def _read_clients(self, now: int) -> tuple[ClientState, ...] | None:
         if self._clients_ms is not None and now - self._clients_ms < CLIENTS_EVERY_MS:
