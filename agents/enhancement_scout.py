@@ -1,7 +1,8 @@
-"""The Enhancement Scout's watcher: the code once, then, from the middle of the window, what the agents found together."""
+"""The Enhancement Scout's watcher: the code once, the polls again and again, then what the agents found together."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 import msgspec
@@ -10,17 +11,22 @@ from agents.detecting import run_detectors
 from agents.index_wait import IndexWait
 from agents.job import WatcherJob
 from agents.loop import Reporter
-from tools.detectors.contract import CodeView
-from tools.detectors.registry import CODE_DETECTORS
+from tools.detectors.contract import CodeView, LiveView
+from tools.detectors.registry import CODE_DETECTORS, LIVE_DETECTORS
 from tools.errors import JournalCorrupt
 from tools.findings.model import AgentId, Enhancement, Finding
 from tools.findings.recorder import load
-from tools.sources.records import CodeIndex
+from tools.sources.records import CodeIndex, Poll
+from tools.sources.redis.polls import PollTail
 from tools.synthesis import cross_agent
 from tools.workspace import write_atomically
 
 LOOK_EVERY_S = 1.0
 """A look without anything to do is a stat of one file."""
+
+LIVE_EVERY_S = 60.0
+LIVE_POLLS = 20
+"""Polls that rules over the running system see: 5 minutes at the default pace."""
 
 
 class _State(msgspec.Struct, kw_only=True):
@@ -47,10 +53,16 @@ class EnhancementScout:
         self._state_file = self._workspace.agent_dir(AgentId.ENHANCEMENT_SCOUT) / "state.json"
         self._state = self._read_state()
         self._next_pass: float | None = None
+        self._next_live = self._clock.monotonic() + LIVE_EVERY_S
+        self._tail = PollTail(self._workspace.polls)
+        self._polls: deque[Poll] = deque(maxlen=LIVE_POLLS)
 
     def look(self) -> None:
         """The first pass once the index is there; from the middle of the window the second, at its own pace."""
         self._first_pass()
+        if self._clock.monotonic() >= self._next_live:
+            self._next_live = self._clock.monotonic() + LIVE_EVERY_S
+            self._live_pass()
         if self._job.mode == "static" or self._clock.now_ms() < self._job.window.middle_ms:
             return
         now = self._clock.monotonic()
@@ -63,6 +75,7 @@ class EnhancementScout:
         self._first_pass()
         if not self._workspace.path("findings", "es-static.txt").exists():
             self._write_static()
+        self._live_pass()
         self._second_pass()
         self._state.done = True
         self._write_state()
@@ -83,6 +96,20 @@ class EnhancementScout:
         self._state.code_read = True
         self._state.done = self._job.mode == "static"
         self._write_state()
+
+    def _live_pass(self) -> None:
+        """What the Stream Analyst polled since the last time."""
+        if self._job.mode == "static":
+            return
+        try:
+            self._polls.extend(self._tail.new())
+        except JournalCorrupt as error:
+            self._reporter.event("error", reason=str(error))
+        if self._polls:
+            view = LiveView(
+                polls=tuple(self._polls), judgement=self._job.judgement, code=_readable(self._index.get())
+            )
+            run_detectors(LIVE_DETECTORS, view, self._reporter)
 
     def _second_pass(self) -> None:
         index = self._index.get()

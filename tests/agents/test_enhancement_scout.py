@@ -14,9 +14,11 @@ from agents.indexer import index
 from agents.job import WatcherJob
 from agents.loop import Reporter
 from tests.agents.audit_jobs import START_MS, job_of, reporter_of
+from tests.detectors.streams.crafted import group, polls, stream
 from tests.fakes.clock import ManualClock
 from tests.sources.code.trees import write
 from tools.findings.model import AgentId
+from tools.sources.redis.polls import PollJournal
 
 CODE = {"services/a/app.py": 'r.xadd("orders", {})\nr.xreadgroup("g", "c", {"orders": ">"})\nprint(1)\n'}
 RULES = ["code.xadd-no-maxlen", "code.xreadgroup-no-ack", "code.console-logging"]
@@ -86,3 +88,20 @@ def test_a_damaged_journal_of_another_agent_is_an_event_and_stops_nothing(
     make(job, reporter).finish()
     assert "log-watcher" in reporter.workspace.events.read_text()
     assert [finding.rule_id for finding in reporter.recorder.findings] == RULES
+
+
+def test_the_running_system_is_looked_at_every_minute(tmp_path: Path, stack: ExitStack) -> None:
+    job, reporter, clock = started(tmp_path, stack, "redis://127.0.0.1:1/0")
+    history = polls(*(stream("orders", 9, group()),) * 6, calls={"xreadgroup": 9_000})
+    scout = make(job, reporter)
+    with PollJournal(reporter.workspace.polls) as journal:
+        for poll in history:
+            journal.append(poll)
+    scout.look()
+    assert not reporter.recorder.findings
+    clock.advance(60)
+    scout.look()
+    clock.advance(60)
+    scout.look()
+    (finding,) = reporter.recorder.findings
+    assert (finding.rule_id, finding.occurrences) == ("live.polling-reads", 1)

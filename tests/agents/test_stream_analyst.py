@@ -148,6 +148,31 @@ def test_a_new_attempt_goes_on_where_the_last_one_was_killed(server: Server, des
     assert [poll.after_gap for poll in journal.read_polls(desk.workspace.polls)] == [False] * 3
 
 
+def test_the_ledger_counts_from_the_baseline_on_over_a_restart(server: Server, desk: Desk) -> None:
+    backlog(server, 10)
+    with ReadOnlyClient.connect(server.url) as client:
+        baseline = StreamSource(client, desk.clock).poll(0, previous=None)
+    journal.write_baseline(desk.workspace.path("streams", "baseline.json"), baseline)
+    first, reporter = desk.attempt(1)
+    first.look()
+    desk.clock.advance(15)
+    server.client.xtrim("orders", maxlen=2, approximate=False)
+    first.look()
+    lost = desk.findings()["stream.silent-loss"]
+    assert (lost.severity, lost.occurrences, lost.consumer_group) == ("CRITICAL", 3, "mail")
+    for reference in lost.evidence_refs:
+        copy = read_copy(desk.workspace, reference)
+        assert copy in desk.text("streams", "polls.jsonl")
+    reporter.recorder.flush()
+    desk.clock.advance(15)
+    second, _ = desk.attempt(2)
+    second.look()
+    (row,) = json.loads(desk.text("streams", "ledger.json"))["rows"]
+    assert (row["fromPoll"], row["toPoll"]) == (0, 3)
+    assert row["removedUnread"] == {"least": 3, "most": 3, "source": "derived"}
+    assert desk.findings()["stream.silent-loss"].occurrences == 3
+
+
 def test_the_baseline_of_the_session_is_used_and_polls_count_from_one(server: Server, desk: Desk) -> None:
     server.client.xadd("orders.dlq", {"id": 1})
     with ReadOnlyClient.connect(server.url) as client:

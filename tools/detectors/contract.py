@@ -123,6 +123,15 @@ class CodeView:
     now: Poll | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """What rules that advise on the running system see: the last polls, oldest first, and the code, once indexed."""
+
+    polls: tuple[Poll, ...]
+    judgement: Judgement
+    code: CodeIndex | None = None
+
+
 class StreamDetector(Protocol):
     """A module under `detectors/streams`."""
 
@@ -160,4 +169,14 @@ class CodeDetector(Protocol):
 
     def detect(self, view: CodeView) -> Iterator[Symptom]:
         """Symptoms in the code."""
+        ...
+
+
+class LiveDetector(Protocol):
+    """A module under `detectors/live`."""
+
+    RULES: tuple[Rule, ...]
+
+    def detect(self, view: LiveView) -> Iterator[Symptom]:
+        """Symptoms at the newest poll."""
         ...

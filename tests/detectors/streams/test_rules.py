@@ -204,6 +204,8 @@ CASES = [
     # dead-consumer
     ("dead-consumer", "none at all, once", view(polls(stream("orders", 9, group(registered=0)))), []),
     ("dead-consumer", "none at all, twice", view(twice(stream("orders", 9, group(registered=0)))), ["CRITICAL"]),
+    ("dead-consumer", "none at all, twice within 4 s", view(at_pace(twice(stream("orders", 9, group(registered=0))), 2)), []),
+    ("dead-consumer", "none at all for 12 s at that pace", view(at_pace(polls(*(stream("orders", 9, group(registered=0)),) * 6), 2)), ["CRITICAL"]),
     ("dead-consumer", "seen on the limit", view(twice(stream("orders", 9, dead(300, lag=3)))), []),
     ("dead-consumer", "unseen, lag waits", view(twice(stream("orders", 9, dead(300.001, lag=3)))), ["CRITICAL"]),
     ("dead-consumer", "unseen, pending waits", view(twice(stream("orders", 9, dead(301, pending=[entry()])))), ["CRITICAL"]),

@@ -28,7 +28,7 @@ RULE = stream_rule(
     "stream.dead-consumer",
     StreamCategory.DEAD_CONSUMER,
     Severity.CRITICAL,
-    "a group with no active consumer: none at all, or none seen for `consumer_idle` (5 min) and none blocked in a "
+    "a group with no active consumer: none at all for 12 s and two polls, or none seen for `consumer_idle` (5 min) and none blocked in a "
     "read. CRITICAL with no consumer, with lag or pending above 0, or where the server tells attempts (7.2+); "
     "else MEDIUM, and where the clients cannot be listed and no new entry waits",
 )
@@ -126,11 +126,8 @@ def _left_waiting(track: Track, group: GroupState) -> bool:
 
 
 def _judge_empty(view: StreamView, track: Track, group: GroupState) -> _Verdict | None:
-    history = track.group(group.info.name)
-    if len(history) < 2 or any(item.info.consumers for item in history[-2:]):
-        return None  # a deployment in progress has a moment without consumers
-    if track.since_gap_ms is not None and track.since_gap_ms < YOUNG_MS:
-        return None  # so has a server that has just come back
+    if _empty_ms(view, track, group.info.name) < YOUNG_MS:
+        return None  # a deployment in progress, or a server that has just come back, has a moment without consumers
     # Before 7.2 a consumer is listed only once it got a message: on a quiet group a reader anywhere speaks for it.
     hidden = not _waits(group) and not _lists_attempts(track.poll.server)
     found = newest_clients(view)
@@ -143,6 +140,22 @@ def _judge_empty(view: StreamView, track: Track, group: GroupState) -> _Verdict 
     if roles.is_dead_letter(view, track.now.name):
         return _Verdict(Severity.MEDIUM, 0.7, "It is a dead-letter stream: its group may wait for a person.")
     return _Verdict(Severity.CRITICAL, 1.0, "No consumer is registered in it.")
+
+
+def _empty_ms(view: StreamView, track: Track, name: str) -> int:
+    """For how long the group has had no consumer, over two polls at least; from the baseline on where that had none."""
+    history = track.group(name)
+    empty = 0
+    while empty < len(history) and not history[-1 - empty].info.consumers:
+        empty += 1
+    if empty < 2:
+        return 0
+    since_ms = track.polls[-empty].at_ms
+    known = view.baseline.stream(track.now.name)
+    before = None if known is None else known.group(name)
+    if before is not None and not before.info.consumers and empty == len(track.polls):
+        since_ms = min(since_ms, view.baseline.at_ms)
+    return track.poll.at_ms - since_ms
 
 
 def _lists_attempts(server: ServerState) -> bool:

@@ -95,7 +95,10 @@ def _idle_rules(context: Context, rules: tuple[Rule, ...]) -> Iterator[str]:
         reasons[AgentId.CONFIG_AUDITOR] = "the project's files were not indexed"
         reasons[AgentId.ENHANCEMENT_SCOUT] = "the project's files were not indexed"
     for rule in sorted(rules, key=lambda rule: rule.id):
-        if rule.agent in reasons:
+        if rule.id.startswith("live."):
+            if not context.data.polls:
+                yield f"{rule.id}: Redis was not polled"
+        elif rule.agent in reasons:
             yield f"{rule.id}: {reasons[rule.agent]}"
 
 
