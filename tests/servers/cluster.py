@@ -55,8 +55,9 @@ def free_pair() -> int:
 class Node:
     """One server process of the cluster."""
 
-    def __init__(self, folder: Path, binary: str, options: tuple[str, ...], port: int | None = None) -> None:
-        self.port = port or free_pair()
+    def __init__(self, folder: Path, binary: str, options: tuple[str, ...], *, tls: bool = False) -> None:
+        self.port = free_pair()
+        self.tls_port = free_pair() if tls else 0
         self.folder, self._binary, self._options = folder, binary, options
         folder.mkdir(exist_ok=True)
         self.client = redis.Redis(port=self.port, decode_responses=True)
@@ -71,6 +72,7 @@ class Node:
             self._binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder),
             "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
             "--cluster-node-timeout", str(NODE_TIMEOUT_MS), *self._options,
+            *(("--tls-port", str(self.tls_port)) if self.tls_port else ()),
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(self.client.ping, f"the server at {self.port}")
@@ -98,9 +100,15 @@ class Cluster:
     """Three primaries with a third of the slots each, and `replicas` for each of them; `nodes` holds primaries first."""
 
     def __init__(
-        self, folder: Path, binary: str, *, replicas: int = 0, options: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        binary: str,
+        *,
+        replicas: int = 0,
+        options: tuple[str, ...] = (),
+        tls: bool = False,
     ) -> None:
-        self._folder, self._binary, self._options = folder, binary, options
+        self._folder, self._binary, self._options, self._tls = folder, binary, options, tls
         self.nodes: list[Node] = []
         self._client: RedisCluster | None = None
         try:
@@ -125,6 +133,11 @@ class Cluster:
         return f"redis+cluster://{','.join(node.address for node in self.nodes)}"
 
     @property
+    def tls_url(self) -> str:
+        """The same over TLS; which certificates, the caller's options say."""
+        return f"rediss+cluster://{','.join(f'127.0.0.1:{node.tls_port}' for node in self.nodes)}"
+
+    @property
     def client(self) -> Any:
         """As the audited system talks to it: follows redirections."""
         if self._client is None:
@@ -134,7 +147,7 @@ class Cluster:
 
     def add_node(self) -> Node:
         """One more server, not yet met."""
-        node = Node(self._folder / f"node-{len(self.nodes)}", self._binary, self._options)
+        node = Node(self._folder / f"node-{len(self.nodes)}", self._binary, self._options, tls=self._tls)
         self.nodes.append(node)
         return node
 

@@ -6,6 +6,7 @@ poll. Only where none answers is the poll itself missing. Parts are asked one af
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from tools.sources.redis import cluster, moved
 from tools.sources.redis.access import demoted
 from tools.sources.redis.breaks import Break
 from tools.sources.redis.deployment import Deployment
-from tools.sources.redis.merge import Piece, merged
+from tools.sources.redis.merge import Piece, merged, without
 from tools.sources.redis.parts import Part, Parts
 from tools.sources.redis.streams import LookLimits
 
@@ -140,6 +141,7 @@ class DeploymentSource:
             try:
                 if known is not None:
                     raise known
+                beside = self._sent_beside(part)
                 poll = part.source.poll(number, previous=self._previous_of(part, previous))
                 if self._deployment.names_nodes and poll.server.role != "master":
                     raise demoted(part.client.address)
@@ -148,9 +150,19 @@ class DeploymentSource:
                 if error.why.startswith(_UNREACHABLE):
                     down[part.primary.host] = error
             else:
-                part.error, part.last, done[part] = None, poll, poll
+                part.error, part.last = None, poll
+                done[part] = replace(poll, calls=without(poll.calls, beside - part.beside))
+                part.beside = beside
                 part.clients = part.clients if poll.clients is None else poll.clients
         return done
+
+    def _sent_beside(self, part: Part) -> Counter[str]:
+        """What our connections to the same server's other databases sent so far."""
+        sent: Counter[str] = Counter()
+        for other in self._parts.all:
+            if other.primary.host == part.primary.host and other is not part:
+                sent.update(other.client.sent)
+        return sent
 
     def _of_all(self) -> SourceUnavailable:
         errors = [part.error for part in self._parts.all if part.error is not None]

@@ -8,7 +8,7 @@ youngest node's, the run id all of theirs in order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -47,6 +47,16 @@ def merged(number: int, pieces: Sequence[Piece], streams: Iterable[StreamState])
         after_gap=any(piece.poll.after_gap for piece in pieces),
         source=first.source,
     )
+
+
+def without(calls: Mapping[str, int], own: Mapping[str, int]) -> dict[str, int]:
+    """Calls less those of our own, which servers before 7.0 count without their subcommand."""
+    left = dict(calls)
+    for name, count in own.items():
+        known = name if name in left else name.partition("|")[0]
+        if known in left:
+            left[known] -= count
+    return {name: count for name, count in left.items() if count > 0}
 
 
 def together(states: Sequence[ServerState]) -> ServerState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,8 @@ class Part:
     last: Poll | None = None
     clients: tuple[ClientState, ...] | None = None
     error: SourceUnavailable | None = None
+    beside: Counter[str] = field(default_factory=Counter)
+    """What our connections to the server's other databases had sent when it was polled last."""
 
     @property
     def what(self) -> str:

@@ -16,7 +16,7 @@ import redis
 from msgspec import Struct
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.backoff import NoBackoff
-from redis.connection import Connection, parse_url
+from redis.connection import Connection, SSLConnection, parse_url
 from redis.retry import Retry
 
 from tools.errors import SourceUnavailable, UsageError
@@ -207,7 +207,9 @@ class ReadOnlyClient:
         return replies
 
     def _unavailable(self, error: Exception) -> SourceUnavailable:
-        return SourceUnavailable(f"Redis at {self.address}", *_why(error))
+        return SourceUnavailable(
+            f"Redis at {self.address}", *_why(error, secure=isinstance(self._connection, SSLConnection))
+        )
 
     def _refused(self, command: Command, error: ReplyError) -> SourceUnavailable:
         name = check(command).replace("|", " ").upper()
@@ -281,10 +283,10 @@ def _is_drop(error: Exception) -> bool:
     return isinstance(error, redis.ConnectionError | ConnectionError) and not isinstance(error, refusals)
 
 
-def _why(error: Exception) -> tuple[str, str]:
+def _why(error: Exception, *, secure: bool) -> tuple[str, str]:
     """Why the server could not be asked, and what closes the gap."""
     text = mask(str(error))
-    if (of_tls := tls.explain(text)) is not None:
+    if (of_tls := tls.explain(text, secure=secure)) is not None:
         return of_tls
     if isinstance(error, redis.AuthenticationError | redis.exceptions.AuthorizationError):
         return f"the server refused the credentials ({text})", "Check user and password in redis.url."
@@ -294,4 +296,6 @@ def _why(error: Exception) -> tuple[str, str]:
         return f"no answer in time ({text})", "Check the server's load and the network between."
     if isinstance(error, redis.ResponseError):
         return f"the server refused the connection ({text})", "Check redis.url and the user's rights."
-    return f"no connection ({text})", "Check that the server runs and that redis.url names it."
+    return f"no connection ({text})", (
+        "Check that the server runs and that redis.url names it (by rediss:// where it speaks TLS)."
+    )

@@ -45,10 +45,32 @@ _REASONS = (
 )
 
 
-def explain(text: str) -> tuple[str, str] | None:
+_ON_TLS_ONLY = (
+    (
+        ("no such file", "permission denied"),
+        "a certificate's file cannot be read",
+        "Check ssl_ca_certs, ssl_certfile and ssl_keyfile in redis.url.",
+    ),
+    (
+        ("eof occurred", "connection reset", "closed by server"),
+        "the server ended the TLS connection",
+        "It may want a certificate of ours (ssl_certfile and ssl_keyfile in redis.url); its log says why.",
+    ),
+    (
+        ("timeout connecting",),
+        "no TLS answer in time",
+        "Check the network between; where the server does not speak TLS on this port, use redis://.",
+    ),
+)
+"""What the same words mean on a connection with TLS."""
+
+
+def explain(text: str, *, secure: bool) -> tuple[str, str] | None:
     """Why and what to do, for the text of a connection's error; None where it is not about TLS."""
+    if not secure:
+        return None
     lowered = text.lower()
-    for signs, why, fix in _REASONS:
+    for signs, why, fix in (*_REASONS, *_ON_TLS_ONLY):
         if any(sign in lowered for sign in signs):
             return f"{why} ({text})", fix
     return None
