@@ -74,8 +74,7 @@ class GhostFinder:
         """Ids that only a look-up can tell, each stream's once."""
         asked: set[tuple[bytes, str]] = set()
         for (raw, _), (entries, _) in pages.items():
-            deleted = _deleted(streams[raw].info)
-            for entry in entries if deleted is None or deleted > (0, 0) else ():
+            for entry in () if _nothing_deleted(streams[raw].info) else entries:
                 question = (raw, entry.id)
                 if entry.idle <= self._stuck_idle_ms or self._known.get(question) or question in asked:
                     continue
@@ -115,7 +114,9 @@ class GhostFinder:
     def _marked(
         self, raw: bytes, info: StreamInfo, entries: tuple[PendingEntry, ...]
     ) -> tuple[PendingEntry, ...]:
-        """The entries with `gone` set; most often none is, and they are as they were."""
+        """The entries with `gone` set; most often none is, and they are as they were. In: in id order."""
+        if not entries or (_nothing_deleted(info) and _certain(info, entries[0].id) is False):
+            return entries
         gone = {entry.id for entry in entries if self._is_gone(raw, info, entry)}
         if not gone:
             return entries
@@ -134,6 +135,11 @@ def _certain(info: StreamInfo, entry_id: str) -> bool | None:
         return True
     deleted = _deleted(info)
     return False if deleted is not None and entry_key(entry_id) > deleted else None
+
+
+def _nothing_deleted(info: StreamInfo) -> bool:
+    """Whether no XDEL ever took an entry, by the server's word: then only the front can be gone."""
+    return info.max_deleted_entry_id == "0-0"
 
 
 def _deleted(info: StreamInfo) -> tuple[int, int] | None:
