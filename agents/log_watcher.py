@@ -60,7 +60,7 @@ def make(job: WatcherJob, reporter: Reporter) -> LogWatcher:
 class LogWatcher:
     """One attempt of the Log Watcher."""
 
-    interval_s = 0.2
+    interval_s = 0.25
 
     def __init__(self, job: WatcherJob, reporter: Reporter) -> None:
         self._job, self._reporter, self._clock = job, reporter, reporter.clock

@@ -48,7 +48,7 @@ class Clock(Protocol):
 class SystemClock:
     """The real clock. `stop` is looked at every `slice_s` seconds while it sleeps."""
 
-    def __init__(self, slice_s: float = 0.1) -> None:
+    def __init__(self, slice_s: float = 0.2) -> None:
         self._slice_s = slice_s
 
     def now_ms(self) -> int:
