@@ -175,6 +175,50 @@ def test_a_slow_server_is_asked_in_smaller_batches(server: Server) -> None:
         assert client.round_trips - trips >= 4 * quick
 
 
+class Slow(ManualClock):
+    """A clock on which every round trip takes as long as the next of `takes_s` says."""
+
+    def __init__(self, takes_s: list[float]) -> None:
+        super().__init__()
+        self._takes_s = takes_s
+        self._asked = 0
+
+    def monotonic(self) -> float:
+        # Read before and after each batch; the first reading is the pacer's own.
+        self._asked += 1
+        if self._asked > 1 and self._asked % 2 and self._takes_s:
+            self.advance(self._takes_s.pop(0))
+        return super().monotonic()
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "trips"),
+    [
+        pytest.param([0.001] * 8, [50] * 4, id="quick"),
+        pytest.param([0.001, 0.02, 0.02, 0.001], [50] * 4, id="two pauses of our own"),
+        pytest.param(
+            [0.001, 0.02, 0.02, 0.02, 0.001], [50, 50, 50, 50, 25, 50], id="a slow server, quick again"
+        ),
+        pytest.param(
+            [0.001] + [0.02] * 12, [50] * 4 + [25] * 3 + [12] * 3 + [10] * 3, id="and slow for long"
+        ),
+    ],
+)
+def test_only_batches_that_are_slow_in_a_row_make_smaller_ones(
+    server: Server, takes_s: list[float], trips: list[int]
+) -> None:
+    with ReadOnlyClient.connect(server.url) as client:
+        pacer = Pacer(client, Slow(takes_s), Pace(batch_us=10_000, commands=50, gap_s=0.005))
+        sizes = []
+        asks = [question(("PING",)) for _ in range(sum(trips))]
+        known = client.sent["ping"]
+        for _ in pacer.each(asks):
+            if client.sent["ping"] != known:
+                sizes.append(client.sent["ping"] - known)
+                known = client.sent["ping"]
+        assert sizes == trips
+
+
 def test_an_unpaced_look_sees_the_same_in_few_round_trips(server: Server, polling: Polling) -> None:
     fill(server, 300, groups=2)
     paced = polling.poll()

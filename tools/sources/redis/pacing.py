@@ -21,7 +21,10 @@ SCALE_MIN, SCALE_MAX = 0.25, 8.0
 """How far what was measured may move these two figures."""
 
 SLOW_BATCH_S = 0.005
-"""A batch that takes this much longer than the quickest one halves the next."""
+SLOW_BATCHES = 3
+COMMANDS_MIN = 10
+"""So many batches in a row that each took so much longer than the quickest one halve the next, down to so many
+commands. One alone is as likely a pause of our own machine."""
 
 BATCH_REPLY_BYTES = 262_144
 """Replies of one batch; a stream with entries of 1 MB sends 2 MB for one XINFO STREAM."""
@@ -61,6 +64,7 @@ class Pacer:
         self._clock = clock
         self._scale = 1.0
         self._size = self.pace.commands
+        self._slow = 0
         self._quickest_s: float | None = None
         self._free_at = clock.monotonic()
 
@@ -114,7 +118,9 @@ class Pacer:
 
     def _adapt(self, took_s: float) -> None:
         self._quickest_s = took_s if self._quickest_s is None else min(self._quickest_s, took_s)
-        if took_s > self._quickest_s + SLOW_BATCH_S and self.pace.gap_s > 0:
-            self._size = max(1, self._size // 2)
-        else:
-            self._size = min(self.pace.commands, self._size + 5)
+        if took_s <= self._quickest_s + SLOW_BATCH_S or self.pace.gap_s == 0:
+            self._slow, self._size = 0, min(self.pace.commands, self._size * 2)
+            return
+        self._slow += 1
+        if self._slow >= SLOW_BATCHES:
+            self._slow, self._size = 0, max(COMMANDS_MIN, self._size // 2)
