@@ -10,6 +10,9 @@ from tools.sources.redis.pacing import UNPACED, Pace
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
 
+_PATIENCE_S = 60.0
+"""A busy machine must not end a measurement."""
+
 
 @dataclass
 class Looker:
@@ -32,7 +35,7 @@ class Looker:
 
 def looker(url: str, clock: Clock, pace: Pace | None = None) -> Looker:
     """A poller that has seen nothing yet, on an open connection; at the normal pace unless told otherwise."""
-    client = ReadOnlyClient.connect(url, name="streamgauge-bench")
+    client = ReadOnlyClient.connect(url, name="streamgauge-bench", command_timeout_s=_PATIENCE_S)
     return Looker(client, StreamSource(client, clock, pace=pace))
 
 

@@ -17,6 +17,7 @@ from benchmarks import machine
 from benchmarks.server import BenchServer, Spent
 from tools.clock import from_iso
 from tools.errors import JournalCorrupt
+from tools.sources.records import Gap
 from tools.sources.redis.polls import read_polls
 from tools.workspace import Workspace
 
@@ -103,6 +104,8 @@ class Observed:
     spent_s: float
     workspace_mb: float
     findings: int
+    blind: tuple[str, ...]
+    """What it says that it could not look at: with no service told, their logs are among it."""
 
     @property
     def steady(self) -> tuple[float, float]:
@@ -230,6 +233,7 @@ def _watched(
         spent_s=spent_s,
         workspace_mb=sum(one.stat().st_size for one in workspace.root.rglob("*") if one.is_file()) / 2**20,
         findings=_findings(workspace),
+        blind=_blind(workspace),
     )
 
 
@@ -286,6 +290,16 @@ def _findings(workspace: Workspace) -> int:
         return len(msgspec.json.decode(workspace.all_findings.read_bytes()))
     except (OSError, msgspec.DecodeError, TypeError):
         return 0
+
+
+def _blind(workspace: Workspace) -> tuple[str, ...]:
+    """Each once, as the gaps' journal has them."""
+    found: dict[str, None] = {}
+    with suppress(OSError, msgspec.DecodeError):
+        for line in workspace.gaps.read_bytes().splitlines():
+            gap = msgspec.json.decode(line, type=Gap)
+            found.update({gap.what: None} if gap.blind else {})
+    return tuple(found)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

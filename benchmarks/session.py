@@ -162,7 +162,7 @@ def _tell(title: str, seen: Observed, report: Report) -> None:
     report.figure(
         f"{title}: its end",
         f"{ends}; finished after the end of the window: {', '.join(at) or 'no phase finished'}; {seen.findings:,} findings, "
-        f"workspace {seen.workspace_mb:.0f} MB",
+        f"workspace {seen.workspace_mb:.0f} MB; not seen: {', '.join(seen.blind) or 'nothing'}",
     )
     report.figure(f"{title}: polls", _polls(seen))
     uses = ", ".join(
