@@ -23,7 +23,8 @@ FAT = "x" * 300_000
 """Entries of which a few end a count by its bytes."""
 
 HIGHEST = "18446744073709551615-18446744073709551615"
-_ENTRY_OF_XREAD = "redis.call('XADD', KEYS[1], '*', 'f', '1')"
+_ADDING_SCRIPT = "redis.call('XADD', KEYS[1], ARGV[1], 'f', '1')"
+_TIME_MS = 1_750_000_000_000
 
 OLD_DUMPS = (
     bytes.fromhex(
@@ -71,6 +72,7 @@ class Hostile:
         self.history: dict[str, deque[tuple[object, ...]]] = {}
         self.steps: Counter[str] = Counter()
         self._fat = ""
+        self._now_ms, self._sequence = _TIME_MS, 0
         self._kinds = self._weighted()
 
     def close(self) -> None:
@@ -133,6 +135,12 @@ class Hostile:
             return HIGHEST
         return f"{self.dice.randint(0, 60)}-{self.dice.randint(0, 2)}"
 
+    def _time_id(self) -> str:
+        """As the server would make one, by a clock that the seed moves."""
+        self._now_ms += self.dice.choice([0, 1, 7, 900])
+        self._sequence += 1
+        return f"{self._now_ms}-{self._sequence}"
+
     def _next_id(self, name: str) -> str:
         newest = self.raw("XREVRANGE", name, "+", "-", "COUNT", 1) or []
         millis, _, sequence = (newest[0][0].decode() if newest else "0-0").partition("-")
@@ -141,7 +149,7 @@ class Hostile:
             return f"{int(millis) + self.dice.randint(1, 3)}-0"
         if choice < 0.9:
             return f"{millis}-{int(sequence) + self.dice.randint(1, 2)}"
-        return "*" if choice < 0.92 else f"{self.dice.randint(0, 80)}-{self.dice.randint(0, 3)}"
+        return self._time_id() if choice < 0.92 else f"{self.dice.randint(0, 80)}-{self.dice.randint(0, 3)}"
 
     def _add(self, name: str) -> None:
         options: list[object] = ["NOMKSTREAM"] if self.dice.random() < 0.2 else []
@@ -246,10 +254,10 @@ class Hostile:
 
     def _script(self, name: str) -> None:
         if self.dice.random() < 0.5:
-            self._send(name, "EVAL", _ENTRY_OF_XREAD, 1, name)
+            self._send(name, "EVAL", _ADDING_SCRIPT, 1, name, self._time_id())
             return
         for command in (
-            ("MULTI",), ("XADD", name, "NOMKSTREAM", "*", "f", "1"),
+            ("MULTI",), ("XADD", name, "NOMKSTREAM", self._time_id(), "f", "1"),
             ("XREADGROUP", "GROUP", "g0", "c0", "COUNT", 2, "STREAMS", name, ">"), ("EXEC",),
         ):  # fmt: skip
             self._send(name, *command)
