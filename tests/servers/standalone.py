@@ -112,6 +112,7 @@ class Server:
         deadline = time.monotonic() + _READY_BOUND_S
         while True:
             try:
+                self.client.ping()  # which it refuses while it loads; INFO it does not
                 info: Any = self.client.info("server")
                 if info["process_id"] == self.process.pid:
                     return
