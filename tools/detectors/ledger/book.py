@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from tools.detectors.ledger import interval
 from tools.detectors.ledger.records import Ledger, LedgerRow, Point, Term, Unknown, between, exactly
-from tools.sources.records import GroupState, Poll, StreamState
+from tools.sources.records import GroupState, Lag, Poll, StreamState
 
 ROWS_MAX = 2_000
 Key = tuple[str, str]
 _COUNTING = frozenset({"redis", "valkey"})
 """Servers whose counters are known from their source."""
 _ACKNOWLEDGING = ("xack", "xackdel")
+_OF_WHAT_LEFT = frozenset({Unknown.CONSUMERS_DELETED, Unknown.GHOSTS_CLAIMED})
+"""What matters only where something left the pending list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class Account:
     anchor: Point | None = None
     anchored_least: int = 0
     """Losses proven since the anchor, a moment at which the counters could be read."""
-    left_unacked: bool = False
+    in_step: bool = True
+    """Whether the server's own lag may be believed: not after a group was set, until what waits is known otherwise."""
     unknown: dict[Unknown, None] = field(default_factory=dict)
     loss: Loss | None = None
 
@@ -128,7 +133,8 @@ class LedgerBook:
         )
 
     def _unknown(self, account: Account, acknowledged: Term, off_by: int | None) -> Iterator[Unknown]:
-        yield from account.unknown
+        left = acknowledged.most != 0
+        yield from (reason for reason in account.unknown if left or reason not in _OF_WHAT_LEFT)
         if account.last.info.entries_added is None:
             yield Unknown.NO_ADDED_COUNT
         elif account.lost_most != account.lost_least and account.last.group.entries_read is None:
@@ -154,6 +160,10 @@ def _carried(key: Key, account: Account, poll: Poll, state: StreamState, group: 
         )
         return account
     after = _point(poll, state, group)
+    doubt = interval.doubt(before, after, poll.calls, gap=poll.after_gap)
+    account.in_step = (account.in_step and doubt is None) or _is_counted(group.lag)
+    if not account.in_step:
+        after = msgspec.structs.replace(after, lag=None)
     anew = interval.made_anew(before, after)
     if anew is not None:
         account = Account(after, after, account.born_ms, poll.at_ms, unknown={anew: None})
@@ -164,13 +174,14 @@ def _carried(key: Key, account: Account, poll: Poll, state: StreamState, group: 
     _note_commands(account, before, after, poll.calls, group)
     came = interval.added(before, after)
     account.added = _sum(account.added, came)
-    doubt = interval.doubt(before, after, poll.calls, gap=poll.after_gap)
     if doubt is None:
         _judge(key, account, after, came, poll)
     else:
-        account.unknown[doubt] = None
+        most = interval.most_lost(before, after, came, None)
+        if most != 0 or doubt is not Unknown.NO_COMMANDS:
+            account.unknown[doubt] = None
         account.anchor = None
-        account.lost_most = _plus(account.lost_most, interval.most_lost(before, after, came, None))
+        account.lost_most = _plus(account.lost_most, most)
     _anchor(account, poll, after)
     account.last = after
     return account
@@ -208,6 +219,11 @@ def _anchor(account: Account, poll: Poll, point: Point) -> None:
     known = account.anchor is None or interval.surely_missed_by_counters(point) is not None
     if poll.server.flavour in _COUNTING and known and interval.missed_by_counters(point) is not None:
         account.anchor, account.anchored_least = point, 0
+
+
+def _is_counted(lag: Lag | None) -> bool:
+    """Whether a lag is known without the server's counters."""
+    return lag is not None and lag.source != "server"
 
 
 def _note_commands(

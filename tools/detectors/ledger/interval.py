@@ -111,11 +111,14 @@ def most_lost(before: Point, after: Point, came: Term, calls: Mapping[str, int] 
     """How many entries can have been lost at most; None where nothing bounds it. `calls`: None where they are not known."""
     if _nothing_ahead_removed(before, after, calls):
         return 0
-    moved = before.delivered != after.delivered
-    bounds = [removed(before, after, came).most, passed(before, after, came).most]
-    known = [bound for bound in bounds if bound is not None]
-    if bounds[1] is not None and moved:
-        known.append(max(bounds[1] - 1, 0))  # a group moves by being given an entry
+    went = passed(before, after, came).most
+    known = [bound for bound in (removed(before, after, came).most, went) if bound is not None]
+    if went is not None and before.delivered != after.delivered:
+        known.append(max(went - 1, 0))  # a group moves by being given an entry
+    whole = before.in_one_piece and after.in_one_piece
+    if went is not None and whole and calls is not None and not calls.get("xclaim"):
+        # What became pending was given to it; only XCLAIM FORCE makes pending what was not.
+        known.append(max(went + before.group.pending - after.group.pending, 0))
     return min(known, default=None)
 
 

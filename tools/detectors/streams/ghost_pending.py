@@ -1,4 +1,4 @@
-"""A message was given out, never acknowledged, and its entry is trimmed or deleted: nobody can handle it any more.
+"""A message was given out, never acknowledged, and its entry is trimmed or deleted: it can never be delivered again.
 
 XPENDING goes on to list it, XCLAIM gives nothing for it. A message in hand may be trimmed by a tight cap and still be
 acknowledged, so only those pending for longer than the limit count; stream.stuck-message leaves these to this rule.
@@ -51,7 +51,7 @@ def _symptom(track: Track, group: GroupState, ghosts: dict[PendingEntry, int]) -
         track,
         group,
         consumer=owners[0] if len(owners) == 1 else None,
-        title=f"{many(len(ghosts), 'pending message')} of group {name} on {stream} can never be handled: the entries are gone",
+        title=f"{many(len(ghosts), 'pending message')} of group {name} on {stream} can never be delivered again: the entries are gone",
         evidence=(
             track.now.quote(poll.number, poll.source, track.now.info),
             *(track.now.quote(poll.number, poll.source, entry) for entry in shown[:3]),
@@ -61,7 +61,7 @@ def _symptom(track: Track, group: GroupState, ghosts: dict[PendingEntry, int]) -
             f"{oldest.consumer or 'No consumer'} was given {oldest.id} {seconds(ghosts[oldest])} ago at least "
             f"(delivered {many(oldest.deliveries, 'time')}) and did not acknowledge it; {stream} "
             f"{f'begins at {first}' if first else 'is empty'}, and the entry is not in it. Trimmed or deleted before it was "
-            "acknowledged, it is lost to this group unless its consumer still holds it."
+            "acknowledged, it is lost to this group unless its consumer handled it all the same, or still holds it."
         ),
         recommendation=(
             f"Let {stream} keep its entries longer than {name} takes for them at worst (a higher MAXLEN, or MINID by time), "
