@@ -40,6 +40,7 @@ class Loss:
 class Account:
     """What is carried of one group."""
 
+    key: Key
     start: Point
     last: Point
     born_ms: int | None
@@ -52,6 +53,8 @@ class Account:
     anchor: Point | None = None
     anchored_least: int = 0
     """Losses proven since the anchor, a moment at which the counters could be read."""
+    held: Loss | None = None
+    """A loss that stands if the group is given nothing until the next poll."""
     in_step: bool = True
     """Whether the server's own lag may be believed: not after a group was set, until what waits is known otherwise."""
     unknown: dict[Unknown, None] = field(default_factory=dict)
@@ -83,7 +86,7 @@ class LedgerBook:
                 account = self._accounts.get(key)
                 if account is None:
                     point = _point(poll, state, group)
-                    kept[key] = Account(point, point, None if first else poll.at_ms, poll.at_ms)
+                    kept[key] = Account(key, point, point, None if first else poll.at_ms, poll.at_ms)
                     _anchor(kept[key], poll, point)
                 else:
                     kept[key] = _carried(key, account, poll, state, group)
@@ -158,6 +161,7 @@ def _carried(key: Key, account: Account, poll: Poll, state: StreamState, group: 
         account.last = Point(
             poll=poll.number, at_ms=poll.at_ms, info=before.info, group=before.group, lag=before.lag
         )
+        _tell(account, *_released(account, account.last))
         return account
     after = _point(poll, state, group)
     doubt = interval.doubt(before, after, poll.calls, gap=poll.after_gap)
@@ -166,7 +170,7 @@ def _carried(key: Key, account: Account, poll: Poll, state: StreamState, group: 
         after = msgspec.structs.replace(after, lag=None)
     anew = interval.made_anew(before, after)
     if anew is not None:
-        account = Account(after, after, account.born_ms, poll.at_ms, unknown={anew: None})
+        account = Account(key, after, after, account.born_ms, poll.at_ms, unknown={anew: None})
         _anchor(account, poll, after)
         return account
     if before.delivered != after.delivered:
@@ -180,7 +184,7 @@ def _carried(key: Key, account: Account, poll: Poll, state: StreamState, group: 
         most = interval.most_lost(before, after, came, None)
         if most != 0 or doubt is not Unknown.NO_COMMANDS:
             account.unknown[doubt] = None
-        account.anchor = None
+        account.anchor, account.held = None, None
         account.lost_most = _plus(account.lost_most, most)
     _anchor(account, poll, after)
     account.last = after
@@ -191,18 +195,36 @@ def _judge(key: Key, account: Account, after: Point, came: Term, poll: Poll) -> 
     """Add what the interval that ends at `after` lost, or may have lost."""
     before = account.last
     found = interval.lost(before, after, came, poll.calls)
-    account.anchored_least += found.least
     new, first = found.least, before
+    account.anchored_least += found.least
+    held, pair = _released(account, after)
     more = _by_counters(account, after, poll)
     if more and account.anchor is not None:
         new, first = new + more, account.anchor
-    account.lost_least += new
     account.lost_most = _plus(account.lost_most, None if found.most is None else max(found.most, new))
     if came.exact and new != found.most:
         account.unknown[Unknown.HIDDEN_LOSS] = None
+    _tell(account, new + held, pair if held and not new else (first, after))
+    maybe = 0 if new else interval.missing_if_it_stands(before, after, came)
+    account.held = Loss(key[0], key[1], maybe, found, before, after) if maybe else None
+
+
+def _released(account: Account, after: Point) -> tuple[int, tuple[Point, Point]]:
+    """What was held back and stands now, and the two polls that show it."""
+    held, account.held = account.held, None
+    if held is None or held.after.delivered != after.delivered:
+        return 0, (account.last, after)
+    account.anchored_least += held.new
+    return held.new, (held.before, held.after)
+
+
+def _tell(account: Account, new: int, pair: tuple[Point, Point]) -> None:
+    account.lost_least += new
+    if account.lost_most is not None:
+        account.lost_most = max(account.lost_most, account.lost_least)
     if new:
         total = between(account.lost_least, account.lost_most)
-        account.loss = Loss(key[0], key[1], new, total, first, after)
+        account.loss = Loss(*account.key, new, total, *pair)
 
 
 def _by_counters(account: Account, after: Point, poll: Poll) -> int:

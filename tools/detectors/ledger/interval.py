@@ -71,6 +71,17 @@ def lost(before: Point, after: Point, came: Term, calls: Mapping[str, int]) -> T
     return between(least, most if most is None else max(most, least))
 
 
+def missing_if_it_stands(before: Point, after: Point, came: Term) -> int:
+    """Of a group that did not move: the same as `lost`, where what waits had to be counted.
+
+    What goes while it is counted is missed, and was lost only if the group still stands at the next poll.
+    """
+    stood = before.delivered == after.delivered and before.in_one_piece and after.in_one_piece
+    if not stood or not came.exact or after.lag is None or after.lag.source != "counted":
+        return 0
+    return max(before.waiting.least + came.least - after.lag.messages, 0)
+
+
 def passed(before: Point, after: Point, came: Term) -> Term:
     """Entries that waited, or came, and wait no more: given to the group, or removed."""
     start, end = before.waiting, after.waiting

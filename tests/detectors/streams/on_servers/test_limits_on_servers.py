@@ -199,6 +199,38 @@ def test_silent_loss_by_another_groups_deletions(server: Server) -> None:
         assert ("XDEL" in found.hypothesis) == told
 
 
+def test_an_entry_deleted_ahead_of_a_group_is_told_once_it_still_stands(server: Server) -> None:
+    scene = Scene(server, entries=6)
+    scene.work(2)
+    with watching(server) as watch:
+        watch.poll()
+        scene.client.xdel("s", "4-0", "5-0")
+        watch.poll()
+        assert watch.told("stream.silent-loss") == []
+        scene.client.set("other", "work")
+        watch.poll()
+        row = watch.row()
+        if watch.polls[-1].streams[0].info.entries_added is not None:
+            assert only(watch, "stream.silent-loss").count == 2
+            assert (row.removed_unread.least, row.removed_unread.most) == (2, 2)
+        scene.work(9)
+        watch.poll()
+        assert watch.row().removed_unread.least == row.removed_unread.least
+
+
+def test_an_entry_deleted_ahead_of_a_group_that_moves_on_is_not_told(server: Server) -> None:
+    scene = Scene(server, entries=6)
+    scene.work(2)
+    with watching(server) as watch:
+        watch.poll()
+        scene.client.xdel("s", "4-0", "5-0")
+        watch.poll()
+        scene.work(9)
+        watch.poll()
+        assert watch.told("stream.silent-loss") == []
+        assert watch.row().removed_unread.most in (2, None)
+
+
 def test_a_group_nobody_reads_loses_at_high_and_with_loss_ok_nothing_is_said(server: Server) -> None:
     scene = Scene(server, entries=5)
     with watching(server) as watch:
@@ -390,3 +422,31 @@ def test_dead_letter(server: Server, added: int, told: list[str]) -> None:
         assert watch.told("stream.dead-letter") == told
         if told:
             assert only(watch, "stream.dead-letter").count == added
+
+
+def test_readers_without_a_group_make_no_group_a_note(server: Server) -> None:
+    scene = Scene(server, entries=1, group=False)
+    with watching(server) as watch:
+        for _ in range(5):
+            scene.add()
+            scene.client.xread({"s": "0"})
+            watch.poll()
+        assert watch.told("stream.no-consumer-group") == ["INFO"]
+        assert watch.told("stream.growing") == []
+
+
+def test_growth_is_told_from_a_missing_cap(server: Server) -> None:
+    """Every group keeps up: a note where the code sets no cap, nothing once something trims."""
+    scene = Scene(server, entries=1)
+    with watching(server, code=index(use(CodeKind.XADD, "s"))) as watch:
+        for _ in range(5):
+            scene.add(2)
+            scene.work(5)
+            watch.poll()
+        assert watch.told("stream.growing") == ["LOW"]
+        scene.client.xtrim("s", maxlen=3, approximate=False)
+        for _ in range(5):
+            scene.add(2)
+            scene.work(5)
+            watch.poll()
+        assert watch.told("stream.growing") == []
