@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.e2e.audits import Audit, audit, command, environment, left_behind, milder, missed, untrue
 from tools.findings.model import FINDING, rank_of
+from tools.report import schemas
 
 pytestmark = pytest.mark.fleet
 LOW_RANK = 3
@@ -89,6 +92,71 @@ def test_the_report_has_its_eight_sections_and_the_causes(faulty: Audit) -> None
     assert joined, f"the time-outs are not joined to the lag of {lag['entity']}"
 
 
+def traced(done: Audit, wanted: str) -> dict[str, Any]:
+    """What `streamgauge trace` says of an id, as JSON that fits its schema."""
+    asked = subprocess.run(
+        command("trace", wanted, "--json", "--workspace", str(done.workspace.root)),
+        cwd=done.project.parent,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert asked.returncode == 0, asked.stderr
+    data: dict[str, Any] = json.loads(asked.stdout)
+    jsonschema.validate(data, schemas.export()["trace.schema.json"])
+    return data
+
+
+def cited(done: Audit, source: str) -> str:
+    """The text at the place that a step names."""
+    path, _, poll = source.partition(" poll ")
+    if poll:
+        return f'"number":{poll},' if f'"number":{poll},' in done.workspace.path(path).read_text() else ""
+    path, _, number = source.rpartition(":")
+    return done.workspace.path(path).read_text(encoding="utf-8").splitlines()[int(number) - 1]
+
+
+def test_a_stuck_message_is_traced_from_its_publish_to_the_list_it_pends_on(faulty: Audit) -> None:
+    shown = json.loads(faulty.workspace.path("report.json").read_bytes())["flows"]["shown"]
+    stuck = next(flow for flow in shown if "consumed-never-acked" in flow["flags"])
+    assert stuck["kind"] == "message"
+    (flow,) = traced(faulty, f"{stuck['stream']}:{stuck['key']}")["flows"]
+    assert "consumed-never-acked" in flow["flags"]
+    assert flow["pendingIn"] == stuck["pendingIn"]
+    actions = [step["action"] for step in flow["steps"]]
+    assert (actions[0], actions[-1]) == ("published", "pending")
+    assert "acked" not in actions
+    for step in flow["steps"]:
+        for source in (step["source"], *step["also"]):
+            assert stuck["key"] in cited(faulty, source) or " poll " in source
+            assert cited(faulty, source)
+
+
+def test_an_order_is_traced_over_its_services_in_order(faulty: Audit) -> None:
+    shown = json.loads(faulty.workspace.path("report.json").read_bytes())["flows"]["shown"]
+    order = max(
+        (flow for flow in shown if flow["kind"] == "correlation"), key=lambda flow: len(flow["services"])
+    )
+    (flow,) = traced(faulty, order["key"])["flows"]
+    steps = flow["steps"]
+    assert len(set(flow["services"])) >= 3
+    assert [step["atMs"] for step in steps] == sorted(step["atMs"] for step in steps)
+    assert steps[0]["action"] == "published"
+    assert {step["origin"] for step in steps} == {"log", "sample", "poll"}
+    first = steps[0]["messageId"]
+    taken = [number for number, step in enumerate(steps) if step["action"] in {"consumed", "delivered"}]
+    assert first is not None
+    assert taken
+    assert any(steps[number]["messageId"] == first for number in taken)
+
+
+def test_no_flow_of_a_healthy_fleet_is_flagged(healthy: Audit) -> None:
+    flows = json.loads(healthy.workspace.path("report.json").read_bytes())["flows"]
+    assert flows["correlations"] > 0
+    assert flows["flagged"] == {}
+
+
 def test_all_findings_is_sorted_by_rank_and_valid(faulty: Audit) -> None:
     data = json.loads(faulty.workspace.all_findings.read_bytes())
     findings = [FINDING.validate_python(entry) for entry in data]
@@ -113,6 +181,7 @@ def test_the_contract_of_the_workspace_is_kept(faulty: Audit) -> None:
         "streams/topology.json",
         "streams/polls.jsonl",
         "streams/pending.jsonl",
+        "streams/samples.jsonl",
         "streams/streams_5min.txt",
         "streams/final_state.json",
         "streams/session_drift.diff",

@@ -140,8 +140,11 @@ def test_every_file_fits_its_schema(made: Made) -> None:
     for path, name in (
         (made.workspace.path("report.json"), "report"),
         (made.workspace.all_findings, "all-findings"),
+        (made.workspace.path("streams", "topology.json"), "topology"),
     ):
         jsonschema.validate(json.loads(path.read_bytes()), exported[f"{name}.schema.json"])
+    for line in made.workspace.path("streams", "samples.jsonl").read_text(encoding="utf-8").splitlines():
+        jsonschema.validate(json.loads(line), exported["sample.schema.json"])
     for agent, name in zip(
         AgentId, ("log-finding", "stream-finding", "config-finding", "enhancement"), strict=True
     ):

@@ -66,6 +66,7 @@ def polls(*states: StreamState, every_s: int = 15, gap_at: int | None = None) ->
             server=ServerState(flavour="valkey", version="9"),
             streams=(state,),
             after_gap=number == gap_at,
+            until_ms=START_MS + (first + every_s * number) * 1000 + 400,
         )
         for number, state in enumerate(states)
     ]
@@ -153,8 +154,10 @@ def test_an_entry_and_the_polls_tell_a_flow_without_any_line() -> None:
         ("acked", "billing", "streams/polls.jsonl poll 2"),
     ]
     delivered, acked = correlation.steps[1], correlation.steps[3]
-    assert (delivered.at_ms, delivered.since_ms, delivered.consumer) == (START_MS + 583_000, None, "b-1")
-    assert (acked.since_ms, acked.at_ms) == (START_MS + 585_000, START_MS + 600_000)
+    # The entry had been idle for 2 s when it was read, between 585.0 and 585.4 s.
+    assert (delivered.since_ms, delivered.at_ms) == (START_MS + 583_000, START_MS + 583_400)
+    assert delivered.consumer == "b-1"
+    assert (acked.since_ms, acked.at_ms) == (START_MS + 585_000, START_MS + 600_400)
     assert found.flagged == {}
 
 
@@ -168,9 +171,9 @@ def test_between_two_polls_delivery_and_ack_are_an_interval_that_begins_with_the
             service="billing",
             messages=1,
             exact=0,
-            p50_ms=(0, 10_000),
-            p95_ms=(0, 10_000),
-            max_ms=(0, 10_000),
+            p50_ms=(0, 10_400),
+            p95_ms=(0, 10_400),
+            max_ms=(0, 10_400),
         ),
     )
 
@@ -387,6 +390,16 @@ def test_the_same_id_in_two_streams_is_two_messages() -> None:
             ("consumed", "mail", "logs/mail.log:5"),
         ],
     }
+
+
+def test_of_two_entries_with_one_id_a_line_is_of_the_one_with_its_correlation_id() -> None:
+    both = wiring.build(index(use(CodeKind.XADD, "web", "orders"), use(CodeKind.XADD, "web", "clicks")), ())
+    samples = [sample(stream="clicks", correlation="c-1"), sample(correlation="c-2", number=8)]
+    lines = [line(f"published {ID}", "web", 1, 4, "c-2"), line(f"published {ID}", "web", 1, 5, "c-3")]
+    found = flows([*lines, line(f"consumed {ID}", "board", 2, 6, "c-2")], samples, who=both)
+    by_key = {(flow.kind, flow.key): flow.messages for flow in found.shown}
+    assert by_key["correlation", "c-2"] == (f"orders:{ID}",)
+    assert by_key["correlation", "c-3"] == (ID,)  # neither entry is its own
 
 
 def test_a_line_that_names_its_stream_is_of_that_stream() -> None:

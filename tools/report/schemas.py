@@ -16,7 +16,9 @@ from tools.findings.model import (
 )
 from tools.report.event_schemas import EVENTS
 from tools.report.model import Report
+from tools.sources.entry_samples import Record
 from tools.synthesis.flows.trace import Trace
+from tools.synthesis.topology import Topology
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _FINDINGS: dict[str, type[BaseModel]] = {
@@ -34,6 +36,8 @@ def export() -> dict[str, dict[str, Any]]:
     schemas["all-findings"] = _all_findings()
     schemas["report"] = _report()
     schemas["trace"] = _struct(Trace)
+    schemas["topology"] = _struct(Topology)
+    schemas["sample"] = _struct(Record)
     for name, model in EVENTS.items():
         schemas[f"events/{name}"] = model.model_json_schema(by_alias=True)
     return {f"{name}.schema.json": {"$schema": DIALECT} | schema for name, schema in schemas.items()}
@@ -51,7 +55,8 @@ def _all_findings() -> dict[str, Any]:
     return {"type": "array", "items": schema, "$defs": definitions}
 
 
-def _struct(kind: type[msgspec.Struct]) -> dict[str, Any]:
+def _struct(kind: Any) -> dict[str, Any]:
+    """The schema of a struct, or of a union of structs."""
     (reference,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     return {**reference, "$defs": components}
 

@@ -171,7 +171,8 @@ class Poll(Struct, frozen=True, kw_only=True):
 
     `calls` holds the growth of commandstats call counts since the last poll, our own commands left out.
     `after_gap` is True for the first poll after the server was lost, failed over or restarted: growth
-    against earlier polls means nothing. `source` is the journal it is written to, relative to the workspace.
+    against earlier polls means nothing. `source` is the journal it is written to, relative to the workspace. It was
+    read from `at_ms` to `until_ms` (0: not recorded).
     """
 
     number: int
@@ -184,6 +185,7 @@ class Poll(Struct, frozen=True, kw_only=True):
     quiet: bool = False
     after_gap: bool = False
     source: str = "streams/polls.jsonl"
+    until_ms: int = 0
     nodes: tuple[NodeState, ...] = ()
     """The primaries behind a Sentinel or of a cluster; () for a server that was named itself."""
 

@@ -17,7 +17,7 @@ from tools.detectors.thresholds import Judgement
 from tools.findings.model import Finding, Origin, Severity, rank_of, streams_of
 from tools.sources.records import CodeIndex, GroupState, Poll
 from tools.synthesis import wiring as wirings
-from tools.synthesis.wiring import By, Wiring
+from tools.synthesis.wiring import Beyond, By, Wiring
 
 Status = Literal["HEALTHY", "DEGRADED", "CRITICAL"]
 
@@ -93,7 +93,8 @@ def build(
     code = code_map(index)
     worst = _worst(findings)
     known = wiring or wirings.build(index, (), [state.name for state in view.now.streams])
-    sight = _Sight(code, known, worst, limits, known.beyond(state.name for state in view.now.streams))
+    beyond = known.beyond([state.name for state in view.now.streams], DOWNSTREAM_MAX)
+    sight = _Sight(code, known, worst, limits, beyond)
     made = [_stream(track, sight) for track in tracks(view).values()]
     return Topology(
         at_ms=view.now.at_ms,
@@ -136,12 +137,12 @@ class _Sight:
     wiring: Wiring
     worst: Mapping[str, int]
     judgement: Judgement
-    beyond: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+    beyond: Mapping[str, Beyond]
 
 
 def _stream(track: Track, sight: _Sight) -> TopologyStream:
     state, code, worst, known = track.now, sight.code, sight.worst, sight.wiring
-    services, reached = sight.beyond[state.name]
+    beyond = sight.beyond[state.name]
     # The code may tell a file and no service: that is still no UNKNOWN.
     producers = known.producers.get(state.name) or code.producers(state.name)
     consumers = known.consumers.get(state.name) or code.consumers(state.name)
@@ -159,10 +160,10 @@ def _stream(track: Track, sight: _Sight) -> TopologyStream:
         consumer_services=consumers,
         producers_by=_by(known.producers_by(state.name), producers),
         consumers_by=_by(known.consumers_by(state.name), consumers),
-        downstream_services=services[:DOWNSTREAM_MAX],
-        downstream_streams=reached[:DOWNSTREAM_MAX],
-        downstream_services_count=len(services),
-        downstream_streams_count=len(reached),
+        downstream_services=beyond.services,
+        downstream_streams=beyond.streams,
+        downstream_services_count=beyond.services_count,
+        downstream_streams_count=beyond.streams_count,
         groups=tuple(_group(track, group, sight) for group in state.groups),
         fields=tuple(name for name, _ in sample),
         status=status_of(min(ranks, default=None)),

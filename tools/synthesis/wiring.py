@@ -34,6 +34,16 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """What lies downstream of a stream: the first names of each kind, sorted, and how many there are."""
+
+    services: tuple[str, ...]
+    streams: tuple[str, ...]
+    services_count: int
+    streams_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wiring:
     """The topology as plain maps from name to names, each sorted."""
 
@@ -48,9 +58,15 @@ class Wiring:
     """Streams whose producers no code names: they were seen at work."""
     consumers_seen: frozenset[str] = frozenset()
     _written: Mapping[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+    _groups: Mapping[tuple[str, str], tuple[str, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_written", _inverse(self.producers))
+        groups: dict[tuple[str, str], tuple[str, ...]] = {}
+        for (stream, group), services in self.owners.items():
+            for service in services:
+                groups[service, stream] = (*groups.get((service, stream), ()), group)
+        object.__setattr__(self, "_groups", groups)
 
     def owners_of(self, stream: str, group: str | None) -> tuple[str, ...]:
         """The services behind a group: from code, else by the group's name; without a group all readers."""
@@ -81,6 +97,10 @@ class Wiring:
         fitting = [service for service in self.services if _begins(name, service)]
         return (max(fitting, key=lambda service: (len(service), service)),) if fitting else ()
 
+    def groups_of(self, service: str, stream: str) -> tuple[str, ...]:
+        """The groups with which a service reads a stream, by its code."""
+        return self._groups.get((service, stream), ())
+
     def written_by(self, service: str) -> tuple[str, ...]:
         """Streams that a service adds to."""
         return self._written.get(service, ())
@@ -104,16 +124,23 @@ class Wiring:
                 waiting.extend(("service", item) for item in sorted(fresh))
         return tuple(sorted(found_services)), tuple(sorted(found_streams))
 
-    def beyond(self, streams: Iterable[str]) -> Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-        """For each stream the services and streams that its messages reach: `downstream` from it, it left out."""
-        known: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    def beyond(self, streams: Iterable[str], names_max: int) -> Mapping[str, Beyond]:
+        """For each stream what its messages reach: `downstream` from it, it left out. Linear in the streams."""
+        known: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]] = {}
         found = {}
         for stream in streams:
             readers = self.consumers.get(stream, ())
             if readers not in known:  # streams with the same readers reach the same
-                known[readers] = self.downstream(readers, ())
-            services, reached = known[readers]
-            found[stream] = services, tuple(name for name in reached if name != stream)
+                services, reached = self.downstream(readers, ())
+                known[readers] = services, reached, frozenset(reached)
+            services, reached, all_reached = known[readers]
+            named = [name for name in reached[: names_max + 1] if name != stream]
+            found[stream] = Beyond(
+                services=services[:names_max],
+                streams=tuple(named[:names_max]),
+                services_count=len(services),
+                streams_count=len(reached) - (stream in all_reached),
+            )
         return found
 
 

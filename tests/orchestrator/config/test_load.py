@@ -371,6 +371,7 @@ def test_flags_override_variables_override_the_file(tmp_path: Path, data: st.Dat
     [
         pytest.param("STREAMGAUGE_SESSION_DURATION", "90", "session.duration", 90.0, id="plain seconds"),
         pytest.param("STREAMGAUGE_THRESHOLDS_CONSUMER_LAG", "5", "thresholds.consumer_lag", 5, id="number"),
+        pytest.param("STREAMGAUGE_REDIS_SAMPLES", "off", "redis.samples", False, id="plain truth"),
         pytest.param("STREAMGAUGE_LLM_ENABLED", "off", "llm.enabled", False, id="truth"),
         pytest.param("STREAMGAUGE_LLM_ENABLED", "auto", "llm.enabled", "auto", id="word"),
         pytest.param("STREAMGAUGE_SERVICES_EXPECTED", "a, b", "services.expected", ("a", "b"), id="list"),

@@ -40,6 +40,7 @@ class _Head(Struct, frozen=True, kw_only=True, tag_field="line", tag="poll"):
 
     aged: bool = False
     """Whether the idle times of a stream without a line have grown."""
+    until_ms: int = 0
 
 
 class _Stream(Struct, frozen=True, kw_only=True, tag_field="line", tag="stream"):
@@ -86,6 +87,7 @@ class PollJournal:
             source=poll.source,
             aged=True,
             nodes=poll.nodes,
+            until_ms=poll.until_ms,
         )
         self._journal.append_encoded(msgspec.json.encode(head))
         for line in lines:
@@ -223,4 +225,5 @@ def _poll(head: _Head, streams: dict[str, StreamState]) -> Poll:
         after_gap=head.after_gap,
         source=head.source,
         nodes=head.nodes,
+        until_ms=head.until_ms,
     )

@@ -145,7 +145,7 @@ class StreamSource:
         kept = [
             fresh.get(state.name, state) for state in poll.streams if state.name not in wanted - set(fresh)
         ]
-        return msgspec.structs.replace(poll, streams=tuple(kept))
+        return msgspec.structs.replace(poll, streams=tuple(kept), until_ms=self._clock.now_ms())
 
     def expect_every(self, interval_s: float) -> None:
         """Polls come this far apart, seconds: a pause of a few of them is no gap."""
@@ -206,6 +206,7 @@ class StreamSource:
             cost=self._cost(server_us, trips, started),
             after_gap=after_gap or self.broke is not None,
             source=self._source,
+            until_ms=self._clock.now_ms(),
         )
 
     def _quiet_poll(self, number: int, previous: Poll, started: float) -> Poll | None:
@@ -245,6 +246,7 @@ class StreamSource:
             cost=self._cost(self._meter.add(seen.stats, sent), trips, started),
             quiet=True,
             source=self._source,
+            until_ms=now,
         )
 
     def _break(self, reading: server.ServerReading, previous: Poll | None, now: int) -> Break | None:

@@ -2,12 +2,13 @@
 
 A message id is unique within its stream only, so a message is (stream, id); the stream is "" where nothing tells it.
 A line's message is of the stream that the line names; else of the one stream that is known to hold such an id and
-that the line's service may be at; else of none that is known.
+that the line's service may be at; of two such streams that whose entry carries the line's correlation id; else of none
+that is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -68,10 +69,11 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much is kept."""
+    """How much is kept. `names` are the streams that a line may name; by default those of the last poll."""
 
     flows: int = FLOWS_MAX
     steps: int = STEPS_MAX
+    names: Sequence[str] | None = None
 
 
 def collect(
@@ -85,7 +87,7 @@ def collect(
     found, limits = Collected(), bounds or Bounds()
     _take_samples(found, samples)
     _take_pending(found, polls)
-    streams = {state.name for state in polls[-1].streams} if polls else set()
+    streams = set(names_of(polls) if limits.names is None else limits.names)
     streams |= {stream for stream, _ in found.samples}
     for line in lines:
         _take_line(found, sighting(line, streams), wiring, limits)
@@ -94,6 +96,11 @@ def collect(
         if correlation is not None:
             _own(found, correlation, message, limits)
     return found
+
+
+def names_of(polls: Sequence[Poll]) -> list[str]:
+    """The streams of the last poll."""
+    return [state.name for state in polls[-1].streams] if polls else []
 
 
 def _take_samples(found: Collected, samples: Iterable[Sampled]) -> None:
@@ -120,7 +127,7 @@ def _hold(found: Collected, message: Message) -> None:
 
 
 def _take_line(found: Collected, seen: Sighting, wiring: Wiring, bounds: Bounds) -> None:
-    messages = [(_stream_of(found.streams_of, entry_id, seen, wiring), entry_id) for entry_id in seen.ids]
+    messages = [(_stream_of(found, entry_id, seen, wiring), entry_id) for entry_id in seen.ids]
     steps = [
         structs.replace(seen.step, message_id=entry_id, stream=stream or None)
         for stream, entry_id in messages
@@ -134,13 +141,18 @@ def _take_line(found: Collected, seen: Sighting, wiring: Wiring, bounds: Bounds)
             _own(found, seen.correlation_id, message, bounds)
 
 
-def _stream_of(
-    streams_of: Mapping[str, tuple[str, ...]], entry_id: str, seen: Sighting, wiring: Wiring
-) -> str:
+def _stream_of(found: Collected, entry_id: str, seen: Sighting, wiring: Wiring) -> str:
     if seen.stream is not None:
         return seen.stream
-    known = streams_of.get(entry_id, ())
+    known = found.streams_of.get(entry_id, ())
     fitting = [stream for stream in known if may_be_of(seen.step, stream, wiring)]
+    if len(fitting) > 1 and seen.correlation_id is not None:
+        samples = {stream: found.samples.get((stream, entry_id)) for stream in fitting}
+        fitting = [
+            stream
+            for stream, sampled in samples.items()
+            if sampled is not None and sampled.entry.correlation_id == seen.correlation_id
+        ]
     return fitting[0] if len(fitting) == 1 else ""
 
 

@@ -154,11 +154,10 @@ class Judge:
 
     def _read_without_group(self, stream: str) -> bool:
         """Whether the code reads it by plain XREAD: that leaves no trace at the server."""
-        grouped = {
-            owner for (name, _), owners in self.wiring.owners.items() if name == stream for owner in owners
-        }
-        readers = set(self.wiring.consumers.get(stream, ()))
-        return bool(readers - grouped) or (not readers and self.story.plain_reads)
+        readers = self.wiring.consumers.get(stream, ())
+        if not readers:
+            return self.story.plain_reads
+        return any(not self.wiring.groups_of(reader, stream) for reader in readers)
 
     def _is_blind(self, from_ms: int, services: Iterable[str]) -> bool:
         wanted = set(services)

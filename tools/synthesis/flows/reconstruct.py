@@ -217,9 +217,9 @@ def _summary(made: _Made, evidence: Evidence, left_out: int) -> Flows:
 
 
 def _shown(flows: Iterable[Flow]) -> list[Flow]:
-    """The flagged ones first, a few of each kind and place; then the slowest."""
+    """A few flagged ones of each kind and place; then the slowest and longest; then the other flagged ones."""
     by_weight = sorted(
-        (flow for flow in flows if flow.flags or flow.late_ms is not None),
+        (flow for flow in flows if flow.flags or flow.late_ms is not None or len(flow.steps) > 1),
         key=lambda flow: (
             -len(flow.flags),
             -(flow.late_ms or 0),
@@ -230,13 +230,17 @@ def _shown(flows: Iterable[Flow]) -> list[Flow]:
         ),
     )
     first: list[Flow] = []
-    later: list[Flow] = []
+    slow: list[Flow] = []
+    rest: list[Flow] = []
     alike: dict[object, int] = {}
     for flow in by_weight:
-        kind = (flow.flags, flow.pending_in or flow.stream) if flow.flags else None
+        if not flow.flags:
+            slow.append(flow)
+            continue
+        kind = flow.flags, flow.pending_in or flow.stream
         alike[kind] = alike.get(kind, 0) + 1
-        (first if kind is not None and alike[kind] <= _ALIKE_MAX else later).append(flow)
-    return [*first, *later][:SHOWN_MAX]
+        (first if alike[kind] <= _ALIKE_MAX else rest).append(flow)
+    return [*first, *slow, *rest][:SHOWN_MAX]
 
 
 def _delays(made: _Made) -> Iterator[GroupDelay]:

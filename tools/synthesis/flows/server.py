@@ -138,6 +138,11 @@ class ServerStory:
 
     # --- what is known of one entry
 
+    def latest_ms(self, number: int) -> int:
+        """When the last of a poll was read: a state it shows may be as young as that."""
+        poll = self.polls[number]
+        return max(poll.at_ms, poll.until_ms)
+
     def groups(self, stream: str) -> Iterator[str]:
         """The groups of a stream that any poll showed."""
         yield from self._groups.get(stream, ())

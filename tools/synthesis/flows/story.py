@@ -65,7 +65,7 @@ def tell(message: Message, found: Collected, story: ServerStory, wiring: Wiring)
     if not any(step.action == "published" for step in told.steps) and id_ms is not None:
         _by_its_id(told, id_ms, wiring)
     told.steps = ordered(told.steps)
-    _measure_lines(told)
+    _measure_lines(told, wiring)
     return told
 
 
@@ -133,7 +133,7 @@ def _tell_group(told: MessageStory, group: str, story: ServerStory, wiring: Wiri
         for number, entry in [*pend.changes, *_last(pend)]:
             told.steps.append(
                 Step(
-                    at_ms=story.polls[number].at_ms,
+                    at_ms=story.latest_ms(number),
                     service=owner,
                     action="pending",
                     message_id=entry_id,
@@ -163,11 +163,11 @@ def _delivered(
     first = next(iter(pends), None)
     if first is not None and first.changes[0][1].deliveries == 1:
         number, entry = first.changes[0]
-        at_ms = max(story.polls[number].at_ms - entry.idle, told.published_ms or 0)
+        published_ms = told.published_ms or 0
         return structs.replace(
             _between(told, "delivered", Delivery(number, number), story, detail="by its idle time"),
-            at_ms=at_ms,
-            since_ms=None,
+            at_ms=max(story.latest_ms(number) - entry.idle, published_ms),
+            since_ms=max(story.polls[number].at_ms - entry.idle, published_ms),
             consumer=entry.consumer,
         )
     return None if given is None else _between(told, "delivered", given, story)
@@ -177,9 +177,11 @@ def _between(
     told: MessageStory, action: Action, when: Delivery, story: ServerStory, *, detail: str = ""
 ) -> Step:
     stream, entry_id = told.message
+    since_ms = max(story.polls[when.after].at_ms, told.published_ms or 0)
     return Step(
-        at_ms=story.polls[when.by].at_ms,
-        since_ms=max(story.polls[when.after].at_ms, told.published_ms or 0),
+        # The server's clock, of which the id is, may be ahead of ours: then it was at once, as far as can be told.
+        at_ms=max(story.latest_ms(when.by), since_ms),
+        since_ms=since_ms,
         service=None,
         action=action,
         message_id=entry_id,
@@ -242,11 +244,12 @@ def _measure(told: MessageStory, step: Step, exact_ms: int | None) -> None:
     )
 
 
-def _measure_lines(told: MessageStory) -> None:
-    """Consumers whose group nothing tells: by their lines alone."""
+def _measure_lines(told: MessageStory, wiring: Wiring) -> None:
+    """Consumers whose delivery no poll shows: by their lines alone."""
     if told.published_ms is None:
         return
     for step in told.steps:
         if step.origin == "log" and step.action == "consumed" and step.group is None and step.stream:
             late_ms = max(0, step.at_ms - told.published_ms)
-            told.waits.append(Wait(step.stream, None, step.service, late_ms, late_ms))
+            groups = wiring.groups_of(step.service or "", step.stream)
+            told.waits.append(Wait(step.stream, _only(groups), step.service, late_ms, late_ms))

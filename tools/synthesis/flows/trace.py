@@ -25,9 +25,9 @@ from tools.sources.records import CodeIndex, LogLine, Poll
 from tools.sources.redis.polls import read_polls
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import wiring
-from tools.synthesis.flows.collect import Bounds, Collected, Message, Sampled, Trail, collect
+from tools.synthesis.flows.collect import Bounds, Collected, Message, Sampled, Trail, collect, names_of
 from tools.synthesis.flows.judge import Ability, Judge
-from tools.synthesis.flows.lines import MESSAGE_ID
+from tools.synthesis.flows.lines import MESSAGE_ID, sighting
 from tools.synthesis.flows.model import Flag, Flow
 from tools.synthesis.flows.reconstruct import correlation_flow, message_flow
 from tools.synthesis.flows.server import ServerStory
@@ -136,9 +136,11 @@ def trace(workspace: Workspace, wanted: str) -> Trace | Unknown:
     facts = files.facts()
     stream, entry_id = _split(wanted)
     found = _gather(files, wanted, entry_id)
-    polls = files.polls()
-    known = wiring.build(files.index(), (), [state.name for state in polls[-1].streams] if polls else ())
-    collected = collect(found.lines, found.samples, polls, known, Bounds(steps=STEPS_MAX))
+    every = files.polls()
+    names = names_of(every)
+    polls = _of_these(every, found, names)
+    known = wiring.build(files.index(), (), names)
+    collected = collect(found.lines, found.samples, polls, known, Bounds(steps=STEPS_MAX, names=names))
     session_id = facts.session_id if facts is not None else _session_id(workspace)
     running = facts is not None and facts.ended_by == "running"
     end_ms = (facts.ended_ms if facts is not None else None) or (polls[-1].at_ms if polls else 0)
@@ -174,6 +176,8 @@ class _Found:
     samples: list[Sampled]
     left: list[LeftOut]
     full: bool
+    ids: set[str]
+    """The message ids that are looked for."""
 
 
 def _gather(files: _Files, wanted: str, entry_id: str | None) -> _Found:
@@ -195,7 +199,24 @@ def _gather(files: _Files, wanted: str, entry_id: str | None) -> _Found:
         records = files.samples(lambda record: _names(record, wanted, owned))
     samples = [Sampled(number, record) for number, record in records if isinstance(record, EntrySample)]
     left = [record for _, record in records if isinstance(record, LeftOut)]
-    return _Found(lines, samples, left, any(isinstance(record, Full) for _, record in records))
+    return _Found(lines, samples, left, any(isinstance(record, Full) for _, record in records), owned)
+
+
+def _of_these(polls: list[Poll], found: _Found, names: Iterable[str]) -> list[Poll]:
+    """The polls with the streams alone that hold one of the messages, or that a line names."""
+    known = set(names)
+    streams = {sampled.entry.stream for sampled in found.samples}
+    streams |= {name for line in found.lines if (name := sighting(line, known).stream) is not None}
+    for poll in polls:
+        for state in poll.streams:
+            if state.name not in streams and any(
+                entry.id in found.ids for group in state.groups for entry in group.pending
+            ):
+                streams.add(state.name)
+    return [
+        structs.replace(poll, streams=tuple(state for state in poll.streams if state.name in streams))
+        for poll in polls
+    ]
 
 
 def _message_ids(text: str) -> Iterator[str]:
