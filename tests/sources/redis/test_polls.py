@@ -192,3 +192,24 @@ def test_the_baseline_is_one_poll(tmp_path: Path) -> None:
     path.write_text("{}", encoding="utf-8")
     with pytest.raises(JournalCorrupt):
         polls.read_baseline(path)
+
+
+def test_polls_of_some_streams_alone_are_whole_where_theirs_are(tmp_path: Path) -> None:
+    """What is not kept is counted, so that a poll that a crash cut short is left out all the same."""
+    path = tmp_path / "polls.jsonl"
+    with polls.PollJournal(path) as journal:
+        for number in range(3):
+            made = (
+                StreamState(name='a"b', info=StreamInfo(length=number)),
+                StreamState(name="c", info=StreamInfo(length=9)),
+            )
+            journal.append(Poll(number=number, at_ms=number, server=SERVER, streams=made))
+
+    def keep(line: bytes) -> bool:
+        return b'"name":"c"' in line
+
+    kept = list(polls.read_polls(path, keep))
+    assert [[state.name for state in found.streams] for found in kept] == [["c"]] * 3
+    assert [name for name, _ in polls.encoded_streams(path)] == [b'a\\"b', b"c", b'a\\"b', b'a\\"b']
+    path.write_bytes(path.read_bytes()[: path.read_bytes().rindex(b"\n", 0, -1) + 1])
+    assert len(list(polls.read_polls(path, keep))) == 2

@@ -46,6 +46,7 @@ def merged(number: int, pieces: Sequence[Piece], streams: Iterable[StreamState])
         quiet=all(piece.poll.quiet for piece in pieces),
         after_gap=any(piece.poll.after_gap for piece in pieces),
         source=first.source,
+        until_ms=max(piece.poll.until_ms for piece in pieces),
     )
 
 

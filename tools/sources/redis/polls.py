@@ -8,8 +8,9 @@ The first poll a process writes is `full`: it does not lean on earlier lines.
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -55,6 +56,9 @@ class _Idle(Struct, frozen=True, kw_only=True, tag_field="line", tag="idle"):
 
 
 _LINE = msgspec.json.Decoder(_Head | _Stream | _Idle)
+_STREAM_LINE = b'{"line":"stream","poll":'
+"""How the line of a stream begins, as it is encoded."""
+_NAME = re.compile(rb'"state":\{"name":"((?:[^"\\]|\\.)*)"')
 
 
 class PollJournal:
@@ -106,10 +110,13 @@ class PollJournal:
 
 
 class PollTail:
-    """Reads a journal on from where it stands, so that who looks again and again reads each line once."""
+    """Reads a journal on from where it stands, so that who looks again and again reads each line once.
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._position = path, 0
+    With `keep`, lines of streams that it does not want are counted and not decoded: polls hold the others alone.
+    """
+
+    def __init__(self, path: Path, keep: Callable[[bytes], bool] | None = None) -> None:
+        self._path, self._position, self._keep, self._skipped = path, 0, keep, 0
         self._head: _Head | None = None
         self._streams: dict[str, StreamState] = {}
         self._at_ms = 0
@@ -118,19 +125,28 @@ class PollTail:
     def new(self) -> Iterator[Poll]:
         """Every whole poll since the last call, oldest first, streams by name. Raises JournalCorrupt, OSError."""
         for offset, line in read(self._path, self._position):
-            try:
-                record = _LINE.decode(line)
-            except msgspec.DecodeError as error:
-                raise JournalCorrupt(
-                    f"{self._path}: byte {offset}: not a line of a poll ({error})"
-                ) from error
+            self._take(offset, line)
             self._position = offset + len(line) + 1
-            if isinstance(record, _Head):
-                self._head, self._fresh = record, []
-            elif self._head is not None and record.poll == self._head.number:
-                self._fresh.append(record)
-            if self._head is not None and len(self._fresh) == self._head.changed:
+            if self._head is not None and len(self._fresh) + self._skipped == self._head.changed:
                 yield self._whole(self._head)
+
+    def _take(self, offset: int, line: bytes) -> None:
+        if self._keep is not None and line.startswith(_STREAM_LINE) and not self._keep(line):
+            of_head = self._head is not None and line.startswith(b"%b%d," % (_STREAM_LINE, self._head.number))
+            self._skipped += of_head
+            return
+        try:
+            record = _LINE.decode(line)
+        except msgspec.DecodeError as error:
+            raise JournalCorrupt(f"{self._path}: byte {offset}: not a line of a poll ({error})") from error
+        if isinstance(record, _Head):
+            self._head, self._fresh, self._skipped = record, [], 0
+        elif self._head is None or record.poll != self._head.number:
+            return
+        elif self._keep is not None and isinstance(record, _Idle) and record.stream not in self._streams:
+            self._skipped += 1
+        else:
+            self._fresh.append(record)
 
     def _whole(self, head: _Head) -> Poll:
         kept = {} if head.full else self._streams
@@ -169,9 +185,21 @@ def _state(line: _Stream | _Idle, kept: dict[str, StreamState], path: Path) -> S
         ) from error
 
 
-def read_polls(path: Path) -> Iterator[Poll]:
-    """Every whole poll, oldest first, streams by name; none where there is no file. Raises JournalCorrupt."""
-    return PollTail(path).new()
+def read_polls(path: Path, keep: Callable[[bytes], bool] | None = None) -> Iterator[Poll]:
+    """Every whole poll, oldest first, streams by name; none where there is no file. Raises JournalCorrupt.
+
+    With `keep`, which sees encoded lines, polls hold the streams that it wants alone.
+    """
+    return PollTail(path, keep).new()
+
+
+def encoded_streams(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Of every line of a stream its encoded name and the line itself, undecoded."""
+    for _, line in read(path):
+        if line.startswith(_STREAM_LINE):
+            match = _NAME.search(line, len(_STREAM_LINE))
+            if match is not None:
+                yield match.group(1), line
 
 
 def last_polls(path: Path, count: int) -> tuple[Poll, ...]:

@@ -22,10 +22,10 @@ from tools.sources import recording, session_facts
 from tools.sources.code.index import read_index
 from tools.sources.entry_samples import FILE, EntrySample, Full, LeftOut, Record, read_samples
 from tools.sources.records import CodeIndex, LogLine, Poll
-from tools.sources.redis.polls import read_polls
+from tools.sources.redis.polls import encoded_streams, read_polls
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import wiring
-from tools.synthesis.flows.collect import Bounds, Collected, Message, Sampled, Trail, collect, names_of
+from tools.synthesis.flows.collect import Bounds, Collected, Message, Sampled, Trail, collect
 from tools.synthesis.flows.judge import Ability, Judge
 from tools.synthesis.flows.lines import MESSAGE_ID, sighting
 from tools.synthesis.flows.model import Flag, Flow
@@ -41,6 +41,8 @@ HINTS_MAX = 5
 _HINT_PREFIX_MIN = 3
 _KNOWN_IDS_MAX = 500_000
 _MESSAGE_ID = re2.compile(r"\d{1,20}-\d{1,20}")
+_POLLS = "streams/polls.jsonl"
+_NAME_KEY = b'"state":{"name":'
 _UNREADABLE = (OSError, EOFError, zlib.error, ValueError, StreamgaugeError)
 
 _Part = TypeVar("_Part")
@@ -111,15 +113,20 @@ class _Files:
 
         return self.read(FILE, search, found)
 
-    def polls(self) -> list[Poll]:
-        """Every whole poll."""
+    def polls(self, streams: set[str]) -> list[Poll]:
+        """Every whole poll, with these streams alone."""
         found: list[Poll] = []
+        names = {msgspec.json.encode(name) for name in streams}
+
+        def keep(line: bytes) -> bool:
+            start = line.find(_NAME_KEY) + len(_NAME_KEY)
+            return any(line.startswith(name, start) for name in names)
 
         def search() -> list[Poll]:
-            found.extend(read_polls(self.workspace.polls))
+            found.extend(read_polls(self.workspace.polls, keep))
             return found
 
-        return self.read("streams/polls.jsonl", search, found)
+        return self.read(_POLLS, search, found)
 
     def index(self) -> CodeIndex | None:
         """What the code says."""
@@ -136,9 +143,8 @@ def trace(workspace: Workspace, wanted: str) -> Trace | Unknown:
     facts = files.facts()
     stream, entry_id = _split(wanted)
     found = _gather(files, wanted, entry_id)
-    every = files.polls()
-    names = names_of(every)
-    polls = _of_these(every, found, names)
+    names, streams = _names_and_streams(files, found)
+    polls = files.polls(streams)
     known = wiring.build(files.index(), (), names)
     collected = collect(found.lines, found.samples, polls, known, Bounds(steps=STEPS_MAX, names=names))
     session_id = facts.session_id if facts is not None else _session_id(workspace)
@@ -202,21 +208,28 @@ def _gather(files: _Files, wanted: str, entry_id: str | None) -> _Found:
     return _Found(lines, samples, left, any(isinstance(record, Full) for _, record in records), owned)
 
 
-def _of_these(polls: list[Poll], found: _Found, names: Iterable[str]) -> list[Poll]:
-    """The polls with the streams alone that hold one of the messages, or that a line names."""
-    known = set(names)
-    streams = {sampled.entry.stream for sampled in found.samples}
+def _names_and_streams(files: _Files, found: _Found) -> tuple[list[str], set[str]]:
+    """Every stream's name; and those that hold one of the messages, by a sample, a line or a pending list."""
+    needles = [b'"id":' + msgspec.json.encode(entry_id) for entry_id in found.ids]
+    names: set[bytes] = set()
+    holding: set[bytes] = set()
+
+    def search() -> None:
+        for name, line in encoded_streams(files.workspace.polls):
+            names.add(name)
+            if name not in holding and any(needle in line for needle in needles):
+                holding.add(name)
+
+    files.read(_POLLS, search, None)
+    known = {_decoded(name) for name in names}
+    streams = {_decoded(name) for name in holding}
+    streams |= {sampled.entry.stream for sampled in found.samples}
     streams |= {name for line in found.lines if (name := sighting(line, known).stream) is not None}
-    for poll in polls:
-        for state in poll.streams:
-            if state.name not in streams and any(
-                entry.id in found.ids for group in state.groups for entry in group.pending
-            ):
-                streams.add(state.name)
-    return [
-        structs.replace(poll, streams=tuple(state for state in poll.streams if state.name in streams))
-        for poll in polls
-    ]
+    return sorted(known), streams
+
+
+def _decoded(name: bytes) -> str:
+    return msgspec.json.decode(b'"' + name + b'"', type=str)
 
 
 def _message_ids(text: str) -> Iterator[str]:
