@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tools.detectors.code import known
 from tools.detectors.config.environment import variables
 from tools.findings.model import ConfigFinding, Finding
-from tools.sources.records import CodeIndex, CodeKind, FactKind, Poll
+from tools.sources.records import CodeIndex, CodeKind, FactKind, Poll, plain_name
 from tools.workspace import Workspace
 
 
@@ -54,7 +54,7 @@ def write_drift(
     }
     lines = ["stream\tgroup\tcode\tdocuments\tserver"]
     for stream, group in sorted(code | documents | live):
-        marks = [_mark((stream, group) in names) for names in (code, documents)]
+        marks = [_mark((plain_name(stream), group) in names) for names in (code, documents)]
         marks.append(_mark((stream, group) in live) if poll is not None else "not looked at")
         lines.append("\t".join((stream, group or "-", *marks)))
     lines += ["", "findings"]

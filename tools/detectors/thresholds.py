@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tools.quantities import Duration
+from tools.sources.records import plain_name
 
 
 class Limits(BaseModel):
@@ -87,7 +88,12 @@ class Expectation(BaseModel):
     def matches(
         self, *, stream: str | None = None, group: str | None = None, service: str | None = None
     ) -> bool:
-        """Whether every glob of this entry that is set matches the name given for it."""
+        """Whether every glob of this entry that is set matches the name given for it.
+
+        That of a stream also without the mark of its database.
+        """
+        if stream is not None and self.stream is not None and not fnmatchcase(stream, self.stream):
+            stream = plain_name(stream)
         pairs = ((self.stream, stream), (self.group, group), (self.service, service))
         set_pairs = [(glob, name) for glob, name in pairs if glob is not None]
         return bool(set_pairs) and all(

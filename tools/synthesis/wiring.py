@@ -13,7 +13,7 @@ from typing import Literal
 import re2
 
 from tools.findings.model import Finding, StreamFinding, services_of, streams_of
-from tools.sources.records import CodeIndex, CodeKind, CodeUse
+from tools.sources.records import CodeIndex, CodeKind, CodeUse, plain_name
 
 UNNAMED = "{}"
 """Stands in a resolved name for a part that only the running system knows."""
@@ -198,14 +198,19 @@ class _Names:
 
     def __init__(self, known: set[str]) -> None:
         self._known = sorted(known)
+        self._elsewhere: dict[str, list[str]] = {}
+        """Streams of other databases by their plain name."""
+        for name in self._known:
+            if plain_name(name) != name:
+                self._elsewhere.setdefault(plain_name(name), []).append(name)
         self._matched: dict[str, tuple[str, ...]] = {}
 
     def matching(self, name: str) -> tuple[str, ...]:
         if UNNAMED not in name:
-            return (name,)
+            return (name, *self._elsewhere.get(name, ()))
         if name not in self._matched:
             pattern = re2.compile(".+".join(re2.escape(part) for part in name.split(UNNAMED)))
-            fitting = tuple(stream for stream in self._known if pattern.fullmatch(stream))
+            fitting = tuple(stream for stream in self._known if pattern.fullmatch(plain_name(stream)))
             # A name that is all unknown parts says nothing about any stream.
             telling = bool(name.replace(UNNAMED, "").strip(_BOUNDARY))
             self._matched[name] = (fitting or (name,)) if telling else ()

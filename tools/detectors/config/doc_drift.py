@@ -48,7 +48,7 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
 
 
 def _exists(view: ConfigView, name: str) -> bool:
-    if view.now is not None and view.now.stream(name) is not None:
+    if view.now is not None and view.now.in_code(name) is not None:
         return True
     if any(entry.matches(stream=name) for entry in view.judgement.expect):
         return True

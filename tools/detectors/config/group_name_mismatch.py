@@ -50,7 +50,7 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
             kind = uses.reads if use.kind is CodeKind.XREADGROUP else uses.creates
             kind[use.group.value or ""].append(use)
     for stream, uses in sorted(by_stream.items()):
-        live = view.now.stream(stream) if view.now is not None else None
+        live = view.now.in_code(stream) if view.now is not None else None
         if view.now is not None and live is None:
             continue
         for group in sorted(uses.reads):
@@ -103,9 +103,10 @@ def _is_used(state: GroupState) -> bool:
 
 
 def _reply(view: ConfigView, live: StreamState | None) -> tuple[Quote, ...]:
-    if view.now is None or live is None:
+    state = None if view.now is None or live is None else view.now.stream(live.name)
+    if view.now is None or state is None:
         return ()
-    return (live.quote(view.now.number, view.now.source),)
+    return (state.quote(view.now.number, view.now.source),)
 
 
 def _names(live: StreamState | None, uses: _Uses) -> str:
@@ -191,7 +192,7 @@ def _only_documented(view: ConfigView, by_stream: dict[str, _Uses]) -> Iterator[
             said.setdefault((fact.value, fact.name), fact)
     for (stream, group), fact in sorted(said.items()):
         uses = by_stream.get(stream)
-        live = view.now.stream(stream) if view.now is not None else None
+        live = view.now.in_code(stream) if view.now is not None else None
         if uses is None or group in uses.reads or group in uses.creates:
             continue
         if view.now is not None and (live is None or live.group(group) is not None):

@@ -14,7 +14,7 @@ from tools.detectors.contract import ConfigView
 from tools.detectors.streams.families import family_of
 from tools.findings.model import AgentId, ConfigCategory, Severity
 from tools.findings.rule import Rule, Symptom
-from tools.sources.records import CodeKind, CodeUse, FactKind, GroupState, Poll, StreamState
+from tools.sources.records import CodeKind, CodeUse, FactKind, GroupState, Poll, StreamState, plain_name
 
 RULE = Rule(
     id="config.rogue-stream",
@@ -38,13 +38,13 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
     for stream in view.now.streams:
         before = known.get(stream.name)
         if before is None:
-            if family_of(stream.name) not in families and not _stream_is_known(view, stream.name):
+            if family_of(stream.name) not in families and not _stream_is_known(view, plain_name(stream.name)):
                 families.add(family_of(stream.name))  # its other members say the same
                 yield _rogue_stream(view, view.baseline, view.now, stream, level)
             continue
         for group in stream.groups:
             is_new = before.group(group.info.name) is None
-            if is_new and not _group_is_known(view, stream.name, group.info.name):
+            if is_new and not _group_is_known(view, plain_name(stream.name), group.info.name):
                 yield _rogue_group(view, view.now, stream, group, level)
 
 
@@ -113,7 +113,7 @@ def _makers(view: ConfigView, name: str) -> list[CodeUse]:
 def _rogue_stream(
     view: ConfigView, baseline: Poll, now: Poll, stream: StreamState, level: Severity
 ) -> Symptom:
-    makers = _makers(view, stream.name)
+    makers = _makers(view, plain_name(stream.name))
     origin = known.chain_quotes(makers[0], makers[0].stream) if makers else ()
     came = (
         f" It may come from {makers[0].path}:{makers[0].line}, whose name ends in a run-time part."
@@ -147,7 +147,7 @@ def _rogue_group(
     readers = [
         use
         for use in known.of_kind(view.index, CodeKind.XREADGROUP)
-        if known.value(use.stream) == stream.name
+        if known.value(use.stream) == plain_name(stream.name)
     ]
     return Symptom(
         rule=RULE,

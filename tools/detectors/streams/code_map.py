@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tools.sources.records import CodeIndex, CodeKind, CodeUse, FactKind
+from tools.sources.records import CodeIndex, CodeKind, CodeUse, FactKind, plain_name
 
 _LITERAL_MIN = 3
 """Letters that a name with unknown parts must have to be taken for a name at all."""
@@ -33,7 +33,8 @@ class CodeMap:
             self._exact.setdefault((use.kind, value), []).append(use)
 
     def uses(self, kind: CodeKind, stream: str) -> list[CodeUse]:
-        """Places of one kind that name this stream, by name or by a pattern (`orders:{}`)."""
+        """Places of one kind that name this stream, by name or by a pattern (`orders:{}`), in whatever database."""
+        stream = plain_name(stream)
         found = list(self._exact.get((kind, stream), ()))
         return found + [use for pattern, use in self._patterns.get(kind, ()) if matches(pattern, stream)]
 
@@ -49,7 +50,7 @@ class CodeMap:
 
     def names(self, stream: str) -> bool:
         """Whether any place in code, configuration or documents names the stream."""
-        return stream in self.declared or any(self.uses(kind, stream) for kind in CodeKind)
+        return plain_name(stream) in self.declared or any(self.uses(kind, stream) for kind in CodeKind)
 
     def writes_capped(self, stream: str) -> bool:
         """Whether some place caps the stream: an XADD with MAXLEN or MINID, or an XTRIM."""

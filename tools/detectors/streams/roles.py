@@ -9,7 +9,7 @@ import re2
 
 from tools.detectors.contract import StreamView
 from tools.detectors.streams.families import NAMES_KEPT
-from tools.sources.records import CodeIndex, CodeKind
+from tools.sources.records import CodeIndex, CodeKind, plain_name
 
 _WORDS = re2.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _DEAD = frozenset({"dlq", "dlx", "dls", "deadletter", "deadletters", "poison", "poisoned"})
@@ -24,7 +24,7 @@ def words(name: str) -> tuple[str, ...]:
 def is_dead_letter(view: StreamView, stream: str) -> bool:
     """Whether failed messages are parked there."""
     return (
-        stream in view.dead_letters
+        plain_name(stream) in view.dead_letters
         or view.judgement.allows("dead_letter", stream=stream)
         or named_dead_letter(stream)
     )
@@ -45,7 +45,7 @@ def is_reply(stream: str) -> bool:
 
 def is_library(stream: str) -> bool:
     """Whether a library keeps the stream and reads it by XREAD: BullMQ's events."""
-    parts = stream.split(":")
+    parts = plain_name(stream).split(":")
     return len(parts) >= 3 and parts[0] == "bull" and parts[-1] == "events"
 
 
