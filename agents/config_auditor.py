@@ -22,9 +22,9 @@ from tools.errors import JournalCorrupt, SourceUnavailable
 from tools.findings.model import AgentId
 from tools.sources.records import CodeIndex, Gap, Poll
 from tools.sources.redis import polls
-from tools.sources.redis.readonly import ReadOnlyClient
+from tools.sources.redis.deployment import Deployment
+from tools.sources.redis.deployment_source import DeploymentSource
 from tools.sources.redis.streams import LookLimits
-from tools.sources.redis.sweep import StreamSource
 from tools.workspace import write_atomically
 
 POLLS = "config/polls.jsonl"
@@ -46,36 +46,31 @@ class _State(msgspec.Struct, kw_only=True):
 
 def make(job: WatcherJob, reporter: Reporter) -> ConfigAuditor:
     """The watcher of one job. Raises UsageError where the server's URL is not one."""
-    client = None
+    deployment = None
     if job.redis is not None and job.mode != "static":
-        client = ReadOnlyClient(
-            job.redis.url.get_secret_value(),
-            connect_timeout_s=job.redis.connect_timeout_s,
-            command_timeout_s=job.redis.command_timeout_s,
-            name="streamgauge-auditor",
-        )
-    return ConfigAuditor(job, reporter, client)
+        deployment = job.redis.deployment("streamgauge-auditor")
+    return ConfigAuditor(job, reporter, deployment)
 
 
 class ConfigAuditor:
-    """Looks three times; without a client (static mode) once."""
+    """Looks three times; without a deployment (static mode) once."""
 
-    def __init__(self, job: WatcherJob, reporter: Reporter, client: ReadOnlyClient | None) -> None:
+    def __init__(self, job: WatcherJob, reporter: Reporter, deployment: Deployment | None) -> None:
         self.interval_s = min(LOOK_EVERY_S, job.window.poll_interval_s)
-        self._job, self._reporter, self._client = job, reporter, client
+        self._job, self._reporter, self._deployment = job, reporter, deployment
         self._workspace, self._clock = reporter.workspace, reporter.clock
         self._index = IndexWait(reporter)
         self._state_file = self._workspace.agent_dir(AgentId.CONFIG_AUDITOR) / "state.json"
         self._state = self._read_state()
         self._journal: polls.PollJournal | None = None
-        self._source: StreamSource | None = None
+        self._source: DeploymentSource | None = None
         self._number = 1
-        if client is not None:
+        if deployment is not None:
             path = self._workspace.path(*POLLS.split("/"))
             self._number = polls.next_number(path) or 1  # 0 is the baseline, which others take
             self._journal = polls.PollJournal(path)
             limits = LookLimits(samples=job.redis is None or job.redis.samples)
-            self._source = StreamSource(client, self._clock, source=POLLS, limits=limits)
+            self._source = DeploymentSource(deployment, self._clock, source=POLLS, limits=limits)
         self._last: Poll | None = None
         self._not_before = self._clock.monotonic()
         self._gaps_told = False
@@ -105,7 +100,7 @@ class ConfigAuditor:
             self._reporter.gap(gap)
             return
         self._tell_gaps(index)
-        if self._client is not None or "start" not in self._state.moments:
+        if self._deployment is not None or "start" not in self._state.moments:
             self._audit(index, "end")
         self._state.done = True
         self._write_state()
@@ -115,9 +110,9 @@ class ConfigAuditor:
         return {"looks": list(self._state.moments), "indexed": self._index.get() is not None}
 
     def close(self) -> None:
-        """Close connection and journal."""
-        if self._client is not None:
-            self._client.close()
+        """Close connections and journal."""
+        if self._deployment is not None:
+            self._deployment.close()
         if self._journal is not None:
             self._journal.close()
 
@@ -125,10 +120,12 @@ class ConfigAuditor:
         reached = (
             self._clock.now_ms() >= self._job.window.middle_ms and self._clock.monotonic() >= self._not_before
         )
-        return self._client is not None and reached and "middle" not in self._state.moments
+        return self._deployment is not None and reached and "middle" not in self._state.moments
 
     def _audit(self, index: CodeIndex, moment: Moment) -> None:
-        now = self._poll()
+        seen = self._poll()
+        # What a part that is not seen has would read as absent: then nothing is said about the server at all.
+        now = seen if seen is not None and seen.whole else None
         baseline = self._baseline() if now is not None else None
         restarted = _has_just_restarted(now, baseline)
         if restarted and moment == "middle":
@@ -141,16 +138,16 @@ class ConfigAuditor:
             baseline=baseline,
             now=now,
         )
-        if now is not None or self._client is None:
+        if now is not None or self._deployment is None:
             run_detectors(CONFIG_DETECTORS, view, self._reporter)
         else:
             # A server that does not answer must not turn rules about it into rules about the code alone.
             run_detectors(
                 [d for d in CONFIG_DETECTORS if _needs_no_server(d.RULES[0].id)], view, self._reporter
             )
-        self._write_files(index, now)
+        self._write_files(index, seen)
         self._state.moments.append(moment)
-        self._state.done = self._client is None
+        self._state.done = self._deployment is None
         self._write_state()
 
     def _poll(self) -> Poll | None:
@@ -163,16 +160,19 @@ class ConfigAuditor:
             at_ms = self._clock.now_ms()
             self._reporter.gap(Gap(what=error.what, why=error.why, fix=error.fix, source=POLLS, at_ms=at_ms))
             return None
+        for gap in () if poll.whole else self._source.unseen():
+            self._reporter.gap(gap)
         self._journal.append(poll)
         self._last = poll
         return poll
 
     def _baseline(self) -> Poll | None:
         try:
-            return polls.read_baseline(self._workspace.path("streams", "baseline.json"))
+            found = polls.read_baseline(self._workspace.path("streams", "baseline.json"))
         except JournalCorrupt as error:
             self._reporter.event("error", reason=str(error))
             return None
+        return found if found is not None and found.whole else None
 
     def _tell_gaps(self, index: CodeIndex) -> None:
         if not self._gaps_told:

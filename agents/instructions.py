@@ -9,6 +9,7 @@ import prompts
 from agents.job import LogSource, WatcherJob
 from tools.findings.model import AgentId
 from tools.quantities import format_duration
+from tools.sources.redis.target import parse
 from tools.workspace import Workspace
 
 
@@ -40,7 +41,7 @@ def text(job: WatcherJob) -> str:
         case AgentId.REDIS_STREAM_ANALYST:
             return prompts.render(
                 "stream_analyst",
-                server="the server" if job.redis is None else job.redis.url.get_secret_value(),
+                server="the server" if job.redis is None else str(parse(job.redis.url.get_secret_value())),
                 duration=duration,
                 poll_interval=format_duration(window.poll_interval_s),
                 consumer_lag=limits.consumer_lag,

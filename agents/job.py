@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from tools.detectors.thresholds import Judgement
 from tools.findings.model import AgentId
+from tools.sources.redis.access import Access
+from tools.sources.redis.deployment import Databases, Deployment
 
 
 class _Part(BaseModel):
@@ -17,17 +19,23 @@ class _Part(BaseModel):
 
 
 class RedisTarget(_Part):
-    """How to reach the audited server; the url may hold credentials, so it is a secret.
+    """How to reach what is audited, and which databases; the url may hold credentials, so it is a secret.
 
     `samples`: whether stream entries may be read to sample them.
     """
 
     url: SecretStr
+    databases: Databases = None
     connect_timeout_s: float = 2.0
     command_timeout_s: float = 5.0
     cpu_share: float = 0.015
     """Of one core of the server, that polls may take."""
     samples: bool = True
+
+    def deployment(self, name: str) -> Deployment:
+        """What is audited, by connections of this name. Raises UsageError where the URL is not one."""
+        access = Access(self.connect_timeout_s, self.command_timeout_s, name)
+        return Deployment(self.url.get_secret_value(), self.databases, access)
 
 
 class LogSource(_Part):

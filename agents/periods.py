@@ -24,6 +24,11 @@ class Periods:
         """Whether `what` is not seen now, as far as is known."""
         return what in self._open
 
+    @property
+    def open(self) -> frozenset[str]:
+        """All that is not seen now."""
+        return frozenset(self._open)
+
     def begin(self, what: str, why: str, fix: str, since_ms: int) -> None:
         """`what` is not seen, last at `since_ms`. Told once; another reason in the same span is added at its end."""
         known = self._open.get(what)

@@ -27,10 +27,11 @@ from tools.sources.entry_samples import SampleJournal
 from tools.sources.records import CodeIndex, Gap, Poll
 from tools.sources.redis import polls
 from tools.sources.redis.breaks import Break
+from tools.sources.redis.deployment import Deployment
+from tools.sources.redis.deployment_source import DeploymentSource
 from tools.sources.redis.guard import CostGuard
-from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.streams import LookLimits
-from tools.sources.redis.sweep import GAP_POLLS, StreamSource
+from tools.sources.redis.sweep import GAP_POLLS
 from tools.synthesis import topology
 from tools.workspace import write_atomically
 
@@ -60,31 +61,20 @@ def make(job: WatcherJob, reporter: Reporter) -> StreamAnalyst:
     """The watcher of one job. Raises UsageError where the job names no server or its URL is not one."""
     if job.redis is None:
         raise UsageError("The Stream Analyst needs a Redis server: set redis.url.")
-    client = ReadOnlyClient(
-        job.redis.url.get_secret_value(),
-        connect_timeout_s=job.redis.connect_timeout_s,
-        command_timeout_s=job.redis.command_timeout_s,
-        name="streamgauge-analyst",
-    )
-    return StreamAnalyst(job, reporter, client)
+    return StreamAnalyst(job, reporter, job.redis.deployment("streamgauge-analyst"))
 
 
 class StreamAnalyst:
     """Polls, journals, detects. What a restart continues from are the journal of polls and the baseline."""
 
-    def __init__(self, job: WatcherJob, reporter: Reporter, client: ReadOnlyClient) -> None:
-        self._job, self._reporter, self._client = job, reporter, client
+    def __init__(self, job: WatcherJob, reporter: Reporter, deployment: Deployment) -> None:
+        self._job, self._reporter, self._deployment = job, reporter, deployment
         self._guard = _guard(job)
         self._workspace, self._clock = reporter.workspace, reporter.clock
         self._stop = StopFile(self._workspace, job.window.deadline_ms, self._clock, None)
         self._unseen = Periods(reporter, POLLS)
-        self._server = f"Redis at {client.address}"
-        self._source = StreamSource(
-            client,
-            self._clock,
-            source=POLLS,
-            limits=_look_limits(job),
-            lost=self._unseen.is_open(self._server),
+        self._source = DeploymentSource(
+            deployment, self._clock, source=POLLS, limits=_look_limits(job), lost=self._unseen.open
         )
         self._depth = min(
             max(HISTORY_POLLS, math.ceil(HISTORY_S / job.window.poll_interval_s)), HISTORY_POLLS_MAX
@@ -131,8 +121,8 @@ class StreamAnalyst:
         }
 
     def close(self) -> None:
-        """Close connection and journals."""
-        self._client.close()
+        """Close connections and journals."""
+        self._deployment.close()
         self._journal.close()
         self._pending.close()
         self._samples.close()
@@ -147,7 +137,7 @@ class StreamAnalyst:
             poll = self._poll(previous, final=final)
         except SourceUnavailable as error:
             since_ms = self._job.window.started_ms if previous is None else previous.at_ms
-            self._unseen.begin(self._server, error.why, error.fix, since_ms)
+            self._unseen.begin(self._source.what, error.why, error.fix, since_ms)
             return
         self._tell_what_was_unseen(poll, previous)
         self._keep(poll)
@@ -163,7 +153,7 @@ class StreamAnalyst:
         if why is not None:
             self._source.expect_every(self._guard.interval_s)
             what, fix = (
-                f"{self._server}: polls at the configured pace",
+                f"{self._source.what}: polls at the configured pace",
                 "Raise redis.cpu_share, or poll_interval.",
             )
             self._reporter.gap(Gap(what=what, why=why, fix=fix, source=POLLS, at_ms=poll.at_ms, blind=False))
@@ -172,20 +162,19 @@ class StreamAnalyst:
         return self._history[-1] if self._history else self._baseline
 
     def _tell_what_was_unseen(self, poll: Poll, previous: Poll | None) -> None:
-        """The server, and each part of it, is in sight again or is not; a break without a failed poll is a span too."""
-        broke, hidden = self._source.broke, self._source.hidden()
+        """Redis, and each part of it, is in sight again or is not; a break without a failed poll is a span too."""
+        broke, unseen = self._source.broke, self._source.unseen()
         why = "" if broke is None else broke.why
         explained = broke is not None and self._is_told_elsewhere(broke)
-        if hidden is not None:
-            since_ms = poll.at_ms if previous is None else previous.at_ms
-            self._unseen.begin(hidden.what, hidden.why, hidden.fix, since_ms)
-        else:
-            explained = self._unseen.end(self._source.hidden_part, poll.at_ms, why) or explained
-        explained = self._unseen.end(self._server, poll.at_ms, why) or explained
+        since_ms = poll.at_ms if previous is None else previous.at_ms
+        for part in unseen:
+            self._unseen.begin(part.what, part.why, part.fix, since_ms)
+        for what in sorted(self._unseen.open - {part.what for part in unseen}):
+            explained = self._unseen.end(what, poll.at_ms, why) or explained
         if broke is not None and previous is not None and not explained:
             self._unseen.passed(
                 Gap(
-                    what=f"{self._server} between two polls",
+                    what=f"{self._source.what} between two polls",
                     why=broke.why,
                     fix=broke.fix,
                     source=POLLS,

@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from orchestrator import doctor_starts
 from orchestrator.check import Check, Verdict
@@ -19,7 +19,9 @@ from tools.clock import SystemClock
 from tools.errors import SourceUnavailable, UsageError
 from tools.masking import mask
 from tools.sources.logs import commands
-from tools.sources.redis import embedded, preflight
+from tools.sources.redis import embedded, preflight, sentinel, target
+from tools.sources.redis.cluster import Primary
+from tools.sources.redis.deployment import Deployment
 from tools.sources.redis.readonly import ReadOnlyClient
 
 __all__ = ["Check", "Verdict", "acl", "examine"]
@@ -49,12 +51,26 @@ def examine(loaded: LoadedConfig, decision: ModeDecision, environ: Mapping[str, 
 
 
 def acl(config: Config) -> str:
-    """The ACL rule for the configured server. Raises UsageError, SourceUnavailable."""
+    """The ACL rules for the configured server, and for Sentinels. Raises UsageError, SourceUnavailable."""
     if config.redis.url is None:
         raise UsageError("No server is configured. Give --redis-url or set redis.url.")
-    with ReadOnlyClient.connect(config.redis.url.get_secret_value()) as client:
-        server = preflight.require(client)
-    return preflight.acl_line(server.flavour, server.version)
+    with _deployment(config) as deployment:
+        lines = {preflight.acl_line(*_identity(client)): None for _, client in deployment.each()}
+        sentinels = deployment.sentinels()
+    if sentinels is None:
+        return "\n".join(lines)
+    on_servers, on_sentinels = "# on every server, the replicas too", "# on every Sentinel"
+    return "\n".join([on_servers, *lines, on_sentinels, sentinel.ACL_LINE])
+
+
+def _deployment(config: Config) -> Deployment:
+    assert config.redis.url is not None
+    return Deployment(config.redis.url.get_secret_value(), config.redis.databases)
+
+
+def _identity(client: ReadOnlyClient) -> tuple[str, str]:
+    server = preflight.require(client)
+    return server.flavour, server.version
 
 
 def _python() -> Check:
@@ -93,9 +109,35 @@ def _embedded(environ: Mapping[str, str]) -> Check:
 def _server(config: Config) -> Iterator[Check]:
     assert config.redis.url is not None
     url = config.redis.url.get_secret_value()
+    with _deployment(config) as deployment:
+        yield from _sentinels(deployment)
+        try:
+            for primary, client in deployment.each():
+                yield from _primary(deployment, primary, client, _named_user(url))
+        except SourceUnavailable as error:
+            yield Check("server", Verdict.FAIL, f"{error.what}: {error.why}", error.fix)
+        if deployment.refused is not None:
+            fix = "Allow the user +cluster|slots; without it one node is looked at."
+            yield Check("cluster", Verdict.WARN, f"the other nodes are not known: {deployment.refused}", fix)
+
+
+def _sentinels(deployment: Deployment) -> Iterator[Check]:
+    found = deployment.sentinels()
+    for host, said in () if found is None else found.each():
+        subject = f"Sentinel {mask(str(host))}"
+        if isinstance(said, SourceUnavailable):
+            yield Check(subject, Verdict.WARN, f"{said.what}: {said.why}", said.fix)
+        else:
+            yield Check(subject, Verdict.OK, f"names {mask(str(said))} as the primary")
+
+
+def _primary(deployment: Deployment, primary: Primary, client: ReadOnlyClient, named: str) -> Iterator[Check]:
+    """One server, and its databases where they are named."""
     try:
-        with ReadOnlyClient.connect(url) as client:
-            yield from _examine_server(client, _named_user(url))
+        client.open()
+        yield from _examine_server(client, named)
+        for database in deployment.databases(primary):
+            deployment.client(primary, database).open()
     except SourceUnavailable as error:
         yield Check("server", Verdict.FAIL, f"{error.what}: {error.why}", error.fix)
 
@@ -125,7 +167,7 @@ def _examine_server(client: ReadOnlyClient, named_user: str) -> Iterator[Check]:
 
 def _named_user(url: str) -> str:
     """The user that an address names; Redis calls the one without a name `default`."""
-    return unquote(urlsplit(url).username or "") or "default"
+    return unquote(target.parse(url).credentials.partition(":")[0]) or "default"
 
 
 def _user(client: ReadOnlyClient, named: str) -> Check:

@@ -74,7 +74,16 @@ def _starts(config: Config) -> Iterator[str]:
 
 def _server(config: Config, mode: Mode) -> Iterator[str]:
     assert config.redis.url is not None
-    yield f"{address_of(config.redis.url.get_secret_value())}, with read commands only"
+    address = address_of(config.redis.url.get_secret_value())
+    yield f"{address}, with read commands only"
+    if address.many:
+        yield "every primary behind that address, one after another; each of the following for each of them"
+    else:
+        yield "if it is a node of a cluster: every primary of it, one after another"
+    numbers = config.redis.databases
+    if numbers is not None:
+        named = "all that hold keys" if numbers == "all" else ", ".join(map(str, numbers))
+        yield f"databases: {named}; each by a connection of its own"
     if mode is Mode.MANAGED:
         yield "on the server that it started itself also BGSAVE, at the end"
     every = format_duration(config.session.poll_interval)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 import re2
 
 from orchestrator.config.model import Config, ServicesSection
 from orchestrator.config.origin import KeyPath, Origin, nearest
 from tools.errors import ConfigError
-
-SCHEMES = ("redis", "rediss", "unix")
+from tools.sources.redis import target
 
 
 def check(config: Config, origins: Mapping[KeyPath, Origin]) -> Iterator[ConfigError]:
@@ -34,9 +32,8 @@ def _problems(config: Config) -> Iterator[tuple[str, str, str]]:
     if root == workspace or root.is_relative_to(workspace):
         yield "output.workspace", "is the audited project or holds it", "Name a folder of its own"
     if config.redis.url is not None:
-        yield from (
-            ("redis.url", problem, fix) for problem, fix in _address(config.redis.url.get_secret_value())
-        )
+        found = target.problems(config.redis.url.get_secret_value())
+        yield from (("redis.url", problem, fix) for problem, fix in found)
     yield from _services(config.services)
     if config.services.ready_pattern is not None:
         yield from _pattern(config.services.ready_pattern)
@@ -53,33 +50,6 @@ def _services(services: ServicesSection) -> Iterator[tuple[str, str, str]]:
         same = first.setdefault(entry.name, at)
         if same != at:
             yield f"services.list[{at}].name", f"is the name of services.list[{same}] too", "Rename one"
-
-
-def _address(url: str) -> Iterator[tuple[str, str]]:
-    """Problems of a server's url; its text is never repeated, for it may hold a password."""
-    example = "Write it like redis://127.0.0.1:6379/0"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        yield "is not a valid url (check the port, and percent-encode special characters)", example
-        return
-    if parts.scheme not in SCHEMES:
-        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-        if "sentinel" in parts.scheme or "cluster" in parts.scheme:
-            yield f"{parts.scheme}:// is not in this version", f"Use {known}"
-        else:
-            yield "does not begin with a scheme that is known", f"Use {known}; for example {example[14:]}"
-        return
-    if parts.scheme == "unix":
-        if not parts.path:
-            yield "names no socket", "Write it like unix:///run/redis.sock"
-        return
-    if port == 0:
-        yield "the port is 0", example
-    database = parts.path.strip("/")
-    if database and not database.isdecimal():
-        yield "the path after the port is not a database number", example
 
 
 def _pattern(pattern: str) -> Iterator[tuple[str, str, str]]:

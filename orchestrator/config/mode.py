@@ -6,14 +6,13 @@ import errno
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from orchestrator.config.loopback import on_loopback
 from orchestrator.config.model import Config, Mode
 from tools.errors import UsageError
+from tools.sources.redis.target import Kind, parse
 
 _CONNECT_TIMEOUT_S = 0.5
-_DEFAULT_PORT = 6379
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +25,14 @@ class ModeDecision:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server is expected; `host` is "" for a unix socket."""
+    """Where the server is expected; `host` is "" for a unix socket.
+
+    `many` names Sentinels or the nodes of a cluster, in an order of its own; host and port are then the first's.
+    """
 
     host: str
     port: int
+    many: str = ""
 
     @property
     def on_loopback(self) -> bool:
@@ -37,17 +40,20 @@ class Address:
         return on_loopback(self.host)
 
     def __str__(self) -> str:
+        if self.many:
+            return self.many
         if not self.host:
             return "a unix socket"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def address_of(url: str) -> Address:
-    """Host and port of a server's url, without its credentials."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
+    """Where a url leads, without its credentials. Raises UsageError where it is none."""
+    target = parse(url)
+    if not target.hosts:
         return Address("", 0)
-    return Address(parts.hostname or "localhost", parts.port or _DEFAULT_PORT)
+    first = target.hosts[0]
+    return Address(first.name, first.port, "" if target.kind is Kind.SERVER else target.key)
 
 
 def decide(
@@ -115,7 +121,9 @@ def _obstacles(
 ) -> tuple[str, ...]:
     """Why the session cannot be managed; the port is asked for last and only if nothing else stands in the way."""
     found: list[str] = []
-    if not address.on_loopback:
+    if address.many:
+        found.append(f"redis.url names {address}, which no session starts")
+    elif not address.on_loopback:
         found.append(f"the server ({address}) is not on loopback")
     if config.redis.start is None:
         found.append("redis.start is not set")

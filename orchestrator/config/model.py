@@ -18,6 +18,7 @@ from orchestrator.config.loopback import on_loopback
 from tools.detectors.thresholds import Expectation, Judgement, Limits
 from tools.quantities import Duration
 from tools.sources.logs import commands
+from tools.sources.redis.deployment import DATABASES_MAX, Databases
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # No blanks, control characters or backslashes: parsers differ over what such an address names.
@@ -56,9 +57,15 @@ class ProjectSection(_Section):
 
 
 class RedisSection(_Section):
-    """`[redis]`: the server; `start` and `stop` are used in managed mode only."""
+    """`[redis]`: the server, or what its address stands for; `start` and `stop` are used in managed mode only."""
 
-    url: SecretStr | None = Field(default=None, description="redis://, rediss://, unix://")
+    url: SecretStr | None = Field(
+        default=None,
+        description="redis://, rediss://, unix://; redis+sentinel://, redis+cluster:// (and rediss+)",
+    )
+    databases: Databases = Field(
+        default=None, description='"all" or a list of numbers; else the database of the url alone'
+    )
     start: Command | None = Field(default=None, description='a command, or "embedded"')
     stop: Command | None = Field(default=None, description="a command; not needed for embedded")
     start_timeout: Duration = Field(default=20.0, description="until it answers PING")
@@ -69,6 +76,18 @@ class RedisSection(_Section):
         description="of one core of the server; polls that take more come less often",
     )
     samples: bool = Field(default=True, description="read a few stream entries for their ids and field names")
+
+    @field_validator("databases", mode="before")
+    @classmethod
+    def _numbers(cls, value: object) -> object:
+        if value is None or value == "all":
+            return value
+        numbers = value if isinstance(value, list | tuple) else []
+        if not numbers or not all(type(number) is int and number >= 0 for number in numbers):
+            raise ValueError('is neither "all" nor a list of database numbers; write it like [0, 3]')
+        if len(numbers) > DATABASES_MAX:
+            raise ValueError(f"names more than {DATABASES_MAX} databases; name fewer")
+        return tuple(numbers)
 
 
 class ServiceEntry(ServiceSpec):

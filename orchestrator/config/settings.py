@@ -45,6 +45,7 @@ LATER_SECTIONS: Mapping[str, str] = {
 PATHS = frozenset({"project.root", "services.env_file", "output.workspace", "output.state_db"})
 """Settings that are one path."""
 
+_NUMBERS: Mapping[object, type[int | float]] = {int: int, float: float}
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
 
@@ -108,10 +109,12 @@ def from_text(key: str, text: str) -> object:
     if get_origin(annotation) is dict:
         pairs = [part.partition("=") for part in _parts(text)]
         return {key.strip(): value.strip() for key, _, value in pairs} if all(p[1] for p in pairs) else text
-    if annotation is int:
-        return _number(int, text)
-    if annotation is float:
-        return _number(float, text)
+    if any(get_origin(choice) is tuple for choice in get_args(annotation)):  # a word, or a list of numbers
+        parts = _parts(text)
+        return [_number(int, part) for part in parts] if any(map(str.isdecimal, parts)) else text
+    number: type[int | float] | None = _NUMBERS.get(annotation)
+    if number is not None:
+        return _number(number, text)
     if annotation is bool or bool in get_args(annotation):
         lowered = text.strip().lower()
         return True if lowered in _TRUE else False if lowered in _FALSE else text

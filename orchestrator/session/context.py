@@ -24,6 +24,7 @@ from tools.clock import Clock
 from tools.errors import SourceUnavailable
 from tools.findings.model import AgentId, Severity
 from tools.sources.records import Gap
+from tools.sources.redis.deployment import Deployment
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.workspace import Workspace
 
@@ -128,8 +129,14 @@ class Session(Crew):
         """The same by agent."""
         return dict(self._keepers)
 
+    def deployment(self) -> Deployment:
+        """Everything that the server's address stands for; the caller closes it. Raises SourceUnavailable."""
+        if self.redis_url is None:
+            raise SourceUnavailable("Redis", "no server in this mode", "Use attach or managed mode.")
+        return Deployment(self.redis_url, self.config.redis.databases)
+
     def connect(self) -> ReadOnlyClient:
-        """A read-only connection to the audited server. Raises SourceUnavailable."""
+        """A read-only connection to the one server that a managed session starts. Raises SourceUnavailable."""
         if self.redis_url is None:
             raise SourceUnavailable("Redis", "no server in this mode", "Use attach or managed mode.")
         return ReadOnlyClient.connect(self.redis_url)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 from orchestrator.session import snapshot
 from orchestrator.session.context import Session
 from tools.errors import JournalCorrupt
 from tools.sources.records import Poll
 from tools.sources.redis import polls
+from tools.sources.redis.deployment_source import DeploymentSource
 from tools.sources.redis.streams import LookLimits
-from tools.sources.redis.sweep import StreamSource
 
 
 def take(session: Session) -> None:
@@ -20,10 +18,13 @@ def take(session: Session) -> None:
     """
     workspace = session.workspace
     source = "streams/final_state.json"
-    with closing(session.connect()) as client:
+    with session.deployment() as deployment:
         number = (_next_number(session) or 0) + 1
         limits = LookLimits(samples=session.config.redis.samples)
-        poll = StreamSource(client, session.clock, source=source, limits=limits).poll(number, previous=None)
+        looking = DeploymentSource(deployment, session.clock, source=source, limits=limits)
+        poll = looking.poll(number, previous=None)
+        for gap in looking.unseen():
+            session.gap(gap)
     polls.write_baseline(workspace.path("streams", "final_state.json"), poll)
     before = _baseline(session)
     if before is not None:

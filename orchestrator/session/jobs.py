@@ -8,7 +8,7 @@ from typing import Literal, cast
 from pydantic import SecretStr
 
 from agents.job import LogSource, RedisTarget, ServiceSpec, WatcherJob, Window
-from orchestrator.config.model import Config, Mode
+from orchestrator.config.model import Config, Mode, RedisSection
 from tools.findings.model import AgentId
 from tools.workspace import Workspace
 
@@ -47,9 +47,7 @@ def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
         project_root=config.project.root,
         include=config.project.include,
         exclude=config.project.exclude,
-        redis=None
-        if url is None
-        else RedisTarget(url=url, cpu_share=config.redis.cpu_share, samples=config.redis.samples),
+        redis=None if url is None else redis_target(url, config.redis),
         logs=() if static else log_sources(given),
         logs_since_ms=given.began_ms if given.mode is Mode.MANAGED else None,
         services=() if given.services_ended else services(given),
@@ -57,6 +55,13 @@ def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
         judgement=config.judgement,
         window=given.window,
         mask_key=None if given.mask_key is None else SecretStr(given.mask_key.hex()),
+    )
+
+
+def redis_target(url: SecretStr, section: RedisSection) -> RedisTarget:
+    """What of the section watchers are told."""
+    return RedisTarget(
+        url=url, databases=section.databases, cpu_share=section.cpu_share, samples=section.samples
     )
 
 

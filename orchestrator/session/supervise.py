@@ -20,7 +20,7 @@ from orchestrator.session.ending import EndedBy
 from orchestrator.session.sampling import Subjects, Watcher
 from orchestrator.session.snapshot import stream_lines
 from tools.clock import iso
-from tools.errors import JournalCorrupt, SourceUnavailable
+from tools.errors import JournalCorrupt
 
 _STALE_INTERVALS = 2
 
@@ -162,11 +162,11 @@ async def redis_health(session: Session) -> str:
     """`answers`, or why not; losing it and having it back are told once each."""
 
     def ask() -> str | None:
-        try:
-            with session.connect():
-                return None
-        except SourceUnavailable as error:
-            return error.why
+        with session.deployment() as deployment:
+            error = deployment.silent()
+        if error is None or not deployment.is_cluster:
+            return None if error is None else error.why
+        return f"{error.what}: {error.why}"
 
     why = await asyncio.to_thread(ask)
     session.lookout.redis.take_answer(why)

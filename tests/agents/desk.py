@@ -16,6 +16,7 @@ from tools.detectors.thresholds import Judgement
 from tools.findings import recorder
 from tools.findings.model import AgentId
 from tools.sources.redis import polls as journal
+from tools.sources.redis.deployment import Databases
 from tools.workspace import Workspace
 
 AGENT = AgentId.REDIS_STREAM_ANALYST
@@ -36,6 +37,7 @@ class Desk:
         )
         self.judgement = judgement or Judgement()
         self.url, self.cpu_share = url, cpu_share
+        self.databases: Databases = None
         self.open: list[tuple[StreamAnalyst, Reporter]] = []
         self.finished: StreamAnalyst | None = None
 
@@ -50,6 +52,7 @@ class Desk:
             project_root=self.workspace.root,
             redis=RedisTarget(
                 url=SecretStr(self.url),
+                databases=self.databases,
                 command_timeout_s=0.5,
                 connect_timeout_s=0.5,
                 cpu_share=self.cpu_share,

@@ -75,7 +75,11 @@ class Node:
             *(("--tls-port", str(self.tls_port)) if self.tls_port else ()),
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(self.client.ping, f"the server at {self.port}")
+        wait_until(self._answers, f"the server at {self.port}")
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, f"the server at {self.port} ended"
+        return bool(self.client.ping())
 
     def send(self, *command: str | bytes | int) -> Any:
         """One command's raw reply; redis-py's types do not know all commands."""

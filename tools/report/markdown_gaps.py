@@ -108,6 +108,7 @@ def _coverage(coverage: Coverage) -> str:
         ("window", window),
         ("dead time of the audit itself", _spans(coverage.dead_times)),
         ("Redis not seen", _spans(coverage.redis_unseen)),
+        *([("Redis nodes", _names(coverage.redis_nodes))] if coverage.redis_nodes else []),
         ("polls", str(coverage.polls)),
         ("streams", str(coverage.streams)),
         ("groups looked at in part only", str(coverage.streams_unread_in_detail)),

@@ -188,7 +188,9 @@ class Coverage(Struct, frozen=True, kw_only=True, rename="camel"):
     window_ms: int | None
     dead_times: tuple[tuple[str, str], ...]
     redis_unseen: tuple[tuple[str, str], ...]
-    """Spans of the window in which Redis did not answer: from the last poll before to the first after."""
+    """Spans of the window in which Redis, or a part of it, did not answer: from the last poll before to the first after."""
+    redis_nodes: tuple[str, ...]
+    """The primaries that were looked at behind Sentinels or of a cluster, each with its slots and streams."""
     polls: int
     streams: int
     streams_unread_in_detail: int

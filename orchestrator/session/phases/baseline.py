@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
 
 from orchestrator.session import snapshot
 from orchestrator.session.context import Session
 from orchestrator.session.state import SessionState
 from tools.errors import PreflightFailed, SourceUnavailable
 from tools.sources.redis import polls
+from tools.sources.redis.deployment_source import DeploymentSource
 from tools.sources.redis.streams import LookLimits
-from tools.sources.redis.sweep import StreamSource
 from tools.synthesis import topology
 
 
@@ -27,12 +26,11 @@ async def run(session: Session, _state: SessionState) -> SessionState:
 def take(session: Session) -> None:
     """`baseline.json`, `discovered_streams.txt`, `initial_topology.json`. Raises SourceUnavailable, OSError."""
     workspace = session.workspace
-    with closing(session.connect()) as client:
+    with session.deployment() as deployment:
         limits = LookLimits(samples=session.config.redis.samples)
-        source = StreamSource(client, session.clock, source="streams/baseline.json", limits=limits)
+        source = DeploymentSource(deployment, session.clock, source="streams/baseline.json", limits=limits)
         poll = source.poll(0, previous=None)
-        hidden = source.hidden()
-        for gap in (*source.gaps(), *((hidden,) if hidden is not None else ())):
+        for gap in (*source.gaps(), *source.unseen()):
             session.gap(gap)
     polls.write_baseline(workspace.path("streams", "baseline.json"), poll)
     workspace.write_text(workspace.path("streams", "discovered_streams.txt"), snapshot.names(poll))

@@ -16,6 +16,7 @@ from tools.findings.model import AgentId, Finding
 from tools.findings.rule import Quote, Symptom
 from tools.sources.records import Gap
 from tools.sources.redis import preflight as redis_preflight
+from tools.sources.redis.readonly import ReadOnlyClient
 
 _LOOK_EVERY_S = 0.1
 _ENDED_S = 1.0
@@ -38,17 +39,34 @@ async def run(session: Session, _state: SessionState) -> SessionState:
 
 
 def check_server(session: Session) -> None:
-    """PING, and every stream command is there. Raises PreflightFailed."""
-    try:
-        with session.connect() as client:
-            server = redis_preflight.identify(client)
-            checked = redis_preflight.missing_commands(client)
-            if not checked.missing:
-                server = redis_preflight.require(client)
-            warnings = redis_preflight.warnings(client)
-    except SourceUnavailable as error:
-        raise PreflightFailed(f"Redis cannot be audited: {error}") from error
-    session.event("redis", server=str(server), warnings=list(warnings))
+    """PING, and every stream command is there, at each primary. Raises PreflightFailed."""
+    silent: list[SourceUnavailable] = []
+    answered = False
+    with session.deployment() as deployment:
+        try:
+            for primary, client in deployment.each():
+                try:
+                    _check_one(session, client)
+                except SourceUnavailable as error:
+                    silent.append(error)  # the baseline says what is not seen of it
+                    continue
+                answered = True
+                for database in deployment.databases(primary):
+                    deployment.client(primary, database).open()
+        except SourceUnavailable as error:
+            raise PreflightFailed(f"Redis cannot be audited: {error}") from error
+    if not answered:
+        raise PreflightFailed(f"Redis cannot be audited: {silent[0]}") from silent[0]
+
+
+def _check_one(session: Session, client: ReadOnlyClient) -> None:
+    """One server. Raises PreflightFailed; SourceUnavailable where it does not answer."""
+    server = redis_preflight.identify(client)
+    checked = redis_preflight.missing_commands(client)
+    if not checked.missing:
+        server = redis_preflight.require(client)
+    warnings = redis_preflight.warnings(client)
+    session.event("redis", server=str(server), address=client.address, warnings=list(warnings))
     if checked.missing:
         names = ", ".join(sorted(checked.missing))
         alert(session, AgentId.CONFIG_AUDITOR, rules.command_missing(checked.missing, str(server)))

@@ -148,7 +148,9 @@ ERRORS = [
     ),
     pytest.param("[redis]\nurl = 'ftp://h'\n", "redis.url: does not begin with a scheme", id="scheme"),
     pytest.param(
-        "[redis]\nurl = 'redis+sentinel://h'\n", "redis+sentinel:// is not in this version", id="sentinel"
+        "[redis]\nurl = 'redis+sentinel://h'\n",
+        "streamgauge.toml:2: redis.url: does not name the service",
+        id="sentinel",
     ),
     pytest.param(
         "[redis]\nurl = 'redis://h:x/0'\n", "streamgauge.toml:2: redis.url: is not a valid url", id="port"
@@ -525,3 +527,33 @@ class TestDetection:
         self, tmp_path: Path, text: str | None, environ: dict[str, str], flags: dict[str, str]
     ) -> None:
         ensure_something(loaded(tmp_path, text, environ, flags=flags), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "wanted"),
+    [
+        pytest.param("", {}, None, id="the address's own"),
+        pytest.param("[redis]\ndatabases = 'all'\n", {}, "all", id="all"),
+        pytest.param("[redis]\ndatabases = [3, 0]\n", {}, (3, 0), id="a list"),
+        pytest.param("", {"STREAMGAUGE_REDIS_DATABASES": "all"}, "all", id="all by a variable"),
+        pytest.param("", {"STREAMGAUGE_REDIS_DATABASES": "0, 3"}, (0, 3), id="a list by a variable"),
+        pytest.param("", {"STREAMGAUGE_REDIS_DATABASES": "5"}, (5,), id="one by a variable"),
+    ],
+)
+def test_databases_are_all_or_a_list(
+    tmp_path: Path, text: str, environ: dict[str, str], wanted: object
+) -> None:
+    (tmp_path / "streamgauge.toml").write_text(text, encoding="utf-8")
+    found = load(project=None, config_file=None, environ=environ, flags={}, cwd=tmp_path)
+    assert found.config.redis.databases == wanted
+
+
+@pytest.mark.parametrize(
+    "value", ["'some'", "[]", "[-1]", "['0']", "3", "true", "[true]", str(list(range(65)))]
+)
+def test_databases_that_are_none_are_refused_at_their_line(tmp_path: Path, value: str) -> None:
+    text = f"[redis]\ndatabases = {value}\n"
+    (tmp_path / "streamgauge.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"^streamgauge\.toml:2: redis\.databases: ") as caught:
+        load(project=None, config_file=None, environ={}, flags={}, cwd=tmp_path)
+    assert len(caught.value.errors) == 1

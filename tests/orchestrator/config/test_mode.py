@@ -131,3 +131,22 @@ def test_a_port_that_nobody_holds_is_free() -> None:
 
 def test_an_address_holds_no_credentials() -> None:
     assert str(address_of("redis://user:hunter2@h:1/0")) == "h:1"
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://127.0.0.1,127.0.0.1:2/main", "redis+cluster://localhost"])
+def test_a_deployment_is_attached_to_and_never_started(url: str) -> None:
+    decision = decide(config(HERE | {"url": url}, START, None), port_is_free=free)
+    assert decision.mode is Mode.ATTACH
+    assert "which no session starts" in decision.reasons[0]
+    with pytest.raises(UsageError, match="which no session starts"):
+        decide(config(HERE | {"url": url}, START, "managed"), port_is_free=free)
+
+
+def test_the_address_of_a_deployment_is_one_text_however_it_is_written() -> None:
+    first = address_of("redis+cluster://me:hunter2-pw@b:1,a")
+    assert str(first) == "cluster at a:6379,b:1"
+    assert (
+        str(address_of("rediss+sentinel://me:hunter2-pw@b,a/main/2"))
+        == "main/2 by Sentinel at a:26379,b:26379"
+    )
+    assert not first.on_loopback

@@ -17,6 +17,7 @@ from tools.sources.records import Gap
 from tools.synthesis.session_data import SessionData
 
 POLLS = "streams/polls.jsonl"
+_SLOTS_SHOWN = 60
 _BEFORE_IT_BEGAN = (
     "log lines written before the session began: they were not read; the last of them only for their format"
 )
@@ -32,6 +33,7 @@ def build(context: Context) -> Coverage:
         window_ms=None if facts is None or ended_ms is None else ended_ms - facts.started_ms,
         dead_times=() if facts is None else tuple((iso(start), iso(end)) for start, end in facts.dead_times),
         redis_unseen=tuple(_redis_unseen(data)),
+        redis_nodes=tuple(_redis_nodes(data)),
         polls=len(data.polls),
         streams=0 if data.final is None else len(data.final.streams),
         streams_unread_in_detail=_partial_groups(context),
@@ -77,6 +79,19 @@ def _redis_unseen(data: SessionData) -> Iterator[tuple[str, str]]:
         until_ms = _until_ms(gap, data)
         if gap.period and gap.blind and gap.source == POLLS and until_ms is not None:
             yield iso(gap.at_ms), iso(until_ms)
+
+
+def _redis_nodes(data: SessionData) -> Iterator[str]:
+    """Those of the last poll, then those that were primaries before."""
+    last = () if data.final is None else data.final.nodes
+    for node in last:
+        slots = node.slots if len(node.slots) <= _SLOTS_SHOWN else f"{node.slots[:_SLOTS_SHOWN]}…"
+        parts = [f"slots {slots}" if slots else "", f"{node.streams} streams" if node.server else "not seen"]
+        yield f"{node.address} ({', '.join(part for part in parts if part)})"
+    earlier = {node.address: None for poll in (data.baseline, *data.polls) if poll for node in poll.nodes}
+    for address in earlier:
+        if address not in {node.address for node in last}:
+            yield f"{address} (no primary at the end)"
 
 
 def _partial_groups(context: Context) -> int:

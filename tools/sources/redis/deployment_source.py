@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tools.clock import Clock
 from tools.errors import SourceUnavailable
+from tools.sources.entry_samples import EntrySample, LeftOut
 from tools.sources.records import Gap, Poll, StreamState
 from tools.sources.redis import cluster, moved
 from tools.sources.redis.access import demoted
@@ -104,6 +105,18 @@ class DeploymentSource:
         self._where = {name: part for name, part in self._where.items() if name in streams}
         self._last = replace(poll, streams=ordered, nodes=self._parts.nodes(self._where))
         return self._last
+
+    def expect_every(self, interval_s: float) -> None:
+        """Polls come this far apart, seconds: a pause of a few of them is no gap."""
+        self._parts.expect_every(interval_s)
+
+    def keep_samples(self, cursors: Mapping[str, str]) -> None:
+        """Hand over sampled entries from now on; `cursors` say per stream how far an earlier process got."""
+        self._parts.cursors = cursors
+
+    def samples(self) -> list[EntrySample | LeftOut]:
+        """The entries sampled since the last call, where they are kept."""
+        return [sample for part in self._parts.all for sample in part.source.samples()]
 
     def gaps(self) -> tuple[Gap, ...]:
         """What else this source cannot see, as of the last poll; for the report, each written once."""

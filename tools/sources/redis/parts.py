@@ -69,6 +69,10 @@ class Parts:
     """Slots that no primary holds."""
     missed: bool = False
     """A poll failed before there was any part: the first that is there begins anew."""
+    interval_s: float = 0.0
+    """How far apart polls come, where they come less often than configured."""
+    cursors: Mapping[str, str] | None = None
+    """Per stream how far an earlier process sampled its entries; None where samples are not handed over."""
     _books: dict[int, SharedBook] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
     _refreshed_ms: int | None = None
@@ -117,6 +121,12 @@ class Parts:
         own = database == self.deployment.target.database
         suffix = "" if own else database_suffix(database)
         return self._books.setdefault(database, SharedBook(suffix, self._taken))
+
+    def expect_every(self, interval_s: float) -> None:
+        """Polls come this far apart, seconds: a pause of a few of them is no gap."""
+        self.interval_s = interval_s
+        for part in self.all:
+            part.source.expect_every(interval_s)
 
     def keep_names(self, poll: Poll) -> None:
         """Forget the names of what is gone."""
@@ -179,4 +189,7 @@ class Parts:
             lost=was_lost or self.missed or bool(self.vanished),
             names=self.book(database),
         )
+        source.expect_every(self.interval_s)
+        if self.cursors is not None:
+            source.keep_samples(self.cursors)
         return Part(primary, database, client, source)
