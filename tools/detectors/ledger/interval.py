@@ -20,9 +20,7 @@ from collections.abc import Mapping
 from tools.detectors.ledger.records import Point, Term, Unknown, between, exactly
 from tools.sources.records import entry_key
 
-_SETTING = frozenset(
-    {"xgroup|setid", "xgroup|destroy", "xgroup", "xsetid", "restore", "rename", "renamenx", "copy", "move"}
-)
+_SETTING = frozenset({"xgroup|setid", "xgroup|destroy", "xgroup", "xsetid", "restore"})
 """Commands after which a group or stream may be another one under the same name; before 7.0 XGROUP is one counter."""
 
 

@@ -61,7 +61,9 @@ class Unknown(StrEnum):
     LAG_BOUND = "counting what waits ended at its limit"
     GAP = "the server was not seen for a time"
     NO_COMMANDS = "which commands were sent in a part of the window is not known"
-    GROUP_SET = "XGROUP SETID or DESTROY, XSETID, RESTORE or RENAME was sent: entries may have been skipped or given twice"
+    GROUP_SET = (
+        "XGROUP SETID or DESTROY, XSETID or RESTORE was sent: entries may have been skipped or given twice"
+    )
     GROUP_BACK = "the group was set back, or made anew: it is counted from then on"
     STREAM_ANEW = "the stream was made anew: it is counted from then on"
     NOT_ACKNOWLEDGED = (
