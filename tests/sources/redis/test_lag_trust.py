@@ -119,6 +119,23 @@ def test_a_group_that_was_in_step_is_counted_after(
     assert [lag_of(poll) for poll in (second, third)] == [Lag(messages=3, source="counted")] * 2
 
 
+def test_a_group_set_beyond_the_newest_id_is_not_in_step(server: Server, client: ReadOnlyClient) -> None:
+    clock = Meddling()
+    source = StreamSource(client, clock)
+    add(server, 1, 2, 3, 4)
+    server.send("XGROUP", "CREATE", "s", "g", "0")
+    server.send("XGROUP", "SETID", "s", "g", "6-0", *counters(server, "ENTRIESREAD", 4))
+    first = source.poll(0, previous=None)
+    assert lag_of(first) == Lag(messages=0, source="derived")
+    add(server, 5, 7)
+    server.send("XDEL", "s", "1-0")  # from here on servers count up what a group reads, and no longer look
+    read(server, 1)
+    add(server, 8, 9, 10)
+    clock.advance(15)
+    second = source.poll(1, previous=first)
+    assert lag_of(second) == Lag(messages=3, source="counted")
+
+
 def lag_of(poll: Poll) -> Lag | None:
     state = poll.stream("s")
     assert state is not None
