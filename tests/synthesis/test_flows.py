@@ -326,6 +326,13 @@ def test_what_its_messages_went_through_clears_a_correlation_id_of_a_producer() 
 ALONE = [*FULL, line("published", "web", 1, 4, "c-1")]
 
 
+def test_a_message_that_no_sample_shows_may_be_among_those_that_wait() -> None:
+    caught_up = polls(orders(group(at(9)), last=at(9)))
+    behind = polls(orders(group(at(9)), last=at(580)))
+    assert flows(ALONE, (), caught_up).flagged == {"producer-only": 1}
+    assert flows(ALONE, (), behind).flagged == {}
+
+
 @pytest.mark.parametrize(
     ("blind", "flagged"),
     [

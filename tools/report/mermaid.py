@@ -75,8 +75,8 @@ def sequence(flow: Flow, steps_max: int = STEPS_MAX) -> str:
 
 def _people(step: Step) -> list[tuple[str, str]]:
     """Who a step is drawn at: the service or group, and the stream where it is known."""
-    stream = [] if step.stream is None else [("stream", step.stream)]
-    return stream if step.action == "trimmed" else [("service", step.who), *stream]
+    stream = [("stream", step.stream)] if step.stream else []
+    return stream if stream and step.action == "trimmed" else [("service", step.who), *stream]
 
 
 def _message(step: Step, me: str, stream: str | None, publisher: str | None) -> str:

@@ -32,6 +32,9 @@ SAMPLE_BYTES = 65_536
 PAGE_ENTRIES = 25
 """Entries that one command asks for: nobody knows their sizes before."""
 
+BATCH_PAGES = 16
+"""Pages sent at once: one of 25 entries of 160 bytes takes the server 10 µs."""
+
 ENTRIES_PER_POLL = 2_000
 """Shared by the streams that moved; each has at least `NEWEST` and at most `ENTRIES_PER_STREAM`."""
 
@@ -213,14 +216,16 @@ class Sampler:
 
     def _ask(self, questions: list[tuple[_Look, Command]]) -> Iterable[tuple[_Look, list[Entry | None], int]]:
         """Each answered question with its entries, and how many were asked for."""
-        counts = [int(command[-1]) for _, command in questions]
-        sizes = [count * look.album.biggest for count, (look, _) in zip(counts, questions, strict=True)]
-        replies = self._pacer.run((command for _, command in questions), sizes)
-        for (look, _), count, reply in zip(questions, counts, replies, strict=True):
-            if isinstance(reply, ReplyError):
-                self.refused = self.refused or reply.forbidden
-            else:
-                yield look, list(map(entry, as_list(reply))), count
+        for start in range(0, len(questions), BATCH_PAGES):
+            batch = questions[start : start + BATCH_PAGES]
+            counts = [int(command[-1]) for _, command in batch]
+            sizes = [count * look.album.biggest for count, (look, _) in zip(counts, batch, strict=True)]
+            replies = self._pacer.run([command for _, command in batch], sizes)
+            for (look, _), count, reply in zip(batch, counts, replies, strict=True):
+                if isinstance(reply, ReplyError):
+                    self.refused = self.refused or reply.forbidden
+                else:
+                    yield look, list(map(entry, as_list(reply))), count
 
     def _end(self, look: _Look) -> None:
         entries = sorted(look.found.values(), key=lambda item: entry_key(item[0]))

@@ -255,8 +255,9 @@ def _lines(path: Path, needles: Iterable[str]) -> Iterator[LogLine]:
             if not any(needle in raw for needle in wanted):
                 continue
             kind, record = entry.decode(raw)
-            if kind == "line":
-                yield decoder.decode(record)
+            line = decoder.decode(record) if kind == "line" else None
+            if line is not None and not line.backfill:
+                yield line
                 count += 1
                 if count >= LINES_MAX:
                     return
