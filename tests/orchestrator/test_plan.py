@@ -97,3 +97,10 @@ def test_a_static_session_has_no_server_and_no_window(tmp_path: Path) -> None:
 def test_planning_leaves_no_trace(tmp_path: Path) -> None:
     told(tmp_path, FULL)
     assert [path.name for path in tmp_path.iterdir()] == ["streamgauge.toml"]
+
+
+def test_whether_entries_are_sampled_is_told(tmp_path: Path) -> None:
+    assert any("bounded XRANGE of their new entries" in line for line in told(tmp_path, FULL)["Redis"])
+    off = told(tmp_path, FULL.replace("[redis]\n", "[redis]\nsamples = false\n"))["Redis"]
+    assert "no stream entry is sampled (redis.samples is off)" in off
+    assert not any("new entries" in line for line in off)
