@@ -210,6 +210,8 @@ def test_redirections_and_slot_maps_are_read_as_they_are_sent() -> None:
     assert slot_map.redirection(ReplyError("ASK 1 ::1:7000")) == ("ASK", Host("::1", 7000))
     assert slot_map.redirection(ReplyError("ERR no such key")) is None
     assert slot_map.redirection(b"stream") is None
+    assert slot_map.redirection(ReplyError("MOVED 1 evil/0?ssl_cert_reqs=none#:7000")) is None
+    assert slot_map.redirection(ReplyError("MOVED 1 h:70000")) is None
     assert slot_map.slot_of(b"foo") == 12182
     assert slot_map.slot_of(b"{foo}.bar") == 12182
     assert slot_map.unserved([slot_map.Primary(None, ((0, 16_382),))]) == 1

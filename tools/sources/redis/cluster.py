@@ -12,7 +12,7 @@ from tools.errors import SourceUnavailable
 from tools.sources.redis.readonly import ReadOnlyClient, ReplyError
 from tools.sources.redis.replies import as_bytes, as_int, as_list
 from tools.sources.redis.server import parse_info
-from tools.sources.redis.target import Host
+from tools.sources.redis.target import Host, named_host
 
 SLOTS = 16_384
 
@@ -84,9 +84,8 @@ def redirection(reply: object) -> tuple[str, Host] | None:
     if not isinstance(reply, ReplyError) or reply.code not in {"MOVED", "ASK"}:
         return None
     name, _, port = reply.text.split()[-1].rpartition(":")
-    if not name or not port.isdecimal():
-        return None
-    return reply.code, Host(name.strip("[]"), int(port))
+    host = named_host(name.strip("[]"), int(port)) if port.isascii() and port.isdecimal() else None
+    return None if host is None else (reply.code, host)
 
 
 def _host(owner: object, asked: Host | None) -> Host | None:
@@ -96,7 +95,7 @@ def _host(owner: object, asked: Host | None) -> Host | None:
     name = as_bytes(parts[0]).decode("utf-8", "replace") if parts else ""
     if name in {"", "?"}:
         name = "" if asked is None else asked.name
-    return Host(name, port) if name and port else None
+    return named_host(name, port or 0)
 
 
 def _joined(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -166,7 +166,8 @@ class DeploymentSource:
                 part.error, part.last = None, poll
                 done[part] = replace(poll, calls=without(poll.calls, beside - part.beside))
                 part.beside = beside
-                part.clients = part.clients if poll.clients is None else poll.clients
+                if poll.clients is not None:
+                    part.clients, part.clients_ms = poll.clients, poll.at_ms
         return done
 
     def _sent_beside(self, part: Part) -> Counter[str]:
@@ -218,7 +219,10 @@ class DeploymentSource:
         first: dict[object, Part] = {}
         for part in polls:
             first.setdefault(part.primary.host, part)
-        pieces = [Piece(poll, first[part.primary.host] is part, part.clients) for part, poll in polls.items()]
+        pieces = [
+            Piece(poll, first[part.primary.host] is part, part.clients_at(poll.at_ms))
+            for part, poll in polls.items()
+        ]
         poll = merged(number, pieces, streams.values())
         self.broke = self._break(list(polls), previous)
         after_gap = poll.after_gap or self.broke is not None

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from tools.clock import Clock
 from tools.errors import SourceUnavailable
 from tools.sources.records import ClientState, NodeState, Poll, database_suffix
@@ -32,6 +34,8 @@ class Part:
     source: StreamSource
     last: Poll | None = None
     clients: tuple[ClientState, ...] | None = None
+    clients_ms: int = 0
+    """The newest list of clients, and when it was made."""
     error: SourceUnavailable | None = None
     beside: Counter[str] = field(default_factory=Counter)
     """What our connections to the server's other databases had sent when it was polled last."""
@@ -46,6 +50,15 @@ class Part:
         """The primary's, without the database."""
         host = self.primary.host
         return self.client.address.rpartition("/")[0] if host is None else str(host)
+
+    def clients_at(self, now_ms: int) -> tuple[ClientState, ...] | None:
+        """The clients at a later moment, if none did anything since."""
+        by_s = max(0, (now_ms - self.clients_ms) // 1000)
+        if self.clients is None or by_s == 0:
+            return self.clients
+        return tuple(
+            replace(client, age_s=client.age_s + by_s, idle_s=client.idle_s + by_s) for client in self.clients
+        )
 
     def lose(self, error: SourceUnavailable) -> None:
         """It could not be looked at: whatever answers there next begins anew."""

@@ -295,7 +295,13 @@ def _why(error: Exception, *, secure: bool) -> tuple[str, str]:
     if isinstance(error, redis.TimeoutError | TimeoutError):
         return f"no answer in time ({text})", "Check the server's load and the network between."
     if isinstance(error, redis.ResponseError):
-        return f"the server refused the connection ({text})", "Check redis.url and the user's rights."
+        no_database = "DB index" in text or "SELECT is not" in text
+        fix = (
+            "Correct redis.databases or redis.url."
+            if no_database
+            else "Check redis.url and the user's rights."
+        )
+        return f"the server refused the connection ({text})", fix
     return f"no connection ({text})", (
         "Check that the server runs and that redis.url names it (by rediss:// where it speaks TLS)."
     )

@@ -12,7 +12,7 @@ from tools.errors import SourceUnavailable
 from tools.masking import mask
 from tools.sources.redis.access import Access
 from tools.sources.redis.replies import as_bytes, as_list
-from tools.sources.redis.target import Host, Target
+from tools.sources.redis.target import Host, Target, named_host
 
 ACL_LINE = (
     "ACL SETUSER auditor on >PASSWORD resetkeys resetchannels -@all +ping +sentinel|get-master-addr-by-name "
@@ -63,13 +63,14 @@ class Sentinels:
                 raise self._explained(host, error) from error
         parts = as_list(reply)
         name, port = (as_bytes(part).decode("utf-8", "replace") for part in (*parts, None, None)[:2])
-        if not name or not port.isdecimal():
+        host_named = named_host(name, int(port)) if port.isascii() and port.isdecimal() else None
+        if host_named is None:
             raise SourceUnavailable(
                 f"Sentinel at {mask(str(host))}",
                 f"it watches no service {mask(self._target.service)!r}",
                 "Correct the service's name in redis.url; SENTINEL MASTERS on a Sentinel lists them.",
             )
-        return Host(name, int(port))
+        return host_named
 
     def each(self) -> Iterator[tuple[Host, Host | SourceUnavailable]]:
         """Every Sentinel of the address, and what it says or why it says nothing."""

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+import re2
+
 from tools.errors import UsageError
 from tools.masking import mask
 
@@ -45,6 +47,7 @@ _EXAMPLES = {
     Kind.SENTINEL: "redis+sentinel://host1:26379,host2:26379/mymaster/0",
     Kind.CLUSTER: "redis+cluster://host1:6379,host2:6379",
 }
+_HOST_NAME = re2.compile(r"[0-9A-Za-z_.:-]{1,255}")
 _SENTINEL_OWN = ("sentinel_username", "sentinel_password")
 
 
@@ -57,6 +60,11 @@ class Host:
 
     def __str__(self) -> str:
         return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
+
+
+def named_host(name: str, port: int) -> Host | None:
+    """A host that a server named; None where the name is none, so that no server writes a URL of ours."""
+    return Host(name, port) if _HOST_NAME.fullmatch(name) and 0 < port < 65_536 else None
 
 
 @dataclass(frozen=True, slots=True)
