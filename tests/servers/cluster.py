@@ -67,12 +67,17 @@ class Node:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def cluster_port(self) -> int:
+        """The port that the nodes know it by: that of TLS where there is one."""
+        return self.tls_port or self.port
+
     def start(self) -> None:
         command = [
             self._binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder),
             "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
             "--cluster-node-timeout", str(NODE_TIMEOUT_MS), *self._options,
-            *(("--tls-port", str(self.tls_port)) if self.tls_port else ()),
+            *(("--tls-port", str(self.tls_port), "--tls-cluster", "yes") if self.tls_port else ()),
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(self._answers, f"the server at {self.port}")
@@ -157,7 +162,7 @@ class Cluster:
 
     def join(self, node: Node) -> None:
         """Make a new server a primary without slots."""
-        node.send("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port)
+        node.send("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].cluster_port)
         count = len(self.nodes)
         wait_until(
             lambda: all(_knows(other) == count and _state(other) == "ok" for other in self.nodes),
@@ -183,7 +188,7 @@ class Cluster:
         moved = 0
         while keys := source.send("CLUSTER", "GETKEYSINSLOT", slot, 10):
             for key in keys:
-                source.send("MIGRATE", "127.0.0.1", to.port, key, 0, 5000)
+                source.send("MIGRATE", "127.0.0.1", to.cluster_port, key, 0, 5000)
                 moved += 1
         return moved
 
@@ -235,7 +240,7 @@ class Cluster:
         for number, node in enumerate(self.nodes):
             node.send("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for node in self.nodes[1:]:
-            node.send("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port)
+            node.send("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].cluster_port)
         count = len(self.nodes)
         wait_until(lambda: all(_knows(node) == count for node in self.nodes), "all nodes to know each other")
 

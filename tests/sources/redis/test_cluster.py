@@ -11,7 +11,7 @@ from tests.servers.cluster import Cluster, Node, wait_until
 from tools.errors import SourceUnavailable
 from tools.sources.records import Poll
 from tools.sources.redis import cluster as slot_map
-from tools.sources.redis import preflight
+from tools.sources.redis import preflight, touch
 from tools.sources.redis.access import Access
 from tools.sources.redis.deployment import Deployment
 from tools.sources.redis.deployment_source import DeploymentSource
@@ -216,6 +216,26 @@ def test_redirections_and_slot_maps_are_read_as_they_are_sent() -> None:
     assert slot_map.slot_of(b"{foo}.bar") == 12182
     assert slot_map.unserved([slot_map.Primary(None, ((0, 16_382),))]) == 1
     assert slot_map.Primary(None, ((0, 3), (9, 9))).slots == "0-3,9"
+
+
+@pytest.mark.parametrize(
+    ("lines", "safe"),
+    [
+        pytest.param(b"redis_version:8.2.3\r\nredis_mode:standalone\r\n", True, id="no cluster"),
+        pytest.param(b"redis_version:8.2.3\r\nredis_mode:cluster\r\n", False, id="Redis in a cluster"),
+        pytest.param(
+            b"redis_version:7.2.4\r\nserver_mode:cluster\r\nvalkey_version:8.1.3\r\n",
+            False,
+            id="Valkey before",
+        ),
+        pytest.param(
+            b"redis_version:7.2.4\r\nserver_mode:cluster\r\nvalkey_version:9.1.2\r\n", True, id="Valkey"
+        ),
+        pytest.param(ReplyError("NOPERM"), False, id="refused"),
+    ],
+)
+def test_no_server_is_asked_not_to_touch_keys_that_would_end_by_it(lines: object, safe: bool) -> None:
+    assert touch.may_ask(lines) is safe
 
 
 def test_a_node_that_redirects_is_a_stream_that_is_gone_from_there(cluster: Cluster) -> None:

@@ -119,7 +119,7 @@ def warnings(client: ReadOnlyClient) -> tuple[str, ...]:
     found = []
     if not client.no_touch and ("lru" in policy or "lfu" in policy):
         found.append(
-            f"maxmemory-policy is {policy} and the server has no CLIENT NO-TOUCH for us: reading streams makes "
+            f"maxmemory-policy is {policy} and CLIENT NO-TOUCH is missing or unsafe there: reading streams makes "
             "them look used, so other keys may be evicted before them."
         )
     return tuple(found)

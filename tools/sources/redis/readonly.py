@@ -21,7 +21,7 @@ from redis.retry import Retry
 
 from tools.errors import SourceUnavailable, UsageError
 from tools.masking import mask
-from tools.sources.redis import tls
+from tools.sources.redis import tls, touch
 from tools.sources.redis.allowlist import Argument, Ask, Command, Question, check, question
 
 Reply = object
@@ -108,11 +108,14 @@ class ReadOnlyClient:
             raise self._unavailable(error) from error
         self._open = True
         self.opened += 1
-        # Both are courtesies: an old server or a narrow user may refuse them.
-        _, touch, number = self._send([question(*self._courtesies())])
-        self.no_touch = not isinstance(touch, ReplyError)
+        # All are courtesies: an old server or a narrow user may refuse them.
+        named = question(("CLIENT", "SETNAME", self._name), ("CLIENT", "ID"), ("INFO", "server"))
+        _, number, info = self._send([named])
+        safe = touch.may_ask(info)  # there are servers that it would end
+        quietly = [question(("CLIENT", "NO-TOUCH", "ON"))] if safe else []
+        *said, ping = self._send([*quietly, question(("PING",))])
+        self.no_touch = safe and not isinstance(said[0], ReplyError)
         self.connection_id = number if isinstance(number, int) else None
-        ping = self._send([question(("PING",))])[0]
         if isinstance(ping, ReplyError):
             self.close()
             raise self._refused(("PING",), ping)
@@ -159,9 +162,6 @@ class ReadOnlyClient:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
-
-    def _courtesies(self) -> tuple[Command, ...]:
-        return ("CLIENT", "SETNAME", self._name), ("CLIENT", "NO-TOUCH", "ON"), ("CLIENT", "ID")
 
     def _send(self, questions: Sequence[Question]) -> list[Reply]:
         try:
