@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import cast
 
+import hypothesis
 import pytest
 
 from tests import skips
@@ -15,6 +16,9 @@ from tests.servers.binaries import NoServerHere, Product
 from tests.servers.standalone import Server, free_port, server_binary
 
 __all__ = ["Server", "free_port", "server_binary"]
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 _DROPPED = ("ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "STREAMGAUGE_", "REDIS_URL")
 for _name in [name for name in os.environ if name.startswith(_DROPPED)]:

@@ -143,10 +143,7 @@ def test_it_is_enough_for_a_whole_watch(server: Server, watcher: Watcher) -> Non
     mails = last.stream("mails")
     assert mails is not None
     assert len(mails.sample) == 2
-    courtesy = (
-        [] if server.product.has_what_came_with(7, 0) else ["client"]
-    )  # 6.2 knows no CLIENT NO-TOUCH, and logs it
-    assert refused_to_us(server) == courtesy
+    assert refused_to_us(server) == []
 
 
 def refused_to_us(server: Server) -> list[object]:
