@@ -24,7 +24,7 @@ from tools.sources.records import CodeIndex, Gap, Poll
 from tools.sources.redis import polls
 from tools.sources.redis.deployment import Deployment
 from tools.sources.redis.deployment_source import DeploymentSource
-from tools.sources.redis.streams import LookLimits
+from tools.sources.redis.look_limits import LookLimits
 from tools.workspace import write_atomically
 
 POLLS = "config/polls.jsonl"

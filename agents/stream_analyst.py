@@ -30,7 +30,7 @@ from tools.sources.redis.breaks import Break
 from tools.sources.redis.deployment import Deployment
 from tools.sources.redis.deployment_source import DeploymentSource
 from tools.sources.redis.guard import CostGuard
-from tools.sources.redis.streams import LookLimits
+from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.sweep import GAP_POLLS
 from tools.synthesis import topology
 from tools.workspace import write_atomically

@@ -8,7 +8,7 @@ from tools.errors import JournalCorrupt
 from tools.sources.records import Poll
 from tools.sources.redis import polls
 from tools.sources.redis.deployment_source import DeploymentSource
-from tools.sources.redis.streams import LookLimits
+from tools.sources.redis.look_limits import LookLimits
 
 
 def take(session: Session) -> None:

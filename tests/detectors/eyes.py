@@ -15,8 +15,8 @@ from tools.detectors.streams import DETECTORS
 from tools.detectors.thresholds import Expectation, Judgement, Limits
 from tools.findings.rule import Symptom
 from tools.sources.records import CodeIndex, Poll
+from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.readonly import ReadOnlyClient
-from tools.sources.redis.streams import LookLimits
 from tools.sources.redis.sweep import StreamSource
 
 STEP_S = 15.0

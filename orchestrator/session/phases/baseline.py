@@ -10,7 +10,7 @@ from orchestrator.session.state import SessionState
 from tools.errors import PreflightFailed, SourceUnavailable
 from tools.sources.redis import polls
 from tools.sources.redis.deployment_source import DeploymentSource
-from tools.sources.redis.streams import LookLimits
+from tools.sources.redis.look_limits import LookLimits
 from tools.synthesis import topology
 
 

@@ -12,8 +12,8 @@ from tests.sources.redis.raw import client_of
 from tools.sources.entry_samples import EntrySample, LeftOut
 from tools.sources.records import Poll
 from tools.sources.redis import samples
+from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.readonly import ReadOnlyClient
-from tools.sources.redis.streams import LookLimits
 from tools.sources.redis.sweep import StreamSource
 
 

@@ -18,8 +18,8 @@ from tools.clock import StopSignal, SystemClock
 from tools.errors import SourceUnavailable
 from tools.sources.records import GroupState, Lag, Poll, StreamState
 from tools.sources.redis import discovery, lag, preflight
+from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.readonly import ReadOnlyClient
-from tools.sources.redis.streams import LookLimits
 from tools.sources.redis.sweep import StreamSource
 
 

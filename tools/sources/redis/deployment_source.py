@@ -19,9 +19,9 @@ from tools.sources.redis import cluster, moved
 from tools.sources.redis.access import demoted
 from tools.sources.redis.breaks import Break
 from tools.sources.redis.deployment import Deployment
+from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.merge import Piece, merged, without
 from tools.sources.redis.parts import Part, Parts
-from tools.sources.redis.streams import LookLimits
 
 _UNREACHABLE = ("no connection", "no answer in time")
 

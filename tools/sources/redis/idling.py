@@ -24,14 +24,21 @@ def aged_state(state: StreamState, by_ms: int) -> StreamState:
     return with_idles(state, tuple(_older(ms, by_ms) for ms in idles(state)))
 
 
+def aged_group(group: GroupState, by_ms: int) -> GroupState:
+    """One group later."""
+    return _with(group, iter([_older(ms, by_ms) for ms in _idles(group)]))
+
+
 def idles(state: StreamState) -> Idles:
     """All idle times of a stream."""
+    return tuple([ms for group in state.groups for ms in _idles(group)])
+
+
+def _idles(group: GroupState) -> list[int | None]:
     found: list[int | None] = []
-    for group in state.groups:
-        for consumer in group.consumers or ():
-            found += (consumer.idle, consumer.inactive)
-        found += [entry.idle for entry in group.pending]
-    return tuple(found)
+    for consumer in group.consumers or ():
+        found += (consumer.idle, consumer.inactive)
+    return found + [entry.idle for entry in group.pending]
 
 
 def with_idles(state: StreamState, times: Idles) -> StreamState:

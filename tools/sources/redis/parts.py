@@ -14,9 +14,9 @@ from tools.sources.records import ClientState, NodeState, Poll, database_suffix
 from tools.sources.redis import cluster
 from tools.sources.redis.cluster import Primary
 from tools.sources.redis.deployment import Deployment
+from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.names import SharedBook
 from tools.sources.redis.readonly import ReadOnlyClient
-from tools.sources.redis.streams import LookLimits
 from tools.sources.redis.sweep import Beside, StreamSource
 from tools.sources.redis.target import Host
 

@@ -25,12 +25,13 @@ from tools.sources.records import (
 from tools.sources.redis import clients, commandstats, discovery, lag, server
 from tools.sources.redis.breaks import Break, between
 from tools.sources.redis.idling import aged
+from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.meter import Meter
 from tools.sources.redis.names import NameBook
 from tools.sources.redis.pacing import Pace, Pacer
 from tools.sources.redis.readonly import ReadOnlyClient, ReplyError
 from tools.sources.redis.replies import as_bytes
-from tools.sources.redis.streams import LookLimits, StreamReader, raw_names
+from tools.sources.redis.streams import StreamReader, raw_names
 
 QUIET_POLLS_MAX = 3
 """After so many quiet polls in a row the next one sweeps, whatever the counters say."""

@@ -1,0 +1,141 @@
+"""Lag and time lag of every group in a look: derived, counted, confirmed by a second look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from tools.clock import Clock
+from tools.sources.records import GroupInfo, Lag, StreamInfo, entry_key
+from tools.sources.redis import lag as lags
+from tools.sources.redis import reach
+from tools.sources.redis.look import CONSUMERS_MAX, Seen, SeenGroup
+from tools.sources.redis.look_limits import LookLimits
+from tools.sources.redis.pacing import Never, Pacer
+
+COUNT_BYTES_PER_POLL = 8_000_000
+"""What is not reached is a bound, and its turn comes at the next poll: what has not moved is not counted again."""
+
+REACHES_MAX = 1_000
+"""Groups behind their stream whose last read is looked at; three light commands each."""
+
+SECOND_LOOKS = 3
+SECOND_LOOK_GAP_S = 0.25
+SECOND_LOOK_STREAMS = 100
+
+
+class LagReader:
+    """Sets the lags of what the light pass saw; `light` looks at streams once more. Raises SourceUnavailable."""
+
+    def __init__(
+        self, pacer: Pacer, clock: Clock, limits: LookLimits, light: Callable[[Sequence[bytes]], list[Seen]]
+    ) -> None:
+        self._pacer, self._clock, self._limits, self._light = pacer, clock, limits, light
+
+    def read(self, seen: Sequence[Seen], *, honest: bool) -> None:
+        """Set the lags and time lags of all groups. Raises SourceUnavailable."""
+        open_ones = [found for item in seen for found in self._derive_lags(item, honest=honest)]
+        self._count(open_ones)
+        self._look_again(list(self._judge_lags(seen)))
+
+    def _count(self, groups: Sequence[tuple[Seen, SeenGroup]]) -> None:
+        """Count what waits for these groups: first where it may be above the limit, once for all at the same entry."""
+        tallies: dict[tuple[bytes, str], lags.Tally] = {}
+        for item, group in sorted(groups, key=_may_be_near):
+            place = item.raw, group.info.last_delivered_id
+            if place not in tallies:
+                tallies[place] = lags.Tally(item.raw, item.info, group.info, item.entry_size)
+        lags.count(self._pacer, list(tallies.values()), COUNT_BYTES_PER_POLL)
+        for item, group in groups:
+            tally = tallies[item.raw, group.info.last_delivered_id]
+            group.lag = tally.lag
+            if tally.first:
+                group.waiting = tally.first, tally.info.last_generated_id
+            group.counted = (
+                tally.lag is not None and tally.lag.source != "bound"
+            )  # else the next look tries again
+            group.late_ms = lags.time_lag_ms(item.info, group.info, group.lag)
+
+    def _derive_lags(self, item: Seen, *, honest: bool) -> Iterator[tuple[Seen, SeenGroup]]:
+        """What can be said without reading an entry; yields the groups whose entries must be counted."""
+        for group in item.groups:
+            if group.counted:
+                group.moved = False
+                continue
+            group.counted = True
+            memory, info = group.book.memory, group.info
+            group.moved = entry_key(info.last_delivered_id) != memory.last_delivered
+            first = lags.first_waiting(item.info, info)
+            group.waiting = (first, item.info.last_generated_id) if first else None
+            group.lag = lag = lags.derive(item.info, info, honest=honest, memory=memory)
+            group.late_ms = lags.time_lag_ms(item.info, info, lag)
+            if lag is None or (lag.source == "server" and group.far):
+                yield item, group
+
+    def _judge_lags(self, seen: Sequence[Seen]) -> Iterator[Seen]:
+        """Confirm what is above its limit, take the time lags; yields the streams worth a second look."""
+        limit_ms = self._limits.time_lag_ms
+        behind: list[tuple[Seen, SeenGroup]] = []
+        for item in seen:
+            for group in item.groups:
+                group.time_lag_ms = group.late_ms
+                if group.far or (group.late_ms or 0) > limit_ms:
+                    behind.append((item, group))
+                else:
+                    group.book.memory.above_since_ms = None
+        keys = [group.book.key for _, group in behind if group.info.consumers <= CONSUMERS_MAX]
+        told = reach.read(self._pacer, keys[:REACHES_MAX])
+        for item, group in behind:
+            last = told.get(group.book.key)
+            self._confirm(group, last)
+            late = self._timely(group, last)
+            if late and late > limit_ms and group.lag is not None and not group.far:
+                yield item
+
+    def _confirm(self, group: SeenGroup, last: reach.Reach | None) -> None:
+        """A lag stands when the group was above its limit all the time; at its end in between, it was not."""
+        lag, memory, waiting = group.lag, group.book.memory, group.waiting
+        if lag is None or not group.far:
+            memory.above_since_ms = None
+            return
+        now = self._clock.now_ms()
+        since = memory.above_since_ms
+        memory.above_since_ms = now if since is None else since
+        at_end = waiting and last is not None and not last.left_behind(*waiting)
+        if since is not None and at_end and group.moved:
+            memory.above_since_ms = since = now
+        confirmed = since is not None and now - since >= self._limits.lag_recheck_ms
+        group.lag = Lag(messages=lag.messages, source=lag.source, at_most=lag.at_most, confirmed=confirmed)
+
+    def _timely(self, group: SeenGroup, last: reach.Reach | None) -> int | None:
+        """The time lag; that of the last read where one was made since the last look: a batch in the making is not late."""
+        late = group.time_lag_ms
+        if late and last is not None and group.moved:
+            group.time_lag_ms = late = min(late, last.age_ms)
+        return late
+
+    def _look_again(self, slow: Sequence[Seen]) -> None:
+        """Time lag is the least of a few looks: a group that works in batches reaches the end in one of them."""
+        first = {item.raw: item for item in slow[:SECOND_LOOK_STREAMS]}
+        for _ in range(SECOND_LOOKS if first else 0):
+            self._clock.sleep_until(self._clock.monotonic() + SECOND_LOOK_GAP_S, Never())
+            for item in self._light(list(first)):
+                known = {group.book.key: group for group in first[item.raw].groups}
+                for group in item.groups:
+                    before = known.get(group.book.key)
+                    late = lags.time_lag_ms(item.info, group.info, _at_end(item.info, group.info))
+                    if before is not None and before.time_lag_ms is not None and late is not None:
+                        before.time_lag_ms = min(before.time_lag_ms, late)
+
+
+def _may_be_near(pair: tuple[Seen, SeenGroup]) -> bool:
+    """Whether even all entries but one would be within the limit of the group: such are counted last."""
+    item, group = pair
+    return item.info.length - 1 <= group.book.limit
+
+
+def _at_end(info: StreamInfo, group: GroupInfo) -> Lag | None:
+    """A lag of 0 where the group is at the end, else None."""
+    last = info.last_entry_id
+    if last is None or entry_key(group.last_delivered_id) >= entry_key(last):
+        return Lag(messages=0, source="derived")
+    return None
