@@ -64,6 +64,9 @@ def check(command: Command) -> str:
 
     Raises CommandRefused for a command, subcommand or setting that is not on the list.
     """
+    usual = _usual(command)
+    if usual is not None:
+        return usual
     words = [_word(argument) for argument in command[:2]]
     subcommands = _ALLOWED.get(words[0]) if words else None
     if subcommands is None:
@@ -83,13 +86,30 @@ def question(*commands: Command, reply_bytes: int = 0) -> Question:
     return Question(b"".join(map(_encode, commands)), names, reply_bytes)
 
 
+def _usual(command: Command) -> str | None:
+    """The name of a command that is spelled as in the list; None for all others, and for CONFIG."""
+    first = command[0] if command else ""
+    if not isinstance(first, str):
+        return None
+    if first in _NAMES:
+        return _NAMES[first]
+    second = command[1] if len(command) > 1 else ""
+    return _NAMES.get(f"{first} {second}") if isinstance(second, str) else None
+
+
+_NAMES: Mapping[str, str] = {name: name.lower() for name, parts in _ALLOWED.items() if not parts} | {
+    f"{name} {part}": f"{name}|{part}".lower()
+    for name, parts in _ALLOWED.items()
+    for part in parts
+    if name != "CONFIG"
+}
+"""Allowed commands, and commands with their subcommand, by the name of commandstats."""
+
+
 def _encode(command: Command) -> bytes:
     """As an array of bulk strings (the RESP specification)."""
-    parts = [b"*%d\r\n" % len(command)]
-    for argument in command:
-        raw = argument if isinstance(argument, bytes) else str(argument).encode()
-        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    return b"".join(parts)
+    raws = [part if isinstance(part, bytes) else str(part).encode() for part in command]
+    return b"*%d\r\n%b" % (len(raws), b"".join([b"$%d\r\n%b\r\n" % (len(raw), raw) for raw in raws]))
 
 
 def _check_settings(names: Sequence[Argument]) -> None:

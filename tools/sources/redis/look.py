@@ -93,7 +93,10 @@ class SeenGroup:
 
 @dataclass(slots=True)
 class Seen:
-    """A stream in the light pass. `answers` are the server's own words: while they stay the same, so does this."""
+    """A stream in the light pass. `answers` are the server's own words: while they stay the same, so does this.
+
+    `entry_size` and `reply_bytes` are guesses of the bytes of an entry, and of the next two replies.
+    """
 
     raw: bytes
     name: str
@@ -101,15 +104,11 @@ class Seen:
     first: replies.Entry | None
     last: replies.Entry | None
     groups: list[SeenGroup]
-    answers: tuple[object, object]
+    answers: bytes
+    entry_size: int = field(init=False)
+    reply_bytes: int = field(init=False)
 
-    @property
-    def entry_size(self) -> int:
-        """A guess of the bytes of an entry."""
-        return max(replies.entry_bytes(self.first), replies.entry_bytes(self.last))
-
-    @property
-    def reply_bytes(self) -> int:
-        """A guess of the bytes of the next two replies."""
-        entries = replies.entry_bytes(self.first) + replies.entry_bytes(self.last)
-        return entries + STREAM_BYTES + GROUP_BYTES * len(self.groups)
+    def __post_init__(self) -> None:
+        first, last = replies.entry_bytes(self.first), replies.entry_bytes(self.last)
+        self.entry_size = max(first, last)
+        self.reply_bytes = first + last + STREAM_BYTES + GROUP_BYTES * len(self.groups)

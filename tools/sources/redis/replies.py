@@ -52,14 +52,13 @@ def entry(reply: object) -> Entry | None:
     parts = as_list(reply)
     if len(parts) < 2 or as_id(parts[0]) is None:
         return None
-    flat = as_list(parts[1])
-    fields = tuple((as_bytes(a), as_bytes(b)) for a, b in zip(flat[::2], flat[1::2], strict=False))
-    return as_bytes(parts[0]).decode("ascii", "replace"), fields
+    flat = [part if isinstance(part, bytes) else b"" for part in as_list(parts[1])]
+    return as_bytes(parts[0]).decode("ascii", "replace"), tuple(zip(flat[::2], flat[1::2], strict=False))
 
 
 def entry_bytes(item: Entry | None) -> int:
     """Payload size of an entry, in bytes."""
-    return 0 if item is None else sum(len(name) + len(value) for name, value in item[1])
+    return 0 if item is None else sum([len(name) + len(value) for name, value in item[1]])
 
 
 class _Layout:

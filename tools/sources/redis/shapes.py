@@ -51,13 +51,10 @@ def value_type(value: bytes) -> str:
 
 def _is_token(value: bytes) -> bool:
     """`A12`, `9f3c-11`: what is all digits in another entry by chance. A date is none."""
-    letters = {chr(byte).isalpha() for byte in value if chr(byte).isalnum()}
-    return (
-        len(value) <= _TOKEN_BYTES_MAX
-        and not value.translate(None, _TOKEN)
-        and len(letters) == 2
-        and not _DATE.match(value)
-    )
+    if len(value) > _TOKEN_BYTES_MAX or value.translate(None, _TOKEN):
+        return False
+    plain = value.translate(None, b"-_")
+    return bool(plain) and not plain.isdigit() and not plain.isalpha() and not _DATE.match(value)
 
 
 def _is_json(value: bytes) -> bool:

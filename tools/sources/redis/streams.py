@@ -5,7 +5,9 @@ What has not moved since the last look, by the server's own answers, is not work
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tools.clock import Clock
 from tools.errors import SourceUnavailable
@@ -63,7 +65,7 @@ class StreamReader:
         found = []
         for raw, stream, groups in zip(raws, answers, answers, strict=True):
             seen = self._seen.get(raw)
-            if seen is None or seen.answers != (stream, groups):
+            if seen is None or seen.answers != _as_told(stream, groups):
                 seen = self._parse(raw, stream, groups)
             if seen is not None:
                 found.append(seen)
@@ -78,7 +80,7 @@ class StreamReader:
         info, first, last = replies.stream_info(stream)
         name = self._names.text(raw)
         made = [SeenGroup(self._book(raw, name, own, group), group) for own, group in replies.groups(groups)]
-        seen = Seen(raw, name, info, first, last, made, (stream, groups))
+        seen = Seen(raw, name, info, first, last, made, _as_told(stream, groups))
         self._sizes[raw] = seen.reply_bytes
         if seen.entry_size <= KEPT_BYTES:
             self._seen[raw] = seen
@@ -134,6 +136,12 @@ class StreamReader:
             sample=self.sampler.sample(item.raw),
             database=self._pacer.client.database,
         )
+
+
+def _as_told(stream: Any, groups: Any) -> bytes:
+    """Two replies as one string that is the same where they are: thousands of lists are not kept for that."""
+    refused = isinstance(stream, ReplyError) or isinstance(groups, ReplyError)
+    return b"" if refused else marshal.dumps((stream, groups), 2)
 
 
 def _count_again(seen: Iterable[Seen]) -> None:
