@@ -20,11 +20,20 @@ INTERVAL_S = SessionSection().poll_interval
 """The default time between two polls."""
 
 
-def full_sweep(server: BenchServer) -> Spent:
-    """What a first poll, with everything, costs at the normal pace."""
-    with poller(server.url, "--every", f"{INTERVAL_S:g}") as process, server.measure() as meter:
+LOOKS = 2
+"""Of groups that stand still, details are read by turns: two looks have read them all."""
+
+
+def looks(server: BenchServer) -> Spent:
+    """What `LOOKS` looks at everything cost at the normal pace, after the first."""
+    moving = dataset.stream_names(dataset.Shape(streams=1))[0]
+    with poller(server.url, "--every", f"{INTERVAL_S:g}") as process:
         tell(process, "go")
         _next(process)
+        with server.measure() as meter:
+            for _ in range(LOOKS):
+                server.client.xadd(moving, {"moved": "1"})
+                _next(process)
     return meter.spent
 
 

@@ -17,7 +17,7 @@ Command = Sequence[Argument]
 
 
 class Question(Struct, frozen=True, gc=False):
-    """One or more commands that were checked and encoded; only `question` makes them.
+    """One or more commands that were checked and encoded; only this module makes them.
 
     `names` are those of commandstats, one for each reply; `reply_bytes` is a guess of all replies together.
     """
@@ -80,6 +80,31 @@ def check(command: Command) -> str:
     return f"{words[0]}|{words[1]}".lower()
 
 
+class Form:
+    """A command with places for raw arguments at its end, checked once: many questions differ in nothing else.
+
+    In: its words, and words behind the raw arguments. Raises CommandRefused.
+    """
+
+    def __init__(self, *words: str, then: tuple[Argument, ...] = ()) -> None:
+        self._names = (check(words),)
+        self._words, self._count = b"".join(map(_bulk, words)), len(words) + len(then)
+        self._then = b"".join(map(_bulk, then))
+
+    def __call__(self, *raws: bytes, reply_bytes: int = 0) -> Question:
+        """The question with these arguments."""
+        middle = b"".join([b"$%d\r\n%b\r\n" % (len(raw), raw) for raw in raws])
+        data = b"*%d\r\n%b%b%b" % (self._count + len(raws), self._words, middle, self._then)
+        return Question(data, self._names, reply_bytes)
+
+
+def joined(*questions: Question) -> Question:
+    """Several as one."""
+    names = tuple(name for asked in questions for name in asked.names)
+    size = sum(asked.reply_bytes for asked in questions)
+    return Question(b"".join([asked.data for asked in questions]), names, size)
+
+
 def question(*commands: Command, reply_bytes: int = 0) -> Question:
     """Check and encode commands, so that they can be sent again and again. Raises CommandRefused."""
     names = tuple(map(check, commands))
@@ -108,8 +133,12 @@ _NAMES: Mapping[str, str] = {name: name.lower() for name, parts in _ALLOWED.item
 
 def _encode(command: Command) -> bytes:
     """As an array of bulk strings (the RESP specification)."""
-    raws = [part if isinstance(part, bytes) else str(part).encode() for part in command]
-    return b"*%d\r\n%b" % (len(raws), b"".join([b"$%d\r\n%b\r\n" % (len(raw), raw) for raw in raws]))
+    return b"*%d\r\n%b" % (len(command), b"".join(map(_bulk, command)))
+
+
+def _bulk(argument: Argument) -> bytes:
+    raw = argument if isinstance(argument, bytes) else str(argument).encode()
+    return b"$%d\r\n%b\r\n" % (len(raw), raw)
 
 
 def _check_settings(names: Sequence[Argument]) -> None:

@@ -12,7 +12,7 @@ from tools.sources.redis.look import CONSUMERS_MAX, Seen, SeenGroup
 from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.pacing import Never, Pacer
 
-COUNT_BYTES_PER_POLL = 8_000_000
+COUNT_BYTES_PER_POLL = 16_000_000
 """What is not reached is a bound, and its turn comes at the next poll: what has not moved is not counted again."""
 
 REACHES_MAX = 1_000

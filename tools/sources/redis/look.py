@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tools.sources.records import ConsumerInfo, GroupInfo, GroupState, Lag, PendingEntry, StreamInfo
 from tools.sources.redis import replies
-from tools.sources.redis.allowlist import Question, question
+from tools.sources.redis.allowlist import Form, Question
 from tools.sources.redis.idling import aged_group
 from tools.sources.redis.lag import GroupMemory
 
@@ -21,6 +21,8 @@ KEPT_BYTES = 2_048
 
 Key = tuple[bytes, bytes]
 """A stream and one of its groups, raw."""
+
+_CONSUMERS = Form("XINFO", "CONSUMERS")
 
 
 @dataclass(slots=True)
@@ -38,7 +40,7 @@ class Book:
     def ask_consumers(self) -> Question:
         """XINFO CONSUMERS."""
         if self._ask is None:
-            self._ask = question(("XINFO", "CONSUMERS", *self.key), reply_bytes=CONSUMER_BYTES)
+            self._ask = _CONSUMERS(*self.key, reply_bytes=CONSUMER_BYTES)
         return self._ask
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tools.sources.records import PendingEntry, entry_key
-from tools.sources.redis.allowlist import Ask, Command, Question, question
+from tools.sources.redis.allowlist import Ask, Command, Form, Question
 from tools.sources.redis.look import Key
 from tools.sources.redis.pacing import Pacer
 from tools.sources.redis.readonly import ReplyError
@@ -21,6 +21,8 @@ _ENTRY_BYTES = 70
 """A guess of what XPENDING sends for an entry."""
 _WALK_BYTES = 28
 """As many bytes take the server as long to send as IDLE takes to walk over an entry: 0.07 us."""
+
+_WHOLE = Form("XPENDING", then=("-", "+", PAGE_ENTRIES))
 
 
 class PendingReader:
@@ -69,7 +71,7 @@ class PendingReader:
         if size <= PAGE_ENTRIES:
             self._cursors.pop(key, None)
             if key not in self._first:
-                self._first[key] = question(_page(key, "-"))
+                self._first[key] = _WHOLE(*key)
             return [self._first[key]]
         asks: list[Ask] = [_page(key, "-")]
         if size <= IDLE_WALK_MAX:

@@ -51,7 +51,11 @@ class _Album:
     cursor: str = ""
     added: int | None = None
     biggest: int = 1
+    first: str | None = None
+    """The first entry when shapes of what is trimmed were dropped last."""
     shapes: dict[tuple[int, tuple[tuple[str, str], ...]], EntryShape] = field(default_factory=dict)
+    sorted: tuple[EntryShape, ...] | None = None
+    """The shapes, newest first; None where they have changed."""
 
 
 @dataclass
@@ -131,11 +135,12 @@ class Sampler:
 
     def read(self, streams: Streams) -> None:
         """Look at entries that are new since the last sample. Raises SourceUnavailable."""
-        self._albums = {
-            raw: self._albums.get(raw) or self._album(raw)
-            for raw in [*self._albums, *streams]
-            if raw in streams
-        }
+        if self._albums.keys() != streams.keys():
+            self._albums = {
+                raw: self._albums.get(raw) or self._album(raw)
+                for raw in [*self._albums, *streams]
+                if raw in streams
+            }
         due = [raw for raw in self._albums if streams[raw][0].last_generated_id != self._albums[raw].cursor]
         due = due[:STREAMS_PER_POLL]
         share = max(NEWEST, min(ENTRIES_PER_STREAM, ENTRIES_PER_POLL // max(len(due), 1)))
@@ -146,7 +151,10 @@ class Sampler:
         for look in looks:
             self._end(look)
         for raw, (info, _, _) in streams.items():
-            self._drop_trimmed(self._albums[raw], info)
+            album = self._albums[raw]
+            if album.shapes and album.first != info.first_entry_id:
+                self._drop_trimmed(album, info)
+                album.first = info.first_entry_id
 
     def forget(self) -> None:
         """After a gap: entries of an earlier state are not compared with those of now; how far was read stays known."""
@@ -156,8 +164,13 @@ class Sampler:
     def sample(self, raw: bytes) -> tuple[EntryShape, ...]:
         """One example of each shape, newest first."""
         album = self._albums.get(raw)
-        shapes = [] if album is None else album.shapes.values()
-        return tuple(sorted(shapes, key=lambda item: entry_key(item.id), reverse=True))
+        if album is None:
+            return ()
+        if album.sorted is None:
+            album.sorted = tuple(
+                sorted(album.shapes.values(), key=lambda item: entry_key(item.id), reverse=True)
+            )
+        return album.sorted
 
     def _album(self, raw: bytes) -> _Album:
         return _Album(cursor=self._cursors.pop(self._name_of(raw), ""))
@@ -242,6 +255,7 @@ class Sampler:
         look.album.added = look.info.entries_added
 
     def _add(self, album: _Album, item: Entry) -> None:
+        album.sorted = None
         seen = shape(item)
         key = (seen.variant, tuple(sorted(seen.fields)))
         known = album.shapes.get(key)
@@ -251,6 +265,7 @@ class Sampler:
             album.shapes[key] = seen
 
     def _drop_trimmed(self, album: _Album, info: StreamInfo) -> None:
+        album.sorted = None
         if info.first_entry_id is None:
             album.shapes.clear()
             return

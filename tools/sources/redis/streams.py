@@ -14,7 +14,7 @@ from tools.errors import SourceUnavailable
 from tools.sources.records import GroupInfo, StreamState
 from tools.sources.redis import lag as lags
 from tools.sources.redis import replies
-from tools.sources.redis.allowlist import Question, question
+from tools.sources.redis.allowlist import Form, Question, joined
 from tools.sources.redis.details import DetailReader
 from tools.sources.redis.lag_reader import LagReader
 from tools.sources.redis.look import KEPT_BYTES, Book, Key, Seen, SeenGroup
@@ -26,6 +26,8 @@ from tools.sources.redis.samples import Sampler
 
 _UNSEEN_BYTES = 1_000
 """A guess of the two replies for a stream that was never seen."""
+
+_STREAM, _GROUPS = Form("XINFO", "STREAM"), Form("XINFO", "GROUPS")
 
 
 class StreamReader:
@@ -59,7 +61,7 @@ class StreamReader:
         """XINFO STREAM and GROUPS of each stream; those that are gone are left out. Raises SourceUnavailable."""
         for raw in raws:
             if raw not in self._asks:
-                self._asks[raw] = question(("XINFO", "STREAM", raw), ("XINFO", "GROUPS", raw))
+                self._asks[raw] = joined(_STREAM(raw), _GROUPS(raw))
         sizes = [self._sizes.get(raw, _UNSEEN_BYTES) for raw in raws]
         answers = self._pacer.each([self._asks[raw] for raw in raws], sizes)
         found = []
