@@ -20,8 +20,8 @@ INTERVAL_S = SessionSection().poll_interval
 """The default time between two polls."""
 
 
-LOOKS = 2
-"""Of groups that stand still, details are read by turns: two looks have read them all."""
+LOOKS = 4
+"""Of groups that stand still, details are read by turns: four looks have read them all."""
 
 
 def looks(server: BenchServer) -> Spent:

@@ -1,6 +1,6 @@
 """Consumers and pending entries of the groups in a look.
 
-Of many groups, those that have not moved are read at every other look: nothing was delivered, acknowledged or added
+Of many groups, those that have not moved are read at every fourth look: nothing was delivered, acknowledged or added
 since, so only idle times and claims can be others, and idle times are aged meanwhile.
 """
 
@@ -20,6 +20,9 @@ from tools.sources.redis.readonly import ReplyError
 
 GROUPS_ALWAYS = 5_000
 """Up to so many groups, the consumers and pending entries of every one are read at every look."""
+
+TURNS = 4
+"""Of more, those that stand still are read at one look of so many, as everything is in a quiet spell."""
 
 
 class DetailReader:
@@ -57,10 +60,13 @@ class DetailReader:
         self._read_pending(seen, groups, whole=whole)
 
     def _may_wait(self, group: SeenGroup, number: int) -> bool:
-        """Whether what was read of it at the last look will do; half of the streams take their turn at each."""
-        fresh = group.read_ms is not None and not group.waited
-        group.waited = fresh and number % 2 != self._turn % 2 and group.info.pending <= PAGE_ENTRIES
-        return group.waited
+        """Whether what was read of it at one of the last looks will do; a part of the streams has its turn at each."""
+        due = number % TURNS == self._turn % TURNS or group.waited >= TURNS - 1
+        if group.read_ms is None or due or group.info.pending > PAGE_ENTRIES:
+            group.waited = 0
+            return False
+        group.waited += 1
+        return True
 
     def _read_consumers(self, groups: Sequence[SeenGroup]) -> None:
         wanted = [group for group in groups if group.info.consumers <= CONSUMERS_MAX]

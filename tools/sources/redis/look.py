@@ -66,8 +66,8 @@ class SeenGroup:
     complete: bool = True
     read_ms: int | None = None
     """When its consumers and pending entries were read."""
-    waited: bool = False
-    """Whether they were not read at the last look."""
+    waited: int = 0
+    """At how many looks since then they were not read."""
 
     @property
     def far(self) -> bool:
