@@ -186,6 +186,10 @@ class Poll(Struct, frozen=True, kw_only=True):
     after_gap: bool = False
     source: str = "streams/polls.jsonl"
     until_ms: int = 0
+    late_calls: Mapping[str, int] = {}
+    """Calls of others from the poll's beginning to its last answer; the next poll's `calls` hold them too."""
+    clients_ms: int = 0
+    """When `clients` were listed; 0: at the poll's beginning."""
     nodes: tuple[NodeState, ...] = ()
     """The primaries behind a Sentinel or of a cluster; () for a server that was named itself."""
 

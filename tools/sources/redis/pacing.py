@@ -36,7 +36,7 @@ class Pace:
 
     batch_us: float = 200.0
     commands: int = 50
-    gap_s: float = 0.005
+    gap_s: float = 0.008
 
 
 UNPACED = Pace(batch_us=2_000.0, commands=500, gap_s=0.0)

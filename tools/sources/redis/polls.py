@@ -42,6 +42,8 @@ class _Head(Struct, frozen=True, kw_only=True, tag_field="line", tag="poll"):
     aged: bool = False
     """Whether the idle times of a stream without a line have grown."""
     until_ms: int = 0
+    late_calls: dict[str, int] = {}
+    clients_ms: int = 0
 
 
 class _Stream(Struct, frozen=True, kw_only=True, tag_field="line", tag="stream"):
@@ -92,6 +94,8 @@ class PollJournal:
             aged=True,
             nodes=poll.nodes,
             until_ms=poll.until_ms,
+            late_calls=dict(poll.late_calls),
+            clients_ms=poll.clients_ms,
         )
         self._journal.append_encoded(msgspec.json.encode(head))
         for line in lines:
@@ -254,4 +258,6 @@ def _poll(head: _Head, streams: dict[str, StreamState]) -> Poll:
         source=head.source,
         nodes=head.nodes,
         until_ms=head.until_ms,
+        late_calls=head.late_calls,
+        clients_ms=head.clients_ms,
     )
