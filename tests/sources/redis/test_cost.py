@@ -18,7 +18,7 @@ from tools.sources.records import Poll
 from tools.sources.redis import commandstats
 from tools.sources.redis.allowlist import question
 from tools.sources.redis.guard import CostGuard
-from tools.sources.redis.pacing import UNPACED, Pace, Pacer
+from tools.sources.redis.pacing import Pace, Pacer
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
 
@@ -223,7 +223,7 @@ def test_an_unpaced_look_sees_the_same_in_few_round_trips(server: Server, pollin
     fill(server, 300, groups=2)
     paced = polling.poll()
     with ReadOnlyClient.connect(server.url) as client:
-        unpaced = Polling(client, UNPACED).poll()
+        unpaced = Polling(client, Pace(batch_us=10_000.0, commands=2_000, gap_s=0.0)).poll()
     assert [(state.name, state.info) for state in unpaced.streams] == [
         (state.name, state.info) for state in paced.streams
     ]
@@ -242,6 +242,8 @@ def test_a_question_is_checked_when_it_is_made() -> None:
         pytest.param([225_000], 15, id="just affordable"),
         pytest.param([450_000], 30, id="twice too dear"),
         pytest.param([450_000, 450_000, 0, 0], 15, id="dear, but seldom"),
+        pytest.param([100_000, 9_000_000, 100_000], 15, id="once, as in a pause of its machine"),
+        pytest.param([9_000_000, 9_000_000, 9_000_000], 120, id="as rare as polls get"),
         pytest.param([9_000_000, 1_000, 1_000, 1_000, 1_000], 15, id="it was long ago"),
     ],
 )
@@ -253,7 +255,9 @@ def test_polls_come_as_often_as_their_share_of_a_core_allows(costs_us: list[int]
     assert (guard.slowed() is None) == (interval_s == 15)
 
 
-def test_of_many_groups_that_stand_still_a_fourth_is_read_at_each_look(server: Server, polling: Polling) -> None:
+def test_of_many_groups_that_stand_still_a_fourth_is_read_at_each_look(
+    server: Server, polling: Polling
+) -> None:
     fill(server, 2_600, groups=2)
 
     def asked() -> int:

@@ -69,9 +69,9 @@ def blocked_reader(view: StreamView, track: Track, group: GroupState) -> bool:
     if not lists_attempts(group.consumers or ()):
         return bool(blocked)  # idle times do not tell a waiting worker from a dead one
     then = _consumers_at(track, poll.number, group.info.name)
-    return any(
-        abs(client.idle_s * 1000 + 500 - item.idle) <= _SAME_IDLE_MS for client in blocked for item in then
-    )
+    # A look at many streams takes seconds, and the clients are listed at its end.
+    slack_ms = _SAME_IDLE_MS + max(poll.until_ms - poll.at_ms, 0)
+    return any(abs(client.idle_s * 1000 + 500 - item.idle) <= slack_ms for client in blocked for item in then)
 
 
 def _consumers_at(track: Track, number: int, name: str) -> tuple[ConsumerInfo, ...]:

@@ -85,6 +85,7 @@ class DeploymentSource:
         pairs = list(groups)
         names = {stream for stream, _ in pairs}
         fresh: dict[str, StreamState] = {}
+        until_ms = poll.until_ms
         for part in dict.fromkeys(self._where[name] for name in sorted(names) if name in self._where):
             here = [state for state in poll.streams if self._where.get(state.name) is part]
             wanted = [state for state in here if state.name in names]
@@ -96,6 +97,10 @@ class DeploymentSource:
                 names |= {state.name for state in here}  # what it said before is left out with it
             else:
                 fresh |= {state.name: state for state in seen.streams}
+                until_ms = max(until_ms, seen.until_ms)
+                if part.last is not None:  # the next poll leans on what was seen last
+                    kept = [state for state in part.last.streams if state.name not in mine]
+                    part.last = replace(part.last, streams=(*kept, *seen.streams), until_ms=seen.until_ms)
         if len(self._lost()) == len(self._parts.all):
             raise self._of_all()
         absent = [state for state in poll.streams if state.name in names - set(fresh)]
@@ -103,7 +108,7 @@ class DeploymentSource:
         streams = {state.name: state for state in poll.streams if state.name not in names} | fresh
         ordered = tuple(streams[name] for name in sorted(streams))
         self._where = {name: part for name, part in self._where.items() if name in streams}
-        self._last = replace(poll, streams=ordered, nodes=self._parts.nodes(self._where))
+        self._last = replace(poll, streams=ordered, nodes=self._parts.nodes(self._where), until_ms=until_ms)
         return self._last
 
     def expect_every(self, interval_s: float) -> None:

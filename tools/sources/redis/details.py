@@ -53,10 +53,9 @@ class DetailReader:
             for group in item.groups
             if not (many and whole and self._may_wait(group, number))
         ]
-        now = self._clock.now_ms()
         for group in groups:
-            group.read_ms, group.consumers = now, None
-        self._read_consumers([group for group in groups if group.needs_consumers or not many])
+            group.consumers, group.waited = None, 0
+        self._read_consumers(groups)
         self._read_pending(seen, groups, whole=whole)
 
     def _may_wait(self, group: SeenGroup, number: int) -> bool:
@@ -77,13 +76,16 @@ class DetailReader:
                 self._on_error(answer)
             else:
                 group.consumers = tuple(replies.consumers(answer))
-                group.book.consumers = group.info.consumers
+            group.read_ms = self._clock.now_ms()
 
     def _read_pending(self, seen: Sequence[Seen], groups: Sequence[SeenGroup], *, whole: bool) -> None:
         sizes: dict[Key, int] = {group.book.key: group.info.pending for group in groups if group.info.pending}
         pages = self._ghosts.mark(seen, self._deep.add(sizes, self._pending.read(sizes)))
+        now = self._clock.now_ms()
         for group in groups:
             group.pending, group.complete = pages.get(group.book.key, ((), group.info.pending == 0))
+            if group.info.pending or group.read_ms is None:
+                group.read_ms = now
         if whole:
             there = {
                 group.book.key: group.info.pending

@@ -7,6 +7,9 @@ from collections import deque
 RECENT_POLLS = 4
 """The mean of so many decides: at least one of them looked at everything."""
 
+INTERVAL_S_MAX = 120.0
+"""Polls that are rarer see too little; at such a cost a shorter look must be configured."""
+
 _ROUNDING = 0.001
 
 
@@ -23,13 +26,17 @@ class CostGuard:
 
     @property
     def cost_ms(self) -> float:
-        """What one of the last few polls took on average, milliseconds of the server's time."""
-        return sum(self._recent) / len(self._recent) / 1000 if self._recent else 0.0
+        """What one of the last few polls took on average, the dearest left out, milliseconds of the server's time.
+
+        One alone may have been stopped in the middle: the server's clock runs on in a pause of its machine.
+        """
+        counted = sorted(self._recent)[:-1] if len(self._recent) > 1 else self._recent
+        return sum(counted) / len(counted) / 1000 if counted else 0.0
 
     @property
     def interval_s(self) -> float:
         """From one poll to the next: as wanted, or as long as such polls can be afforded."""
-        afforded_s = self.cost_ms / 1000 / self._share_max
+        afforded_s = min(self.cost_ms / 1000 / self._share_max, max(INTERVAL_S_MAX, self._wanted_s))
         return afforded_s if afforded_s > self._wanted_s * (1 + _ROUNDING) else self._wanted_s
 
     def slowed(self) -> str | None:

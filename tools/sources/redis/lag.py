@@ -30,6 +30,9 @@ PAGE_ENTRIES_MAX = 250
 PAGE_BYTES = 65_536
 """A page of 250 entries of 200 bytes costs the server about 0.1 ms."""
 
+FIRST_PAGE_ENTRIES = 16
+"""The first and last entry are all that is known of their sizes: between two small ones may lie documents."""
+
 ROUND_BYTES = 1_000_000
 """Pages that are asked for before any of them is added up."""
 
@@ -134,11 +137,14 @@ class Tally:
     lag: Lag | None = None
     done: bool = False
     """With no lag: the server refused XRANGE."""
+    capped: bool = False
+    """Whether it ended at its own limit, and not at that of all."""
+    step: int = FIRST_PAGE_ENTRIES
 
     @property
     def wanted(self) -> int:
         """Entries of the next page."""
-        return max(1, min(PAGE_ENTRIES_MAX, PAGE_BYTES // self.guess, COUNT_ENTRIES_MAX - self.counted))
+        return max(1, min(self.step, PAGE_BYTES // self.guess, COUNT_ENTRIES_MAX - self.counted))
 
     @property
     def guess(self) -> int:
@@ -168,9 +174,11 @@ class Tally:
         if len(page) < wanted:
             self.lag, self.done = Lag(messages=self.counted, source="counted"), True
         elif self.counted >= COUNT_ENTRIES_MAX or self.size >= COUNT_BYTES_MAX:
+            self.capped = True
             self.end()
         else:
             self.after = _id_of(page[-1])
+            self.step = min(self.step * 4, PAGE_ENTRIES_MAX)
 
     def end(self) -> None:
         """Stop here: at least what was counted (one entry waits); at most all but one that does not."""

@@ -8,7 +8,7 @@ from tools.clock import Clock
 from tools.sources.records import GroupInfo, Lag, StreamInfo, entry_key
 from tools.sources.redis import lag as lags
 from tools.sources.redis import reach
-from tools.sources.redis.look import CONSUMERS_MAX, Seen, SeenGroup
+from tools.sources.redis.look import CONSUMER_BYTES, CONSUMERS_MAX, GROUP_BYTES, Seen, SeenGroup
 from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.pacing import Never, Pacer
 
@@ -82,8 +82,11 @@ class LagReader:
                     behind.append((item, group))
                 else:
                     group.book.memory.above_since_ms = None
-        keys = [group.book.key for _, group in behind if group.info.consumers <= CONSUMERS_MAX]
-        told = reach.read(self._pacer, keys[:REACHES_MAX])
+        asked = [pair for pair in behind if pair[1].info.consumers <= CONSUMERS_MAX][:REACHES_MAX]
+        sizes = [
+            GROUP_BYTES * len(item.groups) + CONSUMER_BYTES * group.info.consumers for item, group in asked
+        ]
+        told = reach.read(self._pacer, [group.book.key for _, group in asked], sizes)
         for item, group in behind:
             last = told.get(group.book.key)
             self._confirm(group, last)

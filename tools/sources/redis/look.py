@@ -27,13 +27,12 @@ _CONSUMERS = Form("XINFO", "CONSUMERS")
 
 @dataclass(slots=True)
 class Book:
-    """What is remembered of one group. `consumers` is how many there were when they were read last."""
+    """What is remembered of one group."""
 
     key: Key
     limit: int
     """Its limit of lag, in messages."""
     memory: GroupMemory = field(default_factory=GroupMemory)
-    consumers: int | None = None
     _ask: Question | None = None
 
     @property
@@ -74,14 +73,8 @@ class SeenGroup:
         """Whether its lag is above its limit."""
         return self.lag is not None and self.lag.messages > self.book.limit
 
-    @property
-    def needs_consumers(self) -> bool:
-        """Whether anything about it makes its consumers worth a question."""
-        behind = self.info.pending > 0 or self.lag is None or self.lag.messages > 0
-        return behind or self.book.consumers != self.info.consumers
-
-    def state(self, now: int) -> GroupState:
-        """The record at this moment."""
+    def state(self, at_ms: int) -> GroupState:
+        """The record; where its details were not read now, they are as old as they were at this moment, ms."""
         made = GroupState(
             info=self.info,
             lag=self.lag,
@@ -90,7 +83,8 @@ class SeenGroup:
             pending=self.pending,
             pending_complete=self.complete,
         )
-        return aged_group(made, now - self.read_ms) if self.waited and self.read_ms is not None else made
+        since_ms = 0 if not self.waited or self.read_ms is None else max(at_ms - self.read_ms, 0)
+        return aged_group(made, since_ms) if since_ms else made
 
 
 @dataclass(slots=True)

@@ -34,6 +34,9 @@ def merged(number: int, pieces: Sequence[Piece], streams: Iterable[StreamState])
     calls: Counter[str] = Counter()
     for piece in speaking:
         calls.update(piece.poll.calls)
+    late: Counter[str] = Counter()
+    for piece in pieces:
+        late.update(piece.poll.late_calls)
     first = pieces[0].poll
     return Poll(
         number=number,
@@ -47,6 +50,8 @@ def merged(number: int, pieces: Sequence[Piece], streams: Iterable[StreamState])
         after_gap=any(piece.poll.after_gap for piece in pieces),
         source=first.source,
         until_ms=max(piece.poll.until_ms for piece in pieces),
+        late_calls=dict(sorted(late.items())),
+        clients_ms=max(piece.poll.clients_ms for piece in pieces),
     )
 
 

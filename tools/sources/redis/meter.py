@@ -42,3 +42,7 @@ class Meter:
         before, own = self._stats, sent - self._sent
         self._stats, self._sent = stats, sent
         return 0 if before is None else commandstats.own_usec(before, stats, own)
+
+    def moved(self, before: commandstats.Stats, sent: Counter[str]) -> dict[str, int]:
+        """Calls of others from these counters to those read last; `sent` is what we had sent before the first."""
+        return {} if self._stats is None else commandstats.growth(before, self._stats, self._sent - sent)

@@ -1,7 +1,7 @@
 """Questions in small batches with a pause between, so that the server's own clients do not wait for us.
 
 What a concurrent client waits for us is the server's time in one batch, so a batch is bounded by that: at most
-0.2 ms. With 5 ms between batches its waiting time stays what it is without us (measured with a 2.5 kHz probe).
+0.2 ms. With 8 ms between batches its waiting time stays what it is without us (`benchmarks/poll.py`).
 """
 
 from __future__ import annotations
@@ -39,10 +39,6 @@ class Pace:
     gap_s: float = 0.008
 
 
-UNPACED = Pace(batch_us=2_000.0, commands=500, gap_s=0.0)
-"""For a server that has no other clients: the next batch is on its way while the replies to one are taken."""
-
-
 class Never:
     """A stop signal that is never set."""
 
@@ -73,36 +69,14 @@ class Pacer:
         return list(self.each(asks, expected_bytes))
 
     def each(self, asks: Iterable[Ask], expected_bytes: Sequence[int] = ()) -> Iterator[Reply]:
-        """The same one by one: a batch is sent when its first reply is wanted, so no more than two are held.
-
-        Nothing else may be asked until all replies were taken.
-        """
+        """The same one by one: a batch is sent when its first reply is wanted, so no more than one is held."""
         waiting = [ask if isinstance(ask, Question) else question(ask) for ask in asks]
         sizes = expected_bytes or [asked.reply_bytes for asked in waiting]
-        batches = self._batches(waiting, sizes)
-        if self.pace.gap_s == 0:
-            yield from self._ahead(batches)
-        else:
-            for batch in batches:
-                yield from self._send(batch)
-
-    def _ahead(self, batches: Iterator[list[Question]]) -> Iterator[Reply]:
-        first = next(batches, None)
-        if first is None:
-            return
-        yield from self._send(first)  # a connection that was dropped while it lay idle is opened again here
-        posted: list[list[Question]] = []
-        try:
-            for batch in batches:
-                self.client.post(batch)
-                posted.append(batch)
-                if len(posted) > 1:
-                    yield from self.client.collect(posted.pop(0))
-            while posted:
-                yield from self.client.collect(posted.pop(0))
-        finally:
-            if posted:
-                self.client.close()  # whoever asks next must not get these replies
+        start = 0
+        while start < len(waiting):
+            end = self._end_of_batch(waiting, sizes, start)
+            yield from self._send(waiting[start:end])
+            start = end
 
     def batch(self, asks: Sequence[Ask]) -> list[Reply]:
         """One batch, sent whole, not before the pause after the last one is over."""
@@ -113,13 +87,6 @@ class Pacer:
         if estimated_us > 0 and measured_us > 0:
             told = self._scale * measured_us / estimated_us
             self._scale = min(max((self._scale + told) / 2, SCALE_MIN), SCALE_MAX)
-
-    def _batches(self, waiting: Sequence[Question], sizes: Sequence[int]) -> Iterator[list[Question]]:
-        start = 0
-        while start < len(waiting):
-            end = self._end_of_batch(waiting, sizes, start)
-            yield list(waiting[start:end])
-            start = end
 
     def _end_of_batch(self, waiting: Sequence[Question], sizes: Sequence[int], start: int) -> int:
         """Where the batch that begins at `start` ends; it holds one question at least."""

@@ -1,7 +1,7 @@
 """`streams/polls.jsonl`: every poll, one line for its head and one for each stream that changed.
 
 A stream's line holds the encoded `StreamState` as it is; where only idle times are others, a line holds just
-these; and a stream without a line is as it was, its idle times older by the time between (`aged`). A poll is whole
+these; and a stream without a line is as it was, its idle times older by the time since the last poll's end (`aged`). A poll is whole
 when its head and as many lines as the head announces are there; what a crash left of a poll is skipped by readers.
 The first poll a process writes is `full`: it does not lean on earlier lines.
 """
@@ -69,12 +69,12 @@ class PollJournal:
     def __init__(self, path: Path) -> None:
         self._journal = Journal(path)
         self._known: dict[str, StreamState] | None = None
-        self._at_ms = 0
+        self._read_ms = 0
 
     def append(self, poll: Poll) -> None:
         """Write one poll: its head, then each stream that is not as it was in the last one."""
         full = self._known is None
-        known, by_ms = self._known or {}, poll.at_ms - self._at_ms
+        known, by_ms = self._known or {}, poll.at_ms - self._read_ms
         self._known = None  # until every line is on disk
         now = {state.name: state for state in poll.streams}
         lines = [line for state in poll.streams if (line := _line(poll, known.get(state.name), state, by_ms))]
@@ -100,7 +100,7 @@ class PollJournal:
         self._journal.append_encoded(msgspec.json.encode(head))
         for line in lines:
             self._journal.append_encoded(msgspec.json.encode(line))
-        self._known, self._at_ms = now, poll.at_ms
+        self._known, self._read_ms = now, max(poll.until_ms, poll.at_ms)
 
     def close(self) -> None:
         """Flush to disk and close."""
@@ -123,7 +123,7 @@ class PollTail:
         self._path, self._position, self._keep, self._skipped = path, 0, keep, 0
         self._head: _Head | None = None
         self._streams: dict[str, StreamState] = {}
-        self._at_ms = 0
+        self._read_ms = 0
         self._fresh: list[_Stream | _Idle] = []
 
     def new(self) -> Iterator[Poll]:
@@ -157,9 +157,9 @@ class PollTail:
         kept = {name: state for name, state in kept.items() if name not in head.gone}
         fresh = {_name(line): _state(line, kept, self._path) for line in self._fresh}
         if head.aged:
-            by_ms = head.at_ms - self._at_ms
+            by_ms = head.at_ms - self._read_ms
             kept = {name: fresh.get(name) or aged_state(state, by_ms) for name, state in kept.items()}
-        self._streams, self._at_ms = kept | fresh, head.at_ms
+        self._streams, self._read_ms = kept | fresh, max(head.until_ms, head.at_ms)
         self._head = None
         return _poll(head, self._streams)
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tools.sources.records import ConsumerInfo, entry_key, entry_time_ms
 from tools.sources.redis import replies
+from tools.sources.redis.allowlist import question
 from tools.sources.redis.pacing import Pacer
 from tools.sources.redis.readonly import ReplyError
 
@@ -43,18 +44,21 @@ class Reach(Struct, frozen=True):
         return reached >= entry_key(waiting) or added_ms is None or added_ms < self.read_ms
 
 
-def read(pacer: Pacer, keys: Sequence[Key]) -> dict[Key, Reach]:
-    """The reach of each group that can be told; three light commands a group. Raises SourceUnavailable."""
-    commands = [
-        command
-        for stream, group in keys
-        for command in (
+def read(pacer: Pacer, keys: Sequence[Key], sizes: Sequence[int]) -> dict[Key, Reach]:
+    """The reach of each group that can be told; three light commands a group, sent together.
+
+    `sizes` guess the bytes of the replies for each. Raises SourceUnavailable.
+    """
+    questions = [
+        question(
             ("TIME",),
             ("XINFO", "GROUPS", stream),
             ("XINFO", "CONSUMERS", stream, group),
+            reply_bytes=size,
         )
+        for (stream, group), size in zip(keys, sizes, strict=True)
     ]
-    answers = pacer.run(commands)
+    answers = pacer.run(questions)
     found = {}
     for number, key in enumerate(keys):
         now, groups, consumers = answers[3 * number : 3 * number + 3]
@@ -70,8 +74,9 @@ def _reach(now: object, groups: object, consumers: object, name: bytes) -> Reach
     delivered = next((info.last_delivered_id for raw, info in replies.groups(groups) if raw == name), None)
     ago = [ms for ms in map(_read_ago_ms, replies.consumers(consumers)) if ms is not None]
     given_ms = None if delivered is None else entry_time_ms(delivered)
-    seconds, micros = (int(replies.as_bytes(part)) for part in replies.as_list(now)[:2])
-    if delivered is None or given_ms is None or not ago:
+    parts = [replies.as_int(part) for part in replies.as_list(now)[:2]]
+    seconds, micros = parts if len(parts) == 2 else (None, None)
+    if delivered is None or given_ms is None or not ago or seconds is None or micros is None:
         return None
     now_ms = seconds * 1000 + micros // 1000
     reach = Reach(delivered, now_ms - min(ago))

@@ -170,41 +170,17 @@ class ReadOnlyClient:
             self.close()
             raise self._unavailable(error) from error
 
-    def post(self, questions: Sequence[Question]) -> None:
-        """Send, and leave the replies for `collect`, once for each post and in the same order.
-
-        Nothing else may be asked meanwhile. Raises SourceUnavailable.
-        """
-        self.open()
-        try:
-            self._write(questions)
-        except (redis.RedisError, OSError) as error:
-            self.close()
-            raise self._unavailable(error) from error
-
-    def collect(self, questions: Sequence[Question]) -> list[Reply]:
-        """The replies to what was posted first and not collected yet. Raises SourceUnavailable."""
-        try:
-            return self._replies(questions)
-        except (redis.RedisError, OSError) as error:
-            self.close()
-            raise self._unavailable(error) from error
-
     def _exchange(self, questions: Sequence[Question]) -> list[Reply]:
-        self._write(questions)
-        return self._replies(questions)
-
-    def _write(self, questions: Sequence[Question]) -> None:
+        count = 0
         for names, times in Counter(asked.names for asked in questions).items():
+            count += len(names) * times
             for name in names:
                 self.sent[name] += times
         self.round_trips += 1
         self._connection.send_packed_command(
             [b"".join([asked.data for asked in questions])], check_health=False
         )
-
-    def _replies(self, questions: Sequence[Question]) -> list[Reply]:
-        replies = self._read(sum([len(asked.names) for asked in questions]))
+        replies = self._read(count)
         for number, reply in enumerate(replies):
             if isinstance(reply, Exception):
                 replies[number] = _as_reply(reply)

@@ -108,6 +108,7 @@ class StreamReader:
 
     def states(self, seen: Sequence[Seen], *, honest: bool, whole: bool = True) -> tuple[StreamState, ...]:
         """The states of streams seen in the light pass, by name. `whole`: these are all that there are."""
+        began_ms = self._clock.now_ms()
         if not whole:  # a second look counts again
             _count_again(seen)
         self._lags.read(seen, honest=honest)
@@ -115,8 +116,7 @@ class StreamReader:
         if whole:
             self._keep(seen)
             self.sampler.read({item.raw: (item.info, item.first, item.last) for item in seen})
-        now = self._clock.now_ms()
-        made = [self._state(item, now) for item in seen]
+        made = [self._state(item, began_ms) for item in seen]
         return tuple(sorted(made, key=lambda state: state.name))
 
     def _keep(self, seen: Sequence[Seen]) -> None:
@@ -130,11 +130,11 @@ class StreamReader:
                 for raw in known.keys() - there:
                     del known[raw]
 
-    def _state(self, item: Seen, now: int) -> StreamState:
+    def _state(self, item: Seen, at_ms: int) -> StreamState:
         return StreamState(
             name=item.name,
             info=item.info,
-            groups=tuple([group.state(now) for group in item.groups]),
+            groups=tuple([group.state(at_ms) for group in item.groups]),
             sample=self.sampler.sample(item.raw),
             database=self._pacer.client.database,
         )

@@ -193,6 +193,7 @@ class StreamSource:
         self._see_rights(previous, streams)
         found_clients = self._read_clients(now)
         server_us += self._meter.read(self._pacer)
+        late_calls = self._meter.moved(reading.stats, sent)
         if self._client.opened != opened:
             raise _TornError
         self._last, self._last_sent, self._last_at_ms, self._lost = reading, sent, now, False
@@ -204,6 +205,8 @@ class StreamSource:
             streams=streams,
             calls=calls,
             clients=found_clients,
+            clients_ms=0 if found_clients is None else self._clock.now_ms(),
+            late_calls=late_calls,
             cost=self._cost(server_us, trips, started),
             after_gap=after_gap or self.broke is not None,
             source=self._source,
@@ -242,7 +245,8 @@ class StreamSource:
             number=number,
             at_ms=now,
             server=before.state,
-            streams=aged(previous.streams, now - previous.at_ms),
+            # What was read last is the youngest: nothing is told to be older than it is.
+            streams=aged(previous.streams, now - max(previous.until_ms, previous.at_ms)),
             calls=calls,
             cost=self._cost(self._meter.add(seen.stats, sent), trips, started),
             quiet=True,
