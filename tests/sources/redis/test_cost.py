@@ -13,11 +13,13 @@ import redis
 from tests.conftest import Server
 from tests.fakes.clock import ManualClock
 from tests.sources.redis.raw import client_of
+from tools.clock import SystemClock
 from tools.errors import CommandRefused
 from tools.sources.records import Poll
 from tools.sources.redis import commandstats
 from tools.sources.redis.allowlist import question
 from tools.sources.redis.guard import CostGuard
+from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.pacing import Pace, Pacer
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
@@ -292,3 +294,44 @@ def test_groups_at_one_place_of_a_stream_are_counted_once(server: Server, pollin
     assert lags == {"far": 2, "g1": 4, "g2": 4, "g3": 4}
     counted = polling.client.sent["xrange"] + polling.client.sent["xrevrange"]
     assert counted == 2 + 1  # two places, and the sample of its newest entries
+
+
+def test_no_idle_time_is_told_to_be_longer_than_the_server_says(server: Server) -> None:
+    """On a slow network a look takes seconds of the clock, and quiet polls age what it read at its end."""
+    fill(server, 60, groups=2)
+    with ReadOnlyClient.connect(server.url) as client:
+        polling = Polling(client)
+        polling.clock = SystemClock()  # type: ignore[assignment]  # the real one: idle times are the server's
+        polling.source = StreamSource(client, SystemClock(), pace=Pace(batch_us=30, commands=10, gap_s=0.005))
+        previous = None
+        for number in range(3):
+            previous = polling.source.poll(number, previous=previous)
+            told = {
+                state.name: consumer.idle
+                for state in previous.streams
+                for group in state.groups
+                for consumer in group.consumers or ()
+            }
+            for name, idle in told.items():
+                real = min(item["idle"] for item in client_of(server).xinfo_consumers(name, "g1"))
+                assert idle <= real
+        assert previous is not None
+        assert previous.quiet
+
+
+def test_entries_of_unknown_size_are_counted_in_pages_that_begin_small(server: Server) -> None:
+    client_of(server).xadd("s", {"a": 1}, id="1-0")
+    for number in range(2, 60):
+        client_of(server).xadd("s", {"a": "x" * 50_000}, id=f"{number}-0")
+    client_of(server).xadd("s", {"a": 1}, id="60-0")
+    client_of(server).xgroup_create("s", "g", "1-0")
+    client_of(server).config_resetstat()
+    with ReadOnlyClient.connect(server.url) as client:
+        source = StreamSource(client, ManualClock(), limits=LookLimits(samples=False))
+        before = client_of(server).info("stats")["total_net_output_bytes"]
+        [state] = source.poll(0, previous=None).streams
+        sent = client_of(server).info("stats")["total_net_output_bytes"] - before
+    lag = state.groups[0].lag
+    assert lag is not None
+    assert lag.messages <= 59 <= (lag.at_most or lag.messages)
+    assert sent < 2_500_000

@@ -30,7 +30,7 @@ PAGE_ENTRIES_MAX = 250
 PAGE_BYTES = 65_536
 """A page of 250 entries of 200 bytes costs the server about 0.1 ms."""
 
-FIRST_PAGE_ENTRIES = 16
+FIRST_PAGE_ENTRIES = 8
 """The first and last entry are all that is known of their sizes: between two small ones may lie documents."""
 
 ROUND_BYTES = 1_000_000
