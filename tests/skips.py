@@ -18,6 +18,7 @@ REASONS = (
     r"journalctl or systemd-journal-remote is missing",
     r"Node\.js is missing: the JavaScript example cannot run",
     r"this file system cannot punch holes",
+    r"no C compiler",
     r"Linux only",
     r"no build of [a-z]+-[0-9.]+ (for|in) .*",
 )
