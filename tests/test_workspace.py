@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.workspace import Workspace
+from tools.workspace import Workspace, workspace_at
 
 WORKSPACE = Workspace(Path("/w"))
 
@@ -29,6 +29,23 @@ def test_a_service_never_shares_a_log_with_the_session(name: str) -> None:
 )
 def test_two_services_never_share_a_log(one: str, other: str) -> None:
     assert WORKSPACE.service_log(one) != WORKSPACE.service_log(other)
+
+
+@pytest.mark.parametrize("root", ["/a/../w", "../w", "."])
+def test_a_way_back_is_refused_below_the_root_alone(root: str) -> None:
+    workspace = Workspace(Path(root))
+    assert workspace.path("logs", "a.log") == Path(root) / "logs" / "a.log"
+    for parts in (("..", "x"), ("logs/../../x",), ("/etc/passwd",)):
+        with pytest.raises(ValueError, match="outside"):
+            workspace.path(*parts)
+
+
+def test_a_named_folder_is_the_one_behind_links_and_ways_back(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "w").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "w")
+    assert workspace_at(tmp_path / "link" / ".." / "w").root == tmp_path / "deep" / "w"
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert workspace_at(tmp_path / "loop").root == tmp_path / "loop"
 
 
 @given(st.text(max_size=300))

@@ -28,7 +28,7 @@ class Workspace:
     def path(self, *parts: str) -> Path:
         """A path below the workspace. Raises ValueError for one that would leave it."""
         path = self.root.joinpath(*parts)
-        if ".." in path.parts or not path.is_relative_to(self.root):
+        if any(".." in Path(part).parts for part in parts) or not path.is_relative_to(self.root):
             raise ValueError(f"{path} is outside the workspace")
         return path
 
@@ -120,6 +120,14 @@ class Workspace:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             file.write(masking.mask(text).encode("utf-8", "surrogateescape"))
+
+
+def workspace_at(folder: Path) -> Workspace:
+    """The workspace that a user names, behind symbolic links and `..`, as its session knew it."""
+    try:
+        return Workspace(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle: there is nothing
+        return Workspace(folder.absolute())
 
 
 def write_atomically(path: Path, data: bytes) -> None:

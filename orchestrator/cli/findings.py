@@ -30,7 +30,7 @@ from tools.findings.model import (
     streams_of,
 )
 from tools.findings.recorder import load
-from tools.workspace import Workspace
+from tools.workspace import workspace_at
 
 _TITLE_WIDTH = 90
 _FORMULA = ("=", "+", "-", "@")
@@ -95,7 +95,7 @@ class Filter:
 
 def read(folder: Path) -> list[Finding]:
     """The findings of a workspace, worst first, then oldest. Raises UsageError, JournalCorrupt."""
-    workspace = Workspace(folder)
+    workspace = workspace_at(folder)
     if not workspace.session_id_file.exists():
         raise UsageError(f"{folder} holds no session. Name one with --workspace.")
     found: list[Finding] = []

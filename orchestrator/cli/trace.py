@@ -20,7 +20,7 @@ from tools.report.mermaid import sequence
 from tools.synthesis.flows.model import Flow, Step
 from tools.synthesis.flows.trace import STEPS_MAX, Trace, Unknown
 from tools.synthesis.flows.trace import trace as trace_id
-from tools.workspace import Workspace, safe_name
+from tools.workspace import safe_name, workspace_at
 
 ARCHIVE = ".archive"
 _SESSIONS_NAMED = 5
@@ -56,7 +56,7 @@ class Answer:
 
 def trace(folder: Path, wanted: str, style: Style, *, colours: bool = False) -> Answer:
     """The answer for an id of the session in `folder`. Raises UsageError where it holds none, or the id is empty."""
-    workspace = Workspace(folder.absolute())
+    workspace = workspace_at(folder)
     if not workspace.session_id_file.exists():
         raise UsageError(f"{folder} holds no session. Name one with --workspace or --session.")
     wanted = masking.mask(wanted.strip())
@@ -81,13 +81,13 @@ def folder_of(workspace: Path, session: str | None) -> Path:
         return workspace
     if Path(session).is_dir():
         return Path(session)
-    archive = workspace.absolute().parent / ARCHIVE
+    at = workspace_at(workspace)
+    archive = at.root.parent / ARCHIVE
     archived = archive / safe_name(session)
     if archived.is_dir():
         return archived
-    own = Workspace(workspace.absolute()).session_id_file
     try:
-        if own.read_text(encoding="utf-8").strip() == session:
+        if at.session_id_file.read_text(encoding="utf-8").strip() == session:
             return workspace
         known = sorted(path.name for path in archive.iterdir() if path.is_dir())
     except (OSError, UnicodeDecodeError):

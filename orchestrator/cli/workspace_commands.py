@@ -13,7 +13,7 @@ from tools.errors import UsageError
 from tools.report.verify import verify as verify_evidence
 from tools.report.write import write_report
 from tools.sources import session_facts
-from tools.workspace import Workspace
+from tools.workspace import Workspace, workspace_at
 
 
 def verify(folder: Path, state_db: Path) -> tuple[list[str], bool]:
@@ -53,7 +53,7 @@ def _session(folder: Path, state_db: Path) -> tuple[Workspace, Path]:
         raise UsageError(
             f"The masking key {key} cannot be read: {error.strerror or error}. Name the project's state with --state-db."
         ) from error
-    workspace = Workspace(folder.absolute())
+    workspace = workspace_at(folder)
     try:
         facts = session_facts.read(workspace)
     except (OSError, msgspec.MsgspecError) as error:

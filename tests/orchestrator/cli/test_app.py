@@ -107,6 +107,41 @@ def test_closed_standard_streams_are_no_error(recorded: Recorded, arguments: lis
     assert not list(folder.glob(".state/streamgauge-error-*"))
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["findings"], "RSA-001"),
+        (["findings", "RSA-001"], "RSA-001"),
+        (["report"], "health"),
+        (["verify"], "pieces of evidence"),
+        (["trace", "nothing-like-it"], "names 'nothing-like-it'"),
+    ],
+)
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_workspace_may_be_named_by_a_way_back(
+    recorded: Recorded, command: list[str], told: str, is_link: bool
+) -> None:
+    recorded.begin()
+    recorded.record(LAG, "late", stream="orders")
+    root = recorded.workspace.root
+    name = root.name
+    if is_link:
+        name = "linked"
+        (root.parent / name).symlink_to(root)
+    (root.parent / "elsewhere").mkdir()
+    done = typed(*command, "--workspace", f"../{name}", cwd=root.parent / "elsewhere")
+    assert told in done.stdout + done.stderr
+    assert done.returncode in {0, 1}, done.stderr
+
+
+def test_a_run_is_written_where_a_way_back_leads(project: Path) -> None:
+    (project / "elsewhere").mkdir()
+    words = ["run", "--mode", "static", "--quiet", "--project", "..", "--workspace", "../ws"]
+    done = typed(*words, cwd=project / "elsewhere")
+    assert done.returncode in {0, 1}, done.stderr
+    assert (project / "ws" / "SESSION_ID").exists()
+
+
 def test_a_report_that_cannot_be_written_is_one_sentence(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -232,6 +232,19 @@ def test_a_session_is_named_by_folder_or_id(made: Made, tmp_path: Path) -> None:
             folder_of(workspace, missing)
 
 
+def test_an_archived_session_is_found_by_a_way_back_and_behind_a_link(made: Made, tmp_path: Path) -> None:
+    archived = tmp_path / ".archive" / "20250101_000000"
+    archived.mkdir(parents=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "link").symlink_to(made.workspace.root)
+    for workspace in (other / ".." / made.workspace.root.name, other / "link"):
+        assert folder_of(workspace, "20250101_000000") == archived
+        assert folder_of(workspace, SESSION_ID) == workspace
+        assert trace(workspace, "c-1", Style.TABLE).unknown is None
+    assert trace(folder_of(tmp_path, str(other / "link")), "c-1", Style.TABLE).unknown is None
+
+
 def typed(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "orchestrator", "trace", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
