@@ -55,10 +55,14 @@ class Answer:
 
 
 def trace(folder: Path, wanted: str, style: Style, *, colours: bool = False) -> Answer:
-    """The answer for an id of the session in `folder`. Raises UsageError where it holds none, or the id is empty."""
+    """The answer for an id of the session in `folder`. Raises UsageError where it holds none, or the id is empty or no text."""
     workspace = workspace_at(folder)
     if not workspace.session_id_file.exists():
         raise UsageError(f"{folder} holds no session. Name one with --workspace or --session.")
+    if not wanted.isascii() and any("\ud800" <= char <= "\udfff" for char in wanted):
+        raise UsageError(
+            "The id is not UTF-8 text. Write it as the session's files do: a byte that is no text as \\xNN."
+        )
     wanted = masking.mask(wanted.strip())
     if not wanted:
         raise UsageError("The id is empty. Give a correlation id, a message id, or STREAM:ID.")

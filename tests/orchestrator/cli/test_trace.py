@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -268,6 +269,14 @@ def test_exit_codes_and_forms(made: Made, arguments: list[str], code: int, said:
     assert done.returncode == code, done.stderr
     assert said in done.stdout + done.stderr
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--mermaid"]])
+def test_bytes_that_are_no_text_are_no_id(made: Made, form: list[str]) -> None:
+    done = typed(os.fsdecode(b"caf\xe9"), *form, cwd=made.workspace.root.parent)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("streamgauge: The id is not UTF-8 text")
+    assert done.stderr.count("\n") == 1
 
 
 def test_colours_are_for_terminals_only(made: Made) -> None:
