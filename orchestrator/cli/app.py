@@ -24,7 +24,8 @@ class _Commands(TyperGroup):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         boundary.keep_streams()
-        return super().main(*args, **extra)
+        with boundary.checked_output():
+            return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         try:

@@ -6,10 +6,12 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 from typer import Abort, Exit
 from typer.exceptions import TyperException
@@ -39,6 +41,56 @@ _CODES: tuple[tuple[type[StreamgaugeError], int], ...] = (
 )
 
 
+class OutputRefused(OSError):
+    """Standard output does not take what is written, and its reader has not left."""
+
+
+class _Output:
+    """A stream whose own failures are told apart from those of other files."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with _refusals():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with _refusals():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputRefused(*error.args) from error
+
+
+@contextmanager
+def checked_output() -> Iterator[None]:
+    """Say in one sentence that standard output takes nothing, and end with the exit code of wrong usage."""
+    try:
+        with redirect_stdout(cast("TextIO", _Output(sys.stdout))):
+            try:
+                yield
+            finally:
+                sys.stdout.flush()
+    except BrokenPipeError as error:
+        hush()
+        raise SystemExit(OK) from error
+    except OutputRefused as error:
+        say(f"the output cannot be written: {error.strerror or error}. Send it elsewhere.")
+        hush()
+        raise SystemExit(USAGE) from error
+
+
 @dataclass
 class StateFolder:
     """Where the traceback of an internal error goes; a command sets it once it knows."""
@@ -49,7 +101,7 @@ class StateFolder:
 def exit_code_of(call: Callable[[], object], state: StateFolder) -> int:
     """Run a command; its own number is the exit code, and so is what its error means.
 
-    Errors of the command line's own grammar pass through: they print themselves.
+    Errors of the command line's own grammar pass through: they print themselves. So does OutputRefused.
     """
     try:
         result = call()
@@ -65,6 +117,8 @@ def exit_code_of(call: Callable[[], object], state: StateFolder) -> int:
     except StreamgaugeError as error:
         say(str(error))
         return next((code for kind, code in _CODES if isinstance(error, kind)), INTERNAL)
+    except OutputRefused:
+        raise
     except Exception as error:  # noqa: BLE001 - the boundary of the command line
         place = keep_traceback(error, state.path)
         say(f"internal error ({type(error).__name__}); the details are in {place}. Please report it.")

@@ -142,6 +142,32 @@ def test_a_run_is_written_where_a_way_back_leads(project: Path) -> None:
     assert (project / "ws" / "SESSION_ID").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "words", ["version", "--version", "--help", "trace --help", "findings --format json", "run --mode static"]
+)
+def test_output_that_cannot_be_written_is_told_and_no_error_of_ours(
+    recorded: Recorded, words: str, unbuffered: str
+) -> None:
+    recorded.begin()
+    folder = recorded.workspace.root.parent
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "orchestrator", *words.split()],
+            cwd=folder,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    told = "streamgauge: the output cannot be written: No space left on device. Send it elsewhere.\n"
+    assert (done.returncode, done.stderr) == (2, told)
+    assert not list(folder.glob(".state/streamgauge-error-*"))
+
+
 def test_a_report_that_cannot_be_written_is_one_sentence(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

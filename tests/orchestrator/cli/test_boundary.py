@@ -103,6 +103,14 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+def test_any_other_failure_of_a_file_is_an_internal_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = OSError(28, "No space left on device")
+    assert exit_code_of(lambda: raising(error), StateFolder(tmp_path)) == 4
+    assert "internal error (OSError)" in capsys.readouterr().err
+
+
 def test_an_exit_code_is_explained_with_the_severity_asked_for() -> None:
     assert meaning(1, "medium") == "findings at or above medium"
     assert meaning(75, "medium") == "another session holds the lock"
