@@ -53,7 +53,7 @@ def address_of(url: str) -> Address:
     if not target.hosts:
         return Address("", 0)
     first = target.hosts[0]
-    return Address(first.name, first.port, "" if target.kind is Kind.SERVER else target.key)
+    return Address(first.name, first.port, "" if target.kind is Kind.SERVER else target.name)
 
 
 def decide(

@@ -1,5 +1,8 @@
 """One live session per workspace, and per Redis and project.
 
+What one Redis is, addresses tell (`Target.keys`): a server by its address, a service by each of its Sentinels, a
+cluster by each node that its address names.
+
 The workspace has a second lock inside it, because sessions with different state folders may be given the same one.
 
 The kernel holds the locks, so none outlives its session, whatever ended it. The files are never removed:
@@ -15,7 +18,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from orchestrator.config.model import Config, Mode
 from tools.errors import LockHeld
+from tools.sources.redis.target import parse
+
+
+def subjects(config: Config, mode: Mode) -> tuple[tuple[str, str], ...]:
+    """What a session of this configuration holds: a kind and a name each. Raises UsageError where its url is none.
+
+    Each server that the address names is one, so that two addresses of a deployment that share one exclude each other.
+    """
+    found = [("workspace", str(config.output.workspace.resolve()))]
+    if mode is not Mode.STATIC and config.redis.url is not None:
+        project = config.project.root.resolve()
+        keys = parse(config.redis.url.get_secret_value()).keys
+        found += [("Redis and project", f"{key} {project}") for key in keys]
+    return tuple(found)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from langsmith import tracing_context
 
 from agents.engine import Engine, LocalEngine
-from orchestrator.config.mode import ModeDecision, address_of
+from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, Mode
 from orchestrator.keeper.client import end_in_order
 from orchestrator.keeper.contract import KeeperFiles
@@ -24,7 +24,7 @@ from orchestrator.session.context import Session
 from orchestrator.session.ending import Ending
 from orchestrator.session.exit_code import NOT_SEEN
 from orchestrator.session.graph import SessionGraph, build
-from orchestrator.session.lock import hold, hold_file
+from orchestrator.session.lock import hold, hold_file, subjects
 from orchestrator.session.resume import take_over
 from orchestrator.session.state import SessionState
 from orchestrator.session.story import Story
@@ -206,13 +206,9 @@ def _workspace(config: Config) -> Workspace:
 
 @contextmanager
 def _locked(config: Config, mode: Mode, folder: Path, session_id: str) -> Iterator[None]:
-    subjects = [("workspace", str(config.output.workspace.resolve()))]
-    if mode is not Mode.STATIC and config.redis.url is not None:
-        address = address_of(config.redis.url.get_secret_value())
-        subjects.append(("Redis and project", f"{address} {config.project.root.resolve()}"))
     with ExitStack() as stack:
         try:
-            stack.enter_context(hold(folder / "locks", tuple(subjects), session_id))
+            stack.enter_context(hold(folder / "locks", subjects(config, mode), session_id))
         except OSError as error:
             raise _unwritable(folder, error) from error
         yield

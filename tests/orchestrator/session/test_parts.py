@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -153,6 +154,40 @@ def test_a_session_that_gets_one_lock_and_not_the_other_holds_none(tmp_path: Pat
             pytest.fail("two sessions at once")
         with lock.hold(tmp_path, (("workspace", "w"),), "3"):
             pass
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "refused"),
+    [
+        ("redis://n1", "redis+cluster://n1,n2", True),
+        ("redis+cluster://n2,n3", "redis+cluster://n1,n2", True),
+        ("redis+sentinel://a,b/m", "redis+sentinel://b/m/3", True),
+        ("redis+sentinel://a/m", "redis+sentinel://a/n", False),
+        ("unix:///run/a.sock", "unix:///run/b.sock", False),
+        ("unix:///run/a.sock", "unix:///run/a.sock?db=2", True),
+    ],
+)
+def test_one_project_is_audited_on_one_deployment_by_one_session(
+    tmp_path: Path, one: str, other: str, refused: bool
+) -> None:
+    def subjects(url: str, workspace: str) -> tuple[tuple[str, str], ...]:
+        return lock.subjects(
+            Config.model_validate(
+                {
+                    "project": {"root": str(tmp_path)},
+                    "redis": {"url": url},
+                    "output": {"workspace": str(tmp_path / workspace)},
+                }
+            ),
+            Mode.ATTACH,
+        )
+
+    with lock.hold(tmp_path, subjects(one, "w1"), "1"), ExitStack() as held:
+        if refused:
+            with pytest.raises(LockHeld, match="on this Redis and project: pid"):
+                held.enter_context(lock.hold(tmp_path, subjects(other, "w2"), "2"))
+        else:
+            held.enter_context(lock.hold(tmp_path, subjects(other, "w2"), "2"))
 
 
 def test_other_workspaces_are_not_locked(tmp_path: Path) -> None:

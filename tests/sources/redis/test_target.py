@@ -47,10 +47,33 @@ def test_a_server_is_asked_for_other_databases_by_the_same_address() -> None:
     assert parse("unix://u:p@/run/x.sock?db=1").url(database=3) == "unix://u:p@/run/x.sock?db=3"
 
 
-def test_one_deployment_has_one_key_however_its_hosts_are_ordered() -> None:
-    first, second = parse("redis+cluster://u:p@a,b:1"), parse("redis+cluster://b:1,a:6379")
-    assert first.key == second.key
-    assert parse("redis+sentinel://a/m").key != parse("redis+sentinel://a/n").key
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ("redis://n1", "redis://u:p@N1:6379/3", True),
+        ("redis://n1", "rediss://n1/0", True),
+        ("redis://n1", "redis://n1:7", False),
+        ("redis://n1", "redis+cluster://n1", True),
+        ("redis+cluster://n1", "redis+cluster://u:p@n2:1,n1:6379", True),
+        ("redis+cluster://n1", "redis+cluster://n2", False),
+        ("redis+sentinel://a,b/m", "rediss+sentinel://u:p@b,c/m/2", True),
+        ("redis+sentinel://a/m", "redis+sentinel://a/n", False),
+        ("redis+sentinel://a/m", "redis+sentinel://b/m", False),
+        ("redis+sentinel://a/m", "redis://a:26379", False),
+        ("unix:///run/a.sock", "unix://u:p@/run/a.sock?db=3", True),
+        ("unix:///run/a.sock", "unix:///run/b.sock", False),
+    ],
+)
+def test_addresses_share_a_key_where_they_name_the_same_deployment(
+    one: str, other: str, shared: bool
+) -> None:
+    assert (not set(parse(one).keys).isdisjoint(parse(other).keys)) is shared
+
+
+def test_a_deployment_is_called_the_same_however_its_hosts_are_ordered() -> None:
+    first, second = parse("redis+cluster://u:p@a,b:1"), parse("redis+cluster://b:1,a:6379,a")
+    assert first.name == second.name
+    assert first.keys == second.keys == ("a:6379", "b:1")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +107,7 @@ def test_an_address_shows_no_credentials() -> None:
         "unix://u:hunter2-pw@/x",
     ):
         found = parse(url)
-        assert "hunter2-pw" not in f"{found} {found.key} {found!r}"
+        assert "hunter2-pw" not in f"{found} {found.name} {found.keys} {found!r}"
 
 
 @given(

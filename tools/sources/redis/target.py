@@ -94,11 +94,21 @@ class Target:
         return mask(f"cluster at {names}" if self.kind is Kind.CLUSTER else names or "a unix socket")
 
     @property
-    def key(self) -> str:
-        """The same for every way to write this address, and for no other server; without credentials."""
-        if self.kind is Kind.SERVER:
-            return str(self)
-        return str(replace(self, hosts=tuple(sorted(self.hosts))))
+    def name(self) -> str:
+        """Its text with the hosts in an order of their own, each once."""
+        return str(replace(self, hosts=tuple(sorted(set(self.hosts)))))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """One for each server to ask first, without credentials and database: addresses that share one share data.
+
+        Names and paths are compared as they are written. That a server which is addressed itself is the primary of
+        a service, or a node of a cluster that is addressed by other nodes, no key tells.
+        """
+        if self.socket:
+            return (f"unix socket {self.socket}",)
+        of = f"{self.service} by Sentinel at " if self.kind is Kind.SENTINEL else ""
+        return tuple(f"{of}{host}" for host in sorted(set(self.hosts)))
 
     def url(self, host: Host | None = None, database: int | None = None) -> str:
         """The URL of one server: `host`, else the first; `database`, else the address's. Holds the credentials."""
