@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -11,7 +12,7 @@ from tests.conftest import Server
 from tests.sources.redis.test_cluster import Eyes
 from tools.detectors.streams.code_map import code_map
 from tools.sources.records import CodeIndex, CodeKind, CodeUse, Resolved, plain_name
-from tools.sources.redis.deployment import Databases
+from tools.sources.redis.deployment import DATABASES_MAX, Databases
 from tools.synthesis import wiring
 
 
@@ -52,6 +53,34 @@ def test_all_databases_are_looked_at_and_equal_names_stay_apart(filled: Server) 
     checked = eyes.source.recheck(later, [("orders@db3", "mail-3")])
     assert [state.name for state in checked.streams] == [state.name for state in later.streams]
     eyes.deployment.close()
+
+
+def test_beyond_the_limit_the_address_has_its_own_database_and_a_gap_names_the_rest(tmp_path: Path) -> None:
+    server = Server(tmp_path, "--databases", "100")
+    port = server.port
+    try:
+        for number in range(80):
+            with redis.Redis(port=port, db=number) as client:
+                client.xadd("orders", {"a": 1})
+        eyes = DatabaseEyes(f"redis://127.0.0.1:{port}/90", "all")
+        poll = eyes.poll()
+        assert {state.database for state in poll.streams} == set(range(DATABASES_MAX - 1))
+        assert 90 in eyes.deployment.databases(eyes.deployment.primaries[0])
+        (gap,) = eyes.source.gaps()
+        assert gap.what == f"Redis at 127.0.0.1:{port}: databases beyond the limit"
+        assert gap.why == (
+            "at most 64 of a server are looked at, and not: 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74 and 5 more"
+        )
+        assert "redis.databases" in gap.fix
+        assert '"all"' not in gap.fix
+        assert gap.blind
+        with redis.Redis(port=port, db=0) as client:
+            client.flushall()
+        eyes.poll()
+        assert eyes.source.gaps() == ()
+        eyes.deployment.close()
+    finally:
+        server.stop()
 
 
 def test_named_databases_alone_are_looked_at_and_the_others_are_told(filled: Server) -> None:

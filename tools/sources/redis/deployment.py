@@ -40,6 +40,7 @@ class Deployment:
         self._access = access or Access()
         self._sentinels = Sentinels(self.target, self._access) if self.target.kind is Kind.SENTINEL else None
         self._clients: dict[tuple[Host | None, int], ReadOnlyClient] = {}
+        self._beyond: dict[Host | None, tuple[int, ...]] = {}
         self._primaries: tuple[Primary, ...] = () if self.is_cluster else (Primary(),)
         self._mode_known_at = 0
         self._server_address = "" if self.is_cluster else self.client(Primary()).address
@@ -94,7 +95,13 @@ class Deployment:
         client = self.client(primary)
         reply = client.call("INFO", "keyspace")
         found = keyspace(parse_info(as_bytes(reply)))
-        return tuple(sorted({self.target.database, *found})[:DATABASES_MAX])
+        others = sorted(found.keys() - {self.target.database})
+        self._beyond[primary.host] = tuple(others[DATABASES_MAX - 1 :])
+        return tuple(sorted((self.target.database, *others[: DATABASES_MAX - 1])))
+
+    def beyond(self, primary: Primary) -> tuple[int, ...]:
+        """The databases with keys that were too many when `databases` was asked last."""
+        return self._beyond.get(primary.host, ())
 
     def each(self) -> Iterator[tuple[Primary, ReadOnlyClient]]:
         """Every primary, asked for now, and its client. Raises SourceUnavailable where nobody can be asked."""

@@ -18,11 +18,13 @@ from tools.sources.records import Gap, Poll, StreamState
 from tools.sources.redis import cluster, moved
 from tools.sources.redis.access import demoted
 from tools.sources.redis.breaks import Break
-from tools.sources.redis.deployment import Deployment
+from tools.sources.redis.deployment import DATABASES_MAX, Deployment
 from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.merge import Piece, merged, without
 from tools.sources.redis.parts import Part, Parts
 
+_NAMED_MAX = 12
+"""Databases that one gap names."""
 _UNREACHABLE = ("no connection", "no answer in time")
 
 
@@ -130,7 +132,20 @@ class DeploymentSource:
             why = f"{self._parts.unserved} of {cluster.SLOTS} slots belong to no primary"
             fix = "Give these slots to a primary, or restore the one that had them."
             found.append(self._gap(f"{self.what}: keys in slots that nobody serves", why, fix))
-        return tuple(found)
+        return (*found, *self._beyond())
+
+    def _beyond(self) -> Iterator[Gap]:
+        """Of each server that has more databases than are looked at one gap, which names them."""
+        for part in {part.address: part for part in self._parts.all if part.error is None}.values():
+            numbers = self._deployment.beyond(part.primary)
+            if numbers:
+                named = ", ".join(map(str, numbers[:_NAMED_MAX]))
+                more = f" and {rest} more" if (rest := len(numbers) - _NAMED_MAX) > 0 else ""
+                why = f"at most {DATABASES_MAX} of a server are looked at, and not: {named}{more}"
+                fix = (
+                    f"Name up to {DATABASES_MAX} in redis.databases, or run a session for each part of them."
+                )
+                yield self._gap(f"Redis at {part.address}: databases beyond the limit", why, fix)
 
     def unseen(self) -> tuple[Gap, ...]:
         """The parts that could not be looked at, or not wholly, as of the last poll."""

@@ -184,7 +184,8 @@ class Parts:
             except SourceUnavailable:
                 numbers = tuple(sorted(there)) or (self.deployment.target.database,)
             self.all += [self._part(primary, number) for number in numbers if number not in there]
-            beside = Beside(nodes=self._has_map, databases=frozenset(numbers))
+            known = frozenset((*numbers, *self.deployment.beyond(primary)))
+            beside = Beside(nodes=self._has_map, databases=known)
             for part in self.all:
                 if part.primary.host == primary.host:
                     part.source.beside = beside
