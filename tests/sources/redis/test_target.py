@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.errors import UsageError
+from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.target import Host, Kind, parse, problems
 
 
@@ -90,13 +91,47 @@ def test_a_deployment_is_called_the_same_however_its_hosts_are_ordered() -> None
         ("redis://u:hunter2-pw@a,b/0", "more than one host"),
         ("redis://h/²", "not a database number"),
         ("unix://", "names no socket"),
+        ("redis+cluster://u:hunter2-pw@a,u:hunter2-pw@b", "once, before the first host"),
+        ("redis+sentinel://u:hunter2-pw@a:1,u:hunter2-pw@b:2/m/0", "once, before the first host"),
+        ("redis+cluster://u:hunter2-pw@@a", "once, before the first host"),
+        ("redis://u:12#hunter2-pw@h/0", "# is %23"),
+        ("redis://hunter2-pw#@h/0", "# is %23"),
+        ("redis://u:hunter2-pw@h/0#part", "holds a #"),
+        ("redis+cluster://u:hunter2-pw@h#", "holds a #"),
+        ("redis://u:12?hunter2-pw@h/0", "an @ behind the host"),
+        ("redis://:12/hunter2-pw@h/0", "an @ behind the host"),
+        ("redis+sentinel://u:12/hunter2-pw@h/m/0", "an @ behind the host"),
+        ("redis+sentinel://h/m?sentinel_password=hunter2-pw@x", "an @ behind the host"),
     ],
 )
 def test_a_wrong_address_says_what_to_write_and_repeats_nothing(url: str, says: str) -> None:
     with pytest.raises(UsageError, match=says) as caught:
         parse(url)
     assert "hunter2-pw" not in str(caught.value)
-    assert "://" in str(caught.value)
+    assert ":12" not in str(caught.value)
+    assert any(text in str(caught.value) for text in ("://", "%40"))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("REDIS://u:p@h:1/2", "redis://u:p@h:1/2"),
+        ("  Redis://u:p@h:1/2\n", "redis://u:p@h:1/2"),
+        ("Unix:///run/r.sock?db=2", "unix:///run/r.sock?db=2"),
+        ("Redis+Cluster://a,B", "redis+cluster://a,b"),
+        ("redis://u:p@@h:1/2", "redis://u:p@@h:1/2"),
+    ],
+)
+def test_the_scheme_may_be_in_capitals_and_blanks_around_are_no_part(written: str, read: str) -> None:
+    found, plain = parse(written), parse(read)
+    assert (found.kind, found.hosts, found.keys, found.url()) == (
+        plain.kind,
+        plain.hosts,
+        plain.keys,
+        plain.url(),
+    )
+    if plain.kind is Kind.SERVER:
+        assert ReadOnlyClient(found.url()).address == ReadOnlyClient(read).address
 
 
 def test_an_address_shows_no_credentials() -> None:

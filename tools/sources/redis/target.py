@@ -47,6 +47,7 @@ _EXAMPLES = {
     Kind.SENTINEL: "redis+sentinel://host1:26379,host2:26379/mymaster/0",
     Kind.CLUSTER: "redis+cluster://host1:6379,host2:6379",
 }
+_ENCODE = "Percent-encode special characters, those of a password too: # is %23, / is %2F, ? is %3F, @ is %40"
 _HOST_NAME = re2.compile(r"[0-9A-Za-z_.:-]{1,255}")
 _SENTINEL_OWN = ("sentinel_username", "sentinel_password")
 
@@ -85,7 +86,7 @@ class Target:
     sentinel_credentials: str = field(default="", repr=False)
     options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     given: str = field(default="", repr=False)
-    """The address as it was written."""
+    """The address as it was written, its scheme in small letters."""
 
     def __str__(self) -> str:
         names = ",".join(map(str, self.hosts))
@@ -135,6 +136,7 @@ def parse(url: str) -> Target:
     """Read an address. Raises UsageError, whose text repeats nothing of it: it may hold a password."""
     for problem, remedy in problems(url):
         raise UsageError(f"The Redis URL {problem}. {remedy}.")
+    url = _plain(url)
     scheme, rest, credentials, netloc = _split(url)
     kind = SCHEMES[scheme]
     options = parse_qsl(rest.query, keep_blank_values=True)
@@ -157,6 +159,7 @@ def parse(url: str) -> Target:
 
 def problems(url: str) -> Iterator[tuple[str, str]]:
     """What is wrong with an address, and what to do; its text is never repeated."""
+    url = _plain(url)
     scheme = url.partition(_SEP)[0]
     kind = SCHEMES.get(scheme)
     if _SEP not in url or kind is None:
@@ -168,10 +171,14 @@ def problems(url: str) -> Iterator[tuple[str, str]]:
         return
     example = f"Write it like {_EXAMPLES[kind]}"
     try:
-        _, rest, _, netloc = _split(url)
-        hosts = [] if scheme == "unix" else list(_hosts(netloc, kind))
+        _, rest, credentials, netloc = _split(url)
+        misread = _misread(kind, url, f"{rest.path}{rest.query}", credentials)
+        hosts = [] if misread or scheme == "unix" else list(_hosts(netloc, kind))
     except ValueError:
         yield "is not a valid url (check the port, and percent-encode special characters)", example
+        return
+    if misread:
+        yield misread
         return
     if scheme == "unix":
         if not rest.path.strip("/"):
@@ -189,6 +196,23 @@ def problems(url: str) -> Iterator[tuple[str, str]]:
         yield "does not name the service that the Sentinels watch", example
     if number and not (number.isascii() and number.isdecimal()):
         yield "the path after the port is not a database number", example
+
+
+def _misread(kind: Kind, url: str, behind: str, credentials: str) -> tuple[str, str] | None:
+    """What ends the host or the credentials where nobody meant it, and would pass a password for something else."""
+    if "#" in url:
+        return "holds a #, which no address does", _ENCODE
+    if "@" in behind:
+        return "has an @ behind the host", _ENCODE
+    if "@" in credentials and kind is not Kind.SERVER:
+        return "holds more than one @", f"Write user and password once, before the first host. {_ENCODE}"
+    return None
+
+
+def _plain(url: str) -> str:
+    """The address without blanks around it, its scheme in small letters."""
+    scheme, sep, rest = url.strip().partition(_SEP)
+    return f"{scheme.lower()}{sep}{rest}"
 
 
 def _path(kind: Kind, path: str) -> tuple[str, str]:
