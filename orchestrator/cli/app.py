@@ -64,7 +64,8 @@ RedisUrl = Annotated[
     typer.Option(
         "--redis-url",
         metavar="URL",
-        help="redis://, rediss:// or unix://; a password in it shows in process lists, prefer STREAMGAUGE_REDIS_URL.",
+        help="redis://, rediss://, unix://; redis+sentinel://, redis+cluster:// (and rediss+). "
+        "A password in it shows in process lists, prefer STREAMGAUGE_REDIS_URL.",
     ),
 ]
 Samples = Annotated[

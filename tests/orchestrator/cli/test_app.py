@@ -16,6 +16,7 @@ from orchestrator.cli.run import Output, Show
 from orchestrator.config.model import Config
 from tests.conftest import free_port
 from tests.orchestrator.cli.conftest import LAG, Recorded
+from tools.sources.redis.target import SCHEMES
 
 PROJECT = {
     "app.py": "import redis\nredis.Redis().xadd('orders', {'a': 1})\n",
@@ -140,6 +141,15 @@ def test_a_run_is_written_where_a_way_back_leads(project: Path) -> None:
     done = typed(*words, cwd=project / "elsewhere")
     assert done.returncode in {0, 1}, done.stderr
     assert (project / "ws" / "SESSION_ID").exists()
+
+
+def test_help_names_every_form_of_an_address(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        app(["run", "--help"])
+    told = capsys.readouterr().out
+    assert not [
+        f"{name}://" for name in SCHEMES if f"{name}://" not in told and not name.startswith("rediss+")
+    ]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
