@@ -270,15 +270,19 @@ FULL = [
 ]
 PUBLISHED = [line(f"published {ID}", "web", 1, 4)]
 DEAD = [orders(group(at(0)), last=ID)] * 3
+CAUGHT_UP = [orders(group(at(9)), last=at(9))] * 3
 XREAD = wiring.build(index(use(CodeKind.XADD, "web", "orders"), use(CodeKind.XREAD, "board", "orders")), ())
 
 
 @pytest.mark.parametrize(
     ("lines", "seen", "flags"),
     [
-        pytest.param([line("published", "web", 1, 4, "c-1")], [], {"producer-only": 1}, id="id seen at a producer only"),
-        pytest.param([line("published", "web", 575, 4, "c-1")], [], {}, id="still on its way"),
-        pytest.param([line("consumed", "billing", 1, 4, "c-1")], [], {"consumed-never-acked": 1}, id="a service that logs acks did not"),
+        pytest.param([line("GET /orders/7 200 response sent", "web", 1, 4, "c-1")], [], {}, id="an answer that was sent"),
+        pytest.param([line("mail sent to customer", "billing", 1, 4, "c-1")], [], {}, id="a mail that was sent"),
+        pytest.param([line("published", "web", 1, 4, "c-1")], CAUGHT_UP, {}, id="a message of which nothing is known"),
+        pytest.param([line("GET /live request received", "billing", 1, 4, "c-1")], [], {}, id="a request that was received"),
+        pytest.param([line(f"consumed {ID}", "billing", 1, 4, "c-1")], [], {"consumed-never-acked": 2}, id="a service that logs acks did not"),
+        pytest.param([line("consumed stream=orders", "billing", 1, 4, "c-1")], CAUGHT_UP, {}, id="of a stream that the server keeps account of"),
         pytest.param([line("consumed", "mail", 1, 4, "c-1")], [], {}, id="a service that never logs acks is not told"),
         pytest.param([line("consumed", "billing", 580, 4, "c-1")], [], {}, id="at work at the end"),
         pytest.param(PUBLISHED, DEAD, {"published-never-consumed": 1}, id="no group was given it, and none moves"),
@@ -323,14 +327,17 @@ def test_what_its_messages_went_through_clears_a_correlation_id_of_a_producer() 
     assert flows(lines, [sample()], taken).flagged == {}
 
 
-ALONE = [*FULL, line("published", "web", 1, 4, "c-1")]
+ALONE = [*FULL, line(f"published {ID}", "web", 1, 4, "c-1")]
+UNTAKEN = polls(*DEAD)
 
 
-def test_a_message_that_no_sample_shows_may_be_among_those_that_wait() -> None:
-    caught_up = polls(orders(group(at(9)), last=at(9)))
-    behind = polls(orders(group(at(9)), last=at(580)))
-    assert flows(ALONE, (), caught_up).flagged == {"producer-only": 1}
-    assert flows(ALONE, (), behind).flagged == {}
+def test_every_message_of_an_id_must_be_known_to_wait_before_it_is_called_a_producers_own() -> None:
+    more = [*ALONE, line(f"published {at(2)}", "web", 2, 5, "c-1")]
+    assert "producer-only" in flows(ALONE, [sample()], UNTAKEN).flagged
+    assert "producer-only" not in flows(more, [sample()], UNTAKEN).flagged  # of which stream, nothing tells
+    assert "producer-only" not in flows(ALONE, (), UNTAKEN).flagged
+    late = line(f"published {at(575)}", "web", 575, 5, "c-1")
+    assert "producer-only" not in flows([*ALONE, late], [sample(), sample(at(575))], UNTAKEN).flagged
 
 
 @pytest.mark.parametrize(
@@ -343,12 +350,14 @@ def test_a_message_that_no_sample_shows_may_be_among_those_that_wait() -> None:
     ],
 )
 def test_where_lines_may_be_missing_nothing_is_called_missing(blind: list[Blind], *, flagged: bool) -> None:
-    assert bool(flows(ALONE, blind=tuple(blind)).flagged) is flagged
+    found = flows(ALONE, [sample()], UNTAKEN, blind=tuple(blind))
+    assert ("producer-only" in found.flagged) is flagged
 
 
 def test_lines_beyond_the_limit_could_hold_the_answer() -> None:
-    assert flows(ALONE).flagged == {"producer-only": 1}
-    assert flows(ALONE, lines_until_ms=START_MS + 20_000).flagged == {}
+    assert "producer-only" in flows(ALONE, [sample()], UNTAKEN).flagged
+    found = flows(ALONE, [sample()], UNTAKEN, lines_until_ms=START_MS + 20_000)
+    assert "producer-only" not in found.flagged
 
 
 def test_a_last_poll_long_before_the_end_does_not_speak_for_the_end() -> None:
@@ -403,7 +412,8 @@ def test_of_two_entries_with_one_id_a_line_is_of_the_one_with_its_correlation_id
     both = wiring.build(index(use(CodeKind.XADD, "web", "orders"), use(CodeKind.XADD, "web", "clicks")), ())
     samples = [sample(stream="clicks", correlation="c-1"), sample(correlation="c-2", number=8)]
     lines = [line(f"published {ID}", "web", 1, 4, "c-2"), line(f"published {ID}", "web", 1, 5, "c-3")]
-    found = flows([*lines, line(f"consumed {ID}", "board", 2, 6, "c-2")], samples, who=both)
+    told = line(f"handled {ID}", "web", 3, 7, "c-3")
+    found = flows([*lines, told, line(f"consumed {ID}", "board", 2, 6, "c-2")], samples, who=both)
     by_key = {(flow.kind, flow.key): flow.messages for flow in found.shown}
     assert by_key["correlation", "c-2"] == (f"orders:{ID}",)
     assert by_key["correlation", "c-3"] == (ID,)  # neither entry is its own
@@ -438,7 +448,7 @@ def test_of_a_long_flow_both_ends_are_kept_and_nothing_is_called_missing() -> No
 
 def test_flagged_flows_of_one_place_leave_room_for_others() -> None:
     stuck = [pend(at(1, n), idle_s=90) for n in range(40)]
-    lines = [*FULL, line("published", "web", 1, 9, "c-9")]
+    lines = [*FULL, line(f"consumed {at(2)}", "billing", 1, 9, "c-9")]
     found = flows(lines, (), polls(orders(group(at(9), *stuck), last=at(9))))
-    assert found.flagged == {"consumed-never-acked": 40, "producer-only": 1}
+    assert found.flagged == {"consumed-never-acked": 42}
     assert "c-9" in {flow.key for flow in found.shown[:4]}

@@ -135,7 +135,7 @@ def _take_line(found: Collected, seen: Sighting, wiring: Wiring, bounds: Bounds)
     for message, step in zip(messages, steps, strict=True):
         found.left_out += _add(found.messages, message, step, bounds)
     if seen.correlation_id is not None:
-        step = steps[0] if steps else seen.step
+        step = steps[0] if steps else structs.replace(seen.step, stream=seen.stream)
         found.left_out += _add(found.correlations, seen.correlation_id, step, bounds)
         for message in messages:
             _own(found, seen.correlation_id, message, bounds)

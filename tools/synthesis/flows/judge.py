@@ -49,14 +49,12 @@ def blind_times(
 class Ability:
     """What each service's lines show at all, so that its absence means something."""
 
-    consumers: frozenset[str]
     ackers: frozenset[str]
     correlating: frozenset[str]
 
 
 def ability(trails: Iterable[Trail]) -> Ability:
     """From every line that was followed."""
-    consumers: set[str] = set()
     ackers: set[str] = set()
     telling: set[str] = set()
     for trail in trails:
@@ -64,11 +62,9 @@ def ability(trails: Iterable[Trail]) -> Ability:
             if step.service is None:
                 continue
             telling.add(step.service)
-            if step.action == "consumed":
-                consumers.add(step.service)
-            elif step.action == "acked":
+            if step.action == "acked":
                 ackers.add(step.service)
-    return Ability(frozenset(consumers), frozenset(ackers), frozenset(telling))
+    return Ability(frozenset(ackers), frozenset(telling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,28 +111,21 @@ class Judge:
         return flags
 
     def _is_alone(self, steps: Sequence[Step], stories: Mapping[Message, MessageStory]) -> bool:
+        """Whether only those who published an id name it, and the server gave none of its messages to anybody.
+
+        Without a message of a known stream the words of a line alone say nothing: "sent" may be a response or a mail.
+        """
         published = [step for step in steps if step.action == "published"]
         services = {step.service for step in published}
         if not published or {step.service for step in steps} - services:
             return False
         if published[-1].at_ms > self.lines_until_ms - GRACE_MS:
             return False
-        streams = {
-            stream
-            for step in published
-            for stream in ((step.stream,) if step.stream else self.wiring.written_by(step.service or ""))
-        }
-        readers = {
-            reader for stream in streams for reader in self.wiring.consumers.get(stream, ())
-        } - services
-        expected = (readers or self.able.consumers - services) & self.able.correlating
+        readers = {reader for stream, _ in stories for reader in self.wiring.consumers.get(stream, ())}
+        expected = (readers - services) & self.able.correlating
         if not expected or self._is_blind(published[0].at_ms, expected):
             return False
-        known = [told for (stream, _), told in stories.items() if stream]
-        if (not known or len(known) < len(stories)) and self.story.may_wait(streams):
-            return False  # a message that no sample shows may be among those that wait
-        # The server knows better: what was given was consumed, what waits in a group that moves is on its way.
-        return all(self.is_untaken(told) for told in known)
+        return all(stream and self.is_untaken(told) for (stream, _), told in stories.items())
 
     def _lacks_ack(self, steps: Iterable[Step], messages: Sequence[Message], *, full: bool) -> bool:
         own = [step for step in steps if step.origin == "log"]
@@ -148,13 +137,16 @@ class Judge:
             and step.service in self.able.ackers
             and step.service not in acked
             and step.at_ms < self.lines_until_ms - GRACE_MS
+            # Of an id without a message "received" may be a request: only a line that names a message tells.
+            and (messages or step.message_id is not None or step.stream is not None)
         ]
         if full or not lacking:
             return False
         if any(self._is_blind(step.at_ms, {step.service or ""}) for step in lacking):
             return False
         # Where the server keeps account of a message, its pending list decides, not the wording of a line.
-        return not any(stream and any(self.story.groups(stream)) for stream, _ in messages)
+        streams = {stream for stream, _ in messages} | {step.stream for step in lacking}
+        return not any(stream and any(self.story.groups(stream)) for stream in streams)
 
     def _read_without_group(self, stream: str) -> bool:
         """Whether the code reads it by plain XREAD: that leaves no trace at the server."""

@@ -9,7 +9,7 @@ a page was read.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tools.sources.records import GroupState, PendingEntry, Poll, StreamState, entry_key
@@ -220,15 +220,6 @@ class ServerStory:
         if published_ms > self.final.at_ms - GRACE_MS or entry_key(final.info.last_generated_id) < key:
             return False
         return all(self._stands_still(stream, group.info.name) for group in final.groups)
-
-    def may_wait(self, streams: Collection[str]) -> bool:
-        """Whether entries of these streams (of any, where there is none) wait for a group at the last poll."""
-        return any(
-            entry_key(group.info.last_delivered_id) < entry_key(state.info.last_generated_id)
-            for state in (self.final.streams if self.final is not None else ())
-            if state.name in streams or not streams
-            for group in state.groups
-        )
 
     def _stands_still(self, stream: str, group: str) -> bool:
         assert self.final is not None

@@ -151,7 +151,7 @@ def trace(workspace: Workspace, wanted: str) -> Trace | Unknown:
     running = facts is not None and facts.ended_by == "running"
     end_ms = (facts.ended_ms if facts is not None else None) or (polls[-1].at_ms if polls else 0)
     story = ServerStory(polls, end_ms, pause_ms=15_000)
-    judge = Judge(story, known, Ability(frozenset(), frozenset(), frozenset()), end_ms)
+    judge = Judge(story, known, Ability(frozenset(), frozenset()), end_ms)
     base = Trace(session_id=session_id, running=running, id=wanted, kind="message", flows=())
     if wanted in collected.correlations or wanted in collected.owned:
         flow = _correlation(wanted, collected, judge)
