@@ -31,6 +31,7 @@ from orchestrator.session.story import Story
 from tools import masking
 from tools.clock import Clock
 from tools.errors import LockHeld, UsageError
+from tools.synthesis import judged
 from tools.workspace import Workspace
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -152,6 +153,7 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
         facts = opening.first_facts(config, mode, session_id, parts.version, clock)
     story = Story(workspace, clock, facts)
     story.update()
+    judged.write(workspace, config.judgement)
     story.event("session", sessionId=session_id, mode=mode.value, reasons=list(parts.decision.reasons))
     if previous is not None:
         story.event("previous-session-moved", to=str(previous))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.synthesis.made import START_MS, index, line, shop, use
+from tools.detectors.thresholds import Expectation, Judgement
 from tools.sources.entry_samples import EntrySample
 from tools.sources.records import (
     CodeKind,
@@ -44,10 +45,15 @@ def pend(entry_id: str = ID, idle_s: float = 1, deliveries: int = 1, consumer: s
 
 
 def group(
-    delivered: str, *pending: PendingEntry, name: str = "billing", whole: bool = True, **info: Any
+    delivered: str,
+    *pending: PendingEntry,
+    name: str = "billing",
+    whole: bool = True,
+    idle_s: float = 400,
+    **info: Any,
 ) -> GroupState:
     made = GroupInfo(name=name, consumers=1, pending=len(pending), last_delivered_id=delivered, **info)
-    consumers = (ConsumerInfo(name="b-1", pending=len(pending), idle=1),)
+    consumers = (ConsumerInfo(name="b-1", pending=len(pending), idle=round(idle_s * 1000)),)
     return GroupState(info=made, lag=None, pending=pending, pending_complete=whole, consumers=consumers)
 
 
@@ -305,6 +311,40 @@ def test_flags_are_raised_only_where_the_opposite_could_be_seen(
     # A sample tells the stream, but for the lines of which no source tells it.
     samples = [sample()] if lines is PUBLISHED else []
     assert flows([*FULL, *lines], samples, polls(*seen)).flagged == flags
+
+
+BUSY = group(at(0), idle_s=70)
+AT_WORK = [orders(group(at(0), pend(at(0), idle_s=5 * number + 5)), last=ID) for number in range(3)]
+NOT_LOOKED = GroupState(info=group(at(0)).info, lag=None)
+TRIMMED = [orders(group(at(0)), first=at(0), last=ID), orders(group(at(0)), first=at(2), last=at(9))]
+TWO = [orders(group(at(0)), group(at(0), name="audit"), last=ID)] * 3
+PENDS = [orders(group(at(9), pend(idle_s=40)), last=at(9))]
+
+
+@pytest.mark.parametrize(
+    ("seen", "intent", "flagged"),
+    [
+        pytest.param(AT_WORK, {}, False, id="its consumer works at an earlier entry"),
+        pytest.param([orders(BUSY, last=ID)] * 3, {}, False, id="its consumer was seen of late"),
+        pytest.param([orders(BUSY, last=ID)] * 3, {"consumer_idle": 60}, True, id="not of late by the owners' limit"),
+        pytest.param([orders(NOT_LOOKED, last=ID)] * 3, {}, False, id="nobody looked at its consumers"),
+        pytest.param([orders(group(at(0)), last=ID), *[orders(NOT_LOOKED, last=ID)] * 2], {}, True, id="they were looked at earlier"),
+        pytest.param(DEAD, {}, True, id="nobody is there"),
+        pytest.param(DEAD, {"group": "billing", "idle_ok": True}, False, id="the group may be idle"),
+        pytest.param(TWO, {"group": "billing", "idle_ok": True}, True, id="one group may be idle, the other not"),
+        pytest.param(DEAD, {"pending_idle": 90}, False, id="waiting is no fault for longer"),
+        pytest.param(TRIMMED, {}, True, id="trimmed before it was given"),
+        pytest.param(TRIMMED, {"loss_ok": True}, False, id="the group may miss entries"),
+        pytest.param(PENDS, {}, True, id="pending for long"),
+        pytest.param(PENDS, {"pending_idle": 50}, False, id="work may take this long"),
+    ],
+)  # fmt: skip
+def test_a_flag_keeps_to_the_limits_and_the_owners_intent(
+    seen: list[StreamState], intent: dict[str, Any], *, flagged: bool
+) -> None:
+    judgement = Judgement(expect=(Expectation(**({"stream": "orders"} | intent)),) if intent else ())
+    found = flows(PUBLISHED, [sample()], polls(*seen), judgement=judgement)
+    assert bool(found.flagged) is flagged
 
 
 def test_the_server_is_believed_before_the_wording_of_a_line() -> None:

@@ -15,6 +15,7 @@ import msgspec
 from pydantic import ValidationError
 
 from tools.clock import from_iso
+from tools.detectors.thresholds import Judgement
 from tools.errors import StreamgaugeError
 from tools.findings import journal
 from tools.findings.model import FINDING, AgentId, Finding
@@ -25,6 +26,7 @@ from tools.sources.gaps import newest
 from tools.sources.records import CodeIndex, Gap, LogLine, Poll
 from tools.sources.redis.polls import read_baseline, read_polls
 from tools.sources.session_facts import SessionFacts
+from tools.synthesis import judged
 from tools.synthesis.flows.collect import Sampled
 from tools.synthesis.health import POLL_INTERVAL_MS
 from tools.synthesis.log_survey import LogSurvey, survey
@@ -52,6 +54,7 @@ class SessionData:
     polls: tuple[Poll, ...] = ()
     baseline: Poll | None = None
     index: CodeIndex | None = None
+    judgement: Judgement = field(default_factory=Judgement)
     logs: LogSurvey = field(default_factory=LogSurvey)
     samples: tuple[Sampled, ...] = ()
     samples_left_out: int = 0
@@ -101,6 +104,7 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
     polls = tuple(_polls(workspace, now_ms, found)) if polled else ()
     baseline = part("streams/baseline.json", lambda: read_baseline(workspace.path(*BASELINE)), None)
     index = part("recording/code.json.gz", lambda: read_index(workspace.code_index), None)
+    judgement = part(judged.FILE, lambda: judged.read(workspace), Judgement())
     logs = LogSurvey()
     if facts is None or facts.mode != "static":
         logs = part("recording/log-watcher.jsonl.gz", lambda: survey(_lines(workspace)), logs)
@@ -116,6 +120,7 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
         polls=polls,
         baseline=baseline,
         index=index,
+        judgement=judgement,
         logs=logs,
         samples=samples[0],
         samples_left_out=samples[1],

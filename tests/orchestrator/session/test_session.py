@@ -46,7 +46,7 @@ def test_a_session_leaves_the_files_that_are_the_contract(run: Run, own_server: 
     run("attach")
     session_id = run.facts.session_id
     for name in (
-        "SESSION_ID", "session.env", "STOP", "events.jsonl", "streams/baseline.json", "streams/final_state.json",
+        "SESSION_ID", "session.env", "STOP", "events.jsonl", "recording/judgement.json", "streams/baseline.json", "streams/final_state.json",
         "streams/discovered_streams.txt", "streams/initial_topology.json", "streams/session_drift.diff",
         "findings/log-watcher.jsonl", "findings/stream-analyst.jsonl", "findings/config-auditor.jsonl",
         "findings/enhancement-scout.jsonl", "all-findings.json", "report.json", f"REPORT_{session_id}.md",

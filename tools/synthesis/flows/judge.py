@@ -84,7 +84,7 @@ class Judge:
         flags: list[Flag] = []
         if self.is_untaken(told):
             flags.append("published-never-consumed")
-        stuck = any(self.story.is_stuck(pend) for _, pend in pending)
+        stuck = any(self.story.is_stuck(stream, group, pend) for group, pend in pending)
         if stuck or (not pending and self._lacks_ack(told.steps, [told.message], full=told.full)):
             flags.append("consumed-never-acked")
         return flags, tuple(f"{stream}/{group}" for group, _ in pending)

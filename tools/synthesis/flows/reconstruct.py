@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tools.detectors.thresholds import Judgement
 from tools.sources.records import LogLine, Poll
 from tools.synthesis.flows.collect import Collected, Message, Sampled, Trail, collect
 from tools.synthesis.flows.judge import Blind, Judge, flags_of
@@ -42,6 +43,7 @@ class Evidence:
     lines_until_ms: int | None = None
     entries_left_out: int = 0
     blind: tuple[Blind, ...] = ()
+    judgement: Judgement = field(default_factory=Judgement)
 
 
 @dataclass
@@ -53,7 +55,7 @@ class _Made:
 def reconstruct(evidence: Evidence, wiring: Wiring) -> Flows:
     """All flows; `wiring` says who writes and reads which stream."""
     found = collect(evidence.lines, evidence.samples, evidence.polls, wiring)
-    story = ServerStory(evidence.polls, evidence.end_ms, evidence.pause_ms)
+    story = ServerStory(evidence.polls, evidence.end_ms, evidence.pause_ms, evidence.judgement)
     until = evidence.end_ms if evidence.lines_until_ms is None else evidence.lines_until_ms
     judge = Judge(story, wiring, flags_of(found), min(until, evidence.end_ms), evidence.blind)
     made, told = _Made(), _Teller(found, story, wiring)

@@ -12,7 +12,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tools.sources.records import GroupState, PendingEntry, Poll, StreamState, entry_key
+from tools.detectors.thresholds import Judgement
+from tools.sources.records import ConsumerInfo, GroupState, PendingEntry, Poll, StreamState, entry_key
 from tools.synthesis.flows.model import GRACE_MS
 
 Key = tuple[int, int]
@@ -62,6 +63,8 @@ class Pend:
 class _Group:
     segments: list[_Marks] = field(default_factory=list)
     entries_read: int | None = None
+    consumers: tuple[int, tuple[ConsumerInfo, ...]] | None = None
+    """The last look at its consumers, and its poll: not every look at a group that stands still is one."""
     open: dict[str, Pend] = field(default_factory=dict)
     ended: dict[str, list[Pend]] = field(default_factory=dict)
     seen: int = -1
@@ -76,10 +79,16 @@ class Delivery:
 
 
 class ServerStory:
-    """The polls of a session, oldest first, read once. `end_ms` is the window's end, `pause_ms` that between polls."""
+    """The polls of a session, oldest first, read once. `end_ms` is the window's end, `pause_ms` that between polls.
 
-    def __init__(self, polls: Sequence[Poll], end_ms: int, pause_ms: int) -> None:
+    `judgement` holds what is called stuck or gone, and what the owners intend.
+    """
+
+    def __init__(
+        self, polls: Sequence[Poll], end_ms: int, pause_ms: int, judgement: Judgement | None = None
+    ) -> None:
         self.polls = polls
+        self._judgement = judgement or Judgement()
         self._groups: dict[str, dict[str, _Group]] = {}
         self._firsts: dict[str, list[_Marks]] = {}
         self._states: dict[int, dict[str, StreamState]] = {}
@@ -114,6 +123,8 @@ class ServerStory:
             known.open.clear()
         segments[-1].add(delivered, number)
         known.entries_read, known.seen = group.info.entries_read, number
+        if group.consumers is not None:
+            known.consumers = number, group.consumers
         page = {entry.id: entry for entry in group.pending}
         if group.pending_complete:
             for entry_id in [name for name in known.open if name not in page]:
@@ -189,12 +200,12 @@ class ServerStory:
             if pend is not None and pend.last == last:
                 yield name, pend
 
-    def is_stuck(self, pend: Pend) -> bool:
-        """Whether an entry that pends at the last poll has done so for longer than work may take."""
+    def is_stuck(self, stream: str, group: str, pend: Pend) -> bool:
+        """Whether an entry that pends at the last poll has done so for longer than its group's `pending_idle`."""
         if not self.fresh or self.final is None:
             return False
         age_ms = max(pend.entry.idle, self.final.at_ms - self.polls[pend.first].at_ms)
-        return age_ms >= GRACE_MS
+        return age_ms > self._judgement.limits_for(stream=stream, group=group).pending_idle * 1000
 
     def was_given(self, stream: str, key: Key) -> bool:
         """Whether any group's last-delivered id was ever seen at or past an entry. Doubt counts as yes."""
@@ -205,9 +216,9 @@ class ServerStory:
         )
 
     def never_taken(self, stream: str, key: Key, published_ms: int) -> bool:
-        """Whether it is certain that no group was given an entry, and none is on its way to it.
+        """Whether it is certain that no group was given an entry, none is on its way to it, and none may do without.
 
-        Either it was trimmed before every group, or no group moved for `GRACE_MS` while it waited.
+        Either it was trimmed before every group, or every group stands still while it waits, with nobody at work.
         """
         final = self._state(len(self.polls) - 1, stream)
         if final is None or not final.groups or not self.fresh or self.was_given(stream, key):
@@ -215,16 +226,33 @@ class ServerStory:
         assert self.final is not None
         if entry_key(final.info.max_deleted_entry_id or "0-0") >= key:
             return False  # somebody may have deleted it, and meant to
+        groups = [group for group in final.groups if not self._may("idle_ok", stream, group)]
         if self.trim(stream, key) is not None:
-            return True
+            return any(not self._may("loss_ok", stream, group) for group in groups)
         if published_ms > self.final.at_ms - GRACE_MS or entry_key(final.info.last_generated_id) < key:
             return False
-        return all(self._stands_still(stream, group.info.name) for group in final.groups)
+        # A group of which one may be idle is no proof, and neither is one that works: it will come to the entry.
+        return bool(groups) and all(self._is_dead(stream, group) for group in groups)
 
-    def _stands_still(self, stream: str, group: str) -> bool:
+    def _may(self, what: str, stream: str, group: GroupState) -> bool:
+        return self._judgement.allows(what, stream=stream, group=group.info.name)
+
+    def _is_dead(self, stream: str, group: GroupState) -> bool:
+        """Whether a group stands still, holds nothing that may be at work, and no consumer was seen of late."""
         assert self.final is not None
-        marks = self._groups[stream][group].segments[-1]
-        return self.final.at_ms - self.polls[marks.first[-1]].at_ms >= GRACE_MS
+        known = self._groups[stream][group.info.name]
+        limits = self._judgement.limits_for(stream=stream, group=group.info.name)
+        since = known.segments[-1].first[-1]
+        still_ms = self.final.at_ms - self.polls[since].at_ms
+        if still_ms < max(GRACE_MS, limits.pending_idle * 1000) or group.info.pending or group.pending:
+            return False
+        if known.consumers is None:
+            return group.info.consumers == 0
+        number, consumers = known.consumers
+        since_ms = self.final.at_ms - self.polls[number].at_ms
+        return number >= since and all(
+            item.idle + since_ms >= limits.consumer_idle * 1000 for item in consumers
+        )
 
     def _holds(self, number: int, stream: str, key: Key) -> bool:
         """Whether a stream held an entry at a poll, as far as its ends and its deletions tell."""

@@ -22,5 +22,6 @@ def evidence_of(data: SessionData) -> Evidence:
         lines_left_out=logs.flow_lines_left_out,
         lines_until_ms=logs.flow_lines_until_ms,
         entries_left_out=data.samples_left_out,
+        judgement=data.judgement,
         blind=blind_times(data.gaps, dead, {*services, *(data.facts.services if data.facts else ())}),
     )

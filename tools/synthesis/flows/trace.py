@@ -16,6 +16,7 @@ import msgspec
 import re2
 from msgspec import Struct, structs
 
+from tools.detectors.thresholds import Judgement
 from tools.errors import StreamgaugeError
 from tools.findings.model import AgentId
 from tools.sources import recording, session_facts
@@ -24,7 +25,7 @@ from tools.sources.entry_samples import FILE, EntrySample, Full, LeftOut, Record
 from tools.sources.records import CodeIndex, LogLine, Poll
 from tools.sources.redis.polls import encoded_streams, read_polls
 from tools.sources.session_facts import SessionFacts
-from tools.synthesis import wiring
+from tools.synthesis import judged, wiring
 from tools.synthesis.flows.collect import Bounds, Collected, Message, Sampled, Trail, collect
 from tools.synthesis.flows.judge import Ability, Judge
 from tools.synthesis.flows.lines import MESSAGE_ID, sighting
@@ -132,6 +133,10 @@ class _Files:
         """What the code says."""
         return self.read("recording/code.json.gz", lambda: read_index(self.workspace.code_index), None)
 
+    def judgement(self) -> Judgement:
+        """What the session judged by."""
+        return self.read(judged.FILE, lambda: judged.read(self.workspace), Judgement())
+
     def facts(self) -> SessionFacts | None:
         """The session's own story."""
         return self.read(session_facts.FILE, lambda: session_facts.read(self.workspace), None)
@@ -150,7 +155,7 @@ def trace(workspace: Workspace, wanted: str) -> Trace | Unknown:
     session_id = facts.session_id if facts is not None else _session_id(workspace)
     running = facts is not None and facts.ended_by == "running"
     end_ms = (facts.ended_ms if facts is not None else None) or (polls[-1].at_ms if polls else 0)
-    story = ServerStory(polls, end_ms, pause_ms=15_000)
+    story = ServerStory(polls, end_ms, pause_ms=15_000, judgement=files.judgement())
     judge = Judge(story, known, Ability(frozenset(), frozenset()), end_ms)
     base = Trace(session_id=session_id, running=running, id=wanted, kind="message", flows=())
     if wanted in collected.correlations or wanted in collected.owned:
