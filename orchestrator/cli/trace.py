@@ -33,6 +33,8 @@ _COLOURS = {
     "pending": 33,
     "failed": 31,
     "acked": 32,
+    "unlisted": 33,
+    "removed": 35,
     "trimmed": 35,
 }
 _FLAG_COLOUR = 31

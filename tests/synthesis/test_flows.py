@@ -58,6 +58,7 @@ def group(
 
 
 def orders(*groups: GroupState, first: str = at(0), last: str = at(0), **info: Any) -> StreamState:
+    info = {"max_deleted_entry_id": "0-0"} | info
     made = StreamInfo(length=9, first_entry_id=first, last_generated_id=last, **info)
     return StreamState(name="orders", info=made, groups=groups)
 
@@ -229,24 +230,69 @@ def test_nothing_is_concluded_across_a_gap() -> None:
     assert [step.action for step in flow.steps] == ["published", "delivered", "pending"]
 
 
+OLD: dict[str, Any] = {"max_deleted_entry_id": None}
+"""A server before 7.0 does not tell what was deleted."""
+
+
 @pytest.mark.parametrize(
-    ("last", "acked"),
+    ("last", "end"),
     [
-        pytest.param(group(at(560)), True, id="off a complete list"),
-        pytest.param(group(at(560), whole=False), False, id="off one page of the list"),
+        pytest.param(orders(group(at(560)), last=at(560)), "acked", id="off a complete list"),
+        pytest.param(orders(group(at(560), whole=False), last=at(560)), None, id="off one page of the list"),
         pytest.param(
-            GroupState(info=group(at(560)).info, lag=None, consumers=()), False, id="with its consumer"
+            orders(GroupState(info=group(at(560)).info, lag=None, consumers=()), last=at(560)),
+            "unlisted",
+            id="with its consumer",
+        ),
+        pytest.param(
+            orders(group(at(560)), last=at(560), max_deleted_entry_id=at(560)),
+            "unlisted",
+            id="deleted before",
+        ),
+        pytest.param(orders(group(at(560)), first=at(565), last=at(570)), "unlisted", id="trimmed before"),
+        pytest.param(
+            orders(group(at(560)), last=at(560), **OLD), "acked", id="off the list of an old server"
         ),
     ],
 )
-def test_an_ack_is_told_only_where_the_whole_list_shows_it(last: GroupState, *, acked: bool) -> None:
+def test_an_ack_is_told_only_where_the_whole_list_shows_it(last: StreamState, end: str | None) -> None:
+    old: dict[str, Any] = {"max_deleted_entry_id": last.info.max_deleted_entry_id and "0-0"}
     states = (
-        orders(group(at(0))),
-        orders(group(at(560), pend(at(560), 5)), last=at(560)),
-        orders(last, last=at(560)),
+        orders(group(at(0)), **old),
+        orders(group(at(560), pend(at(560), 5)), last=at(560), **old),
+        last,
     )
     flow = message(flows((), [sample(at(560))], polls(*states)), at(560))
-    assert ("acked" in {step.action for step in flow.steps}) is acked
+    assert {step.action for step in flow.steps} & {"acked", "unlisted"} == ({end} if end else set())
+
+
+def test_an_ack_that_a_line_tells_is_told_once_though_the_entry_was_deleted() -> None:
+    gone = orders(group(at(560)), last=at(560), max_deleted_entry_id=at(560))
+    seen = polls(orders(group(at(0))), orders(group(at(560), pend(at(560), 5)), last=at(560)), gone)
+    lines = [line(f"acked {at(560)}", "billing", 590, 4)]
+    flow = message(flows(lines, [sample(at(560))], seen), at(560))
+    assert [step.source for step in flow.steps if step.action in {"acked", "unlisted"}] == [
+        "logs/billing.log:4"
+    ]
+
+
+def test_a_server_that_tells_no_deletions_leaves_open_what_a_passed_id_means() -> None:
+    given = polls(orders(group(at(500)), last=at(560), **OLD), orders(group(at(560)), last=at(560), **OLD))
+    head = [orders(group(at(499)), first=at(500), last=at(560), **OLD)] * 2
+    away = [orders(group(at(499)), first=at(550), last=at(560), **OLD)] * 3
+    for entry, seen in ((at(555), given), (at(500), polls(*head, *away))):
+        found = flows((), [sample(entry)], seen)
+        assert ([step.action for flow in found.shown for step in flow.steps], found.flagged) == ([], {})
+
+
+def test_what_may_have_been_deleted_at_the_old_end_is_not_called_trimmed() -> None:
+    seen = [orders(group(at(499)), first=at(500), last=at(560))] * 2
+    for deleted, action in ((at(500), "removed"), ("0-0", "trimmed")):
+        after = orders(group(at(499)), first=at(550), last=at(560), max_deleted_entry_id=deleted)
+        found = flows((), [sample(at(500))], polls(*seen, after))
+        flow = message(found, at(500))
+        assert [step.action for step in flow.steps] == ["published", action]
+        assert bool(found.flagged) is (action == "trimmed")
 
 
 def test_pending_tells_consumer_deliveries_and_idle_time_at_each_change() -> None:

@@ -14,6 +14,7 @@ from tools.synthesis.flows.model import Flow, Step
 
 STREAMS_MAX = 24
 STEPS_MAX = 24
+_OF_THE_STREAM = frozenset({"trimmed", "removed"})
 _CLASSES = (
     "classDef CRITICAL fill:#ffebe9,stroke:#cf222e,color:#24292f",
     "classDef DEGRADED fill:#fff8c5,stroke:#bf8700,color:#24292f",
@@ -76,7 +77,7 @@ def sequence(flow: Flow, steps_max: int = STEPS_MAX) -> str:
 def _people(step: Step) -> list[tuple[str, str]]:
     """Who a step is drawn at: the service or group, and the stream where it is known."""
     stream = [("stream", step.stream)] if step.stream else []
-    return stream if stream and step.action == "trimmed" else [("service", step.who), *stream]
+    return stream if stream and step.action in _OF_THE_STREAM else [("service", step.who), *stream]
 
 
 def _message(step: Step, me: str, stream: str | None, publisher: str | None) -> str:
@@ -86,7 +87,7 @@ def _message(step: Step, me: str, stream: str | None, publisher: str | None) -> 
         return f"{stream}->>{me}: "
     if stream is None and step.action == "consumed" and publisher not in {None, me}:
         return f"{publisher}->>{me}: "
-    if step.action in {"pending", "trimmed"}:
+    if step.action in {"pending", "unlisted", *_OF_THE_STREAM}:
         return f"Note over {me}: "
     return f"{me}->>{me}: "
 

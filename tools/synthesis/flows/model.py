@@ -6,12 +6,24 @@ from typing import Literal
 
 from msgspec import Struct
 
-Action = Literal["published", "delivered", "consumed", "pending", "failed", "acked", "trimmed", "seen"]
+Action = Literal[
+    "published",
+    "delivered",
+    "consumed",
+    "pending",
+    "failed",
+    "unlisted",
+    "acked",
+    "removed",
+    "trimmed",
+    "seen",
+]
+"""`unlisted`: left the pending list, acknowledged or not. `removed`: left the stream, trimmed or deleted."""
 Flag = Literal["published-never-consumed", "consumed-never-acked", "producer-only"]
 Origin = Literal["log", "sample", "poll"]
 
 ORDER: dict[str, int] = {
-    "published": 0, "seen": 1, "delivered": 2, "consumed": 3, "pending": 4, "failed": 5, "acked": 6, "trimmed": 7,
+    "published": 0, "seen": 1, "delivered": 2, "consumed": 3, "pending": 4, "failed": 5, "unlisted": 6, "acked": 7, "removed": 8, "trimmed": 9,
 }  # fmt: skip
 """Of steps at the same moment, the one that must come first."""
 

@@ -1,8 +1,10 @@
-"""What the polls tell of one message: delivered, pending, acknowledged, trimmed; between which two looks.
+"""What the polls tell of one message: delivered, pending, acknowledged, removed; between which two looks.
 
 A group was given an entry where its last-delivered id passed it between two polls and the entry was still there.
 It acknowledged it where the entry was on its pending entries list, or had been given, and a complete list no longer
-holds it. Nothing is concluded across a poll after a gap, a group that was set to another id, or a list of which only
+holds it; where it may have been deleted before, or its consumer was, nobody need have acknowledged it.
+A server that does not tell the highest id deleted (before 7.0) leaves open whether an entry was there at all: there
+only pending lists tell. Nothing is concluded across a poll after a gap, a group that was set to another id, or a list of which only
 a page was read.
 """
 
@@ -55,8 +57,8 @@ class Pend:
     entry: PendingEntry
     changes: list[tuple[int, PendingEntry]] = field(default_factory=list)
     gone: int | None = None
-    dropped: bool = False
-    """Its consumer was gone too, or the entry was: nobody need have acknowledged it."""
+    dropped: str = ""
+    """Why nobody need have acknowledged it: its consumer was gone too, or the entry was."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,14 @@ class Delivery:
 
     after: int
     by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """When an entry left its stream; `trimmed` where nobody can have deleted it."""
+
+    when: Delivery
+    trimmed: bool
 
 
 class ServerStory:
@@ -112,9 +122,11 @@ class ServerStory:
         marks[-1].add(first, number)
         groups = self._groups.setdefault(state.name, {})
         for group in state.groups:
-            self._take_group(number, anew, groups.setdefault(group.info.name, _Group()), group, first)
+            self._take_group(number, anew, groups.setdefault(group.info.name, _Group()), group, state)
 
-    def _take_group(self, number: int, anew: bool, known: _Group, group: GroupState, first: Key) -> None:
+    def _take_group(
+        self, number: int, anew: bool, known: _Group, group: GroupState, state: StreamState
+    ) -> None:
         delivered = entry_key(group.info.last_delivered_id)
         segments = known.segments
         was_set = known.entries_read is not None and group.info.entries_read is None
@@ -130,7 +142,7 @@ class ServerStory:
             for entry_id in [name for name in known.open if name not in page]:
                 ended = known.open.pop(entry_id)
                 ended.gone = number
-                ended.dropped = entry_key(entry_id) < first or _is_gone(group, ended.entry.consumer)
+                ended.dropped = _dropped(state, group, ended.entry)
         for entry_id, entry in page.items():
             self._see_pending(number, known, entry_id, entry)
 
@@ -172,7 +184,7 @@ class ServerStory:
         return None
 
     def acked(self, stream: str, group: str, entry_id: str, given: Delivery | None) -> Delivery | None:
-        """Between which polls an entry that was given is known to have left the pending list."""
+        """Between which polls an entry that was given is known to have left the pending list, by an XACK alone."""
         pends = self.pends(stream, group, entry_id)
         if pends:
             last = pends[-1]
@@ -184,12 +196,15 @@ class ServerStory:
         # Of a list of which a page was read nobody knows who is missing on it.
         return given if known is not None and known.pending_complete else None
 
-    def trim(self, stream: str, key: Key) -> Delivery | None:
-        """Between which polls an entry left the stream at its old end."""
+    def removal(self, stream: str, key: Key) -> Removal | None:
+        """Between which polls an entry left the stream at its old end, and whether it can only have been trimmed."""
         for marks in self._firsts.get(stream, ()):
             passed = marks.passed((key[0], key[1] + 1))
             if passed is not None and passed[0] is not None and self._holds(passed[0], stream, key):
-                return Delivery(passed[0], passed[1])
+                after = self._state(passed[1], stream)
+                deleted = None if after is None else after.info.max_deleted_entry_id
+                trimmed = deleted is not None and entry_key(deleted) < key
+                return Removal(Delivery(passed[0], passed[1]), trimmed)
         return None
 
     def pending_now(self, stream: str, entry_id: str) -> Iterator[tuple[str, Pend]]:
@@ -224,11 +239,13 @@ class ServerStory:
         if final is None or not final.groups or not self.fresh or self.was_given(stream, key):
             return False
         assert self.final is not None
-        if entry_key(final.info.max_deleted_entry_id or "0-0") >= key:
+        deleted = final.info.max_deleted_entry_id
+        if deleted is None or entry_key(deleted) >= key:
             return False  # somebody may have deleted it, and meant to
         groups = [group for group in final.groups if not self._may("idle_ok", stream, group)]
-        if self.trim(stream, key) is not None:
-            return any(not self._may("loss_ok", stream, group) for group in groups)
+        removal = self.removal(stream, key)
+        if removal is not None:
+            return removal.trimmed and any(not self._may("loss_ok", stream, group) for group in groups)
         if published_ms > self.final.at_ms - GRACE_MS or entry_key(final.info.last_generated_id) < key:
             return False
         # A group of which one may be idle is no proof, and neither is one that works: it will come to the entry.
@@ -255,11 +272,12 @@ class ServerStory:
         )
 
     def _holds(self, number: int, stream: str, key: Key) -> bool:
-        """Whether a stream held an entry at a poll, as far as its ends and its deletions tell."""
+        """Whether a stream certainly held an entry at a poll, by its ends and its deletions."""
         state = self._state(number, stream)
         if state is None or not _first_key(state) <= key <= entry_key(state.info.last_generated_id):
             return False
-        return entry_key(state.info.max_deleted_entry_id or "0-0") < key
+        deleted = state.info.max_deleted_entry_id
+        return deleted is not None and entry_key(deleted) < key
 
     def _state(self, number: int, stream: str) -> StreamState | None:
         if number < 0:
@@ -275,6 +293,21 @@ def _first_key(state: StreamState) -> Key:
         return entry_key(state.info.first_entry_id)
     ms, sequence = entry_key(state.info.last_generated_id)
     return ms, sequence + 1
+
+
+def _dropped(state: StreamState, group: GroupState, entry: PendingEntry) -> str:
+    """Why an entry that left the pending list need not have been acknowledged; "" where it was."""
+    key, deleted = entry_key(entry.id), state.info.max_deleted_entry_id
+    if _is_gone(group, entry.consumer):
+        return (
+            "no longer on the pending list, and its consumer gone: acknowledged, or removed with the consumer"
+        )
+    # XCLAIM and XAUTOCLAIM drop what is no longer in the stream.
+    if entry.gone or key < _first_key(state) or (deleted is not None and entry_key(deleted) >= key):
+        return (
+            "no longer on the pending list: acknowledged, or dropped as the entry was no longer in the stream"
+        )
+    return ""
 
 
 def _is_gone(group: GroupState, consumer: str) -> bool:

@@ -59,9 +59,11 @@ def tell(message: Message, found: Collected, story: ServerStory, wiring: Wiring)
     told.published_ms = id_ms if id_ms is not None else published
     for group in story.groups(stream):
         _tell_group(told, group, story, wiring)
-    trim = story.trim(stream, entry_key(entry_id))
-    if trim is not None:
-        told.steps.append(_between(told, "trimmed", trim, story, detail="left the stream at its old end"))
+    removal = story.removal(stream, entry_key(entry_id))
+    if removal is not None:
+        action: Action = "trimmed" if removal.trimmed else "removed"
+        detail = "left the stream at its old end" + ("" if removal.trimmed else ": trimmed or deleted")
+        told.steps.append(_between(told, action, removal.when, story, detail=detail))
     if not any(step.action == "published" for step in told.steps) and id_ms is not None:
         _by_its_id(told, id_ms, wiring)
     told.steps = ordered(told.steps)
@@ -145,6 +147,10 @@ def _tell_group(told: MessageStory, group: str, story: ServerStory, wiring: Wiri
                     detail=f"delivered {entry.deliveries}×, idle {entry.idle} ms",
                 )
             )
+    for pend in pends:
+        if pend.gone is not None and pend.dropped:
+            step = _between(told, "unlisted", Delivery(pend.last, pend.gone), story, detail=pend.dropped)
+            _merge(told, structs.replace(step, group=group, service=owner), wiring)
     acked = story.acked(stream, group, entry_id, given)
     if acked is not None:
         detail = "no longer on the pending list" if pends else _NO_ACK_SEEN
@@ -197,7 +203,12 @@ def _poll(story: ServerStory, number: int) -> str:
     return f"{poll.source} poll {poll.number}"
 
 
-_SAME: dict[str, Action] = {"published": "published", "delivered": "consumed", "acked": "acked"}
+_SAME: dict[str, Action] = {
+    "published": "published",
+    "delivered": "consumed",
+    "acked": "acked",
+    "unlisted": "acked",
+}
 
 
 def _merge(told: MessageStory, step: Step, wiring: Wiring) -> int | None:
