@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.synthesis.made import START_MS, index, line, shop, use
 from tools.detectors.thresholds import Expectation, Judgement
 from tools.sources.entry_samples import EntrySample
 from tools.sources.records import (
     CodeKind,
+    CodeUse,
     ConsumerInfo,
     Gap,
     GroupInfo,
@@ -322,8 +324,8 @@ FULL = [
 ]
 PUBLISHED = [line(f"published {ID}", "web", 1, 4)]
 DEAD = [orders(group(at(0)), last=ID)] * 3
+UNTAKEN = polls(*DEAD)
 CAUGHT_UP = [orders(group(at(9)), last=at(9))] * 3
-XREAD = wiring.build(index(use(CodeKind.XADD, "web", "orders"), use(CodeKind.XREAD, "board", "orders")), ())
 
 
 @pytest.mark.parametrize(
@@ -399,8 +401,31 @@ def test_the_server_is_believed_before_the_wording_of_a_line() -> None:
     assert flows(lines, [sample()], seen).flagged == {}
 
 
-def test_a_stream_that_is_read_without_a_group_too_is_never_called_unread() -> None:
-    assert flows(PUBLISHED, [sample()], polls(*DEAD), XREAD).flagged == {}
+GROUPED = use(CodeKind.XREADGROUP, "billing", "orders", "billing")
+BESIDE = use(CodeKind.XREAD, "billing", "orders")
+ELSEWHERE = use(CodeKind.XREAD, "board", "clicks")
+SOMEWHERE = use(CodeKind.XREAD, "board", "{}")
+
+
+@pytest.mark.parametrize(
+    ("code", "calls", "flagged"),
+    [
+        pytest.param([GROUPED], False, True, id="by groups alone"),
+        pytest.param([GROUPED], True, False, id="plain reads that no code explains"),
+        pytest.param([GROUPED, ELSEWHERE], True, True, id="plain reads of another stream"),
+        pytest.param([GROUPED, SOMEWHERE], True, False, id="plain reads of who knows what"),
+        pytest.param([GROUPED, BESIDE], False, False, id="both ways by one service"),
+        pytest.param([BESIDE], False, False, id="without a group"),
+        pytest.param([], False, True, id="no code, no plain reads"),
+        pytest.param([], True, False, id="no code, plain reads"),
+    ],
+)
+def test_a_stream_that_is_read_without_a_group_too_is_never_called_unread(
+    code: list[CodeUse], *, calls: bool, flagged: bool
+) -> None:
+    seen = [structs.replace(poll, calls={"xread": 3} if calls else {}) for poll in UNTAKEN]
+    who = wiring.build(index(use(CodeKind.XADD, "web", "orders"), *code), ())
+    assert bool(flows(PUBLISHED, [sample()], seen, who).flagged) is flagged
 
 
 def test_what_its_messages_went_through_clears_a_correlation_id_of_a_producer() -> None:
@@ -414,7 +439,6 @@ def test_what_its_messages_went_through_clears_a_correlation_id_of_a_producer() 
 
 
 ALONE = [*FULL, line(f"published {ID}", "web", 1, 4, "c-1")]
-UNTAKEN = polls(*DEAD)
 
 
 def test_every_message_of_an_id_must_be_known_to_wait_before_it_is_called_a_producers_own() -> None:

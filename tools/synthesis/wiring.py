@@ -54,6 +54,10 @@ class Wiring:
     owners: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """(stream, group) → services that read it with this group."""
     services: tuple[str, ...] = ()
+    plain_readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Stream → services whose code reads it without a group (XREAD), whatever else they do."""
+    plain_unnamed: bool = False
+    """Whether code reads some stream without a group of which it does not say which."""
     producers_seen: frozenset[str] = frozenset()
     """Streams whose producers no code names: they were seen at work."""
     consumers_seen: frozenset[str] = frozenset()
@@ -73,6 +77,14 @@ class Wiring:
         if group is None:
             return self.consumers.get(stream, ())
         return self.owners.get((stream, group)) or self.named_after(group)
+
+    def groups_alone(self, stream: str) -> bool:
+        """Whether the code names all readers of a stream, each with a group, and none by plain XREAD."""
+        readers = self.consumers.get(stream, ())
+        named = bool(readers) and self.consumers_by(stream) == "code"
+        return (
+            named and stream not in self.plain_readers and all(self.groups_of(it, stream) for it in readers)
+        )
 
     def producers_by(self, stream: str) -> By:
         """Where the producers of a stream are known from."""
@@ -163,14 +175,21 @@ def build(
     producers: dict[str, set[str]] = {}
     consumers: dict[str, set[str]] = {}
     owners: dict[tuple[str, str], set[str]] = {}
+    plain: dict[str, set[str]] = {}
+    unnamed = False
     for use in index.uses if index is not None else ():
         if use.service is None or use.stream is None or use.stream.value is None:
+            unnamed = unnamed or use.kind is CodeKind.XREAD
             continue
-        for stream in names.matching(use.stream.value):
+        matching = names.matching(use.stream.value)
+        unnamed = unnamed or (use.kind is CodeKind.XREAD and not matching)
+        for stream in matching:
             if use.kind is CodeKind.XADD:
                 producers.setdefault(stream, set()).add(use.service)
             elif use.kind in _READS:
                 consumers.setdefault(stream, set()).add(use.service)
+                if use.kind is CodeKind.XREAD:
+                    plain.setdefault(stream, set()).add(use.service)
                 for group in _group_of(use):
                     owners.setdefault((stream, group), set()).add(use.service)
     live = seen or Seen()
@@ -185,6 +204,8 @@ def build(
         consumers={name: tuple(sorted(found)) for name, found in sorted(consumers.items())},
         owners={name: tuple(sorted(found)) for name, found in sorted(owners.items())},
         services=tuple(sorted(known_services)),
+        plain_readers={name: tuple(sorted(found)) for name, found in sorted(plain.items())},
+        plain_unnamed=unnamed,
     )
 
 

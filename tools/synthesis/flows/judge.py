@@ -149,11 +149,15 @@ class Judge:
         return not any(stream and any(self.story.groups(stream)) for stream in streams)
 
     def _read_without_group(self, stream: str) -> bool:
-        """Whether the code reads it by plain XREAD: that leaves no trace at the server."""
-        readers = self.wiring.consumers.get(stream, ())
-        if not readers:
-            return self.story.plain_reads
-        return any(not self.wiring.groups_of(reader, stream) for reader in readers)
+        """Whether somebody may read it by plain XREAD: that leaves no trace at the server but a count of calls.
+
+        Where there were such calls, the code must show whose they are, and that they are of other streams.
+        """
+        wiring = self.wiring
+        if self.story.plain_reads:
+            explained = bool(wiring.plain_readers) and not wiring.plain_unnamed
+            return not (explained and wiring.groups_alone(stream))
+        return bool(wiring.consumers.get(stream)) and not wiring.groups_alone(stream)
 
     def _is_blind(self, from_ms: int, services: Iterable[str]) -> bool:
         wanted = set(services)
