@@ -148,7 +148,7 @@ def _table(found: Trace, *, colours: bool) -> Iterator[str]:
 def _flow(flow: Flow, session: str, *, colours: bool) -> Iterator[str]:
     of = f" of {clean(flow.stream)}" if flow.stream else ""
     total = len(flow.steps) + flow.steps_left_out
-    late = "" if flow.late_ms is None else f", publish to consume {flow.late_ms} ms"
+    late = "" if flow.late_ms is None else f", publish to consume {flow.late_ms} ms by log lines"
     many = "" if not flow.messages else f", {_counted(len(flow.messages), 'message')}"
     begin = f" from {iso(flow.steps[0].at_ms)}" if flow.steps else ""
     yield (

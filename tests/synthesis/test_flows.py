@@ -187,6 +187,30 @@ def test_between_two_polls_delivery_and_ack_are_an_interval_that_begins_with_the
     )
 
 
+def test_the_figures_say_of_how_many_they_are_and_the_slow_group_stands_in_the_table() -> None:
+    fast = [line(f"consumed {at(560)}", "billing", 571, 1)]
+    behind = group(at(0), name="audit")
+    slow = polls(
+        orders(group(at(0)), behind, last=at(572)),
+        orders(group(at(572)), behind, last=at(572)),
+        orders(group(at(572)), group(at(572), name="audit"), last=at(572)),
+    )
+    found = flows(fast, [sample(at(560))], slow)
+    assert (found.late_measured, found.late_max_ms) == (1, 11_000)
+    assert [(row.group, row.exact, row.max_ms) for row in found.delays] == [
+        ("audit", 0, (25_000, 40_400)),
+        ("billing", 1, (11_000, 11_000)),
+    ]
+
+
+def test_a_span_of_no_length_is_no_exact_figure() -> None:
+    ahead = at(620)  # the server's clock is ahead of ours
+    seen = polls(orders(group(at(0)), last=at(0)), orders(group(ahead), last=ahead))
+    found = flows((), [sample(ahead)], seen)
+    assert [(row.exact, row.max_ms) for row in found.delays] == [(0, (0, 0))]
+    assert (found.late_measured, found.late_max_ms) == (0, None)
+
+
 def test_a_line_and_a_poll_of_the_same_moment_are_one_step_with_two_sources() -> None:
     lines = [
         line(f"published {at(590)}", "web", 590.004, 1, "c-1"),

@@ -29,7 +29,7 @@ def flows(report: Report) -> str:
     if found.delays:
         parts.append(_delays(found.delays))
     if found.shown:
-        head = ("flow", "steps", "services in order", "publish → consume", "whole", "flags")
+        head = ("flow", "steps", "services in order", "publish → consume (by log lines)", "whole", "flags")
         parts.append(table(head, [_row(flow) for flow in found.shown]))
         parts += [_in_full(flow) for flow in _drawn(found) if flow.steps]
     return "\n\n".join(parts)
@@ -39,8 +39,8 @@ def _figures(found: Flows) -> str:
     text = f"{found.correlations} correlation ids and {found.messages} message ids were followed."
     if found.late_max_ms is not None:
         text += (
-            f" From publish to consume: median {found.late_p50_ms} ms, 95 % within {found.late_p95_ms} ms, "
-            f"at most {found.late_max_ms} ms."
+            f" From publish to consume, of the {found.late_measured} measured exactly by log lines: median "
+            f"{found.late_p50_ms} ms, 95 % within {found.late_p95_ms} ms, the longest {found.late_max_ms} ms."
         )
     flagged = ", ".join(f"{count} {name}" for name, count in found.flagged.items())
     text += f" Flagged: {flagged or 'none'}."

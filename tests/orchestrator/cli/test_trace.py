@@ -86,7 +86,7 @@ def test_the_table_says_when_who_what_and_where_it_can_be_read_again(made: Made)
     first, *rows, not_seen = table(made, "c-1")
     assert first == (
         f"correlation c-1 in session {SESSION_ID} from 2025-06-15T15:06:40.990Z: "
-        "4 steps, 1 message, 1010 ms, publish to consume 10 ms"
+        "4 steps, 1 message, 1010 ms, publish to consume 10 ms by log lines"
     )
     assert len(rows) == 4
     assert re.fullmatch(

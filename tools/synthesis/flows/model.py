@@ -66,7 +66,10 @@ class Step(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Flow(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One correlation id or message id. `late_ms` is the longest wait from a publish to its consume, by exact times."""
+    """One correlation id or message id. `late_ms` is the longest wait from a publish to its consume that log lines tell.
+
+    Consumers that log nothing may have taken longer: of those `GroupDelay` gives spans.
+    """
 
     kind: Literal["correlation", "message"]
     key: str
@@ -103,11 +106,15 @@ class GroupDelay(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Flows(Struct, frozen=True, kw_only=True, rename="camel"):
-    """All flows in figures; `shown` are the flagged ones first, then the slowest."""
+    """All flows in figures; `shown` are the flagged ones first, then the slowest.
+
+    `late_…` are of the `late_measured` flows of which log lines tell exactly how long publish to consume took.
+    """
 
     correlations: int
     messages: int
     flagged: dict[str, int]
+    late_measured: int
     late_p50_ms: int | None
     late_p95_ms: int | None
     late_max_ms: int | None

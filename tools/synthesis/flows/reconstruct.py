@@ -171,8 +171,8 @@ def _flow(
 
 
 def _late_ms(told: MessageStory) -> int | None:
-    """The longest exact wait of a message; where its groups are not known, by its lines."""
-    exact = [wait.most_ms for wait in told.waits if wait.least_ms == wait.most_ms]
+    """The longest wait of a message that a log line tells; where its groups are not known, by its lines."""
+    exact = [wait.most_ms for wait in told.waits if wait.exact]
     return max(exact) if exact else _late_of_lines(told.steps)
 
 
@@ -206,6 +206,7 @@ def _summary(made: _Made, evidence: Evidence, left_out: int) -> Flows:
         correlations=sum(flow.kind == "correlation" for flow in flows),
         messages=sum(flow.kind == "message" for flow in flows),
         flagged=dict(sorted(flagged.items())),
+        late_measured=len(late),
         late_p50_ms=percentile(late, 0.50) if late else None,
         late_p95_ms=percentile(late, 0.95) if late else None,
         late_max_ms=late[-1] if late else None,
@@ -256,7 +257,7 @@ def _delays(made: _Made) -> Iterator[GroupDelay]:
                 group=group or None,
                 service=service or None,
                 messages=len(waits),
-                exact=sum(wait.least_ms == wait.most_ms for wait in waits),
+                exact=sum(wait.exact for wait in waits),
                 p50_ms=(percentile(least, 0.50), percentile(most, 0.50)),
                 p95_ms=(percentile(least, 0.95), percentile(most, 0.95)),
                 max_ms=(least[-1], most[-1]),

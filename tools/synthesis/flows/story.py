@@ -21,13 +21,14 @@ _NO_ACK_SEEN = "given and on no pending list: acknowledged, or read with NOACK"
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """From publish to consume in one group: at least and at most so many ms; equal where it is exact."""
+    """From publish to consume in one group: at least and at most so many ms; `exact` by a log line, then equal."""
 
     stream: str
     group: str | None
     service: str | None
     least_ms: int
     most_ms: int
+    exact: bool
 
 
 @dataclass(slots=True)
@@ -251,6 +252,7 @@ def _measure(told: MessageStory, step: Step, exact_ms: int | None) -> None:
             step.service,
             max(0, least - told.published_ms),
             max(0, most - told.published_ms),
+            exact_ms is not None,
         )
     )
 
@@ -263,4 +265,4 @@ def _measure_lines(told: MessageStory, wiring: Wiring) -> None:
         if step.origin == "log" and step.action == "consumed" and step.group is None and step.stream:
             late_ms = max(0, step.at_ms - told.published_ms)
             groups = wiring.groups_of(step.service or "", step.stream)
-            told.waits.append(Wait(step.stream, _only(groups), step.service, late_ms, late_ms))
+            told.waits.append(Wait(step.stream, _only(groups), step.service, late_ms, late_ms, exact=True))
