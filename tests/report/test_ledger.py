@@ -12,7 +12,7 @@ from tools.detectors.ledger.records import LedgerRow
 from tools.report import markdown_ledger
 from tools.report.sections import streams as section
 from tools.report.write import write_report
-from tools.sources.records import Lag, Poll, StreamState
+from tools.sources.records import Lag, StreamState
 
 
 def of(length: int, added: int, *, delivered: str = "1-0", pending: int = 0, first: int = 1) -> StreamState:
@@ -89,8 +89,8 @@ def test_the_report_holds_the_ledger_of_every_group(tmp_path_factory: pytest.Tem
 
 
 def forecast(before: StreamState, now: StreamState) -> str | None:
-    moments: tuple[Poll, ...] = polls(before, now)
-    return section._forecast(now, moments[0], moments[1].at_ms)
+    earlier, later = polls(before, now)
+    return section._forecast(now, before, later.at_ms - earlier.at_ms)
 
 
 def lagging(length: int, added: int, lag: int) -> StreamState:

@@ -151,8 +151,7 @@ def _empty_ms(view: StreamView, track: Track, name: str) -> int:
     if empty < 2:
         return 0
     since_ms = track.polls[-empty].at_ms
-    known = view.baseline.stream(track.now.name)
-    before = None if known is None else known.group(name)
+    before = track.first.group(name) if track.old else None
     if before is not None and not before.info.consumers and empty == len(track.polls):
         since_ms = min(since_ms, view.baseline.at_ms)
     return track.poll.at_ms - since_ms

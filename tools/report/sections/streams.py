@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from tools.findings.model import Enhancement, Finding, streams_of
 from tools.report.context import Context, severity
 from tools.report.model import GroupHealth, StreamBaseline, StreamHealth, TopologyEdge
-from tools.sources.records import GroupState, Poll, StreamState, entry_time_ms
+from tools.sources.records import GroupState, StreamState, entry_time_ms
 from tools.synthesis.clusters import is_cross_agent
 from tools.synthesis.health import Health, by_stream, is_measured
 
@@ -24,6 +24,7 @@ def build(context: Context) -> tuple[StreamHealth, ...]:
     first = data.baseline or data.polls[0]
     before = {state.name: state for state in first.streams}
     since = next((poll for poll in reversed(data.polls) if poll.after_gap), first)
+    then = {state.name: state for state in since.streams}
     at_ms = data.final.at_ms
     rows = [
         _row(
@@ -31,7 +32,7 @@ def build(context: Context) -> tuple[StreamHealth, ...]:
             at_ms,
             before.get(state.name),
             about.get(state.name, []),
-            forecast=_forecast(state, since, at_ms),
+            forecast=_forecast(state, then.get(state.name), at_ms - since.at_ms),
             status=statuses.get(state.name, "HEALTHY"),
         )
         for state in data.final.streams
@@ -140,12 +141,12 @@ def _worse(length: int, pending: int, lag: int | None, baseline: StreamBaseline 
         yield f"length {baseline.length} → {length}"
 
 
-def _forecast(state: StreamState, since: Poll, at_ms: int) -> str | None:
+def _forecast(state: StreamState, before: StreamState | None, span_ms: int) -> str | None:
     """By the pace since the baseline, or since the first poll after the newest gap."""
-    lag, before = lag_of(state), since.stream(state.name)
-    if not lag or before is None or at_ms <= since.at_ms:
+    lag = lag_of(state)
+    if not lag or before is None or span_ms <= 0:
         return None
-    per_minute = (lag - (lag_of(before) or 0)) * 60_000 / (at_ms - since.at_ms)
+    per_minute = (lag - (lag_of(before) or 0)) * 60_000 / span_ms
     if per_minute >= 0.5:
         loss = _time_to_loss(state, before, lag, per_minute)
         return f"lag grows by {per_minute:.0f} a minute; {loss or 'it does not drain'}"
