@@ -124,6 +124,8 @@ def _unknown(wanted: str, found: Unknown) -> Iterator[str]:
         yield "Ids that begin alike: " + ", ".join(clean(hint, 120) for hint in found.hints)
     else:
         yield "Section 4 of the report lists ids; lines of the window stand in logs/merged.log."
+    for text in found.not_seen:
+        yield f"not seen: {clean(text)}"
 
 
 def _diagram(found: Trace) -> str:

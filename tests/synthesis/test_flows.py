@@ -74,6 +74,7 @@ def polls(*states: StreamState, every_s: int = 15, gap_at: int | None = None) ->
             at_ms=START_MS + (first + every_s * number) * 1000,
             server=ServerState(flavour="valkey", version="9"),
             streams=(state,),
+            calls={"xadd": 3},
             after_gap=number == gap_at,
             until_ms=START_MS + (first + every_s * number) * 1000 + 400,
         )
@@ -447,9 +448,14 @@ SOMEWHERE = use(CodeKind.XREAD, "board", "{}")
 def test_a_stream_that_is_read_without_a_group_too_is_never_called_unread(
     code: list[CodeUse], *, calls: bool, flagged: bool
 ) -> None:
-    seen = [structs.replace(poll, calls={"xread": 3} if calls else {}) for poll in UNTAKEN]
+    seen = [structs.replace(poll, calls={"xadd": 3} | ({"xread": 3} if calls else {})) for poll in UNTAKEN]
     who = wiring.build(index(use(CodeKind.XADD, "web", "orders"), *code), ())
     assert bool(flows(PUBLISHED, [sample()], seen, who).flagged) is flagged
+
+
+def test_where_the_server_tells_no_calls_somebody_may_read_without_a_group() -> None:
+    silent = [structs.replace(poll, calls={}) for poll in UNTAKEN]
+    assert flows(PUBLISHED, [sample()], silent).flagged == {}
 
 
 def test_what_its_messages_went_through_clears_a_correlation_id_of_a_producer() -> None:
@@ -457,7 +463,7 @@ def test_what_its_messages_went_through_clears_a_correlation_id_of_a_producer() 
     taken = polls(orders(group(at(0)), last=ID), orders(group(ID), last=ID))
     assert flows(lines, [sample()], polls(*DEAD)).flagged == {
         "producer-only": 1,
-        "published-never-consumed": 1,
+        "published-never-consumed": 2,
     }
     assert flows(lines, [sample()], taken).flagged == {}
 

@@ -43,7 +43,7 @@ def _figures(found: Flows) -> str:
             f"{found.late_p50_ms} ms, 95 % within {found.late_p95_ms} ms, the longest {found.late_max_ms} ms."
         )
     flagged = ", ".join(f"{count} {name}" for name, count in found.flagged.items())
-    text += f" Flagged: {flagged or 'none'}."
+    text += f" Flagged, messages and the correlation ids that own them: {flagged or 'none'}."
     if found.shown:
         text += f" The flagged and slowest {len(found.shown)} are shown; `streamgauge trace ID` tells any of them."
     if found.services_without_ids:

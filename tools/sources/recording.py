@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -64,20 +64,27 @@ def read(path: Path) -> Iterator[tuple[str, msgspec.Raw]]:
             yield decoder.decode(line)
 
 
-def members(path: Path) -> Iterator[bytes]:
-    """The records of every whole member, one a line, still encoded; a torn tail is left out."""
+def members(path: Path, torn: Callable[[int], None] | None = None) -> Iterator[bytes]:
+    """The records of every whole member, one a line, still encoded; a torn tail is left out.
+
+    `torn` is told the byte after which nothing could be read, where that is not the end.
+    """
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return
     with file:
         inflate, parts, rest = zlib.decompressobj(wbits=31), [], b""
+        whole = 0
         while block := rest or file.read(_READ_BYTES):
             try:
                 parts.append(inflate.decompress(block))
             except zlib.error:
-                return
+                break
             rest = inflate.unused_data
             if inflate.eof:
+                whole = file.tell() - len(rest)
                 yield b"".join(parts)
                 inflate, parts = zlib.decompressobj(wbits=31), []
+        if torn is not None and whole < os.fstat(file.fileno()).st_size:
+            torn(whole)

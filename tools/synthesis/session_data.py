@@ -6,7 +6,7 @@ Any part may be missing or torn. Then it is left out, a gap says so, and the res
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
@@ -78,9 +78,14 @@ class SessionData:
     @property
     def poll_interval_ms(self) -> int:
         """The longest pause between the last few polls; the default where there are too few to tell."""
-        times = [poll.at_ms for poll in self.polls[-4:]]
-        pauses = [later - earlier for earlier, later in pairwise(times)]
-        return max(pauses, default=POLL_INTERVAL_MS)
+        return pause_of(self.polls)
+
+
+def pause_of(polls: Sequence[Poll]) -> int:
+    """The longest pause between the last few polls, in ms; the default where there are too few to tell."""
+    times = [poll.at_ms for poll in polls[-4:]]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    return max(pauses, default=POLL_INTERVAL_MS)
 
 
 def load(workspace: Workspace, now_ms: int) -> SessionData:

@@ -20,9 +20,15 @@ from tools import masking
 from tools.errors import UsageError
 from tools.findings.model import AgentId
 from tools.report import schemas
+from tools.report.context import prepare
 from tools.sources.entry_samples import EntrySample, SampleJournal
 from tools.sources.recording import Recording
 from tools.sources.records import LogLine
+from tools.synthesis.flows import session_files
+from tools.synthesis.flows.reconstruct import reconstruct
+from tools.synthesis.flows.session import evidence_of
+from tools.synthesis.session_data import load
+from tools.synthesis.wiring import Wiring
 
 HOSTILE = ' </td><script>x</script> | `` ``` \u202e\x1b[31m [l](http://e.example) "] --> end; password=hunter2hunter2'
 
@@ -57,6 +63,10 @@ def record(made: Made, *lines: LogLine) -> None:
     for item in lines:
         recording.add("line", item)
     recording.flush()
+
+
+def wiring_of(made: Made) -> Wiring:
+    return prepare(load(made.workspace, 0), 0).wiring
 
 
 def refers(made: Made, source: str, wanted: str) -> bool:
@@ -111,6 +121,30 @@ def test_a_message_is_told_from_lines_and_polls(made: Made, wanted: str) -> None
     assert actions[-1] == "pending"
     for step in flow["steps"]:
         assert refers(made, step["source"], POISON)
+
+
+def test_the_report_and_the_trace_flag_alike(made: Made) -> None:
+    journal = SampleJournal(made.workspace.path("streams", "samples.jsonl"))
+    journal.append(1, [EntrySample(stream="invoices", id=POISON, correlation_id="c-8")])
+    journal.close()
+    unknown = "1750000007000-0"
+    record(
+        made,
+        line("published", "web", 1, 60, "c-70"),
+        line("consumed", "billing", 2, 61, "c-70"),
+        line(f"handled {ORDER} stream=orders", "billing", 3, 62, "c-71"),
+        line(f"consumed {unknown}", "billing", 4, 63, "c-72"),
+        line("GET / request received", "billing", 5, 64, "c-73"),
+    )
+    shown = reconstruct(evidence_of(load(made.workspace, 0)), wiring_of(made)).shown
+    flagged = {(flow.kind, flow.key): set(flow.flags) for flow in shown if flow.flags}
+    assert flagged["correlation", "c-8"] == {"consumed-never-acked"}
+    assert flagged["correlation", "c-72"] == {"consumed-never-acked"}
+    for wanted in ("c-1", "c-8", "c-70", "c-71", "c-72", "c-73", f"invoices:{POISON}", unknown):
+        found = traced(made, wanted)["flows"]
+        assert isinstance(found, list)
+        for flow in found:
+            assert set(flow["flags"]) == flagged.get((flow["kind"], flow["key"]), set()), wanted
 
 
 def test_a_message_id_of_two_streams_is_two_flows_and_one_diagram_must_be_chosen(made: Made) -> None:
@@ -205,9 +239,39 @@ def test_what_is_missing_or_damaged_is_left_out_and_never_fatal(made: Made, lost
     else:
         path.write_bytes(b"\xff{]\n" + path.read_bytes()[:20] + b"\n")
     answer = trace(made.workspace.root, "c-1", Style.JSON)
-    told = answer.unknown if answer.unknown is not None else json.loads(answer.text)["notSeen"]
-    if damage == "garbage" and lost.endswith((".jsonl", ".json")):
-        assert any(lost in text for text in told)
+    told = json.loads(answer.text)["notSeen"] if answer.unknown is None else answer.unknown.splitlines()
+    naming = [text for text in told if lost in text]
+    optional = lost in {"recording/code.json.gz", "streams/samples.jsonl"}
+    assert len(naming) == (0 if optional and damage == "missing" else 1), told
+
+
+def test_of_a_running_session_the_end_that_is_being_written_is_no_damage(made: Made) -> None:
+    path = made.workspace.path("session.json")
+    facts = json.loads(path.read_bytes())
+    path.write_bytes(msgspec.json.encode(facts | {"ended_by": "running", "ended_ms": None}))
+    for name in ("recording/log-watcher.jsonl.gz", "streams/polls.jsonl", "streams/samples.jsonl"):
+        torn = made.workspace.path(*name.split("/"))
+        torn.write_bytes(torn.read_bytes()[:-7])
+    for wanted in ("c-1", "nobody"):
+        answer = trace(made.workspace.root, wanted, Style.TABLE)
+        assert not re.search(r"cut|damaged|not there", answer.unknown or answer.text)
+
+
+def test_a_damaged_name_of_a_stream_is_told_and_fatal_to_nothing(made: Made) -> None:
+    path = made.workspace.polls
+    path.write_bytes(path.read_bytes().replace(b'"name":"orders"', b'"name":"or\xff\xfes"', 1))
+    answer = trace(made.workspace.root, "nobody", Style.TABLE)
+    assert answer.unknown is not None
+    assert "not seen: streams/polls.jsonl" in answer.unknown
+
+
+def test_only_lines_that_name_the_id_itself_fill_the_bound(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_files, "LINES_MAX", 5)
+    record(made, *(line(f"published c-9{n} (c-9_)", "web", n, n, f"c-9{n}") for n in range(10, 30)))
+    record(made, line("published", "web", 9, 9, "c-9"), line("order [c-9]: handled", "web", 10, 10, "c-9"))
+    assert [source for _, _, source in steps(made, "c-9")] == ["logs/web.log:9", "logs/web.log:10"]
 
 
 def test_a_running_session_is_traced_as_far_as_it_is_written(made: Made) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.sources.records import Gap, entry_key
-from tools.synthesis.flows.collect import Collected, Message, Trail
+from tools.synthesis.flows.collect import Message, Trail
 from tools.synthesis.flows.model import GRACE_MS, Flag, Step
 from tools.synthesis.flows.server import ServerStory
 from tools.synthesis.flows.story import MessageStory
@@ -45,35 +45,23 @@ def blind_times(
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Ability:
-    """What each service's lines show at all, so that its absence means something."""
-
-    ackers: frozenset[str]
-    correlating: frozenset[str]
-
-
-def ability(trails: Iterable[Trail]) -> Ability:
-    """From every line that was followed."""
-    ackers: set[str] = set()
-    telling: set[str] = set()
-    for trail in trails:
-        for step in trail.steps:
-            if step.service is None:
-                continue
-            telling.add(step.service)
-            if step.action == "acked":
-                ackers.add(step.service)
-    return Ability(frozenset(ackers), frozenset(telling))
+def ackers(trails: Iterable[Trail]) -> frozenset[str]:
+    """The services whose lines tell of acks at all, so that the absence of one means something."""
+    return frozenset(
+        step.service
+        for trail in trails
+        for step in trail.steps
+        if step.action == "acked" and step.service is not None
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What all flags are judged by. `lines_until_ms`: no line after it was kept."""
+    """What all flags are judged by. `lines_until_ms`: no line after it was kept; `ackers`: whose lines tell of acks."""
 
     story: ServerStory
     wiring: Wiring
-    able: Ability
+    ackers: frozenset[str]
     lines_until_ms: int
     blind: tuple[Blind, ...] = ()
 
@@ -101,14 +89,22 @@ class Judge:
 
     def correlation(
         self, steps: Sequence[Step], trail: Trail, stories: Mapping[Message, MessageStory]
-    ) -> list[Flag]:
-        """The flags of a correlation id: `steps` are its own lines', `stories` those of its messages."""
-        flags: list[Flag] = []
+    ) -> tuple[list[Flag], tuple[str, ...]]:
+        """The flags of a correlation id and of all its messages, and where those were pending at the last poll.
+
+        `steps` are its own lines', `stories` those of its messages.
+        """
+        flags: dict[Flag, None] = {}
+        pending: dict[str, None] = {}
         if not trail.full and self._is_alone(steps, stories):
-            flags.append("producer-only")
+            flags["producer-only"] = None
         if self._lacks_ack(steps, list(stories), full=trail.full):
-            flags.append("consumed-never-acked")
-        return flags
+            flags["consumed-never-acked"] = None
+        for told in stories.values():
+            found, places = self.message(told)
+            flags |= dict.fromkeys(found)
+            pending |= dict.fromkeys(places)
+        return list(flags), tuple(pending)
 
     def _is_alone(self, steps: Sequence[Step], stories: Mapping[Message, MessageStory]) -> bool:
         """Whether only those who published an id name it, and the server gave none of its messages to anybody.
@@ -122,8 +118,7 @@ class Judge:
         if published[-1].at_ms > self.lines_until_ms - GRACE_MS:
             return False
         readers = {reader for stream, _ in stories for reader in self.wiring.consumers.get(stream, ())}
-        expected = (readers - services) & self.able.correlating
-        if not expected or self._is_blind(published[0].at_ms, expected):
+        if not stories or self._is_blind(published[0].at_ms, readers):
             return False
         return all(stream and self.is_untaken(told) for (stream, _), told in stories.items())
 
@@ -134,7 +129,7 @@ class Judge:
             step
             for step in own
             if step.action == "consumed"
-            and step.service in self.able.ackers
+            and step.service in self.ackers
             and step.service not in acked
             and step.at_ms < self.lines_until_ms - GRACE_MS
             # Of an id without a message "received" may be a request: only a line that names a message tells.
@@ -157,7 +152,7 @@ class Judge:
         if self.story.plain_reads:
             explained = bool(wiring.plain_readers) and not wiring.plain_unnamed
             return not (explained and wiring.groups_alone(stream))
-        return bool(wiring.consumers.get(stream)) and not wiring.groups_alone(stream)
+        return stream in wiring.plain_readers
 
     def _is_blind(self, from_ms: int, services: Iterable[str]) -> bool:
         wanted = set(services)
@@ -167,8 +162,3 @@ class Judge:
             and blind.from_ms <= self.lines_until_ms
             for blind in self.blind
         )
-
-
-def flags_of(collected: Collected) -> Ability:
-    """What the lines of a session can show."""
-    return ability([*collected.correlations.values(), *collected.messages.values()])

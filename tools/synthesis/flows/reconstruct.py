@@ -9,7 +9,7 @@ from typing import Literal
 from tools.detectors.thresholds import Judgement
 from tools.sources.records import LogLine, Poll
 from tools.synthesis.flows.collect import Collected, Message, Sampled, Trail, collect
-from tools.synthesis.flows.judge import Blind, Judge, flags_of
+from tools.synthesis.flows.judge import Blind, Judge, ackers
 from tools.synthesis.flows.model import (
     FLOWS_MAX,
     SHOWN_MAX,
@@ -57,7 +57,8 @@ def reconstruct(evidence: Evidence, wiring: Wiring) -> Flows:
     found = collect(evidence.lines, evidence.samples, evidence.polls, wiring)
     story = ServerStory(evidence.polls, evidence.end_ms, evidence.pause_ms, evidence.judgement)
     until = evidence.end_ms if evidence.lines_until_ms is None else evidence.lines_until_ms
-    judge = Judge(story, wiring, flags_of(found), min(until, evidence.end_ms), evidence.blind)
+    acking = ackers([*found.correlations.values(), *found.messages.values()])
+    judge = Judge(story, wiring, acking, min(until, evidence.end_ms), evidence.blind)
     made, told = _Made(), _Teller(found, story, wiring)
     left_out = _messages(made, told, judge, found, evidence.polls)
     for key, trail in found.correlations.items():
@@ -125,12 +126,21 @@ def correlation_flow(
     key: str, trail: Trail, stories: Mapping[Message, MessageStory], judge: Judge, steps_max: int = STEPS_MAX
 ) -> Flow:
     """The flow of one correlation id: its own lines, and all that its messages went through."""
-    flags = judge.correlation(ordered(trail.steps), trail, stories)
+    flags, pending_in = judge.correlation(ordered(trail.steps), trail, stories)
     steps = correlation_steps(trail, stories)
     late = [late for told in stories.values() if (late := _late_ms(told)) is not None]
     late_ms = max(late, default=None) if late else _late_of_lines(steps)
     messages = tuple(f"{stream}:{entry}" if stream else entry for stream, entry in stories)
-    return _flow("correlation", key, steps, steps_max, flags=tuple(flags), late_ms=late_ms, messages=messages)
+    return _flow(
+        "correlation",
+        key,
+        steps,
+        steps_max,
+        flags=tuple(flags),
+        late_ms=late_ms,
+        pending_in=pending_in,
+        messages=messages,
+    )
 
 
 def correlation_steps(trail: Trail, stories: Mapping[Message, MessageStory]) -> list[Step]:
@@ -240,7 +250,7 @@ def _shown(flows: Iterable[Flow]) -> list[Flow]:
         if not flow.flags:
             slow.append(flow)
             continue
-        kind = flow.flags, flow.pending_in or flow.stream
+        kind = flow.kind, flow.flags, flow.pending_in or flow.stream
         alike[kind] = alike.get(kind, 0) + 1
         (first if alike[kind] <= _ALIKE_MAX else rest).append(flow)
     return [*first, *slow, *rest][:SHOWN_MAX]

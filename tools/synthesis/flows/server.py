@@ -106,8 +106,9 @@ class ServerStory:
         self.final = polls[-1] if polls else None
         self.fresh = self.final is not None and end_ms - self.final.at_ms <= max(3 * pause_ms, GRACE_MS)
         """Whether the last poll speaks for the end of the window."""
-        self.plain_reads = any(poll.calls.get("xread") for poll in polls)
-        """Whether somebody reads streams without a group: which, the server does not tell."""
+        calls = [poll.calls for poll in polls if poll.calls]
+        self.plain_reads = not calls or any(counts.get("xread") for counts in calls)
+        """Whether somebody may read streams without a group: which, the server does not tell."""
         for number, poll in enumerate(polls):
             for state in poll.streams:
                 self._take(number, poll.after_gap, state)

@@ -6,54 +6,42 @@ message id, or a message id with its stream (`stream:id`). A running session is 
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, TypeVar
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 import re2
 from msgspec import Struct, structs
 
-from tools.detectors.thresholds import Judgement
-from tools.errors import StreamgaugeError
-from tools.findings.model import AgentId
-from tools.sources import recording, session_facts
-from tools.sources.code.index import read_index
-from tools.sources.entry_samples import FILE, EntrySample, Full, LeftOut, Record, read_samples
-from tools.sources.records import CodeIndex, LogLine, Poll
-from tools.sources.redis.polls import encoded_streams, read_polls
+from tools.sources.entry_samples import EntrySample, Full, LeftOut, Record
+from tools.sources.records import LogLine
+from tools.sources.redis.polls import encoded_streams
 from tools.sources.session_facts import SessionFacts
-from tools.synthesis import judged, wiring
+from tools.synthesis import wiring
 from tools.synthesis.flows.collect import Bounds, Collected, Message, Sampled, Trail, collect
-from tools.synthesis.flows.judge import Ability, Judge
-from tools.synthesis.flows.lines import MESSAGE_ID, sighting
-from tools.synthesis.flows.model import Flag, Flow
+from tools.synthesis.flows.judge import Blind, Judge, blind_times
+from tools.synthesis.flows.lines import sighting
+from tools.synthesis.flows.model import Flow
 from tools.synthesis.flows.reconstruct import correlation_flow, message_flow
 from tools.synthesis.flows.server import ServerStory
+from tools.synthesis.flows.session_files import LINES_MAX, POLLS, Files, message_ids
 from tools.synthesis.flows.story import tell
+from tools.synthesis.session_data import pause_of
 from tools.workspace import Workspace
 
 SCHEMA_VERSION = 1
 STEPS_MAX = 2_000
-LINES_MAX = 20_000
 HINTS_MAX = 5
 _HINT_PREFIX_MIN = 3
 _KNOWN_IDS_MAX = 500_000
 _MESSAGE_ID = re2.compile(r"\d{1,20}-\d{1,20}")
-_POLLS = "streams/polls.jsonl"
-_NAME_KEY = b'"state":{"name":'
-_UNREADABLE = (OSError, EOFError, zlib.error, ValueError, StreamgaugeError)
-
-_Part = TypeVar("_Part")
 
 
 class Trace(Struct, frozen=True, kw_only=True, rename="camel"):
     """Everything a session knows of one id.
 
-    A message id that several streams hold gives a flow for each. `flags` of a flow are by the server's account
-    alone. `not_seen` says what was left out of the sources, or could not be read.
+    A message id that several streams hold gives a flow for each. Flags are judged as in the report. `not_seen` says what was left out of the sources, or could not be read.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -68,84 +56,18 @@ class Trace(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Unknown(Struct, frozen=True):
-    """No source of the session names the id; `hints` are known ones that begin alike."""
+    """No source of the session names the id; `hints` are known ones that begin alike, `not_seen` as of a `Trace`."""
 
     session_id: str
     hints: tuple[str, ...]
-
-
-@dataclass
-class _Files:
-    """The session's files, and what of them could not be read."""
-
-    workspace: Workspace
-    damaged: list[str] = field(default_factory=list)
-
-    def read(self, name: str, read: Callable[[], _Part], otherwise: _Part) -> _Part:
-        """A file's content; a missing one is empty, a damaged one is told."""
-        try:
-            return read()
-        except FileNotFoundError:
-            return otherwise
-        except _UNREADABLE as error:
-            self.damaged.append(f"{name}: {' '.join(str(error).split())[:200]}")
-            return otherwise
-
-    def lines(self, needles: Iterable[str]) -> list[LogLine]:
-        """The recorded lines whose text holds one of `needles`, at most `LINES_MAX`."""
-        found: list[LogLine] = []
-        name = f"recording/{AgentId.LOG_WATCHER.slug}.jsonl.gz"
-
-        def search() -> list[LogLine]:
-            found.extend(_lines(self.workspace.path(*name.split("/")), needles))
-            return found
-
-        return self.read(name, search, found)
-
-    def samples(self, keep: Callable[[Record], bool]) -> list[tuple[int, Record]]:
-        """The records of the samples that are wanted, each with its line."""
-        found: list[tuple[int, Record]] = []
-
-        def search() -> list[tuple[int, Record]]:
-            found.extend(
-                item for item in read_samples(self.workspace.path(*FILE.split("/"))) if keep(item[1])
-            )
-            return found
-
-        return self.read(FILE, search, found)
-
-    def polls(self, streams: set[str]) -> list[Poll]:
-        """Every whole poll, with these streams alone."""
-        found: list[Poll] = []
-        names = {msgspec.json.encode(name) for name in streams}
-
-        def keep(line: bytes) -> bool:
-            start = line.find(_NAME_KEY) + len(_NAME_KEY)
-            return any(line.startswith(name, start) for name in names)
-
-        def search() -> list[Poll]:
-            found.extend(read_polls(self.workspace.polls, keep))
-            return found
-
-        return self.read(_POLLS, search, found)
-
-    def index(self) -> CodeIndex | None:
-        """What the code says."""
-        return self.read("recording/code.json.gz", lambda: read_index(self.workspace.code_index), None)
-
-    def judgement(self) -> Judgement:
-        """What the session judged by."""
-        return self.read(judged.FILE, lambda: judged.read(self.workspace), Judgement())
-
-    def facts(self) -> SessionFacts | None:
-        """The session's own story."""
-        return self.read(session_facts.FILE, lambda: session_facts.read(self.workspace), None)
+    not_seen: tuple[str, ...] = ()
 
 
 def trace(workspace: Workspace, wanted: str) -> Trace | Unknown:
     """The timeline of an id. Raises nothing for damaged files: what they hold is missing, and said to be."""
-    files = _Files(workspace)
+    files = Files(workspace)
     facts = files.facts()
+    files.running = running = facts is not None and facts.ended_by == "running"
     stream, entry_id = _split(wanted)
     found = _gather(files, wanted, entry_id)
     names, streams = _names_and_streams(files, found)
@@ -153,10 +75,10 @@ def trace(workspace: Workspace, wanted: str) -> Trace | Unknown:
     known = wiring.build(files.index(), (), names)
     collected = collect(found.lines, found.samples, polls, known, Bounds(steps=STEPS_MAX, names=names))
     session_id = facts.session_id if facts is not None else _session_id(workspace)
-    running = facts is not None and facts.ended_by == "running"
     end_ms = (facts.ended_ms if facts is not None else None) or (polls[-1].at_ms if polls else 0)
-    story = ServerStory(polls, end_ms, pause_ms=15_000, judgement=files.judgement())
-    judge = Judge(story, known, Ability(frozenset(), frozenset()), end_ms)
+    story = ServerStory(polls, end_ms, pause_of(polls), files.judgement())
+    acking = files.ackers(_silent_takers(found.lines))
+    judge = Judge(story, known, acking, end_ms, _blind(files, facts, found.lines, known))
     base = Trace(session_id=session_id, running=running, id=wanted, kind="message", flows=())
     if wanted in collected.correlations or wanted in collected.owned:
         flow = _correlation(wanted, collected, judge)
@@ -169,7 +91,8 @@ def trace(workspace: Workspace, wanted: str) -> Trace | Unknown:
             correlation_ids=_correlations_of(collected, flows),
         )
     if not base.flows:
-        return Unknown(session_id, _hints(files, wanted))
+        hints = _hints(files, wanted)
+        return Unknown(session_id, hints, tuple(_not_seen(files, found, ())))
     return structs.replace(base, not_seen=tuple(_not_seen(files, found, base.flows)))
 
 
@@ -191,7 +114,7 @@ class _Found:
     """The message ids that are looked for."""
 
 
-def _gather(files: _Files, wanted: str, entry_id: str | None) -> _Found:
+def _gather(files: Files, wanted: str, entry_id: str | None) -> _Found:
     """Lines and samples of the id, and of the messages that it owns."""
     needles = {wanted} if entry_id is None else {wanted, entry_id}
     lines = files.lines(needles)
@@ -200,7 +123,7 @@ def _gather(files: _Files, wanted: str, entry_id: str | None) -> _Found:
     owned = ids | {record.id for _, record in records if isinstance(record, EntrySample)}
     for line in lines:
         if line.correlation_id == wanted:
-            owned.update(_message_ids(line.text))
+            owned.update(message_ids(line.text))
     if owned - ids:
         more = files.lines(owned)
         known = {(line.source, line.line, line.byte_offset, line.arrived_ms) for line in lines}
@@ -213,20 +136,22 @@ def _gather(files: _Files, wanted: str, entry_id: str | None) -> _Found:
     return _Found(lines, samples, left, any(isinstance(record, Full) for _, record in records), owned)
 
 
-def _names_and_streams(files: _Files, found: _Found) -> tuple[list[str], set[str]]:
+def _names_and_streams(files: Files, found: _Found) -> tuple[list[str], set[str]]:
     """Every stream's name; and those that hold one of the messages, by a sample, a line or a pending list."""
     needles = [b'"id":' + msgspec.json.encode(entry_id) for entry_id in found.ids]
     names: set[bytes] = set()
     holding: set[bytes] = set()
+    known: set[str] = set()
 
     def search() -> None:
         for name, line in encoded_streams(files.workspace.polls):
-            names.add(name)
+            if name not in names:
+                names.add(name)
+                known.add(_decoded(name))
             if name not in holding and any(needle in line for needle in needles):
                 holding.add(name)
 
-    files.read(_POLLS, search, None)
-    known = {_decoded(name) for name in names}
+    files.read(POLLS, search, None)
     streams = {_decoded(name) for name in holding}
     streams |= {sampled.entry.stream for sampled in found.samples}
     streams |= {name for line in found.lines if (name := sighting(line, known).stream) is not None}
@@ -237,35 +162,10 @@ def _decoded(name: bytes) -> str:
     return msgspec.json.decode(b'"' + name + b'"', type=str)
 
 
-def _message_ids(text: str) -> Iterator[str]:
-    yield from MESSAGE_ID.findall(text[:2000])
-
-
 def _names(record: Record, correlation: str, ids: set[str]) -> bool:
     if isinstance(record, EntrySample):
         return record.correlation_id == correlation or record.id in ids
     return True
-
-
-def _lines(path: Path, needles: Iterable[str]) -> Iterator[LogLine]:
-    """Whole members without the id are skipped undecoded."""
-    wanted = [msgspec.json.encode(needle)[1:-1] for needle in needles if needle]
-    entry = msgspec.json.Decoder(tuple[str, msgspec.Raw])
-    decoder = msgspec.json.Decoder(LogLine)
-    count = 0
-    for member in recording.members(path):
-        if not any(needle in member for needle in wanted):
-            continue
-        for raw in member.splitlines():
-            if not any(needle in raw for needle in wanted):
-                continue
-            kind, record = entry.decode(raw)
-            line = decoder.decode(record) if kind == "line" else None
-            if line is not None and not line.backfill:
-                yield line
-                count += 1
-                if count >= LINES_MAX:
-                    return
 
 
 def _messages(collected: Collected, stream: str | None, entry_id: str) -> list[Message]:
@@ -287,14 +187,23 @@ def _message(message: Message, collected: Collected, judge: Judge) -> Flow:
 def _correlation(key: str, collected: Collected, judge: Judge) -> Flow:
     messages = collected.owned.get(key, {})
     stories = {message: tell(message, collected, judge.story, judge.wiring) for message in messages}
-    flow = correlation_flow(key, collected.correlations.get(key, Trail()), stories, judge, STEPS_MAX)
-    flags: dict[Flag, None] = dict.fromkeys(flow.flags)
-    pending: list[str] = []
-    for told in stories.values():
-        found, places = judge.message(told)
-        flags |= dict.fromkeys(found)
-        pending += places
-    return structs.replace(flow, flags=tuple(flags), pending_in=tuple(dict.fromkeys(pending)))
+    return correlation_flow(key, collected.correlations.get(key, Trail()), stories, judge, STEPS_MAX)
+
+
+def _silent_takers(lines: Iterable[LogLine]) -> set[str]:
+    """Services whose lines here tell that they took something, but of no ack."""
+    steps = [sighting(line, ()).step for line in lines]
+    acked = {step.service for step in steps if step.action == "acked"}
+    return {step.service for step in steps if step.action == "consumed" and step.service} - acked
+
+
+def _blind(
+    files: Files, facts: SessionFacts | None, lines: Iterable[LogLine], known: wiring.Wiring
+) -> tuple[Blind, ...]:
+    services = {*known.services, *(line.service for line in lines)}
+    if facts is None:
+        return blind_times(files.gaps(), (), services)
+    return blind_times(files.gaps(), facts.dead_times, services | set(facts.services))
 
 
 def _correlations_of(collected: Collected, flows: Iterable[Flow]) -> tuple[str, ...]:
@@ -302,7 +211,7 @@ def _correlations_of(collected: Collected, flows: Iterable[Flow]) -> tuple[str, 
     return tuple(key for key, owned in collected.owned.items() if messages & owned.keys())
 
 
-def _not_seen(files: _Files, found: _Found, flows: Iterable[Flow]) -> Iterator[str]:
+def _not_seen(files: Files, found: _Found, flows: Iterable[Flow]) -> Iterator[str]:
     streams = {step.stream for flow in flows for step in flow.steps if step.stream}
     counts: dict[str, int] = {}
     for left in found.left:
@@ -314,10 +223,10 @@ def _not_seen(files: _Files, found: _Found, flows: Iterable[Flow]) -> Iterator[s
         yield "the quota of samples was used up before the window ended"
     if len(found.lines) >= LINES_MAX:
         yield f"more than {LINES_MAX} log lines name these ids; the first are shown"
-    yield from files.damaged
+    yield from files.unread
 
 
-def _hints(files: _Files, wanted: str) -> tuple[str, ...]:
+def _hints(files: Files, wanted: str) -> tuple[str, ...]:
     """Known ids that share the longest beginning with one that is not known."""
     prefix = wanted[:_HINT_PREFIX_MIN]
     known: dict[str, None] = {}
@@ -331,17 +240,17 @@ def _hints(files: _Files, wanted: str) -> tuple[str, ...]:
     ]
 
 
-def _known_ids(files: _Files, prefix: str) -> Iterator[str]:
+def _known_ids(files: Files, prefix: str) -> Iterator[str]:
     for _, record in files.samples(lambda record: isinstance(record, EntrySample)):
         assert isinstance(record, EntrySample)
         if record.correlation_id is not None:
             yield record.correlation_id
         yield record.id
         yield f"{record.stream}:{record.id}"
-    for line in files.lines([prefix]):
+    for line in files.lines([prefix], whole=False):
         if line.correlation_id is not None:
             yield line.correlation_id
-        yield from _message_ids(line.text)
+        yield from message_ids(line.text)
 
 
 def _common(name: str, wanted: str) -> int:
