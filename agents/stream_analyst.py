@@ -132,6 +132,7 @@ class StreamAnalyst:
         self._read_code()
         if self._books is None:
             self._books = Books(self._workspace.polls, self._baseline)
+            self._tell_again()
         previous = self._previous()
         try:
             poll = self._poll(previous, final=final)
@@ -146,6 +147,14 @@ class StreamAnalyst:
             self._reporter.gap(gap)
         self._keep_pace(poll)
         self._write_files(poll)
+
+    def _tell_again(self) -> None:
+        """The rules over the last poll of earlier attempts, one of which may have died before it told.
+
+        Some rules fire on the newest interval alone. What was told is known by its poll and not counted again.
+        """
+        if self._history:
+            run_detectors(STREAM_DETECTORS, self._view(), self._reporter)
 
     def _keep_pace(self, poll: Poll) -> None:
         self._guard.saw(poll.cost.server_us)

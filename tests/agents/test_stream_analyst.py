@@ -173,6 +173,37 @@ def test_the_ledger_counts_from_the_baseline_on_over_a_restart(server: Server, d
     assert desk.findings()["stream.silent-loss"].occurrences == 3
 
 
+def test_what_an_attempt_died_before_telling_is_told_once_by_the_next(server: Server, desk: Desk) -> None:
+    """Killed between the journal of polls and the rules: what only that interval proves is not lost."""
+    backlog(server, 10)
+    server.client.xadd("orders.dlq", {"id": 1})
+    first, _ = desk.attempt(1)
+    first.look()
+    (before,) = journal.read_polls(desk.workspace.polls)
+    server.client.xtrim("orders", maxlen=2, approximate=False)
+    server.client.xadd("orders.dlq", {"id": 2})
+    desk.clock.advance(15)
+    with (
+        ReadOnlyClient.connect(server.url) as client,
+        journal.PollJournal(desk.workspace.polls) as kept,
+    ):
+        source = StreamSource(client, desk.clock)
+        source.poll(0, previous=None)
+        calls = {"xtrim": 1, "xadd": 1}
+        kept.append(msgspec.structs.replace(source.poll(1, previous=before), calls=calls))
+    for number in (2, 3):
+        desk.clock.advance(15)
+        analyst, reporter = desk.attempt(number)
+        analyst.look()
+        reporter.recorder.flush()
+        found = desk.findings()
+        lost, letter = found["stream.silent-loss"], found["stream.dead-letter"]
+        assert (lost.severity, lost.occurrences) == ("CRITICAL", 3)
+        assert (letter.occurrences, letter.counted_to["streams/polls.jsonl"]) == (1, 1)
+    for reference in lost.evidence_refs:
+        assert read_copy(desk.workspace, reference) in desk.text("streams", "polls.jsonl")
+
+
 def test_the_baseline_of_the_session_is_used_and_polls_count_from_one(server: Server, desk: Desk) -> None:
     server.client.xadd("orders.dlq", {"id": 1})
     with ReadOnlyClient.connect(server.url) as client:
