@@ -158,9 +158,8 @@ def _carried(key: Key, account: Account, poll: Poll, state: StreamState, group: 
     """The account at the next poll."""
     before, account.loss = account.last, None
     if before.info == state.info and before.group == group.info and not poll.after_gap:
-        account.last = Point(
-            poll=poll.number, at_ms=poll.at_ms, info=before.info, group=before.group, lag=before.lag
-        )
+        lag = group.lag if account.in_step or _is_counted(group.lag) else None
+        account.last = msgspec.structs.replace(_point(poll, state, group), lag=lag)
         _tell(account, *_released(account, account.last))
         return account
     after = _point(poll, state, group)
