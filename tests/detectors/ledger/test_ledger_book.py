@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from tests.detectors.streams.crafted import START_MS, group, polls, stream
+from tests.detectors.streams.crafted import REDIS_6, START_MS, entry, group, polls, stream
 from tools.detectors.ledger.book import LedgerBook
-from tools.detectors.ledger.records import LedgerRow
+from tools.detectors.ledger.records import LedgerRow, Unknown
 from tools.sources.records import GroupState, Lag, Poll, ServerState, StreamState
 
 CALLS = {"xadd": 1, "xreadgroup": 1}
@@ -56,3 +56,61 @@ def test_a_loss_quotes_the_lag_of_the_very_poll_it_names() -> None:
     for point in (loss.before, loss.after):
         state = seen[point.poll - 1].streams[0]
         assert (point.info, point.group, point.lag) == (state.info, state.groups[0].info, state.groups[0].lag)
+
+
+def test_what_was_sent_while_a_poll_looked_leaves_no_figure_exact() -> None:
+    """XGROUP SETID between the commands' count and the group's: 198 entries were skipped, not acknowledged."""
+    before = stream("s", 200, group(lag=Lag(messages=199, source="derived"), delivered=at(1)))
+    after = stream("s", 200, group(lag=Lag(messages=0, source="derived"), delivered=at(200)))
+    sent = made(before, after, late_at=2, late="xgroup|setid")
+    row = row_of(LedgerBook(sent))
+    assert (row.acknowledged.least, row.acknowledged.most) == (0, None)
+    assert row.unknown == (Unknown.GROUP_SET,)
+    assert not row.exact
+    row = row_of(LedgerBook(made(before, after)))
+    assert (row.acknowledged.least, row.acknowledged.most, row.exact) == (199, 199, True)
+
+
+def test_what_was_sent_while_the_earlier_poll_looked_counts_although_the_next_did_not_count() -> None:
+    """The commands of the later poll alone may be known in part."""
+    before = stream("s", 200, group(lag=Lag(messages=199, source="derived"), delivered=at(1)))
+    after = stream("s", 200, group(lag=Lag(messages=0, source="derived"), delivered=at(200)))
+    first, second = made(before, after, late_at=1, late="xgroup|setid")
+    row = row_of(LedgerBook([first, msgspec.structs.replace(second, calls=CALLS)]))
+    assert row.unknown == (Unknown.GROUP_SET,)
+
+
+def test_a_deletion_while_a_poll_looked_may_be_a_loss() -> None:
+    """Before 7.0 only the commands tell that something was deleted in the middle."""
+    states = [
+        msgspec.structs.replace(
+            state, info=msgspec.structs.replace(state.info, entries_added=None, max_deleted_entry_id=None)
+        )
+        for state in (
+            stream("s", 200, group(lag=199, delivered=at(1)), added=200),
+            stream("s", 199, group(lag=197, delivered=at(2)), added=200),
+        )
+    ]
+    row = row_of(LedgerBook(made(*states, late_at=2, late="xdel", server=REDIS_6)))
+    assert (row.removed_unread.least, row.removed_unread.most) == (0, 1)
+    assert not row.exact
+    row = row_of(LedgerBook(made(*states, server=REDIS_6)))
+    assert (row.removed_unread.least, row.removed_unread.most) == (0, 0)
+
+
+def test_a_group_that_looks_the_same_may_have_been_set_too() -> None:
+    """Set back, read once more and acknowledged: nothing shows but the command."""
+    state = stream("s", 200, group(lag=Lag(messages=100, source="derived"), delivered=at(100)))
+    row = row_of(LedgerBook(made(state, state, late_at=2, late="xgroup|setid")))
+    assert row.unknown == (Unknown.GROUP_SET,)
+    assert (row.acknowledged.least, row.acknowledged.most) == (0, None)
+    assert not row.exact
+    assert row_of(LedgerBook(made(state, state))).exact
+
+
+def test_an_acknowledgement_while_the_last_poll_looked_is_one() -> None:
+    before = stream("s", 2, group(lag=0, delivered=at(2), pending=[entry(1)]))
+    after = stream("s", 2, group(lag=0, delivered=at(2)))
+    quiet = made(before, after)
+    assert row_of(LedgerBook(quiet)).unknown == (Unknown.NOT_ACKNOWLEDGED,)
+    assert row_of(LedgerBook(made(before, after, late_at=2, late="xack"))).unknown == ()

@@ -6,6 +6,7 @@ journal, oldest first, it is what it was before a restart.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -55,10 +56,24 @@ class Account:
     """Losses proven since the anchor, a moment at which the counters could be read."""
     held: Loss | None = None
     """A loss that stands if the group is given nothing until the next poll."""
+    skipped_most: int | None = 0
+    """Entries that XGROUP SETID and its like may have moved the group over; None where nothing bounds them."""
+    given_again: bool = False
+    """Whether such a command may have made the group read entries twice."""
     in_step: bool = True
     """Whether the server's own lag may be believed: not after a group was set, until what waits is known otherwise."""
     unknown: dict[Unknown, None] = field(default_factory=dict)
     loss: Loss | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A poll, and what was called between the polls' looks at any group of it: since the last one's beginning."""
+
+    poll: Poll
+    calls: Mapping[str, int]
+    blind: bool
+    """Whether the server was not seen for a time before it."""
 
 
 class LedgerBook:
@@ -76,6 +91,7 @@ class LedgerBook:
         """Add one poll; one that is not newer than the last is left out."""
         if self._poll is not None and (poll.number, poll.at_ms) <= (self._poll.number, self._poll.at_ms):
             return
+        step = Step(poll, _called(self._poll, poll), poll.after_gap)
         first = self._poll is None
         self._poll = poll
         self._acks += sum(poll.calls.get(name, 0) for name in _ACKNOWLEDGING)
@@ -89,7 +105,7 @@ class LedgerBook:
                     kept[key] = Account(key, point, point, None if first else poll.at_ms, poll.at_ms)
                     _anchor(kept[key], poll, point)
                 else:
-                    kept[key] = _carried(key, account, poll, state, group)
+                    kept[key] = _carried(account, step, state, group)
         self._accounts = kept
 
     def losses(self) -> Iterator[Loss]:
@@ -144,60 +160,86 @@ class LedgerBook:
             yield Unknown.NO_READ_COUNT
         if any(point.waiting.source in {"bound", "unknown"} for point in (account.start, account.last)):
             yield Unknown.LAG_BOUND
-        if acknowledged.least > 0 and not self._acks:
+        if acknowledged.least > 0 and not self._acks and not self._acknowledges_late():
             yield Unknown.NOT_ACKNOWLEDGED
         if off_by is not None:
             yield Unknown.CLAIMED_BY_FORCE
+
+    def _acknowledges_late(self) -> bool:
+        return self._poll is not None and any(self._poll.late_calls.get(name) for name in _ACKNOWLEDGING)
+
+
+def _called(previous: Poll | None, poll: Poll) -> Mapping[str, int]:
+    """What was called between two polls' looks at any group: groups are read after the calls are counted.
+
+    {} where it is not known. Some are called before the earlier look, and some may be counted twice.
+    """
+    if not poll.calls:
+        return {}
+    called = Counter(poll.calls)
+    called.update(poll.late_calls)
+    if previous is not None:
+        called.update(previous.late_calls)
+    return called
 
 
 def _point(poll: Poll, state: StreamState, group: GroupState) -> Point:
     return Point(poll=poll.number, at_ms=poll.at_ms, info=state.info, group=group.info, lag=group.lag)
 
 
-def _carried(key: Key, account: Account, poll: Poll, state: StreamState, group: GroupState) -> Account:
+def _carried(account: Account, step: Step, state: StreamState, group: GroupState) -> Account:
     """The account at the next poll."""
-    before, account.loss = account.last, None
-    if before.info == state.info and before.group == group.info and not poll.after_gap:
-        lag = group.lag if account.in_step or _is_counted(group.lag) else None
-        account.last = msgspec.structs.replace(_point(poll, state, group), lag=lag)
-        _tell(account, *_released(account, account.last))
-        return account
-    after = _point(poll, state, group)
-    doubt = interval.doubt(before, after, poll.calls, gap=poll.after_gap)
+    poll, before = step.poll, account.last
+    after, account.loss = _point(poll, state, group), None
+    doubt = interval.doubt(before, after, step.calls, gap=step.blind)
     account.in_step = (account.in_step and doubt is None) or _is_counted(group.lag)
     if not account.in_step:
         after = msgspec.structs.replace(after, lag=None)
+    if doubt is None and before.info == after.info and before.group == after.group:
+        account.last = after
+        _tell(account, *_released(account, after))
+        return account
     anew = interval.made_anew(before, after)
     if anew is not None:
-        account = Account(key, after, after, account.born_ms, poll.at_ms, unknown={anew: None})
+        account = Account(account.key, after, after, account.born_ms, poll.at_ms, unknown={anew: None})
         _anchor(account, poll, after)
         return account
     if before.delivered != after.delivered:
         account.moved_ms = poll.at_ms
-    _note_commands(account, before, after, poll.calls, group)
+    _note_commands(account, before, after, step.calls, group)
     came = interval.added(before, after)
     account.added = _sum(account.added, came)
     if doubt is None:
-        _judge(key, account, after, came, poll)
+        _judge(account, after, came, step)
     else:
-        most = interval.most_lost(before, after, came, None)
-        if most != 0 or doubt is not Unknown.NO_COMMANDS:
-            account.unknown[doubt] = None
-        account.anchor, account.held = None, None
-        account.lost_most = _plus(account.lost_most, most)
+        _doubted(account, after, came, doubt)
     _anchor(account, poll, after)
     account.last = after
     return account
 
 
-def _judge(key: Key, account: Account, after: Point, came: Term, poll: Poll) -> None:
+def _doubted(account: Account, after: Point, came: Term, doubt: Unknown) -> None:
+    """Note an interval that ends at `after` and of which no loss may be claimed."""
+    before = account.last
+    most = interval.most_lost(before, after, came, None)
+    if most != 0 or doubt is not Unknown.NO_COMMANDS:
+        account.unknown[doubt] = None
+    if doubt is Unknown.GROUP_SET:
+        went = interval.passed(before, after, came).most
+        account.skipped_most = _plus(account.skipped_most, went)
+        account.given_again = True
+    account.anchor, account.held = None, None
+    account.lost_most = _plus(account.lost_most, most)
+
+
+def _judge(account: Account, after: Point, came: Term, step: Step) -> None:
     """Add what the interval that ends at `after` lost, or may have lost."""
     before = account.last
-    found = interval.lost(before, after, came, poll.calls)
+    found = interval.lost(before, after, came, step.calls)
     new, first = found.least, before
     account.anchored_least += found.least
     held, pair = _released(account, after)
-    more = _by_counters(account, after, poll)
+    more = _by_counters(account, after, step.poll)
     if more and account.anchor is not None:
         new, first = new + more, account.anchor
     account.lost_most = _plus(account.lost_most, None if found.most is None else max(found.most, new))
@@ -205,7 +247,7 @@ def _judge(key: Key, account: Account, after: Point, came: Term, poll: Poll) -> 
         account.unknown[Unknown.HIDDEN_LOSS] = None
     _tell(account, new + held, pair if held and not new else (first, after))
     maybe = 0 if new else interval.missing_if_it_stands(before, after, came)
-    account.held = Loss(key[0], key[1], maybe, found, before, after) if maybe else None
+    account.held = Loss(*account.key, maybe, found, before, after) if maybe else None
 
 
 def _released(account: Account, after: Point) -> tuple[int, tuple[Point, Point]]:
@@ -261,9 +303,10 @@ def _given(account: Account, removed: Term) -> Term:
     """Entries given to the group since its account began."""
     start, end, came = account.start.waiting, account.last.waiting, account.added
     end_most = account.last.info.length if end.most is None else end.most
-    least = None if removed.most is None else start.least + came.least - end_most - removed.most
+    hidden = _plus(removed.most, account.skipped_most)
+    least = None if hidden is None else start.least + came.least - end_most - hidden
     most = None
-    if came.most is not None and start.most is not None:
+    if came.most is not None and start.most is not None and not account.given_again:
         most = start.most + came.most - end.least - removed.least
     return Term(least=0 if least is None else least, most=most, source="derived")
 
