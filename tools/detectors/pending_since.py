@@ -27,7 +27,7 @@ class PendingSince:
         known = {} if poll.after_gap else self._since
         self._since = {
             (state.name, group.info.name): _next(
-                known.get((state.name, group.info.name), _NONE), group, poll.at_ms
+                known.get((state.name, group.info.name), _NONE), group, seen_at(poll)
             )
             for state in poll.streams
             for group in state.groups
@@ -39,5 +39,10 @@ class PendingSince:
         return self._since.get((stream, group), _NONE)
 
 
-def _next(known: Mapping[str, int], group: GroupState, at_ms: int) -> dict[str, int]:
-    return {entry.id: known.get(entry.id, at_ms) for entry in group.pending}
+def seen_at(poll: Poll) -> int:
+    """When a poll saw a message at the latest: a slow look, or a second one, sees what came long after it began."""
+    return poll.until_ms or poll.at_ms
+
+
+def _next(known: Mapping[str, int], group: GroupState, since_ms: int) -> dict[str, int]:
+    return {entry.id: known.get(entry.id, since_ms) for entry in group.pending}

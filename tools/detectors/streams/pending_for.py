@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tools.detectors.contract import StreamView
+from tools.detectors.pending_since import seen_at
 from tools.detectors.streams.tracks import Track
 from tools.sources.records import GroupState, PendingEntry
 
@@ -27,5 +28,5 @@ def _waits(view: StreamView, track: Track, group: GroupState) -> dict[str, int]:
     still = set(waits)
     for poll, earlier in zip(reversed(polls), reversed(history), strict=True):
         still &= {entry.id for entry in earlier.pending}
-        waits |= {entry_id: max(waits[entry_id], track.poll.at_ms - poll.at_ms) for entry_id in still}
+        waits |= {entry_id: max(waits[entry_id], track.poll.at_ms - seen_at(poll)) for entry_id in still}
     return waits
