@@ -388,6 +388,26 @@ def test_sampled_entries_are_written_once_over_restarts_and_a_torn_line(server: 
     ]
 
 
+def test_a_plain_id_inside_a_payload_reaches_no_file(server: Server, desk: Desk) -> None:
+    payload = {
+        "type": "user.created",
+        "data": {"id": "anna@example.com"},
+        "headers": {"id": "anna@example.com"},
+    }
+    server.client.xadd(
+        "orders", {"payload": json.dumps(payload), "context": '{"id":"anna@example.com"}'}, id="1-0"
+    )
+    desk.attempt(1)[0].look()
+    desk.clock.advance(15)
+    desk.attempt(2)[0].look()
+    assert [(item["id"], item.get("correlationId")) for item in sampled(desk)] == [("1-0", None)]
+    files = [path for path in desk.workspace.root.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        data = path.read_bytes()
+        assert b"anna@example" not in (gzip.decompress(data) if path.suffix == ".gz" else data), path
+
+
 def test_beyond_the_quota_samples_end_with_a_word(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
     kept = SampleJournal(path, quota_bytes=300)

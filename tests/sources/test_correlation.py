@@ -29,6 +29,10 @@ def entry(**fields: str) -> list[tuple[bytes, bytes]]:
         pytest.param(entry(data='{"headers":{"correlation_id":"c-2"},"x":1}'), b"c-2", id="one level down"),
         pytest.param(entry(a="{", b="{}", c='{"meta":{"traceId":"t"}}'), b"t", id="behind broken JSON"),
         pytest.param(entry(id="7", order="o-1"), None, id="another id is none"),
+        pytest.param(entry(payload='{"data":{"id":"alice@example.com"}}'), None, id="a user's"),
+        pytest.param(entry(data='{"payload":{"id":42}}'), None, id="an order's"),
+        pytest.param(entry(event='{"headers":{"id":"m-1"},"metadata":{"id":"m-2"},"envelope":{"id":"m-3"}}'), None, id="an envelope's"),
+        pytest.param(entry(body='{"context":{"id":"Bearer abcdef0123456789"},"meta":{"id":"x"},"req":{"id":"y"}}'), None, id="whatever holds it"),
         pytest.param(entry(correlationId=""), None, id="empty"),
         pytest.param(entry(correlationId="x" * 201), None, id="too long for an id"),
         pytest.param(entry(p=json.dumps({"correlationId": "x" * 201})), None, id="too long, inside JSON"),
@@ -40,6 +44,22 @@ def entry(**fields: str) -> list[tuple[bytes, bytes]]:
 )  # fmt: skip
 def test_the_id_of_an_entry(fields: list[tuple[bytes, bytes]], expected: bytes | None) -> None:
     assert correlation.of_entry(fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"req": {"id": "r-1"}}, "r-1"),
+        ({"ctx": {"id": 7}}, "7"),
+        ({"trace": {"id": "t-1"}}, "t-1"),
+        ({"meta": {"id": "alice@example.com"}}, None),
+        ({"data": {"id": "alice@example.com"}}, None),
+        ({"id": "alice@example.com"}, None),
+        ({"meta": {"traceId": "t-1"}}, "t-1"),
+    ],
+)
+def test_the_id_of_a_log_record(record: dict[str, object], expected: str | None) -> None:
+    assert correlation.of_data(record) == expected
 
 
 @given(st.lists(st.tuples(st.binary(max_size=30), st.binary(max_size=300)), max_size=8))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -15,6 +15,8 @@ ID_KEYS = (
 ID_CHARACTERS_MAX = 200
 
 _HOLDERS = ("req", "context", "ctx", "meta", "trace")
+_ID_HOLDERS = frozenset({"req", "context", "ctx", "trace"})
+"""Parts of a log record in which a plain `id` is the request's. In an entry it is an order's, a user's, an address."""
 _ENTRY_HOLDERS = (*_HOLDERS, "headers", "metadata", "envelope", "payload", "data")
 _ENTRY_KEYS = tuple(dict.fromkeys(key.lower() for key in ID_KEYS))
 _JSON_BYTES_MAX = 65_536
@@ -24,11 +26,15 @@ _JSON_FIELDS_MAX = 3
 _DECODER = msgspec.json.Decoder()
 
 
-def of_data(data: Mapping[str, object], holders: Iterable[str] = _HOLDERS) -> str | None:
-    """The correlation id of a structured record, at its top or one level down; None where it has none."""
-    inner = [value for key in holders if isinstance(value := data.get(key), dict)]
-    for holder in (data, *inner):
-        for key in ID_KEYS if holder is data else (*ID_KEYS, "id"):
+def of_data(data: Mapping[str, object]) -> str | None:
+    """The correlation id of a log record, at its top or one level down; None where it has none."""
+    return _of_holders(data, _HOLDERS, _ID_HOLDERS)
+
+
+def _of_holders(data: Mapping[str, object], holders: Iterable[str], with_id: Container[str]) -> str | None:
+    inner = [(key, value) for key in holders if isinstance(value := data.get(key), dict)]
+    for name, holder in (("", data), *inner):
+        for key in (*ID_KEYS, "id") if name in with_id else ID_KEYS:
             value = holder.get(key)
             if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
                 return str(value)[:ID_CHARACTERS_MAX]
@@ -58,7 +64,7 @@ def _of_json(value: bytes) -> bytes | None:
         data = _DECODER.decode(value)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    found = of_data(data, _ENTRY_HOLDERS) if isinstance(data, dict) else None
+    found = _of_holders(data, _ENTRY_HOLDERS, ()) if isinstance(data, dict) else None
     raw = b"" if found is None else found.encode("utf-8", "surrogatepass")
     # A text that was cut is no id, and could be part of a secret that is no longer known as one.
     return raw if found is not None and len(found) < ID_CHARACTERS_MAX else None
