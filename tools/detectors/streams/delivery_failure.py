@@ -1,13 +1,14 @@
 """A message is delivered again and again: handling it fails each time.
 
 The idle time says nothing here: a crash loop that reads its history keeps it near zero while the count rises. Where
-the count rose while the same group acknowledged others, the message itself is the trouble: a poison message.
+the count rose while the same group acknowledged others, the message itself is the trouble: a poison message. That is
+said only where the commands that were sent show that what left the pending list was acknowledged.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -31,6 +32,18 @@ RULE = stream_rule(
     "while the group acknowledged others",
 )
 RULES: tuple[Rule, ...] = (RULE,)
+
+_ACKNOWLEDGING = frozenset({"xack", "xackdel"})
+_TAKING_OFF = frozenset(
+    {
+        *("xgroup", "xgroup|delconsumer", "xgroup|destroy", "xgroup|setid"),
+        *("xclaim", "xautoclaim", "xdelex", "xsetid", "restore"),
+    }
+)
+"""Commands by which messages leave a pending list unacknowledged, or groups are set; before 7.0 XGROUP is one counter.
+
+XCLAIM and XAUTOCLAIM drop what is no more; XDELEX can drop references.
+"""
 
 
 def detect(view: StreamView) -> Iterator[Symptom]:
@@ -76,9 +89,10 @@ def _poison(track: Track, group: GroupState, failing: list[PendingEntry]) -> _Po
 
 
 def _left(track: Track, poll: Poll, state: StreamState, earlier: GroupState) -> int:
-    """How many messages of the group were acknowledged since an earlier poll, at least."""
+    """How many messages of the group were acknowledged since an earlier poll, at least; 0 where that is not sure."""
     now = track.now.group(earlier.info.name)
-    if now is None:
+    calls = _calls_since(track, poll)
+    if now is None or calls is None or not _only_acknowledged(calls):
         return 0
     before = Point(poll=poll.number, at_ms=poll.at_ms, info=state.info, group=earlier.info, lag=earlier.lag)
     last = track.poll
@@ -86,12 +100,24 @@ def _left(track: Track, poll: Poll, state: StreamState, earlier: GroupState) -> 
     by_ids = 0
     if now.pending_complete:
         by_ids = len({entry.id for entry in earlier.pending} - {entry.id for entry in now.pending})
+    return max(by_ids, interval.acknowledged_least(before, after, calls))
+
+
+def _calls_since(track: Track, poll: Poll) -> Mapping[str, int] | None:
+    """What was called between the look of an earlier poll and that of the newest; None where a part is not known."""
     since = [item for item in track.polls if item.number > poll.number]
+    if not all(item.calls or item.quiet for item in since):
+        return None
     calls = Counter[str]()
-    for item in since:
-        calls.update(item.calls)
-    known = calls if all(item.calls or item.quiet for item in since) else None
-    return max(by_ids, interval.acknowledged_least(before, after, known))
+    for found in (poll.late_calls, *(item.calls for item in since), track.poll.late_calls):
+        calls.update(found)
+    return calls
+
+
+def _only_acknowledged(calls: Mapping[str, int]) -> bool:
+    """Whether messages that left a pending list were acknowledged: nothing else that takes them off was sent."""
+    sent = {name for name, count in calls.items() if count > 0}
+    return not sent.isdisjoint(_ACKNOWLEDGING) and sent.isdisjoint(_TAKING_OFF)
 
 
 def _symptom(track: Track, group: GroupState, failing: list[PendingEntry], limit: int) -> Symptom:

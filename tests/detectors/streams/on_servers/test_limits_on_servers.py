@@ -130,22 +130,48 @@ def test_delivery_failure(server: Server, deliveries: int, told: list[str]) -> N
             assert (found.metrics.delivery_count, found.message_ids) == (4, ("1-0",))
 
 
+def crash(scene: Scene, times: int = 1) -> None:
+    """A consumer that starts again and reads its history, which counts as a delivery of each."""
+    for _ in range(times):
+        scene.client.xreadgroup("g", "c", {"s": "0"})
+
+
 def test_a_message_that_fails_while_others_are_acknowledged_is_called_poison(server: Server) -> None:
     scene = Scene(server, entries=1)
     scene.read()
-    scene.age("1-0", deliveries=4)
+    crash(scene, 3)
     with watching(server) as watch:
         watch.poll()
-        scene.age("1-0", deliveries=5)
+        crash(scene)
         watch.poll()
         assert "poison" not in only(watch, "stream.delivery-failure").hypothesis
         scene.add(3)
         scene.work(2)
-        scene.age("1-0", deliveries=6)
+        crash(scene)
         watch.poll()
         found = only(watch, "stream.delivery-failure")
         assert "poison" in found.hypothesis
         assert found.title.startswith("Message 1-0 of s fails at every delivery")
+
+
+@pytest.mark.parametrize("way", ["the consumer is deleted", "it is deleted and another group acknowledges"])
+def test_what_left_unacknowledged_makes_no_poison_message(server: Server, way: str) -> None:
+    scene = Scene(server, entries=4)
+    scene.read()
+    scene.read(3, "other")
+    scene.client.xgroup_create("s", "h", "0")
+    crash(scene, 3)
+    with watching(server) as watch:
+        watch.poll()
+        crash(scene)
+        scene.client.xgroup_delconsumer("s", "g", "other")
+        if "another group" in way:
+            scene.work(2, "c", "h")
+        watch.poll()
+        assert group_of(watch).info.pending == 1
+        found = only(watch, "stream.delivery-failure")
+        assert found.title == "Message 1-0 of s was delivered 5 times to group g"
+        assert "acknowledged" not in found.hypothesis
 
 
 @pytest.mark.parametrize(("left", "told"), [(4, []), (3, ["CRITICAL"])])
