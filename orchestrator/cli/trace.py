@@ -172,7 +172,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def _widths(steps: Sequence[Step]) -> tuple[int, int]:
-    who = max((len(clean(step.who, _WHO_WIDTH)) for step in steps), default=0)
+    who = max((len(clean(step.who_marked, _WHO_WIDTH)) for step in steps), default=0)
     where = max((len(clean(place(step), _PLACE_WIDTH)) for step in steps), default=0)
     return who, where
 
@@ -184,7 +184,7 @@ def _row(step: Step, first_ms: int, widths: tuple[int, int], *, colours: bool) -
     sources = ", ".join(clean(source) for source in (step.source, *step.also))
     at = iso(step.at_ms)[11:-1]
     return (
-        f"  {at}  {after(step, first_ms):>18}  {clean(step.who, _WHO_WIDTH):<{who}}  {action}  "
+        f"  {at}  {after(step, first_ms):>18}  {clean(step.who_marked, _WHO_WIDTH):<{who}}  {action}  "
         f"{clean(place(step), _PLACE_WIDTH):<{where}}  {sources}{detail}"
     )
 

@@ -6,6 +6,7 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tools.report.mermaid import sequence, topology
 from tools.report.model import StreamHealth, TopologyEdge
@@ -44,6 +45,22 @@ def test_a_diagram_of_hostile_names_keeps_its_shape(steps: list[Step], flag: str
     assert all(_SHAPES.fullmatch(line) for line in lines), lines
     arrows = [line for line in lines if "->>" in line or line.startswith("  Note")]
     assert len(arrows) == len(steps) + bool(steps)
+
+
+def test_a_diagram_says_how_many_steps_are_not_in_it() -> None:
+    step = Step(at_ms=0, service="web", action="seen", message_id=None, source="a:1")
+    flow = Flow(
+        kind="correlation",
+        key="c",
+        steps=(step,) * 30,
+        steps_left_out=5,
+        services=(),
+        flags=(),
+        late_ms=None,
+        duration_ms=0,
+    )
+    assert sequence(flow, 24).split("\n")[-1] == "  Note over p0: 11 more steps are left out"
+    assert "left out" not in sequence(structs.replace(flow, steps_left_out=0), 30)
 
 
 def test_what_was_seen_and_stands_in_no_code_is_drawn_apart() -> None:

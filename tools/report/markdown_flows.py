@@ -122,14 +122,14 @@ def _in_full(flow: Flow) -> str:
         lines.insert(len(lines) // 2, f"{'':>8}     … {flow.steps_left_out} more steps …")
     title = (
         f"In full, {flow.kind} {code(flow.key, 60)} from {iso(first_ms)} "
-        "(after, who, action, stream and id, where it can be read again):"
+        "(after, who, `?` where only code or names tell it, action, stream and id, where it can be read again):"
     )
     flags = f" Flagged {inline(', '.join(flow.flags))}." if flow.flags else ""
     return f"{title}{flags}\n\n```mermaid\n{mermaid.sequence(flow)}\n```\n\n{fence(chr(10).join(lines))}"
 
 
 def _line(step: Step, first_ms: int) -> str:
-    return f"{after(step, first_ms):>12}  {step.who}  {step.action}  {place(step)}  {', '.join((step.source, *step.also))}"
+    return f"{after(step, first_ms):>12}  {step.who_marked}  {step.action}  {place(step)}  {', '.join((step.source, *step.also))}"
 
 
 def after(step: Step, first_ms: int) -> str:

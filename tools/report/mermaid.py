@@ -68,6 +68,9 @@ def sequence(flow: Flow, steps_max: int = STEPS_MAX) -> str:
         lines.append(f"  {_message(step, me, stream, publisher)}{label(_words(step, steps[0].at_ms))}")
         if step.action == "published":
             publisher = me
+    left_out = len(flow.steps) - len(steps) + flow.steps_left_out
+    if left_out and steps:
+        lines.append(f"  Note over {people[_people(steps[-1])[0]]}: {left_out} more steps are left out")
     if flow.flags and steps:
         last = people[_people(steps[-1])[0]]
         lines.append(f"  Note over {last}: {label(', '.join(flow.flags))}")
@@ -94,7 +97,8 @@ def _message(step: Step, me: str, stream: str | None, publisher: str | None) -> 
 
 def _words(step: Step, first_ms: int) -> str:
     since = "" if step.since_ms is None else f"{step.since_ms - first_ms}..."
-    return f"{step.action} +{since}{step.at_ms - first_ms} ms"
+    who = f" ({step.who_marked})" if step.inferred else ""
+    return f"{step.action}{who} +{since}{step.at_ms - first_ms} ms"
 
 
 def _arrow(edge: TopologyEdge, service: str, stream: str) -> str:

@@ -100,7 +100,7 @@ def test_the_table_says_when_who_what_and_where_it_can_be_read_again(made: Made)
     )
     assert len(rows) == 4
     assert re.fullmatch(
-        rf"  15:06:40\.990 +0 ms  web      published  orders {ORDER} +streams/samples\.jsonl:1", rows[0]
+        rf"  15:06:40\.990 +0 ms  web\?     published  orders {ORDER} +streams/samples\.jsonl:1", rows[0]
     )
     assert rows[2].endswith("logs/billing.log:1")
     assert (
@@ -169,7 +169,7 @@ def test_the_diagram_draws_services_and_streams(made: Made) -> None:
         "  participant p0 as web",
         "  participant p1 as orders",
         "  participant p2 as billing",
-        "  p0->>p1: published +0 ms",
+        "  p0->>p1: published (web?) +0 ms",
         "  p0->>p0: published +10 ms",
         "  p0->>p2: consumed +10 ms",
         "  p2->>p2: acked +1010 ms",

@@ -64,6 +64,16 @@ class Step(Struct, frozen=True, kw_only=True, rename="camel"):
         """The service; else the group; else a question mark."""
         return self.service or (f"group {self.group}" if self.group else "?")
 
+    @property
+    def who_marked(self) -> str:
+        """`who`, with a question mark where no line of the service says so: the wiring names it."""
+        return f"{self.who}?" if self.inferred else self.who
+
+    @property
+    def inferred(self) -> bool:
+        """Whether the service is known from the wiring alone."""
+        return self.service is not None and self.origin != "log"
+
 
 class Flow(Struct, frozen=True, kw_only=True, rename="camel"):
     """One correlation id or message id. `late_ms` is the longest wait from a publish to its consume that log lines tell.
