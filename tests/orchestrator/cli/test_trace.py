@@ -265,6 +265,16 @@ def test_a_damaged_name_of_a_stream_is_told_and_fatal_to_nothing(made: Made) -> 
     assert "not seen: streams/polls.jsonl" in answer.unknown
 
 
+def test_damage_in_the_middle_of_the_polls_is_told(made: Made) -> None:
+    path = made.workspace.polls
+    data = bytearray(path.read_bytes())
+    at = data.find(b'"name":"invoices"') + 30  # a line that a trace of another stream does not decode
+    data[at : at + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    (told,) = [text for text in table(made, "c-1") if "polls.jsonl" in text and "not seen" in text]
+    assert "damaged at byte" in told
+
+
 def test_only_lines_that_name_the_id_itself_fill_the_bound(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,19 @@ class Files:
         if cut and not self.running:
             self.tell(f"{name}: its last line was cut")
 
+    def holds_damage(self, name: str) -> None:
+        """Tell of the first line of a journal that is none: a search that decodes little meets few of them."""
+        if any(text.startswith(name) for text in self.unread):
+            return
+        for offset, line in journal.read(self.workspace.path(*name.split("/"))):
+            try:
+                whole = line.decode("utf-8").startswith("{") and line.endswith(b"}")
+            except UnicodeDecodeError:
+                whole = False
+            if not whole:
+                self.tell(f"{name}: damaged at byte {offset}, the line there was left out")
+                return
+
     def members(self) -> Iterator[bytes]:
         """The members of the recording of lines; what of it is damaged, cut or beyond its quota is told."""
         path = self.workspace.path(*LINES.split("/"))
@@ -139,6 +152,7 @@ class Files:
         def search() -> list[Poll]:
             self.ends_whole(POLLS)
             found.extend(read_polls(self.workspace.polls, keep))
+            self.holds_damage(POLLS)
             return found
 
         return self.read(POLLS, search, found)
