@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from tests.detectors.streams.crafted import REDIS_6, START_MS, entry, group, polls, stream
+from tests.detectors.streams.crafted import REDIS_6, START_MS, VALKEY, entry, group, polls, stream
 from tools.detectors.ledger.book import LedgerBook
 from tools.detectors.ledger.records import LedgerRow, Unknown
-from tools.sources.records import GroupState, Lag, Poll, ServerState, StreamState
+from tools.sources.records import GroupState, Lag, NodeState, Poll, ServerState, StreamState
 
 CALLS = {"xadd": 1, "xreadgroup": 1}
 
@@ -114,3 +114,49 @@ def test_an_acknowledgement_while_the_last_poll_looked_is_one() -> None:
     quiet = made(before, after)
     assert row_of(LedgerBook(quiet)).unknown == (Unknown.NOT_ACKNOWLEDGED,)
     assert row_of(LedgerBook(made(before, after, late_at=2, late="xack"))).unknown == ()
+
+
+def test_a_stream_whose_primary_is_unseen_keeps_what_it_lost() -> None:
+    """Of a cluster's two primaries one does not answer at the third poll; at the fourth it is back."""
+    states = [
+        stream("s", 200, waits(0, 200), added=200, first=at(1)),
+        stream("s", 100, waits(0, 100), added=200, first=at(101)),
+        stream("t", 1, added=1),
+        stream("s", 100, waits(0, 100), added=300, first=at(201)),
+        stream("s", 100, waits(0, 100), added=350, first=at(251)),
+    ]
+    seen = [
+        msgspec.structs.replace(poll, nodes=nodes(two=number != 3))
+        for number, poll in enumerate(made(*states), start=1)
+    ]
+    book = LedgerBook(seen[:2])
+    assert [loss.new for loss in book.losses()] == [100]
+    book.take(seen[2])
+    row = row_of(book)
+    assert (row.to_poll, row.removed_unread.least, row.unknown) == (2, 100, (Unknown.GAP,))
+    assert list(book.losses()) == []
+    assert book.account("s", "workers") is None
+    book.take(seen[3])
+    row = row_of(book)
+    assert (row.from_poll, row.to_poll, row.unknown[0]) == (1, 4, Unknown.GAP)
+    assert (row.removed_unread.least, row.removed_unread.most) == (100, 200)
+    assert list(book.losses()) == []
+    book.take(seen[4])
+    assert [loss.new for loss in book.losses()] == [50]
+    assert row_of(book).removed_unread.least == 150
+
+
+def test_a_stream_that_is_gone_from_a_whole_poll_has_no_account() -> None:
+    first, second = made(stream("s", 1, waits(0, 1), added=1), stream("t", 1, added=1))
+    whole = [msgspec.structs.replace(poll, nodes=nodes(two=True)) for poll in (first, second)]
+    ledger = LedgerBook(whole).ledger()
+    assert ledger is not None
+    assert ledger.rows == ()
+
+
+def nodes(*, two: bool) -> tuple[NodeState, ...]:
+    """Two primaries; whether the second one answered."""
+    return (
+        NodeState(address="a:1", server=VALKEY),
+        NodeState(address="b:1", server=VALKEY if two else None),
+    )

@@ -62,6 +62,8 @@ class Account:
     """Whether such a command may have made the group read entries twice."""
     in_step: bool = True
     """Whether the server's own lag may be believed: not after a group was set, until what waits is known otherwise."""
+    hidden: bool = False
+    """Whether the newest poll did not see it: the primary that holds its stream did not answer."""
     unknown: dict[Unknown, None] = field(default_factory=dict)
     loss: Loss | None = None
 
@@ -72,8 +74,6 @@ class Step:
 
     poll: Poll
     calls: Mapping[str, int]
-    blind: bool
-    """Whether the server was not seen for a time before it."""
 
 
 class LedgerBook:
@@ -91,7 +91,7 @@ class LedgerBook:
         """Add one poll; one that is not newer than the last is left out."""
         if self._poll is not None and (poll.number, poll.at_ms) <= (self._poll.number, self._poll.at_ms):
             return
-        step = Step(poll, _called(self._poll, poll), poll.after_gap)
+        step = Step(poll, _called(self._poll, poll))
         first = self._poll is None
         self._poll = poll
         self._acks += sum(poll.calls.get(name, 0) for name in _ACKNOWLEDGING)
@@ -106,7 +106,18 @@ class LedgerBook:
                     _anchor(kept[key], poll, point)
                 else:
                     kept[key] = _carried(account, step, state, group)
-        self._accounts = kept
+        self._accounts = kept | self._out_of_sight(poll)
+
+    def _out_of_sight(self, poll: Poll) -> dict[Key, Account]:
+        """The accounts of streams that a poll without one of the primaries does not show: they wait to be seen again."""
+        if poll.whole:
+            return {}
+        seen = {state.name for state in poll.streams}
+        hidden = {key: account for key, account in self._accounts.items() if key[0] not in seen}
+        for account in hidden.values():
+            account.loss, account.held, account.hidden = None, None, True
+            account.unknown[Unknown.GAP] = None
+        return hidden
 
     def losses(self) -> Iterator[Loss]:
         """What the newest poll proves to be lost."""
@@ -114,7 +125,8 @@ class LedgerBook:
 
     def account(self, stream: str, group: str) -> Account | None:
         """The account of one group that is there at the newest poll."""
-        return self._accounts.get((stream, group))
+        found = self._accounts.get((stream, group))
+        return None if found is None or found.hidden else found
 
     def ledger(self) -> Ledger | None:
         """Every row as of the newest poll, those with losses first; None before the first poll."""
@@ -191,7 +203,8 @@ def _carried(account: Account, step: Step, state: StreamState, group: GroupState
     """The account at the next poll."""
     poll, before = step.poll, account.last
     after, account.loss = _point(poll, state, group), None
-    doubt = interval.doubt(before, after, step.calls, gap=step.blind)
+    doubt = interval.doubt(before, after, step.calls, gap=poll.after_gap or account.hidden)
+    account.hidden = False
     account.in_step = (account.in_step and doubt is None) or _is_counted(group.lag)
     if not account.in_step:
         after = msgspec.structs.replace(after, lag=None)
