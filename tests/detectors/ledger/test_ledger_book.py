@@ -108,6 +108,16 @@ def test_a_group_that_looks_the_same_may_have_been_set_too() -> None:
     assert row_of(LedgerBook(made(state, state))).exact
 
 
+def test_what_was_trimmed_behind_a_group_that_was_set_may_have_waited_for_it() -> None:
+    """Set back to the beginning, 50 entries trimmed before it read them again, and on to where it was."""
+    before = stream("s", 200, waits(100, 100), added=200, first=at(1))
+    after = stream("s", 150, waits(100, 100), added=200, first=at(51))
+    row = row_of(LedgerBook(made(before, after, late_at=2, late="xgroup|setid")))
+    assert (row.removed_unread.least, row.removed_unread.most) == (0, 50)
+    row = row_of(LedgerBook(made(before, after)))
+    assert (row.removed_unread.least, row.removed_unread.most) == (0, 0)
+
+
 def test_an_acknowledgement_while_the_last_poll_looked_is_one() -> None:
     before = stream("s", 2, group(lag=0, delivered=at(2), pending=[entry(1)]))
     after = stream("s", 2, group(lag=0, delivered=at(2)))

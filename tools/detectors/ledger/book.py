@@ -238,6 +238,8 @@ def _doubted(account: Account, after: Point, came: Term, doubt: Unknown) -> None
     if most != 0 or doubt is not Unknown.NO_COMMANDS:
         account.unknown[doubt] = None
     if doubt is Unknown.GROUP_SET:
+        # Set back, it waited for what it had read; set on, it was not given what waited.
+        most = interval.removed(before, after, came).most
         went = interval.passed(before, after, came).most
         account.skipped_most = _plus(account.skipped_most, went)
         account.given_again = True
