@@ -23,9 +23,9 @@ PROBE_PRIORITY = 50
 def description() -> str:
     """CPU, cores, memory, system, Python, and the load when asked."""
     memory = psutil.virtual_memory().total / 2**30
-    load = os.getloadavg()[0]
+    load, kernel = os.getloadavg()[0], platform.release().partition("-")[0]
     return (
-        f"{_cpu_model()}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {platform.release()}, "
+        f"{_cpu_model()}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {kernel}, "
         f"Python {platform.python_version()}, load {load:.1f} at the start"
     )
 
