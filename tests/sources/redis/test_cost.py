@@ -335,3 +335,17 @@ def test_entries_of_unknown_size_are_counted_in_pages_that_begin_small(server: S
     assert lag is not None
     assert lag.messages <= 59 <= (lag.at_most or lag.messages)
     assert sent < 2_500_000
+
+
+def test_what_was_called_while_a_poll_was_made_is_told_by_it_and_by_the_next(
+    server: Server, polling: Polling
+) -> None:
+    fill(server, 3)
+    first = polling.poll()
+    assert "xadd" not in first.late_calls
+    client_of(server).xadd("s1", {"a": 1})
+    again = polling.source.recheck(first, [("s1", "g0")])
+    assert again.late_calls["xadd"] == 1
+    assert again.cost.server_us > first.cost.server_us
+    polling.polls[-1] = again
+    assert polling.poll().calls["xadd"] == 1

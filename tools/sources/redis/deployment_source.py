@@ -87,7 +87,7 @@ class DeploymentSource:
         pairs = list(groups)
         names = {stream for stream, _ in pairs}
         fresh: dict[str, StreamState] = {}
-        until_ms = poll.until_ms
+        until_ms, server_us, late = poll.until_ms, poll.cost.server_us, dict(poll.late_calls)
         for part in dict.fromkeys(self._where[name] for name in sorted(names) if name in self._where):
             here = [state for state in poll.streams if self._where.get(state.name) is part]
             wanted = [state for state in here if state.name in names]
@@ -100,9 +100,9 @@ class DeploymentSource:
             else:
                 fresh |= {state.name: state for state in seen.streams}
                 until_ms = max(until_ms, seen.until_ms)
-                if part.last is not None:  # the next poll leans on what was seen last
-                    kept = [state for state in part.last.streams if state.name not in mine]
-                    part.last = replace(part.last, streams=(*kept, *seen.streams), until_ms=seen.until_ms)
+                server_us += seen.cost.server_us - poll.cost.server_us
+                late |= {name: max(count, late.get(name, 0)) for name, count in seen.late_calls.items()}
+                _lean_on(part, seen, mine)
         if len(self._lost()) == len(self._parts.all):
             raise self._of_all()
         absent = [state for state in poll.streams if state.name in names - set(fresh)]
@@ -110,7 +110,14 @@ class DeploymentSource:
         streams = {state.name: state for state in poll.streams if state.name not in names} | fresh
         ordered = tuple(streams[name] for name in sorted(streams))
         self._where = {name: part for name, part in self._where.items() if name in streams}
-        self._last = replace(poll, streams=ordered, nodes=self._parts.nodes(self._where), until_ms=until_ms)
+        self._last = replace(
+            poll,
+            streams=ordered,
+            nodes=self._parts.nodes(self._where),
+            until_ms=until_ms,
+            late_calls=late,
+            cost=replace(poll.cost, server_us=server_us),
+        )
         return self._last
 
     def expect_every(self, interval_s: float) -> None:
@@ -301,6 +308,14 @@ class DeploymentSource:
             return
         self._where |= {state.name: part for state in seen}
         yield from seen
+
+
+def _lean_on(part: Part, seen: Poll, names: Collection[str]) -> None:
+    """What a part's next poll is compared with holds these streams as they were seen again."""
+    if part.last is not None:
+        streams = [state for state in part.last.streams if state.name not in names] + list(seen.streams)
+        ordered = tuple(sorted(streams, key=lambda state: state.name))
+        part.last = replace(part.last, streams=ordered, until_ms=seen.until_ms)
 
 
 def _mended(error: SourceUnavailable) -> SourceUnavailable:

@@ -137,6 +137,7 @@ class StreamSource:
             seen = self._reader.light(raw_names(self._names, sorted(wanted)))
             # What was done since the poll is not known here, so the server's own lag is not believed.
             states = self._reader.states(seen, honest=False, whole=False)
+            server_us = self._meter.read(self._pacer)
         except SourceUnavailable:
             self._lost = True
             raise
@@ -146,7 +147,14 @@ class StreamSource:
         kept = [
             fresh.get(state.name, state) for state in poll.streams if state.name not in wanted - set(fresh)
         ]
-        return msgspec.structs.replace(poll, streams=tuple(kept), until_ms=self._clock.now_ms())
+        late = {} if self._last is None else self._meter.moved(self._last.stats, self._last_sent)
+        return msgspec.structs.replace(
+            poll,
+            streams=tuple(kept),
+            until_ms=self._clock.now_ms(),
+            late_calls=late,
+            cost=msgspec.structs.replace(poll.cost, server_us=poll.cost.server_us + server_us),
+        )
 
     def expect_every(self, interval_s: float) -> None:
         """Polls come this far apart, seconds: a pause of a few of them is no gap."""
