@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -100,7 +100,11 @@ def test_what_may_move_a_stream_is_looked_at(server: Server, polling: Polling, m
 @pytest.mark.parametrize("name", sorted(commandstats.READ_ONLY | commandstats.OTHER_TYPES))
 def test_what_counts_as_quiet_leaves_a_stream_as_it_is(server: Server, name: str) -> None:
     """Each with the stream in the place of its keys: by the server's own table, or refused as the wrong type."""
-    raw: Any = redis.Redis(port=server.port)
+    with closing(redis.Redis(port=server.port)) as raw:
+        _try_on_a_stream(raw, server, name)
+
+
+def _try_on_a_stream(raw: Any, server: Server, name: str) -> None:
     described = raw.execute_command("COMMAND", "INFO", name)
     assert described
     if name in commandstats.READ_ONLY:
