@@ -353,3 +353,25 @@ def test_what_was_called_while_a_poll_was_made_is_told_by_it_and_by_the_next(
     assert again.cost.server_us > first.cost.server_us
     polling.polls[-1] = again
     assert polling.poll().calls["xadd"] == 1
+
+
+def test_what_one_look_cannot_count_is_counted_by_the_next_ones_and_not_again(
+    server: Server, polling: Polling
+) -> None:
+    pipe = client_of(server).pipeline(transaction=False)
+    for stream in range(30):
+        for number in range(1, 40):
+            pipe.xadd(f"s{stream}", {"a": "x" * 20_000}, id=f"{number}-0")
+        pipe.xgroup_create(f"s{stream}", "g", "2-0")
+    pipe.execute()
+    exact, asked = [], []
+    for _ in range(8):
+        before = polling.client.sent["xrange"]
+        client_of(server).set("else", len(polling.polls))
+        lags = [group.lag for state in polling.poll().streams for group in state.groups]
+        exact.append(sum(lag is not None and lag.messages == 37 and lag.source == "counted" for lag in lags))
+        asked.append(polling.client.sent["xrange"] - before)
+    assert exact[-1] == 30
+    assert exact == sorted(exact)
+    assert exact[0] < 30
+    assert asked[-1] <= 1  # the samples of a stream, if any

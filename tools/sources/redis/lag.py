@@ -199,7 +199,7 @@ def _size_of(item: object) -> int:
 
 
 def count(pacer: Pacer, tallies: Sequence[Tally], budget_bytes: int) -> None:
-    """Count many groups in their order, a page of each in turn; what the budget does not reach ends as a bound.
+    """Count many groups in their order; what the budget does not reach ends as a bound.
 
     Raises SourceUnavailable.
     """
@@ -213,7 +213,8 @@ def count(pacer: Pacer, tallies: Sequence[Tally], budget_bytes: int) -> None:
         for tally, page, entries in zip(asked, pages, wanted, strict=True):
             tally.take(page, entries)
         budget_bytes -= sum(tally.size for tally in asked) - before
-        waiting.extend(tally for tally in asked if not tally.done)
+        # What was begun is ended first: else a budget that is too small for all would end none, look after look.
+        waiting.extendleft(tally for tally in reversed(asked) if not tally.done)
     for tally in waiting:
         tally.end()
 
