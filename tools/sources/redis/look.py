@@ -89,7 +89,7 @@ class SeenGroup:
 
 @dataclass(slots=True)
 class Seen:
-    """A stream in the light pass. `answers` are the server's own words: while they stay the same, so does this.
+    """A stream in the light pass. `answers` is a hash of the server's own words: while they stay the same, so does this.
 
     `entry_size` and `reply_bytes` are guesses of the bytes of an entry, and of the next two replies.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from tools.clock import Clock
@@ -69,6 +70,8 @@ class StreamReader:
             seen = self._seen.get(raw)
             if seen is None or seen.answers != _as_told(stream, groups):
                 seen = self._parse(raw, stream, groups)
+            elif seen.entry_size > KEPT_BYTES:
+                seen.first = seen.last = None
             if seen is not None:
                 found.append(seen)
         return found
@@ -84,8 +87,7 @@ class StreamReader:
         made = [SeenGroup(self._book(raw, name, own, group), group) for own, group in replies.groups(groups)]
         seen = Seen(raw, name, info, first, last, made, _as_told(stream, groups))
         self._sizes[raw] = seen.reply_bytes
-        if seen.entry_size <= KEPT_BYTES:
-            self._seen[raw] = seen
+        self._seen[raw] = seen
         return seen
 
     def _book(self, raw: bytes, name: str, own: bytes, group: GroupInfo) -> Book:
@@ -141,9 +143,9 @@ class StreamReader:
 
 
 def _as_told(stream: Any, groups: Any) -> bytes:
-    """Two replies as one string that is the same where they are: thousands of lists are not kept for that."""
+    """A hash of two replies: neither thousands of lists nor big entries are kept for a comparison."""
     refused = isinstance(stream, ReplyError) or isinstance(groups, ReplyError)
-    return b"" if refused else marshal.dumps((stream, groups), 2)
+    return b"" if refused else blake2b(marshal.dumps((stream, groups), 2), digest_size=16).digest()
 
 
 def _count_again(seen: Iterable[Seen]) -> None:
