@@ -10,7 +10,7 @@ bounds.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -238,11 +238,3 @@ def time_lag_ms(info: StreamInfo, group: GroupInfo, lag: Lag | None) -> int | No
     if reached is None and entry_key(group.last_delivered_id) == (0, 0) and info.first_entry_id is not None:
         reached = entry_time_ms(info.first_entry_id)
     return None if newest is None or reached is None else max(newest - reached, 0)
-
-
-def forget(
-    memory: dict[tuple[bytes, bytes], GroupMemory], seen: Mapping[tuple[bytes, bytes], object]
-) -> None:
-    """Drop what is remembered about groups that are gone."""
-    for key in [key for key in memory if key not in seen]:
-        del memory[key]
