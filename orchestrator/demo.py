@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import socket
 import sys
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
@@ -18,6 +18,8 @@ from tools.errors import UsageError
 PROFILES = ("faulty", "healthy")
 _MARK = ".streamgauge-demo"
 _TRIES = 50
+_FIRST_PORT, _PORTS = 20_000, 12_000
+"""Below 32,768, where the range begins from which Linux gives ports to connections (ip_local_port_range)."""
 
 
 def folder(profile: str, state: Path) -> Path:
@@ -68,12 +70,10 @@ def _ports_are_free(target: Path, port_is_free: Callable[[str, int], bool]) -> b
 
 
 def _free_pair(port_is_free: Callable[[str, int], bool]) -> int:
-    """A port on loopback that is free, and so is the one after it."""
-    for _ in range(_TRIES):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port < 65535 and port_is_free("127.0.0.1", port) and port_is_free("127.0.0.1", port + 1):
+    """A port on loopback that is free, and so is the one after it; two that start at once try others."""
+    first = _FIRST_PORT + os.getpid() % _PORTS // 2 * 2
+    for port in range(first, first + 2 * _TRIES, 2):
+        if port_is_free("127.0.0.1", port) and port_is_free("127.0.0.1", port + 1):
             return port
     raise UsageError("No two neighbouring ports are free on 127.0.0.1. Stop something that listens there.")
 

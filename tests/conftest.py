@@ -13,7 +13,8 @@ import pytest
 from tests import skips
 from tests.servers import binaries
 from tests.servers.binaries import NoServerHere, Product
-from tests.servers.standalone import Server, free_port, server_binary
+from tests.servers.ports import free_port
+from tests.servers.standalone import Server, server_binary
 
 __all__ = ["Server", "free_port", "server_binary"]
 

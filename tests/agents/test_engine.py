@@ -13,6 +13,7 @@ import pytest
 
 from agents.engine import LocalEngine, LocalHandle
 from agents.job import ServiceSpec, WatcherJob, Window
+from tests.fakes.processes import has_ended
 from tests.fakes.waiting import wait_for
 from tools.findings.model import AgentId
 from tools.workspace import Workspace
@@ -112,7 +113,7 @@ def test_kill_ends_the_watcher_and_its_worker_processes(start: Running, state: s
         handle.terminate()
     handle.kill()
     assert handle.poll() == -signal.SIGKILL
-    wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: has_ended(worker))
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_a_watcher(start: Running) -> None:

@@ -19,6 +19,7 @@ import pytest
 from agents.job import LogSource, WatcherJob, Window
 from tests.fakes import log_engine
 from tests.fakes.log_store import Store
+from tests.fakes.processes import has_ended
 from tools.findings.model import AgentId, Finding
 from tools.findings.recorder import load
 from tools.workspace import Workspace
@@ -85,7 +86,7 @@ class Watched:
             self.workspace.stop_file.touch()
         self.process.wait(20)
         self.process.stdin.close()
-        wait_for(lambda: not any(map(_is_at_work, children)))
+        wait_for(lambda: all(map(has_ended, children)))
 
     def write(self, text: str) -> None:
         self.store.write(text.encode() + b"\n")
@@ -110,12 +111,6 @@ class Watched:
 def _is_following(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         return "--follow" in process.cmdline()
-    return False
-
-
-def _is_at_work(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 

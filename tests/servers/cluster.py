@@ -5,10 +5,8 @@ In: the program of the server, so that every product of a matrix can be one.
 
 from __future__ import annotations
 
-import random
 import shlex
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +17,11 @@ import redis
 from redis.cluster import RedisCluster
 from redis.crc import key_slot
 
+from tests.servers.ports import free_pair
+
 SLOTS = 16_384
 PRIMARIES = 3
 NODE_TIMEOUT_MS = 2_000
-_BUS_OFFSET = 10_000
 _BOUND_S = 60.0
 
 
@@ -37,19 +36,6 @@ def wait_until(condition: Callable[[], object], what: str, bound_s: float = _BOU
             pass
         assert time.monotonic() < deadline, f"waited {bound_s} s for {what}"
         time.sleep(0.05)
-
-
-def free_pair() -> int:
-    """A port that is free together with its cluster bus port, below the range that connections are given."""
-    while True:
-        port = random.randrange(12_000, 22_000)
-        try:
-            for number in (port, port + _BUS_OFFSET):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", number))
-        except OSError:
-            continue
-        return port
 
 
 class Node:

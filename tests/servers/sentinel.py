@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 import signal
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any, cast
@@ -15,16 +14,11 @@ from typing import Any, cast
 import redis
 
 from tests.servers.cluster import wait_until
+from tests.servers.ports import free_port
 
 SERVICE = "shop-main"
 SENTINELS = 3
 DOWN_AFTER_MS = 1_000
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Process:

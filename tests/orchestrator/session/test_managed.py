@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import free_port
 from tests.fakes.waiting import wait_for
 from tests.orchestrator.session.runs import Run
 from tools.findings.model import AgentId, LogFinding
@@ -228,9 +229,7 @@ def test_each_service_may_have_a_command_a_folder_and_variables_of_its_own(run: 
 
 
 def test_a_service_is_ready_once_it_answers_over_http_and_has_its_group(run: Run) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     program = (
         "import http.server, os, redis\n"
         "redis.Redis.from_url(os.environ['FLEET_REDIS']).xgroup_create('work', 'workers', mkstream=True)\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.fakes.processes import has_ended
 from tests.fakes.waiting import wait_for
 from tools.sources.logs.child import Child
 
@@ -54,13 +55,6 @@ def output(child: Child) -> bytes:
         time.sleep(0.01 * (block is None))
 
 
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 @pytest.mark.parametrize("how", HOWS)
 def test_it_dies_with_us_even_by_sigkill(how: str) -> None:
     driver = subprocess.Popen(
@@ -72,7 +66,7 @@ def test_it_dies_with_us_even_by_sigkill(how: str) -> None:
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     driver.stdout.close()
-    wait_for(lambda: all(is_gone(process.pid) for process in program), what="the program's end")
+    wait_for(lambda: all(has_ended(process.pid) for process in program), what="the program's end")
 
 
 @pytest.mark.parametrize("how", HOWS)
@@ -80,9 +74,9 @@ def test_closing_kills_what_it_started_too(children: list[Child], how: str) -> N
     child = start(children, "sleep 300 & echo $!; wait", how)
     wait_for(lambda: child.ready)
     below = int(child.read(100) or b"")
-    assert not is_gone(below)
+    assert not has_ended(below)
     child.close()
-    wait_for(lambda: is_gone(below) and is_gone(child.pid))
+    wait_for(lambda: has_ended(below) and has_ended(child.pid))
 
 
 @pytest.mark.parametrize("how", HOWS)
