@@ -281,6 +281,17 @@ class Hostile:
         )  # fmt: skip
 
 
+def lengths(raw: Raw, names: list[str]) -> dict[str, tuple[int, str]]:
+    """Of each stream: its length and the id that was generated last."""
+    found = {}
+    for name in names:
+        reply = raw("XINFO", "STREAM", name) or []
+        fields = dict(zip(reply[::2], reply[1::2], strict=True))
+        if fields:
+            found[name] = fields[b"length"], fields[b"last-generated-id"].decode()
+    return found
+
+
 def truth(raw: Raw, names: list[str]) -> dict[tuple[str, str], tuple[int, int | None]]:
     """Of each group, by (stream, group): entries above its last delivered id, and the server's own lag."""
     found = {}

@@ -93,9 +93,18 @@ class Form:
 
     def __call__(self, *raws: bytes, reply_bytes: int = 0) -> Question:
         """The question with these arguments."""
-        middle = b"".join([b"$%d\r\n%b\r\n" % (len(raw), raw) for raw in raws])
-        data = b"*%d\r\n%b%b%b" % (self._count + len(raws), self._words, middle, self._then)
+        shape = _SHAPES.get(len(raws)) or _shape(len(raws))
+        lengths = [part for raw in raws for part in (len(raw), raw)]
+        data = shape % (self._count + len(raws), self._words, *lengths, self._then)
         return Question(data, self._names, reply_bytes)
+
+
+def _shape(raws: int) -> bytes:
+    """The format of a command with so many raw arguments."""
+    return b"*%d\r\n%b" + b"$%d\r\n%b\r\n" * raws + b"%b"
+
+
+_SHAPES = {raws: _shape(raws) for raws in (1, 2)}
 
 
 def joined(*questions: Question) -> Question:

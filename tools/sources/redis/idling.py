@@ -35,9 +35,7 @@ def idles(state: StreamState) -> Idles:
 
 
 def _idles(group: GroupState) -> list[int | None]:
-    found: list[int | None] = []
-    for consumer in group.consumers or ():
-        found += (consumer.idle, consumer.inactive)
+    found = [ms for consumer in group.consumers or () for ms in (consumer.idle, consumer.inactive)]
     return found + [entry.idle for entry in group.pending]
 
 

@@ -19,7 +19,7 @@ from tools.sources.records import GroupInfo, Lag, ServerState, StreamInfo, entry
 from tools.sources.redis.allowlist import Command
 from tools.sources.redis.pacing import Pacer
 from tools.sources.redis.readonly import ReplyError
-from tools.sources.redis.replies import as_bytes, as_list
+from tools.sources.redis.replies import as_bytes, as_list, size_of
 from tools.sources.redis.server import version_of
 
 COUNT_ENTRIES_MAX = 10_000
@@ -170,7 +170,7 @@ class Tally:
         page = as_list(reply)  # taken as it is: counting makes no records
         self.first = self.first or (_id_of(page[0]) if page else "")
         self.counted += len(page)
-        self.size += sum(map(_size_of, page))
+        self.size += sum(map(size_of, page))
         if len(page) < wanted:
             self.lag, self.done = Lag(messages=self.counted, source="counted"), True
         elif self.counted >= COUNT_ENTRIES_MAX or self.size >= COUNT_BYTES_MAX:
@@ -190,12 +190,6 @@ class Tally:
 
 def _id_of(item: object) -> str:
     return as_bytes(as_list(item)[0]).decode("ascii", "replace")
-
-
-def _size_of(item: object) -> int:
-    """Bytes of an entry's names and values."""
-    fields = as_list(item)[1] if len(as_list(item)) > 1 else None
-    return sum(map(len, fields)) if isinstance(fields, list) else 0
 
 
 def count(pacer: Pacer, tallies: Sequence[Tally], budget_bytes: int) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tools.sources.records import ConsumerInfo, GroupInfo, GroupState, Lag, PendingEntry, StreamInfo
+from tools.sources.records import (
+    ConsumerInfo,
+    GroupInfo,
+    GroupState,
+    Lag,
+    PendingEntry,
+    StreamInfo,
+    entry_key,
+)
 from tools.sources.redis import replies
 from tools.sources.redis.allowlist import Form, Question
 from tools.sources.redis.idling import aged_group
@@ -89,7 +97,7 @@ class SeenGroup:
 
 @dataclass(slots=True)
 class Seen:
-    """A stream in the light pass. `answers` is a hash of the server's own words: while they stay the same, so does this.
+    """A stream in the light pass. `answers` are hashes of the server's two replies: while they stay the same, so does this.
 
     `entry_size` and `reply_bytes` are guesses of the bytes of an entry, and of the next two replies.
     """
@@ -97,14 +105,46 @@ class Seen:
     raw: bytes
     name: str
     info: StreamInfo
-    first: replies.Entry | None
-    last: replies.Entry | None
+    first: object
+    last: object
+    """Its first and last entry as the server sent them; None where they are not kept."""
     groups: list[SeenGroup]
-    answers: bytes
+    answers: tuple[int | None, int | None]
+    told_briefly: bool = False
+    """Whether it stood still at a look, and XLEN with XINFO GROUPS shows whatever is added to it."""
+    still: bool = False
+    """Whether it stood still since it was read."""
+    waited: int = 0
+    """At how many looks since it was read as a whole it was not."""
     entry_size: int = field(init=False)
     reply_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
-        first, last = replies.entry_bytes(self.first), replies.entry_bytes(self.last)
+        first, last = replies.size_of(self.first), replies.size_of(self.last)
         self.entry_size = max(first, last)
         self.reply_bytes = first + last + STREAM_BYTES + GROUP_BYTES * len(self.groups)
+
+    def stood_still(self) -> None:
+        """It was seen again, and nothing about it is new."""
+        if not self.still:
+            self.still = True
+            self.told_briefly = any(_tells(self.info, group.info) for group in self.groups)
+        if self.entry_size > KEPT_BYTES:
+            self.first = self.last = None
+
+
+def _tells(info: StreamInfo, group: GroupInfo) -> bool:
+    """Whether what the server says of this group, or the length, changes with every entry that is added.
+
+    It reckons the lag as entries added less entries read while the group has read on from an entry that is there
+    still, and nothing behind that was deleted (`streamCGLag` of Redis 7.0 and later, and of Valkey). Where that entry
+    is trimmed meanwhile, Redis says from 7.4 on how many there are: of the same length, one more than before.
+    """
+    if info.entries_added is None or group.entries_read is None or group.lag is None or info.length == 0:
+        return False
+    delivered, deleted = entry_key(group.last_delivered_id), entry_key(info.max_deleted_entry_id or "0-0")
+    return (
+        group.lag == info.entries_added - group.entries_read
+        and delivered >= entry_key(info.first_entry_id or "0-0")
+        and (delivered > deleted or deleted == (0, 0))
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tools.clock import Clock
 from tools.sources.redis.allowlist import Ask, Question, question
-from tools.sources.redis.readonly import ReadOnlyClient, Reply
+from tools.sources.redis.readonly import Flight, ReadOnlyClient, Reply
 
 COMMAND_US = 2.2
 REPLY_US_PER_KB = 2.5
@@ -69,14 +69,24 @@ class Pacer:
         return list(self.each(asks, expected_bytes))
 
     def each(self, asks: Iterable[Ask], expected_bytes: Sequence[int] = ()) -> Iterator[Reply]:
-        """The same one by one: a batch is sent when its first reply is wanted, so no more than one is held."""
+        """The same one by one: a batch is sent when its first reply is wanted, so no more than one is held.
+
+        Without pauses the server works on a batch while the replies of the one before are worked on here.
+        """
         waiting = [ask if isinstance(ask, Question) else question(ask) for ask in asks]
         sizes = expected_bytes or [asked.reply_bytes for asked in waiting]
-        start = 0
-        while start < len(waiting):
-            end = self._end_of_batch(waiting, sizes, start)
-            yield from self._send(waiting[start:end])
-            start = end
+        batches = self._batches(waiting, sizes)
+        if self.pace.gap_s > 0:
+            for batch in batches:
+                yield from self._send(batch)
+            return
+        flight: Flight | None = None
+        for batch in batches:
+            replies = [] if flight is None else self.client.land(flight)
+            flight = self.client.begin(batch)
+            yield from replies
+        if flight is not None:
+            yield from self.client.land(flight)
 
     def batch(self, asks: Sequence[Ask]) -> list[Reply]:
         """One batch, sent whole, not before the pause after the last one is over."""
@@ -87,6 +97,13 @@ class Pacer:
         if estimated_us > 0 and measured_us > 0:
             told = self._scale * measured_us / estimated_us
             self._scale = min(max((self._scale + told) / 2, SCALE_MIN), SCALE_MAX)
+
+    def _batches(self, waiting: Sequence[Question], sizes: Sequence[int]) -> Iterator[Sequence[Question]]:
+        start = 0
+        while start < len(waiting):
+            end = self._end_of_batch(waiting, sizes, start)
+            yield waiting[start:end]
+            start = end
 
     def _end_of_batch(self, waiting: Sequence[Question], sizes: Sequence[int], start: int) -> int:
         """Where the batch that begins at `start` ends; it holds one question at least."""

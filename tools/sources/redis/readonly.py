@@ -54,6 +54,21 @@ class ReplyError(Struct, frozen=True):
         return self.code == "NOPERM" or "no permissions" in self.text
 
 
+class Flight:
+    """Questions that were sent, and whose replies are read when they are wanted."""
+
+    __slots__ = ("count", "questions", "replies", "reused", "sent_over")
+
+    def __init__(self, questions: Sequence[Question], sent_over: int, *, reused: bool) -> None:
+        self.questions = questions
+        self.count = sum(len(asked.names) for asked in questions)
+        self.sent_over = sent_over
+        """The number of the connection that they went over; 0 where it was dropped."""
+        self.reused = reused
+        """Whether it was open before, so that it may have been dropped while it lay idle."""
+        self.replies: list[Reply] | None = None
+
+
 class ReadOnlyClient:
     """One connection that only reads. Opens at the first call; `connect` opens at once.
 
@@ -73,6 +88,7 @@ class ReadOnlyClient:
         self._connection, self.address, self.database = _prepare(url, *self._timeouts)
         self._name = name
         self._open = False
+        self._flight: Flight | None = None
         self.sent: Counter[str] = Counter()
         self.round_trips = 0
         self.opened = 0
@@ -137,24 +153,48 @@ class ReadOnlyClient:
 
         Raises CommandRefused before anything is sent, SourceUnavailable where the server does not answer.
         """
+        return self.land(self.begin(asks)) if asks else []
+
+    def begin(self, asks: Sequence[Ask]) -> Flight:
+        """Send, and go on meanwhile; `land` gives the replies. One flight at a time: another one lands the first.
+
+        Raises CommandRefused before anything is sent, SourceUnavailable where the server does not answer.
+        """
         questions = [ask if isinstance(ask, Question) else question(ask) for ask in asks]
-        if not questions:
-            return []
+        self._land_first()
         reused = self._open
         self.open()
         try:
-            return self._exchange(questions)
+            self._write(questions)
         except (redis.RedisError, OSError) as error:
             self.close()
             if not (reused and _is_drop(error)):
                 raise self._unavailable(error) from error
+        # Where the connection was dropped, `land` asks once more.
+        self._flight = flight = Flight(questions, self.opened if self._open else 0, reused=reused)
+        return flight
+
+    def land(self, flight: Flight) -> list[Reply]:
+        """The replies, in order; a ReplyError stands where its reply would. Raises SourceUnavailable."""
+        if self._flight is flight:
+            self._flight = None
+        if flight.replies is not None:
+            return flight.replies
+        if self._open and flight.sent_over == self.opened:
+            try:
+                return self._replies(flight.count)
+            except (redis.RedisError, OSError) as error:
+                self.close()
+                if not (flight.reused and _is_drop(error)):
+                    raise self._unavailable(error) from error
         # A server or proxy may drop an idle connection; asking once more is safe, for we only read.
         self.open()
-        return self._send(questions)
+        return self._send(flight.questions)
 
     def close(self) -> None:
         """Close the connection; a later call opens it again."""
         self._open = False
+        self._flight = None
         self._connection.disconnect()
 
     def __enter__(self) -> Self:
@@ -171,15 +211,25 @@ class ReadOnlyClient:
             raise self._unavailable(error) from error
 
     def _exchange(self, questions: Sequence[Question]) -> list[Reply]:
-        count = 0
+        self._write(questions)
+        return self._replies(sum(len(asked.names) for asked in questions))
+
+    def _write(self, questions: Sequence[Question]) -> None:
         for names, times in Counter(asked.names for asked in questions).items():
-            count += len(names) * times
             for name in names:
                 self.sent[name] += times
         self.round_trips += 1
         self._connection.send_packed_command(
             [b"".join([asked.data for asked in questions])], check_health=False
         )
+
+    def _land_first(self) -> None:
+        """What is in flight has its replies read before others are asked for."""
+        flight = self._flight
+        if flight is not None:
+            flight.replies = self.land(flight)
+
+    def _replies(self, count: int) -> list[Reply]:
         replies = self._read(count)
         for number, reply in enumerate(replies):
             if isinstance(reply, Exception):

@@ -41,7 +41,8 @@ ENTRIES_PER_POLL = 2_000
 ENTRIES_PER_STREAM = 200
 BYTES_PER_POLL = 1_000_000
 
-Streams = Mapping[bytes, tuple[StreamInfo, Entry | None, Entry | None]]
+Streams = Mapping[bytes, tuple[StreamInfo, object, object]]
+"""By raw name: the record, and the first and last entry as the server sent them."""
 
 
 @dataclass
@@ -184,7 +185,8 @@ class Sampler:
             known = ""  # a stream that was made anew
         album.biggest = max(album.biggest // 2, 1)
         look = _Look(raw, album, info, known, share, after=known)
-        look.take(item for item in (first, last) if item and (not known or is_after(item, known)))
+        shown = filter(None, map(entry, (first, last)))
+        look.take(item for item in shown if not known or is_after(item, known))
         return look
 
     def _read_ends(self, looks: list[_Look]) -> None:

@@ -6,8 +6,7 @@ What has not moved since the last look, by the server's own answers, is not work
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tools.clock import Clock
@@ -16,9 +15,9 @@ from tools.sources.records import GroupInfo, StreamState
 from tools.sources.redis import lag as lags
 from tools.sources.redis import replies
 from tools.sources.redis.allowlist import Form, Question, joined
-from tools.sources.redis.details import DetailReader
+from tools.sources.redis.details import TURNS, DetailReader
 from tools.sources.redis.lag_reader import LagReader
-from tools.sources.redis.look import KEPT_BYTES, Book, Key, Seen, SeenGroup
+from tools.sources.redis.look import GROUP_BYTES, Book, Key, Seen, SeenGroup
 from tools.sources.redis.look_limits import LookLimits
 from tools.sources.redis.names import NameBook
 from tools.sources.redis.pacing import Pacer
@@ -28,7 +27,10 @@ from tools.sources.redis.samples import Sampler
 _UNSEEN_BYTES = 1_000
 """A guess of the two replies for a stream that was never seen."""
 
-_STREAM, _GROUPS = Form("XINFO", "STREAM"), Form("XINFO", "GROUPS")
+STREAMS_ALWAYS = 2_500
+"""Up to so many streams, every one is asked for as a whole at every look."""
+
+_STREAM, _GROUPS, _LENGTH = Form("XINFO", "STREAM"), Form("XINFO", "GROUPS"), Form("XLEN")
 
 
 class StreamReader:
@@ -40,6 +42,7 @@ class StreamReader:
         self._asks: dict[bytes, Question] = {}
         self._seen: dict[bytes, Seen] = {}
         self._sizes: dict[bytes, int] = {}
+        self._turn = 0
         self._lags = LagReader(pacer, clock, limits, self.light)
         self._details = DetailReader(pacer, clock, limits, self._excuse)
         self.sampler = Sampler(pacer, reads=limits.samples, name_of=names.text)
@@ -68,13 +71,53 @@ class StreamReader:
         found = []
         for raw, stream, groups in zip(raws, answers, answers, strict=True):
             seen = self._seen.get(raw)
-            if seen is None or seen.answers != _as_told(stream, groups):
+            if seen is None or seen.answers != (_as_told(stream), _as_told(groups)):
                 seen = self._parse(raw, stream, groups)
-            elif seen.entry_size > KEPT_BYTES:
-                seen.first = seen.last = None
+            else:
+                seen.stood_still()
+                seen.waited = 0
             if seen is not None:
                 found.append(seen)
         return found
+
+    def whole(self, raws: Sequence[bytes], is_told: Callable[[], bool]) -> list[Seen]:
+        """The light pass over all streams that there are. Raises SourceUnavailable.
+
+        Of many, those that stood still are asked for their length and groups alone, where these show everything that
+        is added. `is_told` is asked afterwards whether nothing was done since the last look that they do not show;
+        whatever does not stand still is then asked for as a whole.
+        """
+        self._turn += 1
+        known = {} if len(raws) <= STREAMS_ALWAYS else self._told_briefly(raws)
+        still: dict[bytes, Seen] = {}
+        if known:
+            asks = [joined(_LENGTH(raw), _GROUPS(raw)) for raw in known]
+            answers = self._pacer.each(asks, [GROUP_BYTES * len(seen.groups) for seen in known.values()])
+            still = {
+                raw: seen
+                for (raw, seen), length, groups in zip(known.items(), answers, answers, strict=True)
+                if length == seen.info.length and seen.answers[1] == _as_told(groups)
+            }
+            if not is_told():
+                still = {}
+        for seen in still.values():
+            seen.waited += 1
+        if not still:
+            return self.light(raws)
+        fresh = {seen.raw: seen for seen in self.light([raw for raw in raws if raw not in still])}
+        found = [still.get(raw) or fresh.get(raw) for raw in raws]
+        return [seen for seen in found if seen is not None]
+
+    def _told_briefly(self, raws: Sequence[bytes]) -> dict[bytes, Seen]:
+        """The streams that need not be asked for as a whole; each of them is, now and then."""
+        return {
+            raw: seen
+            for number, raw in enumerate(raws)
+            if (number + self._turn) % TURNS
+            and (seen := self._seen.get(raw)) is not None
+            and seen.told_briefly
+            and seen.waited < TURNS - 1
+        }
 
     def _parse(self, raw: bytes, stream: object, groups: object) -> Seen | None:
         self._seen.pop(raw, None)
@@ -85,7 +128,7 @@ class StreamReader:
         info, first, last = replies.stream_info(stream)
         name = self._names.text(raw)
         made = [SeenGroup(self._book(raw, name, own, group), group) for own, group in replies.groups(groups)]
-        seen = Seen(raw, name, info, first, last, made, _as_told(stream, groups))
+        seen = Seen(raw, name, info, first, last, made, (_as_told(stream), _as_told(groups)))
         self._sizes[raw] = seen.reply_bytes
         self._seen[raw] = seen
         return seen
@@ -142,10 +185,12 @@ class StreamReader:
         )
 
 
-def _as_told(stream: Any, groups: Any) -> bytes:
-    """A hash of two replies: neither thousands of lists nor big entries are kept for a comparison."""
-    refused = isinstance(stream, ReplyError) or isinstance(groups, ReplyError)
-    return b"" if refused else blake2b(marshal.dumps((stream, groups), 2), digest_size=16).digest()
+def _as_told(reply: Any) -> int | None:
+    """A hash of a reply, None for an error: neither thousands of lists nor big entries are kept for a comparison.
+
+    Python's own, of 64 bits and with a key that nobody knows who could choose the bytes.
+    """
+    return None if isinstance(reply, ReplyError) else hash(marshal.dumps(reply, 2))
 
 
 def _count_again(seen: Iterable[Seen]) -> None:

@@ -31,6 +31,7 @@ from tools.sources.redis.names import NameBook
 from tools.sources.redis.pacing import Pace, Pacer
 from tools.sources.redis.readonly import ReadOnlyClient, ReplyError
 from tools.sources.redis.replies import as_bytes
+from tools.sources.redis.since import Since
 from tools.sources.redis.streams import StreamReader, raw_names
 
 QUIET_POLLS_MAX = 3
@@ -293,29 +294,16 @@ class StreamSource:
             self._raws, self._complete = discovery.streams(self._pacer)
             self._discovered_ms = now
         self._reader.refused = None
-        seen = self._reader.light(self._raws)
+        since = Since(self._pacer, None if before is None else before.stats, self._last_sent)
+        seen = self._reader.whole(self._raws, since.is_told_briefly)
         there = {item.raw for item in seen}
         for raw in self._raws:
             if raw not in there:
                 self._names.forget(raw)
         self._raws = [item.raw for item in seen]
-        if not self._is_steady(before):
+        if not since.is_steady():
             self._reader.distrust()
         return self._reader.states(seen, honest=lag.is_honest(reading.state))
-
-    def _is_steady(self, before: server.ServerReading | None) -> bool:
-        """Whether the server's lags can be followed from the last poll to here. Ask it when groups have been read.
-
-        The counters of the poll's beginning would not do: they know nothing of what was done just before a group
-        was read.
-        """
-        if before is None:
-            return False
-        sent = self._client.sent.copy()
-        reply = as_bytes(self._pacer.batch([("INFO", "commandstats")])[0])
-        now = commandstats.parse(server.parse_info(reply))
-        moved = commandstats.growth(before.stats, now, sent - self._last_sent)
-        return not commandstats.was_reset(before.stats, now) and lag.is_steady(moved)
 
     def _read_clients(self, now: int) -> tuple[ClientState, ...] | None:
         if self._clients_ms is not None and now - self._clients_ms < CLIENTS_EVERY_MS:
