@@ -4,7 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 ARGS   ?=
-JOBS   ?= 2
+# Most tests wait: for a window, a process, a server.
+JOBS   ?= 3
 LAGS   ?= 50000
 
 .DEFAULT_GOAL := help

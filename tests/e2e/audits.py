@@ -23,7 +23,7 @@ from tools.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 LOW_RANK = 3
-BOUND_S = 240
+BOUND_S = 400
 
 
 def fleet() -> ModuleType:

@@ -15,7 +15,7 @@ from tools.sources import session_facts
 from tools.workspace import Workspace
 
 pytestmark = pytest.mark.fleet
-BOUND_S = 240
+BOUND_S = 400
 
 
 @pytest.fixture(scope="module")
