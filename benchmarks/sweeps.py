@@ -88,13 +88,13 @@ def _looked(server: BenchServer, ours: Looker, previous: Poll | None) -> tuple[T
 
 
 def measure(server: BenchServer, shape: dataset.Shape, rounds: int, report: Report) -> None:
-    """Full sweeps against their floor, and looks at a server where nothing moved."""
+    """Full sweeps against their floor, later looks, and looks at a server where nothing moved."""
     one_round(server, shape)  # the first one pays for imports and for memory that later ones find
     done = [one_round(server, shape) for _ in range(rounds)]
     firsts = [one.first for one in done]
     laters = [look for one in done for look in one.later]
-    _tell_sweeps("a sweep of everything, not paced", laters, report, bars=True)
-    _tell_sweeps("the first sweep of a poller, not paced", firsts, report, bars=False)
+    _tell_sweeps("a full sweep, not paced", firsts, report, bars=True)
+    _tell_sweeps("a look at what is known already, not paced", laters, report, bars=False)
     report.figure(
         "own cost as the poll reports it, against the truth",
         f"first sweep {_median(one.told_share for one in firsts):.2f}, "

@@ -8,6 +8,7 @@ from tests.conftest import Server
 from tests.detectors.eyes import watching
 from tests.detectors.streams.crafted import index, use
 from tests.detectors.streams.on_servers.scenes import Scene, exactly, group_of, judge, only
+from tools.detectors.streams.readers import lists_attempts
 from tools.detectors.thresholds import Expectation
 from tools.sources.records import CodeKind
 
@@ -381,6 +382,8 @@ def test_consumer_leak(server: Server, leaked: int, told: list[str]) -> None:
             if alive + 1 < min(idle.values()):
                 break
         judge(watch, leaked_idle=exactly(min(idle.values()) - 1))
+        if not lists_attempts(group_of(watch).consumers or ()):
+            told = []  # before 7.2 a worker that asks and gets nothing is as idle as one that is gone
         assert watch.told("stream.consumer-leak") == told
         assert watch.told("stream.dead-consumer") == []
         if told:
