@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from orchestrator.config.model import Mode
 from orchestrator.session import final_state
@@ -46,8 +47,12 @@ def agent_runs(state: SessionState) -> tuple[AgentRun, ...]:
 
 async def take_final_state(session: Session) -> None:
     """Final poll, `streams/final_state.json`, `streams/session_drift.diff`; what cannot be seen is a gap."""
+    stop = threading.Event()
     try:
-        await asyncio.to_thread(final_state.take, session)
+        await asyncio.to_thread(final_state.take, session, stop)
+    except asyncio.CancelledError:
+        stop.set()  # a second signal: the thread must not go on for long
+        raise
     except SourceUnavailable as error:
         now = session.clock.now_ms()
         session.gap(

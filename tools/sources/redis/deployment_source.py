@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from tools.clock import Clock
+from tools.clock import NEVER, Clock, StopSignal
 from tools.errors import SourceUnavailable
 from tools.sources.entry_samples import EntrySample, LeftOut
 from tools.sources.records import Gap, Poll, StreamState
 from tools.sources.redis import cluster, moved
 from tools.sources.redis.access import demoted
+from tools.sources.redis.all_pending import AllPending, Budget, Place, UnreadPending
 from tools.sources.redis.breaks import Break
 from tools.sources.redis.deployment import DATABASES_MAX, Deployment
 from tools.sources.redis.look_limits import LookLimits
@@ -119,6 +120,18 @@ class DeploymentSource:
             cost=replace(poll.cost, server_us=server_us),
         )
         return self._last
+
+    def read_all_pending(
+        self, poll: Poll, budget: Budget | None = None, stop: StopSignal = NEVER
+    ) -> tuple[Poll, tuple[UnreadPending, ...]]:
+        """The newest poll with every pending entries list read to its end, and those that could not be."""
+        streams: dict[Part, dict[bytes, StreamState]] = {}
+        for state in poll.streams:
+            part, raw = self._where[state.name], self._parts.book(state.database).raw(state.name)
+            if raw is not None and not all(group.pending_complete for group in state.groups):
+                streams.setdefault(part, {})[raw] = state
+        places = [Place(part.client, there) for part, there in streams.items()]
+        return AllPending(self._clock, budget, stop).read(poll, places)
 
     def expect_every(self, interval_s: float) -> None:
         """Polls come this far apart, seconds: a pause of a few of them is no gap."""
