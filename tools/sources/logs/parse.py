@@ -1,7 +1,7 @@
 """A masked line → level, time, message, correlation id and format. What cannot be told stays None.
 
-Known: JSON of pino, bunyan, winston, python, zap, zerolog and Docker's json-file; logfmt; python logging, log4j,
-klog, syslog, Go's log, Redis; access lines, which have no level. Never raises, whatever the line holds.
+Known: JSON records (`structured.py`); printed heads (`heads.py`); logfmt, klog; Docker's json-file; access lines,
+which have no level. Never raises, whatever the line holds.
 """
 
 from __future__ import annotations
@@ -13,43 +13,10 @@ import msgspec
 import re2
 
 from tools.sources import correlation
-from tools.sources.logs import times
+from tools.sources.logs import heads, structured, times
+from tools.sources.logs.levels import level_of
 
 _DECODER = msgspec.json.Decoder()
-_LEVELS = {
-    "FATAL": ("fatal", "critical", "crit", "panic", "dpanic", "emerg", "emergency", "alert", "60"),
-    "ERROR": ("error", "err", "severe", "failure", "50", "eror"),
-    "WARN": ("warn", "warning", "40", "wrn"),
-    "INFO": (
-        "info",
-        "information",
-        "informational",
-        "notice",
-        "30",
-        "http",
-        "log",
-        "inf",
-        "success",
-        "config",
-    ),
-    "DEBUG": ("debug", "20", "verbose", "dbg", "fine", "dbug"),
-    "TRACE": ("trace", "10", "silly", "finest", "finer", "trc"),
-}
-_LEVEL_OF = {word: level for level, words in _LEVELS.items() for word in words}
-_NUMBERS = ((60, "FATAL"), (50, "ERROR"), (40, "WARN"), (30, "INFO"), (20, "DEBUG"), (10, "TRACE"))
-_LEVEL_KEYS = (
-    "level",
-    "severity",
-    "levelname",
-    "lvl",
-    "log.level",
-    "loglevel",
-    "@level",
-    "level_name",
-    "severity_text",
-)
-_TIME_KEYS = ("time", "timestamp", "ts", "@timestamp", "t", "datetime", "date", "asctime", "eventTime")
-_MESSAGE_KEYS = ("msg", "message", "@message", "event", "short_message", "text", "log", "body")
 _STACK_KEYS = (
     "stack",
     "stacktrace",
@@ -62,32 +29,19 @@ _STACK_KEYS = (
 )
 _ERROR_KEYS = ("err", "error", "exception", "e", "cause")
 
-_WORD = (
-    "FATAL|CRITICAL|CRIT|PANIC|EMERG|ALERT|SEVERE|ERROR|ERR|WARNING|WARN|NOTICE|INFO|DEBUG|TRACE|VERBOSE|FINE"
-)
-_UPPER = re2.compile(rf"(?:^|[\s\[|<(/*-])({_WORD})(?:[\s\]:|>),/*]|$)")
-_LOWER = re2.compile(
-    r"(?i)^\W{0,4}(?:\[[^\]]{1,60}\]\s{0,2}){0,3}\[?\s?(fatal|critical|crit|panic|error|err|warning|warn|info|debug|trace|verbose)\s?"
-    r"(?:\]|:|\||\s[-–—]\s)|\[(fatal|crit|critical|emerg|alert|error|err|warn|warning|notice|info|debug|trace)\]"
-)
 _KLOG = re2.compile(r"^([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d{1,9})\s+\d+\s\S+:\d+\]\s?")
 _ACCESS_SHORT = re2.compile(
     r"(?:^|\s|\"|\])(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: HTTP/[\d.]{1,3})?\"?\s(\d{3})(?:\s+(?:[\d.]+|-)\s?(?:[mµu]?s|bytes)?\b|\s*$|\s+-)"
 )
-_SYSLOG = re2.compile(
-    r"^(?:<\d{1,3}>1? ?)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) \S+ [^:\s\[]{1,80}(?:\[\d+\])?: "
-)
-_LOGFMT = re2.compile(r'(?:^|\s)(level|lvl|severity)="?(\w+)"?(?:\s|$)')
+_LOGFMT = re2.compile(r'(?:^|\s)(level|lvl|severity)="?([\w+-]+)"?(?:\s|$)')
 _LOGFMT_START = re2.compile(r"^[A-Za-z_][\w.]{0,40}=(?:\"(?:[^\"\\]|\\.)*\"|\S+)\s+[A-Za-z_][\w.]{0,40}=")
 _PAIR = re2.compile(r'(?:^|\s)([A-Za-z_][\w.-]{0,60})=(?:"((?:[^"\\]|\\.)*)"|(\S+))')
-_LOGFMT_KEYS = ("time=", "ts=", "t=", "level=", "lvl=", "msg=", "at=", "severity=")
-_LOGFMT_LEVELS = ("level", "lvl", "severity")
+_LOGFMT_KEYS = ("time=", "ts=", "t=", "level=", "lvl=", "msg=", "at=", "severity=", "timestamp=")
+_LOGFMT_LEVELS = ("level", "lvl", "severity", "at")
+_LOGFMT_TIMES = ("time", "ts", "t", "timestamp", "when")
+_LOGFMT_MESSAGES = ("msg", "message", "event")
 _METHODS = ("GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "HEAD ", "OPTIONS ")
-_COUNTED = re2.compile(r"(?i)(?:^|[A-Za-z,;]\s)(?:\d+|no|zero|any)\s$")
-_NO_ERROR = re2.compile(r"^\s*(?:0|null|none|false|nil|undefined|\[\]|\{\}|\"\")\s*[,;.]?\s*$")
 _SEARCHED_CHARACTERS = 120
-_UNTIMED_CHARACTERS = 30
-"""In a line without a time, a level stands at its start; further in, the word is prose."""
 
 
 class Parsed(NamedTuple):
@@ -165,25 +119,14 @@ def pairs(text: str) -> dict[str, str]:
     return {match.group(1): match.group(2) or match.group(3) or "" for match in _PAIR.finditer(text)}
 
 
-def level_of(value: object) -> str | None:
-    """A level as its upper-case name, from a word or a number of 10 to 60."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return next((name for least, name in _NUMBERS if value >= least), None) if value < 100 else None
-    return _LEVEL_OF.get(value.strip().lower()) if isinstance(value, str) else None
-
-
 def _from_json(data: Mapping[str, object], arrived_ms: int) -> Parsed:
     inner = data.get("log")
     if isinstance(inner, str) and "stream" in data and "time" in data:  # Docker's json-file
         parsed = parse(inner.rstrip("\n"), arrived_ms)
         event_ms = parsed.event_ms or times.from_value(data["time"])
         return parsed._replace(event_ms=event_ms, message=parsed.message or inner.rstrip("\n"))
-    level = next((found for key in _LEVEL_KEYS if (found := level_of(data.get(key)))), None)
-    event_ms = next((ms for key in _TIME_KEYS if (ms := times.from_value(data.get(key)))), None)
-    message = next((value for key in _MESSAGE_KEYS if isinstance(value := data.get(key), str)), None)
-    return Parsed("json", level, event_ms, message, correlation.of_data(data))
+    told = structured.told_by(data)
+    return Parsed("json", told.level, told.event_ms, told.message, correlation.of_data(data))
 
 
 def _from_text(text: str, arrived_ms: int) -> Parsed:
@@ -201,18 +144,16 @@ def _from_text(text: str, arrived_ms: int) -> Parsed:
         status = status_of(text)
         if status is not None:
             return Parsed("access", None, event_ms, None, None, status)
-    is_syslog = (head[0] == "<" or head[3:4] == " ") and _SYSLOG.match(head) is not None
-    format_ = "syslog" if is_syslog else "text"
-    return Parsed(format_, _text_level(head, timed=event_ms is not None), event_ms, None, _text_id(text))
+    found = heads.head_of(text, timed=event_ms is not None)
+    format_ = "syslog" if found.syslog else "text"
+    return Parsed(format_, found.level, event_ms, found.message, _text_id(text))
 
 
 def _from_logfmt(text: str, event_ms: int | None) -> Parsed:
     level = next((name for key in _LOGFMT_LEVELS if (name := level_of(_field(text, key)))), None)
     if event_ms is None:
-        event_ms = next(
-            (ms for key in ("time", "ts", "t") if (ms := times.from_value(_field(text, key)))), None
-        )
-    message = _field(text, "msg") or _field(text, "message")
+        event_ms = next((ms for key in _LOGFMT_TIMES if (ms := times.from_value(_field(text, key)))), None)
+    message = next((value for key in _LOGFMT_MESSAGES if (value := _field(text, key))), None)
     return Parsed("logfmt", level, event_ms, message, _text_id(text))
 
 
@@ -230,20 +171,6 @@ def _field(text: str, key: str) -> str | None:
     while end > 0 and text[end - 1] == "\\":
         end = text.find('"', end + 1)
     return text[start + 1 :] if end < 0 else text[start + 1 : end]
-
-
-def _text_level(head: str, *, timed: bool) -> str | None:
-    match = _UPPER.search(head)
-    if match is not None and (timed or match.start(1) <= _UNTIMED_CHARACTERS):
-        before = head[: match.start(1)]
-        if not before or before[-1] != " " or not _COUNTED.search(before):
-            return _LEVEL_OF[match.group(1).lower()]
-    lower = _LOWER.search(head)
-    return (
-        None
-        if lower is None or _NO_ERROR.match(head[lower.end() :])
-        else _LEVEL_OF[(lower.group(1) or lower.group(2)).lower()]
-    )
 
 
 _ID_HINTS = (

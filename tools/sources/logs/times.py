@@ -17,9 +17,16 @@ _ISO = re2.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)\s?(Z|[+
 _SLASH = re2.compile(r"\b(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
 _SYSLOG = re2.compile(r"^(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)\s")
 _DAY_FIRST = re2.compile(r"\b(\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
-_EPOCH = re2.compile(r"^\[?(1\d{9}(?:\.\d{1,9}|\d{3})?)[\]\s]")
-_SHAPES = ((_ISO, "{0}{1}"), (_SLASH, "{0}-{1}-{2}T{3}"), (_DAY_FIRST, "{2}-{1}-{0}T{3}"))
-_HOLDS_TIME = re2.compile(r"\d\d:\d\d:\d\d|^\[?1\d{9}")
+_WEEKDAY = re2.compile(r"\b[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) (\d{4})\b")
+_AMERICAN = re2.compile(r"\b(\d\d)/(\d\d)/(\d{4}), (\d{1,2}):(\d\d):(\d\d) ([AP])M\b")
+_EPOCH = re2.compile(r"^\[?(1\d{9}(?:\.\d{1,9}|\d{3})?|1\.\d{6,16}e\+09)[\]\s]")
+_SHAPES = (
+    (_ISO, "{0}{1}"),
+    (_SLASH, "{0}-{1}-{2}T{3}"),
+    (_DAY_FIRST, "{2}-{1}-{0}T{3}"),
+    (_WEEKDAY, "{3}-{0}-{1}T{2}"),
+)
+_HOLDS_TIME = re2.compile(r"\d\d:\d\d:\d\d|^\[?1\.?\d{6}|\d:\d\d:\d\d [AP]M")
 _SMALLEST_S, _LARGEST_S = 631_152_000, 4_102_444_800
 """1990 to 2100: a number outside is not a time."""
 
@@ -54,10 +61,28 @@ def from_head(head: str, arrived_ms: int | None) -> int | None:
         found = _read(pattern, head, shape)
         if found is not None:
             return found
-    match = _SYSLOG.match(head)
-    if match is not None and arrived_ms is not None:
-        day = match.group(2).replace(" ", "0")
-        return _nearest_year(f"{_MONTHS.get(match.group(1), '00')}-{day}T{match.group(3)}", arrived_ms)
+    return _without_year(head, arrived_ms) or _american(head) or _epoch(head)
+
+
+def _without_year(head: str, arrived_ms: int | None) -> int | None:
+    match = None if arrived_ms is None else _SYSLOG.match(head)
+    if match is None or arrived_ms is None:
+        return None
+    day = match.group(2).replace(" ", "0")
+    return _nearest_year(f"{_MONTHS.get(match.group(1), '00')}-{day}T{match.group(3)}", arrived_ms)
+
+
+def _american(head: str) -> int | None:
+    # Month before day is certain only where the clock has two halves.
+    match = _AMERICAN.search(head)
+    if match is None:
+        return None
+    month, day, year, hour, minute, second, half = match.groups()
+    hours = int(hour) % 12 + (12 if half == "P" else 0)
+    return _iso(f"{year}-{month}-{day}T{hours:02}:{minute}:{second}")
+
+
+def _epoch(head: str) -> int | None:
     match = _EPOCH.match(head)
     return None if match is None else _from_number(float(match.group(1)))
 
@@ -83,7 +108,8 @@ def _read(pattern: re2._Regexp[str], head: str, shape: str) -> int | None:
     match = pattern.search(head)
     if match is None:
         return None
-    parts = [_MONTHS.get(part or "", part or "") for part in match.groups()]
+    groups = [part or "" for part in match.groups()]
+    parts = [_MONTHS.get(part, part.replace(" ", "0") if len(part) == 2 else part) for part in groups]
     return _iso(shape.format(*parts))
 
 

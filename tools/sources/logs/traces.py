@@ -333,7 +333,7 @@ def _trace(held: Held) -> Trace:
         )
     at = _own_head_at(head.text) if held.language == "python" else None
     if at is not None:
-        before = replace(head, text=head.text[:at], secrets=()) if at else None
+        before = replace(head, text=head.text[:at], message=None, secrets=()) if at else None
         own = replace(head, text=head.text[at:], level=None, message=None, format="text")
         return Trace(own, lines[-1], text, exception.strip(), True, before)
     bare = (

@@ -1,0 +1,254 @@
+"""The head of a printed line: where its level stands, and where its message begins.
+
+A level counts only in the head: after nothing but times, names in brackets, numbers and separators. A word further in
+is prose. Known by shape: python logging, Flask, Celery, gunicorn, uvicorn, loguru, structlog, winston, log4js, pino-pretty,
+log4j, logback, Spring Boot, Elasticsearch, java.util.logging, syslog (RFC 3164, RFC 5424), journald, nginx, Apache, zap,
+zerolog, slog, logrus, hclog, Caddy, Traefik, Envoy, Serilog, NLog, .NET, tracing-subscriber, env_logger, Rails, Elixir,
+RabbitMQ, PostgreSQL, MySQL, Redis, NestJS, Monolog, AWS Lambda.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import NamedTuple
+
+import re2
+
+from tools.sources.logs.levels import level_of, syslog_level
+
+SEARCHED_CHARACTERS = 300
+_CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AP]M\b)?"
+_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
+_TIME = (
+    rf"(?:\d\d(?:\d\d)?[-/.]\d\d[-/.]\d\d[T ,]{{1,2}}{_CLOCK}{_ZONE}|\d\d?[/.]\d\d?[/.]\d{{4}},? {_CLOCK}"
+    rf"|\d\d[- ][A-Z][a-z]{{2}}[- ]\d{{4}} {_CLOCK}{_ZONE}|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ \d]\d {_CLOCK} \d{{4}}"
+    rf"|[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}|\d{{6}} \d{{6}}|{_CLOCK}|1\d{{9}}(?:\.\d+|\d{{3}})?\b|1\.\d{{6,}}e\+09)"
+)
+# What may stand between the time and the level: ids in brackets, a process id, a name with a dash or bar, `key=value`.
+_BETWEEN = (
+    rf"(?:{_TIME}|\[[^\[\]]{{0,80}}\]|\([^()]{{1,60}}\)|\d{{1,10}}\b|#\d{{1,10}}\]?|-{{1,3}}|\||[A-Z],"
+    r"|[0-9a-f]{8}-[0-9a-f-]{8,27}|[A-Za-z_]\w{0,30}=[^\s=]{1,60}|[\w.$:@/-]{1,60} (?:-|\|))"
+)
+_UPPER = (
+    *("FATAL", "CRITICAL", "CRIT", "PANIC", "EMERG", "SEVERE", "ERROR", "ERR", "WARNING", "WARN", "NOTICE"),
+    *("INFORMATION", "INFO", "DEBUG", "TRACE", "VERBOSE", "SUCCESS", "FINEST", "FINER", "FINE"),
+)
+_SHORT = ("FTL", "FATA", "ERRO", "ERR", "WRN", "INF", "DBG", "DEBU", "VRB", "TRC", "TRAC")
+_LOWER = (
+    *("fatal", "critical", "panic", "dpanic", "crit", "error", "warning", "warn", "info", "debug", "trace"),
+    *("silly", "verbose"),
+)
+_ELSE = ("emergency", "alert", "informational", "system", "trce", "dbug", "fail")
+"""Levels in brackets, in a channel's name, or of .NET alone."""
+_WORDS = sorted(
+    {word.lower() for word in (*_UPPER, *_SHORT, *_LOWER, *_ELSE)}, key=lambda word: (-len(word), word)
+)
+_WORD = re2.compile(rf"(?i)\b(?:{'|'.join(_WORDS)})[1-8]?\b")
+_BRACKETS = r"(?:\[[^\[\]]{0,80}\]:?\s*)*"
+_BEFORE = re2.compile(
+    rf"\W{{0,2}}?(?:\[?{_TIME}\]?[:,]?[\s,|]*(?:{_BETWEEN}[\s,]*)*|{_BRACKETS}|[A-Z], (?:{_BETWEEN}[\s,]*)+)"
+)
+_BEFORE_SHORT = re2.compile(rf"\[?{_TIME}\]?[\s|]*(?:[+-]\d\d:\d\d )?{_BRACKETS}\[?")
+_SPOKEN = re2.compile(r":(?:\s|$)|\t|\s\||\s[-–—]\s")
+_DOTNET = re2.compile(r": [\w.`+]+\[\d+\]")
+_CHANNEL = re2.compile(r"[\w-]{1,30}\.$")
+_SECTION = re2.compile(r"[a-z_0-9]{1,30}:$")
+_TRIES = 5
+_HEAD_CHARACTERS = 160
+_LOGRUS = re2.compile(r"^(PANI|FATA|ERRO|WARN|INFO|DEBU|TRAC)\[\d{4,9}\] ")
+_NEST = re2.compile(r"^\[Nest\] \d+\s+-\s.{10,40}?[AP]M\s+(LOG|ERROR|WARN|DEBUG|VERBOSE|FATAL)\s")
+_POSTGRES = re2.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \S{1,40} (?:\[[\d-]+\] )?(?:\S{1,130}@\S{1,130} )?(?:\[[^\]]{1,60}\] )?"
+    r"(DEBUG[1-5]|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION|BACKTRACE):  "
+)
+_REDIS = re2.compile(r"^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) ")
+_REDIS_LEVELS = {".": "DEBUG", "-": "DEBUG", "*": "INFO", "#": "WARN"}
+_SYSLOG_OLD = re2.compile(
+    r"^(?:<(\d{1,3})>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?[+-]\d\d:?\d\d)"
+    r" [\w.:-]{1,255} [\w./@()-]{1,80}(?:\[\d+\])?: "
+)
+_SYSLOG_NEW = re2.compile(
+    r'^<(\d{1,3})>1 \S{1,40} \S{1,255} \S{1,48} \S{1,128} \S{1,32} (?:-|(?:\[(?:[^\]\\"]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \x{feff}?|$)'
+)
+_COUNTED = re2.compile(r"(?i)(?:^|[A-Za-z,;:\]]\s+)(?:0|no|zero|any)\s$")
+_NOTHING = re2.compile(r"^\W*(?:0|null|none|false|nil|undefined|\[\]|\{\})\s*[,;.]?\s*$")
+_TIME_FIRST = re2.compile(rf"^(?:\W|\S{{1,80}}\s)?{_TIME}\W*")
+_COMMON_LATER = re2.compile(
+    rf"^(?:[\w.@/$<>#*:-]{{1,60}}\s+|(?:[\w.@/$<>#*:-]*[^a-zA-Z\s][\w.@/$<>#*:-]*\s+|[A-Z]+\s+){{2,4}})({'|'.join(_UPPER)})[\s:|\]]"
+)
+
+_CLEANERS = tuple(
+    re2.compile(pattern)
+    for pattern in (
+        r"^\s+\d+ --- (?:\[[^\]]*\]\s*){1,3}\S+\s*: ",  # Spring Boot
+        r"^ -- [^:]{0,60}: ",  # Ruby
+        r"^ \([^()]{1,80}\): ",  # pino-pretty
+        r"^ in [\w.]+: ",  # Flask
+        r"^\]? \d+#\d+: (?:\*\d+ )?",  # nginx
+        r"^(?: \[(?:pid|client|tid|remote) [^\]]*\])+ ",  # Apache
+        r"^ \[MY-\d+\] \[\w+\] ",  # MySQL
+        r"^(?:\[[^\[\]]{1,100}\])+(?: \[[^\[\]]{1,100}\])? ",  # Elasticsearch, Envoy
+        r"^ <\d+\.\d+\.\d+> ",  # RabbitMQ
+        r"^\s*\|\s*[\w.<>$-]+:[\w.<>$-]+:\d+ - ",  # loguru
+        r"^\s*\|\s*[\w.$:-]+\s*\|\s?",  # bars; NLog
+        r"^:[\w.$-]+:",  # logging.BASIC_FORMAT
+        r"^: [\w.`+]+\[\d+\]\s",  # .NET on one line
+        r"^:?\s+(?:[\w$]+\.)+[\w$]+ - ",  # log4j, logback
+        r"^ [\w./-]+\.go:\d+ > ",  # zerolog with its caller
+        r"^(?:[/ ]\s*[\w:.@-]*)?\]:?\s+",  # a bracket that holds time and level: Celery, env_logger, Serilog
+        r"^: [\w.`+]+\[\d+\]$",
+    )
+)
+_TRACING = re2.compile(
+    r'^ +(?:(?:[a-z_]\w*(?:\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\})?:)+ )?[a-z_]\w*(?:::[a-z_]\w*)*: '
+)
+_PYTHON_PLACE = re2.compile(r"^\s+[A-Za-z_][\w.$-]*:\d+ ")
+_LOG4JS = re2.compile(r"^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\] \[$")
+_LOG4JS_NAME = re2.compile(r"^ [\w.$-]+ - ")
+_KAFKA = re2.compile(r" \((?:[a-z]\w*\.)+[A-Z]\w*\)$")
+_PLAIN = re2.compile(r"^(?:\s*[:|\]]\s*|\s+[-–—]\s+|\s+)")
+_DETAIL = frozenset({"DETAIL", "HINT", "STATEMENT", "CONTEXT", "QUERY", "LOCATION", "BACKTRACE"})
+_DELIMITERS = frozenset(["", *" \t:|],/)([>"])
+
+
+class Head(NamedTuple):
+    """A line's level and message (None where none was told apart), and whether a syslog head stood before them."""
+
+    level: str | None = None
+    message: str | None = None
+    syslog: bool = False
+
+
+NO_HEAD = Head()
+
+
+def head_of(text: str, *, timed: bool) -> Head:
+    """Level and message of a printed line; `timed`: a time was found in it. Never raises."""
+    if text[0] == "<" or text[3:4] == " " or text[10:11] == "T":
+        syslog = _syslog(text)
+        if syslog is not None:
+            return syslog
+    if text[0].isdigit():
+        server = _server(text)
+        if server is not None:
+            return server
+    return _printed(text, timed=timed)
+
+
+def _syslog(text: str) -> Head | None:
+    match = _SYSLOG_NEW.match(text) or _SYSLOG_OLD.match(text)
+    if match is None:
+        return None
+    given = match.group(1)
+    severity = None if given is None or int(given) > 191 else syslog_level(int(given) & 7)
+    rest = text[match.end() :]
+    own = _printed(rest, timed=False) if rest else NO_HEAD
+    return Head(own.level or severity, own.message or rest or None, syslog=True)
+
+
+def _server(text: str) -> Head | None:
+    """PostgreSQL and Redis, whose levels no other program writes like that."""
+    match = _POSTGRES.match(text)
+    if match is not None:
+        word = match.group(1)
+        # Details of the line before: its statement may hold any word.
+        return Head("DEBUG") if word in _DETAIL else Head(level_of(word), text[match.end() :] or None)
+    match = _REDIS.match(text)
+    return None if match is None else Head(_REDIS_LEVELS[match.group(1)], text[match.end() :] or None)
+
+
+def _printed(text: str, *, timed: bool) -> Head:
+    head = text[:SEARCHED_CHARACTERS]
+    match = _LOGRUS.match(head) if head[4:5] == "[" else None
+    if match is not None:
+        return Head(level_of(match.group(1)), text[match.end() :].strip() or None)
+    match = _NEST.match(head) if head.startswith("[Nest]") else None
+    if match is not None:
+        message = text[match.end() :].lstrip()
+        return Head(level_of(match.group(1)), _unbracketed(message) or None)
+    for found in islice(_WORD.finditer(head[:_HEAD_CHARACTERS]), _TRIES):
+        begin, end = found.span()
+        if not _is_level(head, begin, end):
+            continue
+        word, rest = found.group(), text[end:]
+        if _COUNTED.search(head[:begin]) or (
+            head[begin - 1 : begin] != "[" and _NOTHING.match(rest.lstrip(": "))
+        ):
+            return NO_HEAD
+        return Head(level_of(word), _message(text[:begin], word, rest) or None)
+    return _later(head) if timed else NO_HEAD
+
+
+def _is_level(head: str, begin: int, end: int) -> bool:
+    """Whether the word is written as loggers write a level, after nothing but what stands before one."""
+    word, before, after = head[begin:end], head[:begin], head[end : end + 1]
+    if word in _SHORT and after in {"]", " ", "\t"} and _BEFORE_SHORT.fullmatch(before):
+        return True
+    if after in {"]", " "} and head[end:].lstrip(" ").startswith("]"):
+        section = _SECTION.search(before) if before.endswith(":") else None
+        opened = before[: section.start()] if section is not None else before
+        if opened.endswith("["):
+            return _BEFORE.fullmatch(opened[:-1]) is not None
+    if word in _UPPER:
+        if after in _DELIMITERS and _BEFORE.fullmatch(before):
+            return True
+    elif word in _LOWER and _SPOKEN.match(head[end:]) and _BEFORE.fullmatch(before):
+        return True
+    if before.endswith(".") and word.isupper() and after == ":":
+        channel = _CHANNEL.search(before)
+        return channel is not None and _BEFORE.fullmatch(before[: channel.start()]) is not None
+    return (
+        after == ":"
+        and word.islower()
+        and _DOTNET.match(head[end:]) is not None
+        and _BEFORE.fullmatch(before) is not None
+    )
+
+
+def _later(head: str) -> Head:
+    # A program's own names may stand before the level; what follows it is not told apart.
+    time = _TIME_FIRST.match(head)
+    match = None if time is None else _COMMON_LATER.match(head[time.end() :])
+    if match is None or _COUNTED.search(match.group(0)[: match.start(1)]):
+        return NO_HEAD
+    return Head(level_of(match.group(1)))
+
+
+def _message(before: str, word: str, rest: str) -> str:
+    if rest.startswith("\t"):
+        return _of_columns(rest)
+    padded = len(word) + len(rest) - len(rest.lstrip(" "))
+    if padded == 9 and (match := _PYTHON_PLACE.match(rest)) is not None:
+        return rest[match.end() :].strip()
+    if before.endswith("[") and _LOG4JS.match(before) and (match := _LOG4JS_NAME.match(rest[1:])) is not None:
+        return rest[1 + match.end() :].strip()
+    if before.rstrip().endswith("Z") and before[10:11] == "T" and len(before.rstrip()) == 27:
+        match = _TRACING.match(rest)
+        if match is not None:
+            return rest[match.end() :].strip()
+    rest = _closed(before, rest)
+    for cleaner in _CLEANERS:
+        match = cleaner.match(rest)
+        if match is not None:
+            return rest[match.end() :].strip() or rest.strip(" :")
+    rest = rest[match.end() :] if (match := _PLAIN.match(rest)) is not None else rest
+    return _KAFKA.sub("", rest).strip() if before.startswith("[") and rest.endswith(")") else rest.strip()
+
+
+def _closed(before: str, rest: str) -> str:
+    """The rest without the bracket that closes the level's own."""
+    bare = rest.lstrip(" ")
+    return bare[1:] if before.endswith(("[", ":")) and bare.startswith("]") else rest
+
+
+def _of_columns(rest: str) -> str:
+    """The message of a line in columns (zap, Caddy, AWS Lambda): the last, but for an object of fields behind it."""
+    columns = rest[1:].split("\t")
+    if len(columns) > 1 and columns[-1].startswith("{"):
+        return f"{columns[-2]} {columns[-1]}".strip()
+    return columns[-1].strip()
+
+
+def _unbracketed(message: str) -> str:
+    end = message.find("] ") if message.startswith("[") else -1
+    return message[end + 2 :] if 0 < end < 60 else message
