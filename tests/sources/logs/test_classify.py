@@ -55,7 +55,7 @@ LEVELLED = {
     "json-debug": ('{"level":20,"msg":"connect ECONNREFUSED"}', ""),
     "logfmt-error": ('level=error msg="cannot store"', "error"),
     "logfmt-info-err": ('level=info msg="closed" err="connection reset: ECONNRESET"', ""),
-    "klog-info": ('I0507 10:00:00.123456       1 c.go:5] "Failed to update" err="connection refused"', ""),
+    "klog-info": ('I0507 10:00:00.123456       1 c.go:5] "Failed to update" err="connection refused"', "quiet-error"),
     "klog-error": ('E0507 10:00:00.123456       1 c.go:5] "Failed to update" err="connection refused"', "error"),
     "klog-fatal": ("F0507 10:00:00.123456       1 c.go:5] cannot listen", "fatal"),
     "access-200": ('10.0.0.1 - - [15/Jun/2025:10:00:00 +0000] "GET /error?x=fatal HTTP/1.1" 200 1', ""),

@@ -17,7 +17,7 @@ RULE = Rule(
     agent=AgentId.LOG_WATCHER,
     category=LogCategory.ANOMALY,
     severity=Severity.LOW,
-    condition="An expected error (validation, 404, expired token) at FATAL, or a failure at INFO.",
+    condition="An expected error (validation, 404, expired token) at FATAL, or a failure at INFO (words of one, or a message of one with the error beside it).",
 )
 RULES: tuple[Rule, ...] = (RULE,)
 _FAILED = frozenset({"error", "fatal", "trace", "trace-fatal"})
@@ -29,7 +29,7 @@ def detect(view: LogView) -> Iterator[Symptom]:
         level = stats.example.level
         if stats.verdict == "expected":
             better, why = "WARN or INFO", "an expected condition"
-        elif level == "INFO" and stats.verdict in _FAILED:
+        elif stats.verdict == "quiet-error" or (level == "INFO" and stats.verdict in _FAILED):
             better, why = "ERROR", "a failure"
         else:
             continue

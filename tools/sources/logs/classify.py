@@ -11,38 +11,62 @@ import re2
 from tools.sources.logs import parse
 from tools.sources.records import LogLine
 
-NOTHING, START, RETRY, WARN, EXPECTED, ERROR, FATAL = (
+NOTHING, START, RETRY, WARN, EXPECTED, QUIET, ERROR, FATAL = (
     "",
     "start",
     "retry",
     "warn",
     "expected",
+    "quiet-error",
     "error",
     "fatal",
 )
+"""EXPECTED is a failure that is no fault, logged as fatal; QUIET one that its logger calls INFO, though it carries an error."""
 
 _CANDIDATE = re2.compile(
-    r"(?i)error|exception|fatal|unhandled|uncaught|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|panic|segfault"
+    r"(?i)error|err!|exception|fatal|unhandled|uncaught|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|panic|segfault"
     r"|segmentation fault|out of memory|core dumped|retr(?:y|ie)|reconnect|attempt|back(?:ing)?[ -]?off|fail|timed? ?out"
     r"|refused|warn|critical|traceback|caused by|listening|start(?:ed|ing|up)|boot(?:ing|ed)|ready|online|running|\" 5\d\d\b| 5\d\d "
     r"|safety"
 )
+_THINGS = (
+    "handlers?|handling|boundary|boundaries|middleware|report(?:er|ing|s)?|loggers?|logs?|logging|pages?|templates?|codes|polic(?:y|ies)"
+    "|budget|rates?|counts?|counters?|metrics?|queues?|topics?|streams?|types?|class(?:es)?|strateg(?:y|ies)|config\\w*|settings?"
+    "|limits?|levels?|tracking|recovery|correction|threshold|monitor\\w*|dump path|snapshots?|messages|filters?|support|injection"
+    "|probabilit\\w+|collectors?|classifiers?|translations?|catalog\\w*|schemas?|budgets?"
+)
+_ZERO = r"(?:0(?:\.0+)?(?:[^.\d]|$)|null|none|false|nil|undefined|\[\]|\{\}|\"\")"
 _NOT_A_FAILURE = re2.compile(
-    r"(?i)\b(?:0|no|zero|without(?: any)?|any) (?:[a-z]+ )?(?:errors?|failures?|exceptions?|failed|retries|timeouts?)\b"
-    r"|\b[\w.-]{0,40}(?:errors?|failures?|exceptions?|failed|timeouts?)[\w.]{0,20}\\?[\"']?\s?[:=]\s?\\?[\"']?"
-    r"(?:0(?:\.0+)?(?:[^.\d]|$)|null|none|false|nil|undefined|\[\]|\{\}|\"\")"
-    r"|\b0 (?:[a-z]+ )?(?:out of memory|oom)\b"
-    r"|[\w.+-]*(?:error|exception|fatal)[\w.+-]*@|\bhttps?://\S+|[\w.-]*/(?:[\w.-]*/)*[\w.-]*(?:error|exception|fatal|fail|heap|oom|panic|retry)[\w./?=&-]*"
-    r"|\b[\w-]*(?:error|exception|failure|panic|fatal|retry|timeout|heap)s?[ _-]?"
-    r"(?:handlers?|handling|boundary|boundaries|middleware|report(?:er|ing|s)?|loggers?|logs?|logging|pages?|templates?|codes?|polic(?:y|ies)"
-    r"|budget|rates?|counts?|counters?|metrics?|queues?|topics?|streams?|types?|class(?:es)?|strateg(?:y|ies)|config\w*|settings?"
-    r"|limits?|levels?|tracking|recovery|correction|threshold|monitor\w*|dump path|snapshots?)\b"
-    r"|\b(?:on|handle|is|with|log|report|catch|track)_?(?:error|exception|failure)s?\b[( =:,]|\bstderr\b"
-    r"|\b(?:on|handle|is|with)(?:Error|Exception|Failure)\b"
-    r"|\bheap[ _-]?(?:size|used|total|usage|stats|limit|max|free)\b|\b(?:jvm|java|go|v8|node)?[ _-]?heap[\"']?\s?[:=]\s?\d"
-    r"|\berrors? (?:fixed|resolved|cleared|recovered|corrected|suppressed|ignored)\b|\berror[- ]free\b"
-    r"|\b(?:recovered|recovery) from (?:\w+ )?(?:errors?|failures?)\b|\bfail(?:-?|ed )?(?:over|safe|fast|back)\b"
-    r"|\b(?:fatal|critical) path\b|\bcritical section\b|\bexpected (?:errors?|exceptions?)\b|\bunexceptional\b"
+    "(?i)"
+    + "|".join(
+        (
+            # None of them: "0 errors", "errors: 0", "unhandled rejections: 0".
+            r"\b(?:0|no|zero|without(?: any)?|any) (?:[a-z]+ )?(?:errors?|failures?|exceptions?|failed|retries|timeouts?|rejections?|panics?|crashes)\b",
+            rf"\b[\w.-]{{0,40}}(?:errors?|failures?|exceptions?|failed|fails|timeouts?)[\w.]{{0,20}}\\?[\"']?\s?[:=]\s?\\?[\"']?{_ZERO}",
+            rf"\b(?:oom|out of memory|unhandled \w+|uncaught \w+|econn\w+|etimedout|panics?)(?: events?| counts?| kills?| errors?)?\s?[:=]\s?{_ZERO}",
+            r"\b(?:[a-z]\w*_)(?:errors?|failures?|exceptions?|timeouts?|econn\w+)_total(?:\{[^}]*\})? 0\b|\becon\w+_total 0\b",
+            r"\b0 (?:[a-z]+ )?(?:out of memory|oom)\b",
+            # Names, addresses, URLs, paths.
+            r"[\w.+-]*(?:error|exception|fatal)[\w.+-]*@|\bhttps?://\S+",
+            r"[\w.-]*/(?:[\w.-]*/)*[\w.-]*(?:error|exception|fatal|fail|heap|oom|panic|retry)[\w./?=&-]*",
+            r"\\[\w.\\-]*(?:error|exception|fatal|fail|heap|oom|panic|retry)[\w.\\-]*",
+            r"\b(?-i:[a-z0-9_]+)[-.:](?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?|oom)\b(?-i:[-.:][a-z0-9_]+\b)*",
+            r"\b(?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?)-(?-i:[a-z][a-z0-9_-]*)",
+            # What only deals with them.
+            rf"\b[\w-]*(?:error|exception|failure|panic|fatal|retry|timeout|heap)s?[ _-]?(?:{_THINGS})\b",
+            r"\b(?:on|handle|is|with|log|report|catch|track)_?(?:error|exception|failure)s?\b[( =:,]|\bstderr\b",
+            r"\b(?:on|handle|is|with)(?:Error|Exception|Failure)\b",
+            r"\blog[_ -]?level\b\W{0,3}(?:is |set |to )*\W?(?:error|fatal|critical)\b|\b(?:at|minimum) level\b\W{0,3}(?:error|fatal|critical)\b",
+            r"\b(?:if|when|unless|in case of|should) (?:an? |any |the )?(?:errors?|exceptions?|failures?)\b|\berrors? (?:will|would|may|can) be\b",
+            r"\b(?:will|to|handlers?|listen\w*|wait\w*|regist\w*|install\w*)\b[^.;:]{0,40}\bsig(?:term|kill|int)\b(?:, ?sig\w+)*",
+            r"\boom[ -]?killer (?:is )?(?:dis|en)abled\b",
+            r"\bheap[ _-]?(?:size|used|total|usage|stats|limit|max|free)\b|\b(?:jvm|java|go|v8|node)?[ _-]?heap[\"']?\s?[:=]\s?\d",
+            # What is over.
+            r"\berrors? (?:fixed|resolved|cleared|recovered|corrected|suppressed|ignored)\b|\berror[- ]free\b",
+            r"\b(?:recovered|recovery) from (?:\w+ )?(?:errors?|failures?)\b|\bfail(?:-?|ed )?(?:over|safe|fast|back)\b",
+            r"\b(?:fatal|critical) path\b|\bcritical section\b|\bexpected (?:errors?|exceptions?)\b|\bunexceptional\b",
+        )
+    )
 )
 _CONNECTION = r"econnrefused|econnreset|etimedout"
 _HARD = re2.compile(
@@ -53,7 +77,7 @@ _HARD = re2.compile(
 _TYPED = re2.compile(
     r"\b[A-Za-z_$][\w.$]*[a-z](?:Exception|Error)\b(?::|$|\s*\(|\s+(?:at|in|while|from|thrown)\b)"
 )
-_WORDS = re2.compile(r"(?i)\b(?:error|errors|exception|exceptions|fatal|err!)\b")
+_WORDS = re2.compile(r"(?i)\b(?:error|errors|exception|exceptions|fatal)\b|\berr!")
 _TERMINATED = re2.compile(
     r"(?i)\b(?:received|caught|got|by|with|on|signal|from)\W{0,3}(?:signal\W{0,3})?sigterm\b|\bsigterm\W{0,3}(?:received|caught|signal|,)"
 )
@@ -88,7 +112,9 @@ _NAMED_START = re2.compile(
     r"(?i)(?:^|[\s\]:])([\w.@/-]{2,60}) (?:service )?(?:is )?(?:starting|started|ready|booting|booted|online|up and running)"
     r"(?:\s*$|\s*[.,!;(]|\s(?:on|at|in|with|version|pid|port|v\d)|\s\w+=)"
 )
+_FAILED = re2.compile(r"(?i)\b(?:failed|failure|fails|cannot|can't|could not|couldn't|unable to|error)\b")
 _KEYED_ERROR = re2.compile(r'\b(?:err|error|cause|reason)=(?:"(?:[^"\\]|\\.)*"|\S+)')
+_NO_VALUES = frozenset({"", "null", "nil", "<nil>", "none", "false", "undefined", "0"})
 _JUDGED_CHARACTERS = 4000
 
 
@@ -118,11 +144,30 @@ def _by_words(line: LogLine, words: str) -> str:
     failure = _failure(line.level, rest)
     if failure and not _EXPECTED.search(words) and not (_RESOLVED.search(rest) and failure != FATAL):
         return failure
+    if line.level == "INFO" and _fails_quietly(line, words, rest):
+        return QUIET
     if _START.search(words) or _names_its_start(line, words):
         return START
     if _RETRY.search(rest):
         return RETRY
     return WARN if line.level == "WARN" or (line.level is None and _SOFT.search(rest)) else NOTHING
+
+
+def _fails_quietly(line: LogLine, words: str, rest: str) -> bool:
+    """Whether a line at INFO says that something failed and carries the error itself."""
+    if _FAILED.search(rest) is None or not _carries_error(line):
+        return False
+    return not (_EXPECTED.search(words) or _RESOLVED.search(rest) or _RETRY.search(rest))
+
+
+def _carries_error(line: LogLine) -> bool:
+    if line.format == "json":
+        data = parse.decode(line.text)
+        return data is not None and parse.error_text(data).strip() != ""
+    if line.format not in {"logfmt", "klog"}:
+        return False
+    match = _KEYED_ERROR.search(line.text[:_JUDGED_CHARACTERS])
+    return match is not None and match.group(0).partition("=")[2].strip('"').lower() not in _NO_VALUES
 
 
 def spoken(line: LogLine) -> str:

@@ -34,3 +34,10 @@ def formats() -> Iterator[Labelled]:
             level, at, message = (None if part == "-" else part for part in text.split("\t", 3)[1:])
             at_ms = None if at is None else round(datetime.fromisoformat(at).timestamp() * 1000)
             yield Labelled(name, next(lines), level, at_ms, message)
+
+
+def keywords(*, failures: bool) -> tuple[str, ...]:
+    """`keywords.txt`: the lines that tell of a failure, or those that only hold words that could."""
+    sign = "+\t" if failures else "-\t"
+    lines = (FOLDER / "keywords.txt").read_text(encoding="utf-8").split("\n")
+    return tuple(text[2:] for text in lines if text.startswith(sign))
