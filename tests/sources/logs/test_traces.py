@@ -173,6 +173,8 @@ def test_a_trace_is_one_template_with_its_whole_text(text: str, verdict: str) ->
         for number, part in enumerate([BEFORE, *text.split("\n"), AFTER], 1):
             for item in window.fold(line(part, number)):
                 window.take(item)
+        for item in window.settle(AT_MS, final=True):
+            window.take(item)
     [template] = window.touched()
     assert (template.verdict, template.total, template.trace) == (verdict, 2, text)
 
@@ -196,6 +198,8 @@ def test_a_python_trace_is_named_by_its_exception_or_its_last_frame(text: str, t
     for number, part in enumerate([*text.split("\n"), AFTER], 1):
         for item in window.fold(line(part, number)):
             window.take(item)
+    for item in window.settle(AT_MS, final=True):
+        window.take(item)
     assert [found.template for found in window.touched()] == [template]
 
 
@@ -209,6 +213,8 @@ def test_a_failure_that_a_trace_is_glued_to_is_told_too() -> None:
     for number, part in enumerate(texts, 1):
         for item in window.fold(line(part, number)):
             window.take(item)
+    for item in window.settle(AT_MS, final=True):
+        window.take(item)
     assert [(found.verdict, found.template) for found in window.touched()] == [
         ("error", "ERROR cannot send <*>"),
         ("trace-fatal", "ValueError: not enough values to unpack"),

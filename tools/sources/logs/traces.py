@@ -2,19 +2,41 @@
 
 An assembler holds a line that may be the head of a trace until the next line of its source tells, and an open
 trace until a line does not belong to it. It survives the borders of chunks and restarts: `held` is its state.
+Lines of other threads may stand inside a trace that is not at its end: they are in its text, and told apart as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import re2
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tools.sources.logs import classify
+from tools.sources.logs.trace_lines import (
+    CHAIN_PYTHON,
+    EXCEPTION_LINE,
+    EXIT,
+    FILE_PYTHON,
+    FRAME_AT,
+    FRAME_GO,
+    FRAME_PYTHON,
+    FRAME_RUST,
+    GROUP_END_PYTHON,
+    HEAD,
+    HEAD_WORDS,
+    MORE_AT,
+    MORE_GO,
+    MORE_RUST,
+    PREAMBLE_NODE,
+    RUST_TOLD,
+    TOP_FRAME,
+    TRACEBACK,
+    TYPED_HEAD,
+    exception_of,
+    own_head_at,
+)
 from tools.sources.records import LogLine
 
 Language = Literal["", "at", "python", "go", "rust"]
@@ -24,57 +46,18 @@ LINES_MAX = 2000
 CHARACTERS_MAX = 64 * 1024
 HEAD_LINES_MAX = 6
 """A message of several lines may stand between an error's first line and its frames."""
-FOREIGN_LINES_MAX = 3
-"""Other threads' printed lines that may stand inside one open Python trace."""
-
-_HEAD = re2.compile(
-    r"(?:^|[\s:(\[])[A-Za-z_$][\w.$]*(?:Error|Exception|Throwable|Failure|Warning)\b|^Uncaught |^Unhandled |exception|panic|ERROR|FATAL"
-    r"|^Error\b|\bException\b"
-)
-_HEAD_WORDS = (
-    "rror",
-    "xception",
-    "hrowable",
-    "ailure",
-    "arning",
-    "ncaught",
-    "nhandled",
-    "panic",
-    "ERROR",
-    "FATAL",
-)
-"""A cheap look before the pattern: every match of it holds one of these."""
-_FRAME_AT = re2.compile(
-    r"^\s+at \S|^\s*\.\.\. \d+ (?:more|common)|^\s*Caused by: |^\s+Suppressed: |^\s*\[cause\]: "
-)
-_MORE_AT = re2.compile(
-    r"^\s+\[?[\w.$]+\]?: .*$|^\s*[}\])]+,?\s*$|^\s+\^+\s*$|^Node\.js v\d|^\s*\{\s*$|^\s+\[errors\]|^\s+'.*'[,:]?"
-)
-_FRAME_PYTHON = re2.compile(
-    r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+[+|] '
-)
-_CHAIN_PYTHON = re2.compile(
-    r"^(?:During handling of the above exception|The above exception was the direct cause|Traceback \(most recent)"
-)
-_FRAME_GO = re2.compile(r"^panic: |^fatal error: |^goroutine \d+ \[|^\t\S+\.go:\d+(?: \+0x[0-9a-f]+)?\s*$")
-_MORE_GO = re2.compile(
-    r"^\s*$|^\S+\(.*\)$|^\S+\(.*$|^created by |^exit status \d|^\[signal |^\t|^\s+panic: |^goroutine |^\s*\.\.\.additional frames"
-)
-_FRAME_RUST = re2.compile(r"^thread '.{0,200}' (?:\(\d+\) )?panicked at|^stack backtrace:|^\s+\d+: .{0,400}$")
-_MORE_RUST = re2.compile(r"^stack backtrace:|^\s+\d+: |^\s+at |^note: |^\s*$|^\s+(?:left|right): ")
-_TRACEBACK = "Traceback (most recent call last):"
-_EXCEPTION_LINE = re2.compile(r"^(?:(?:[A-Za-z_<][\w<>]*\.)+[A-Za-z_]\w*|[A-Z_]\w*)(?:: |:?$)")
-_EXCEPTION_IN_GROUP = re2.compile(r"^\s*(?:[|+] ?)+((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:: .*)?)$")
-_FILE_PYTHON = re2.compile(r'^[\s|+]*(File "[^"]{1,500}", line \d+.{0,200})$')
-_THREAD_HEAD = re2.compile(r'Exception in thread [^":]{1,200}:\s*$')
-"""Python's own words before the trace of a thread that died; java's end otherwise."""
-_TOP_FRAME = re2.compile(
-    r'^\s*File "[^"]{1,500}", line \d+, in <module>|^\s*File "<frozen runpy>"|, in _run_module_as_main$'
-)
-_EXIT = re2.compile(
-    r"(?i)\bexit(?:ed|ing|s)?\b.{0,40}\b(?:code|status|signal)\b\W{0,3}-?\w|\b(?:process|app|service|program)\b.{0,40}"
-    r"\b(?:exited|crashed|terminated)\b|\brestarting\b"
-)
+PREAMBLE_LINES_MAX = 12
+"""Where node quotes the code first, so many lines stand before the frames."""
+PASSING_LINES_MAX = 20
+PASSING_RECORDS_MAX = 500
+PASSING_LINES_AT_MAX = 3
+PASSING_MS = 300
+"""Lines of other threads that may stand between two lines of one trace, and for how long. A frame of node and java
+and an exception of Python may end their trace: there only records below ERROR pass by, which are no trace's head."""
+RECORDS_MIN = 20
+RECORDS_SHARE = 0.95
+MESSAGE_LINES_MAX = 20
+"""A source that so far wrote records (with a level or time) writes nothing bare: what is bare behind an exception is its message."""
 
 
 class Held(Struct, kw_only=True):
@@ -83,8 +66,14 @@ class Held(Struct, kw_only=True):
     lines: list[LogLine]
     language: Language = ""
     complete: bool = False
-    """Python: the exception line was seen; only a chained traceback goes on."""
+    """Python: the exception line was seen; only its message or a chained traceback goes on."""
     characters: int = 0
+    own_at: int = 0
+    """Index of the last line that belongs to the trace itself."""
+    told_at: int = 0
+    """Python: index of the newest exception line."""
+    passing: list[int] = []
+    """Indexes of lines of other threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +88,8 @@ class Trace:
     """Nobody logged it: the runtime printed it on its own."""
     before: LogLine | None = None
     """What another thread had written on the trace's first line, where its newline came too late."""
+    passing: tuple[LogLine, ...] = ()
+    """Records of other threads that stand inside the text."""
 
 
 class Assembler:
@@ -106,16 +97,16 @@ class Assembler:
 
     def __init__(self, held: Held | None = None) -> None:
         self.held = held
+        self._records = self._bare = 0
 
     def feed(self, line: LogLine) -> list[LogLine | Trace]:
         """What this line completes: nothing, held lines, a trace, or the line itself."""
-        held = self.held
-        if held is not None:
-            if self._goes_on(held, line):
-                return []
-            out = self.close(line)
-        else:
-            out = []
+        out: list[LogLine | Trace] = []
+        while self.held is not None:
+            if self._goes_on(self.held, line):
+                return out
+            out += self._end(line)
+        self._count(line)
         language = _opens(line)
         if language or _may_be_head(line):
             self.held = Held(lines=[line], language=language, characters=len(line.text))
@@ -127,51 +118,110 @@ class Assembler:
         """Whether only the next line tells if the held trace belongs to the line before it or ended the process."""
         return self.held is not None and _own_trace_at(self.held) > 0
 
-    def close(self, after: LogLine | None = None) -> list[LogLine | Trace]:
-        """Give back what is held: a trace, or the lines one by one; `after` is the line that follows, once known."""
+    def close(self) -> list[LogLine | Trace]:
+        """Give back all that is held: traces, or the lines one by one."""
+        out: list[LogLine | Trace] = []
+        while self.held is not None:
+            out += self._end(None)
+        return out
+
+    def _end(self, after: LogLine | None) -> list[LogLine | Trace]:
+        """Give back the held trace or lines; `after` is the line that follows, once known. May hold the rest."""
         held, self.held = self.held, None
         if held is None:
             return []
         if not held.language or _is_prose(held):
             return list(held.lines)
-        blank: list[LogLine | Trace] = []
-        while len(held.lines) > 1 and not held.lines[-1].text.strip():
-            blank.insert(0, held.lines.pop())
+        rest = _cut(held)
         own = _own_trace_at(held) if after is not None and _tells_an_end(after) else 0
-        apart, held.lines = held.lines[:own], held.lines[own:]
-        return [*apart, _trace(held), *blank]
+        apart, trace = held.lines[:own], _trace(held, own)
+        out: list[LogLine | Trace] = [*apart, trace]
+        for line in rest:
+            out += self.feed(line)
+        return out
+
+    def _count(self, line: LogLine) -> None:
+        if _is_record(line):
+            self._records += 1
+        elif line.text[:1] not in {"", " ", "\t"}:
+            self._bare += 1
+
+    @property
+    def _writes_records(self) -> bool:
+        return self._records >= RECORDS_MIN and self._records >= RECORDS_SHARE * (self._records + self._bare)
 
     def _goes_on(self, held: Held, line: LogLine) -> bool:
         if len(held.lines) >= LINES_MAX or held.characters > CHARACTERS_MAX:
             return False
-        if _own_head_at(line.text) is not None and not _awaits_traceback(held, line):
+        belongs = self._is_own(held, line)
+        if not belongs and not _passes_by(held, line):
+            return False
+        if belongs:
+            held.own_at = len(held.lines)
+        else:
+            held.passing = [*held.passing, len(held.lines)]
+        held.lines.append(line)
+        held.characters += len(line.text)
+        return True
+
+    def _is_own(self, held: Held, line: LogLine) -> bool:
+        if own_head_at(line.text) is not None and not _awaits_traceback(held, line):
             return False
         if _own_level(line) is not None and held.language != "at" and not _opens(line):
             return False
         if _has_own_time(line) or line.format not in {"text", "logfmt"}:
             return False
-        if not self._belongs(held, line):
-            return False
-        held.lines.append(line)
-        held.characters += len(line.text)
-        return True
+        if not held.language:
+            held.language = _opens(line)
+            return bool(held.language) or _is_message(held, line)
+        return self._belongs(held, line.text)
 
-    def _belongs(self, held: Held, line: LogLine) -> bool:
-        text = line.text
+    def _belongs(self, held: Held, text: str) -> bool:
+        """Whether a bare line goes on with an open trace."""
         match held.language:
-            case "":
-                held.language = _opens(line)
-                return bool(held.language) or _is_message(held, line)
-            case "at":
-                more = _FRAME_AT.search(text) is not None or _MORE_AT.search(text) is not None
-                return more or not text.strip()
             case "python":
-                return _belongs_to_python(held, text)
+                return _belongs_to_python(held, text, records=self._writes_records)
             case "go":
-                return _FRAME_GO.search(text) is not None or _MORE_GO.search(text) is not None
+                return FRAME_GO.search(text) is not None or MORE_GO.search(text) is not None
             case "rust":
-                first = held.lines[-1].text.startswith("thread '") and held.lines[-1].text.endswith(":")
-                return first or _MORE_RUST.search(text) is not None
+                return _belongs_to_rust(held, text)
+        sure = FRAME_AT.search(text) is not None
+        if held.own_at + 1 < len(held.lines):  # behind lines of another thread only a frame is sure
+            return sure
+        nested = held.lines[-1].text.endswith("nested exception is:")
+        return sure or nested or MORE_AT.search(text) is not None or not text.strip()
+
+
+def _is_record(line: LogLine) -> bool:
+    return _own_level(line) is not None or _has_own_time(line) or line.format != "text"
+
+
+def _passes_by(held: Held, line: LogLine) -> bool:
+    """Whether a line of another thread may stand here, inside a trace that goes on behind it."""
+    passed = len(held.lines) - 1 - held.own_at
+    if line.arrived_ms - held.lines[held.own_at].arrived_ms > PASSING_MS:
+        return False
+    if not held.language:  # the interpreter's first words are never the last
+        said = own_head_at(held.lines[0].text) is not None
+        return said and _is_record(line) and passed < PASSING_RECORDS_MAX
+    if held.language == "python":
+        starts = own_head_at(line.text) is not None or line.text.startswith(TRACEBACK)
+        if not held.complete:
+            return not starts and passed < (PASSING_RECORDS_MAX if _is_record(line) else PASSING_LINES_MAX)
+    quiet = _is_record(line) and not _may_be_head(line)
+    return held.language in {"at", "python"} and quiet and passed < PASSING_LINES_AT_MAX
+
+
+def _cut(held: Held) -> list[LogLine]:
+    """Take what is not the trace's own from its end: lines that passed by, blanks, what no panic says."""
+    end = held.own_at + 1
+    if held.language == "rust" and not any(RUST_TOLD.search(line.text) for line in held.lines[2:]):
+        end = min(end, 2)
+    while end > 1 and (not held.lines[end - 1].text.strip() or end - 1 in held.passing):
+        end -= 1
+    rest = held.lines[end:]
+    held.lines = held.lines[:end]
+    return rest
 
 
 def _has_own_time(line: LogLine) -> bool:
@@ -185,90 +235,92 @@ def _own_level(line: LogLine) -> str | None:
 def _is_message(held: Held, line: LogLine) -> bool:
     """Whether a line may stand between an error's first line and its frames."""
     head = held.lines[0]
+    if PREAMBLE_NODE.match(head.text):
+        return len(held.lines) < PREAMBLE_LINES_MAX and _own_level(line) is None
     if len(held.lines) >= HEAD_LINES_MAX:
         return False
     if not line.text.strip():
-        return _own_head_at(head.text) is not None
+        return (
+            own_head_at(head.text) is not None
+            or _own_level(head) in {"ERROR", "FATAL"}
+            or TYPED_HEAD.match(head.text) is not None
+        )
     return (
         _own_level(line) is None
         and head.format not in {"json", "logfmt", "access"}
-        and (_HEAD.search(head.text) is not None or _own_head_at(head.text) is not None)
+        and (HEAD.search(head.text) is not None or own_head_at(head.text) is not None)
         and not _starts_anew(line.text)
     )
 
 
 def _is_prose(held: Held) -> bool:
     # "    at the end of the day" alone, without a head, is no frame.
-    return held.language == "at" and sum(bool(line.text.strip()) for line in held.lines) < 2
+    own = (line for at, line in enumerate(held.lines) if at not in held.passing)
+    return held.language == "at" and sum(bool(line.text.strip()) for line in own) < 2
 
 
-def _belongs_to_python(held: Held, text: str) -> bool:
+def _belongs_to_python(held: Held, text: str, *, records: bool) -> bool:
     if not text.strip():
         return True
     if held.complete:
-        if _CHAIN_PYTHON.search(text):
-            held.complete = not text.startswith("Traceback")
-            return True
-        return False
+        return _goes_on_behind(held, text, records=records)
     if text.startswith("Traceback"):
         # Without a chain's words before it, it is another trace: this one was cut.
         return _is_chain(held)
     if text[0].isspace() or text[0] in "|+":
+        held.complete = GROUP_END_PYTHON.search(text) is not None
         return True
-    held.complete = _EXCEPTION_LINE.search(text) is not None
-    return held.complete or sum(map(_is_foreign, held.lines[1:])) < FOREIGN_LINES_MAX
+    held.complete = EXCEPTION_LINE.search(text) is not None
+    if held.complete:
+        held.told_at = len(held.lines)
+    return held.complete
+
+
+def _goes_on_behind(held: Held, text: str, *, records: bool) -> bool:
+    """Whether a line behind an exception is a chain's next part, the rest of a group, or of the message."""
+    if CHAIN_PYTHON.search(text):
+        held.complete = not text.startswith("Traceback")
+        return True
+    if held.own_at + 1 < len(held.lines):  # behind lines of another thread only a chain is sure
+        return False
+    if text[0] in " |+" and text.lstrip(" ")[:1] in {"|", "+"}:
+        held.complete = GROUP_END_PYTHON.search(text) is not None
+        return True
+    return records and len(held.lines) - held.told_at <= MESSAGE_LINES_MAX
+
+
+def _belongs_to_rust(held: Held, text: str) -> bool:
+    if MORE_RUST.search(text) is not None:
+        return True
+    first = held.lines[-1].text.startswith("thread '") and held.lines[-1].text.endswith(":")
+    told = any(RUST_TOLD.search(line.text) for line in held.lines[1:])
+    return first or (not told and 1 < len(held.lines) < HEAD_LINES_MAX)
 
 
 def _is_chain(held: Held) -> bool:
     said = next((line.text for line in reversed(held.lines) if line.text.strip()), "")
-    return not said.startswith("Traceback") and _CHAIN_PYTHON.search(said) is not None
-
-
-def _is_foreign(line: LogLine) -> bool:
-    text = line.text
-    return (
-        text[:1] not in {"", " ", "\t", "|", "+"}
-        and not _EXCEPTION_LINE.search(text)
-        and not _CHAIN_PYTHON.search(text)
-    )
-
-
-def _own_head_at(text: str) -> int | None:
-    """Where the interpreter's own first words of a trace stand in this line; None where they do not.
-
-    They are alone on it, or glued to another thread's text: `print` writes its newline apart.
-    """
-    if "xception in thread " in text:
-        match = _THREAD_HEAD.search(text)
-        at = -1 if match is None else match.start()
-        if at == 0 or (at > 0 and not text[at - 1].isspace()):
-            return at
-    if text.endswith(_TRACEBACK):
-        at = len(text) - len(_TRACEBACK)
-        if at > 0 and text[at - 1].isalnum():
-            return at
-    return None
+    return not said.startswith("Traceback") and CHAIN_PYTHON.search(said) is not None
 
 
 def _awaits_traceback(held: Held, line: LogLine) -> bool:
-    head = _own_head_at(held.lines[0].text) is not None
-    return head and not held.language and line.text.endswith(_TRACEBACK)
+    head = own_head_at(held.lines[0].text) is not None
+    return head and not held.language and line.text.endswith(TRACEBACK)
 
 
 def _own_trace_at(held: Held) -> int:
     """The index of a first line that the interpreter may have printed at its end, after a line of something else; else 0."""
-    if held.language != "python" or _own_head_at(held.lines[0].text) is not None:
+    if held.language != "python" or own_head_at(held.lines[0].text) is not None:
         return 0
     texts = [line.text for line in held.lines]
-    starts = [at for at, text in enumerate(texts) if text == _TRACEBACK]
+    starts = [at for at, text in enumerate(texts) if text == TRACEBACK]
     if not starts or starts[0] == 0 or not held.complete:
         return 0
-    first = next((text for text in texts[starts[-1] :] if _FILE_PYTHON.search(text)), "")
-    return starts[0] if _TOP_FRAME.search(first) else 0
+    first = next((text for text in texts[starts[-1] :] if FILE_PYTHON.search(text)), "")
+    return starts[0] if TOP_FRAME.search(first) else 0
 
 
 def _tells_an_end(line: LogLine) -> bool:
-    return classify.classify(line) == classify.START or _EXIT.search(line.text[:1000]) is not None
+    return classify.classify(line) == classify.START or EXIT.search(line.text[:1000]) is not None
 
 
 def _opens(line: LogLine) -> Language:
@@ -276,20 +328,20 @@ def _opens(line: LogLine) -> Language:
     if not text:
         return ""
     first = text[0]
-    if (first in " \t|+" and _FRAME_AT.search(text)) or text.startswith(("Caused by: ", "... ")):
+    if (first in " \t|+" and FRAME_AT.search(text)) or text.startswith(("Caused by: ", "... ")):
         return "at"
-    is_glued = text.endswith(_TRACEBACK) and _own_head_at(text) is not None
-    if is_glued or (first in " \t|+T" and _FRAME_PYTHON.search(text)):
+    is_glued = text.endswith(TRACEBACK) and own_head_at(text) is not None
+    if is_glued or (first in " \t|+T" and FRAME_PYTHON.search(text)):
         return "python"
-    if first in "pgf\t" and _FRAME_GO.search(text):
+    if first in "pgf\t" and FRAME_GO.search(text):
         return "go"
-    if first in "ts " and text.startswith(("thread '", "stack backtrace:")) and _FRAME_RUST.search(text):
+    if first in "ts " and text.startswith(("thread '", "stack backtrace:")) and FRAME_RUST.search(text):
         return "rust"
     return ""
 
 
 def _may_be_head(line: LogLine) -> bool:
-    if _own_head_at(line.text) is not None:
+    if own_head_at(line.text) is not None or PREAMBLE_NODE.match(line.text):
         return True
     if line.format == "access" or line.text[:1] in {"", " ", "\t"}:
         return False
@@ -298,48 +350,42 @@ def _may_be_head(line: LogLine) -> bool:
     if line.format == "json" and line.level != "WARN":
         return False
     text = line.text[:1000]
-    return any(word in text for word in _HEAD_WORDS) and _HEAD.search(text) is not None
+    return any(word in text for word in HEAD_WORDS) and HEAD.search(text) is not None
 
 
 def _starts_anew(text: str) -> bool:
     return text[0] in "{[" or (text[0].isdigit() and ":" in text[:24])
 
 
-def exception_of(texts: Sequence[str]) -> str:
-    """The exception's own line of a Python trace; its last frame where that line never came; "" without a frame."""
-    head = next((at for at, text in enumerate(texts) if _FRAME_PYTHON.search(text)), 0)
-    for text in reversed(texts[head:]):
-        if _EXCEPTION_LINE.search(text) and not _CHAIN_PYTHON.search(text):
-            return text
-        match = _EXCEPTION_IN_GROUP.search(text) or _FILE_PYTHON.search(text)
-        if match is not None:
-            return match.group(1)
-    return ""
+def _trace(held: Held, begin: int) -> Trace:
+    passing = tuple(held.lines[at] for at in held.passing if begin <= at < len(held.lines))
+    return _of_lines(held, held.lines[begin:], tuple(filter(_is_record, passing)))
 
 
-def _trace(held: Held) -> Trace:
-    lines = held.lines
+def _of_lines(held: Held, lines: list[LogLine], passing: tuple[LogLine, ...]) -> Trace:
     text = "\n".join(line.text for line in lines)
     head = lines[0]
     exception = head.text
     if held.language == "python":
-        exception = exception_of([line.text for line in lines])
+        said = [line.text for line in lines]
+        more = len(held.lines) - 1 - held.told_at if held.told_at else 0
+        exception = exception_of(said[: len(said) - more])
     elif held.language == "rust" and len(lines) > 1 and head.text.endswith(":"):
         exception = lines[1].text
-    elif len(lines) > 1 and head.level is not None:
+    elif len(lines) > 1 and (head.level is not None or PREAMBLE_NODE.match(head.text)):
         exception = next(
-            (line.text for line in lines[1:] if not _FRAME_AT.search(line.text) and _HEAD.search(line.text)),
+            (line.text for line in lines[1:] if not FRAME_AT.search(line.text) and HEAD.search(line.text)),
             head.text,
         )
-    at = _own_head_at(head.text) if held.language == "python" else None
+    at = own_head_at(head.text) if held.language == "python" else None
     if at is not None:
         before = replace(head, text=head.text[:at], message=None, secrets=()) if at else None
         own = replace(head, text=head.text[at:], level=None, message=None, format="text")
-        return Trace(own, lines[-1], text, exception.strip(), True, before)
+        return Trace(own, lines[-1], text, exception.strip(), True, before, passing)
     bare = (
         not _has_own_time(head)
         and head.format == "text"
         and _own_level(head) in {None, "ERROR"}
         and not head.text.startswith(("ERROR", "["))
     )
-    return Trace(head, lines[-1], text, exception.strip(), bare)
+    return Trace(head, lines[-1], text, exception.strip(), bare, passing=passing)

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from tools.sources.logs import classify, parse
 from tools.sources.logs.activity import Activity
 from tools.sources.logs.templates import message_ids, template_of
-from tools.sources.logs.traces import Assembler, Held, Trace, exception_of
+from tools.sources.logs.trace_lines import exception_of
+from tools.sources.logs.traces import Assembler, Held, Trace
 from tools.sources.records import LogLine
 
 TEMPLATES_MAX = 50_000
@@ -35,7 +36,7 @@ _IDS_MAX = 20
 _EXAMPLE_CHARACTERS = 4000
 _NO_DIGITS = {ord(digit): None for digit in "0123456789"}
 _FRAMES = re2.compile(
-    r'\n\s+at \S|\n\s*File "[^"]+", line \d|\ngoroutine \d|^goroutine \d|\n\t\S+\.go:\d+|^Traceback'
+    r'\n\s+at \S|\n[\s|+]*File "[^"]+", line \d|^stack backtrace:|\nstack backtrace:|\ngoroutine \d|^goroutine \d|\n\t\S+\.go:\d+|^Traceback'
 )
 _BELOW = re2.compile(r"\nTraceback \(most recent call last\):\n")
 _REQUEST = re2.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) ([^\s?\"]{1,300})")
@@ -123,7 +124,7 @@ class Window:
             if held is None:
                 continue
             limit_ms = UNDECIDED_IDLE_MS if assembler.undecided else TRACE_IDLE_MS
-            if final or at_ms - held.lines[-1].arrived_ms >= limit_ms:
+            if final or at_ms - held.lines[held.own_at].arrived_ms >= limit_ms:
                 items += assembler.close()
         return items
 
@@ -170,6 +171,8 @@ class Window:
         if isinstance(item, Trace):
             if item.before is not None:
                 self.take(item.before)
+            for line in item.passing:
+                self.take(line)
             verdict = classify.classify_trace(item.head, item.text, item.exception, bare=item.bare)
             self._activity(item.head.service).take_format(item.head.format) if item.head.level else None
             if verdict:
@@ -187,7 +190,7 @@ class Window:
             stack = None if data is None else parse.stack_of(data)
             if stack is not None and _FRAMES.search(stack):
                 head = stack.strip().split("\n", 1)[0]
-                exception = exception_of(stack.split("\n")) if head.startswith("Traceback") else head
+                exception = exception_of(stack.split("\n")) if "Traceback (most" in head else head
                 verdict = classify.classify_trace(line, stack, exception, bare=False)
                 if verdict:
                     self._count(line, verdict, _trace_template(line, exception, line.text), stack)

@@ -41,3 +41,9 @@ def keywords(*, failures: bool) -> tuple[str, ...]:
     sign = "+\t" if failures else "-\t"
     lines = (FOLDER / "keywords.txt").read_text(encoding="utf-8").split("\n")
     return tuple(text[2:] for text in lines if text.startswith(sign))
+
+
+def traces() -> dict[str, str]:
+    """`traces.txt`: `=== name`, then a whole trace. Those of node, python, java and rust were printed by them."""
+    parts = (FOLDER / "traces.txt").read_text(encoding="utf-8").split("=== ")[1:]
+    return {part.partition("\n")[0]: part.partition("\n")[2].rstrip("\n") for part in parts}

@@ -1,0 +1,91 @@
+"""What one line can be in a stack trace of node, python, java, go or rust."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import re2
+
+HEAD = re2.compile(
+    r"(?:^|[\s:(\[])[A-Za-z_$][\w.$]*(?:Error|Exception|Throwable|Failure|Warning|Rejection)\b|^Uncaught |^Unhandled |exception|panic"
+    r"|ERROR|FATAL|^Error\b|\bError: |\bException\b"
+)
+HEAD_WORDS = (
+    "rror",
+    "xception",
+    "hrowable",
+    "ailure",
+    "arning",
+    "ejection",
+    "ncaught",
+    "nhandled",
+    "panic",
+    "ERROR",
+    "FATAL",
+)
+"""A cheap look before the pattern: every match of it holds one of these."""
+FRAME_AT = re2.compile(
+    r"^\s+at \S|^\s*\.\.\. \d+ (?:more|common|lines matching)|^\s*Caused by: |^\s+Suppressed: |^\s*\[cause\]: |^\s+---> |^\s*--- End of (?:inner exception )?stack trace"
+)
+MORE_AT = re2.compile(
+    r"^\s+\[?[\w.$]+\]?: .*$|^\s*[}\])]+,?\s*$|^\s+\^+\s*$|^Node\.js v\d|^\s*\{\s*$|^\s+\.\.\. \d+ more items?|^\s*nested exception is:$|^\s+\[errors\]|^\s+'.*'[,:]?"
+)
+FRAME_PYTHON = re2.compile(
+    r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+[+|] '
+)
+CHAIN_PYTHON = re2.compile(
+    r"^(?:During handling of the above exception|The above exception was the direct cause|Traceback \(most recent)"
+)
+FRAME_GO = re2.compile(r"^panic: |^fatal error: |^goroutine \d+ \[|^\t\S+\.go:\d+(?: \+0x[0-9a-f]+)?\s*$")
+MORE_GO = re2.compile(
+    r"^\s*$|^\S+\(.*\)$|^\S+\(.*$|^created by |^exit status \d|^\[signal |^\t|^\s+panic: |^goroutine |^\s*\.\.\.additional frames"
+)
+FRAME_RUST = re2.compile(r"^thread '.{0,200}' (?:\(\d+\) )?panicked at|^stack backtrace:|^\s+\d+: .{0,400}$")
+MORE_RUST = re2.compile(r"^stack backtrace:|^\s+\d+: |^\s+at |^note: |^\s*$|^\s+(?:left|right): ")
+TRACEBACK = "Traceback (most recent call last):"
+EXCEPTION_LINE = re2.compile(r"^(?:(?:[A-Za-z_<][\w<>]*\.)+[A-Za-z_]\w*|[A-Z_]\w*)(?:: |:?$)")
+EXCEPTION_IN_GROUP = re2.compile(r"^\s*(?:[|+] ?)+((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:: .*)?)$")
+FILE_PYTHON = re2.compile(r'^[\s|+]*(File "[^"]{1,500}", line \d+.{0,200})$')
+THREAD_HEAD = re2.compile(r'Exception in thread [^":]{1,200}:\s*$')
+"""Python's own words before the trace of a thread that died; java's end otherwise."""
+TOP_FRAME = re2.compile(
+    r'^\s*File "[^"]{1,500}", line \d+, in <module>|^\s*File "<frozen runpy>"|, in _run_module_as_main$'
+)
+EXIT = re2.compile(
+    r"(?i)\bexit(?:ed|ing|s)?\b.{0,40}\b(?:code|status|signal)\b\W{0,3}-?\w|\b(?:process|app|service|program)\b.{0,40}"
+    r"\b(?:exited|crashed|terminated)\b|\brestarting\b"
+)
+PREAMBLE_NODE = re2.compile(r"^(?:node:[\w/]+|(?:file://)?/[^\s:][^:]{0,400}|[A-Za-z]:\\[^:]{1,400}):\d+$")
+"""Node names file and line before it quotes the code that threw."""
+TYPED_HEAD = re2.compile(r"^(?:Uncaught )?[A-Za-z_$][\w.$]*(?:Error|Exception|Rejection)\b(?: \[\w+\])?: ")
+GROUP_END_PYTHON = re2.compile(r"^\s*\+-{20,}$")
+RUST_TOLD = re2.compile(r"^stack backtrace:|^note: ")
+
+
+def own_head_at(text: str) -> int | None:
+    """Where the interpreter's own first words of a trace stand in this line; None where they do not.
+
+    They are alone on it, or glued to another thread's text: `print` writes its newline apart.
+    """
+    if "xception in thread " in text:
+        match = THREAD_HEAD.search(text)
+        at = -1 if match is None else match.start()
+        if at == 0 or (at > 0 and not text[at - 1].isspace()):
+            return at
+    if text.endswith(TRACEBACK):
+        at = len(text) - len(TRACEBACK)
+        if at > 0 and text[at - 1].isalnum():
+            return at
+    return None
+
+
+def exception_of(texts: Sequence[str]) -> str:
+    """The exception's own line of a Python trace; its last frame where that line never came; "" without a frame."""
+    head = next((at for at, text in enumerate(texts) if FRAME_PYTHON.search(text)), 0)
+    for text in reversed(texts[head:]):
+        if EXCEPTION_LINE.search(text) and not CHAIN_PYTHON.search(text):
+            return text
+        match = EXCEPTION_IN_GROUP.search(text) or FILE_PYTHON.search(text)
+        if match is not None:
+            return match.group(1)
+    return ""
