@@ -17,7 +17,7 @@ from pathlib import Path
 
 import re2
 
-from tools import secret_rules
+from tools import secret_finder
 
 _KEY_BYTES = 32
 _KEY_LINES_MAX = 200
@@ -77,7 +77,7 @@ def load_key(path: Path) -> bytes:
 
 def scan(text: str) -> tuple[str, tuple[SecretMark, ...]]:
     """The masked text and what was masked in it, in order."""
-    spans = secret_rules.find(text)
+    spans = secret_finder.find(text)
     if not spans:
         return text, ()
     parts: list[str] = []
@@ -151,7 +151,7 @@ def mask_data(data: object) -> object:
 
 
 def _mask_leaf(key: str, value: object) -> object:
-    if isinstance(value, str) and value and secret_rules.names_a_secret(key):
+    if isinstance(value, str) and value and secret_finder.names_a_secret(key):
         return value if value.startswith("[masked:") else f"[masked:{_kind_of(key)}]"
     return mask_data(value)
 

@@ -6,64 +6,106 @@ A password may be any value; an opaque token must look like one (a digit among l
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import re2
 
-_CHOSEN = r"[\w.-]{0,60}(?:password|passwd|passphrase|passcode|requirepass|masterauth)|(?:[\w.-]{0,60}[_.-])?(?:pass|pwd)"
+from tools import secret_quoting as quoting
+from tools import secret_values as values
+
+_AGAIN = (
+    r"(?:[_-]?(?:confirm(?:ation)?|new|old|current|again|repeat|value|base|plain|raw|prod|dev|test))?\d{0,2}"
+)
+_PASSWORD = rf"(?:pass(?:word|wd|phrase|code)|masterauth|requirepass){_AGAIN}"
+_PASS = rf"(?:pass|pwd){_AGAIN}"
+"""Only as a part of its own: `compass`, `bypass` and the like are none."""
 _STRONG = (
-    r"[\w.-]{0,60}(?:secret(?:[_-]?(?:access[_-]?)?key)?|api[_-]?key|api[_-]?token|access[_-]?(?:key|token)"
-    r"|account[_-]?key|private[_-]?key|client[_-]?secret|auth[_-]?token|refresh[_-]?token|id[_-]?token"
-    r"|session[_-]?(?:token|key|secret)|signing[_-]?(?:key|secret)|encryption[_-]?key|shared[_-]?access[_-]?key"
-    r"|bot[_-]?token|deploy[_-]?key|master[_-]?key)"
+    r"(?:secret(?:[_-]?(?:access[_-]?)?key)?|(?:api|access|auth|bot|id|refresh|security|session)[_-]?token"
+    r"|(?:api|access|account|deploy|encryption|hmac|jwt|master|private|secret|shared[_-]?access|signing|ssh)[_-]?key"
+    rf"|(?:api|app|client|consumer|session|shared|signing|webhook)[_-]?secret){_AGAIN}"
 )
-_WEAK = r"[\w.-]{0,60}(?:token|credentials?|session[_-]?id|sessid|connect\.sid|cookie|authorization)"
+_WEAK = (
+    r"(?:token|credentials?|cookie|authorization|session[_-]?id|sessid|connect\.sid|jwt|bearer"
+    r"|(?:app|application|auth|client|consumer|data|host|integration|licen[sc]e|routing|service|session|storage"
+    rf"|subscription|webhook)[_-]?key|secret[_-]?id){_AGAIN}"
+)
+_ANY_NAME = rf"(?:{_PASSWORD}|{_PASS}|{_STRONG}|{_WEAK})"
+_QUOTE = r"(?:\\{0,15}[\"'`]|&quot;|\\{1,3}u0022|%(?:25){0,2}22)"
+_EQUALS = r"(?:=>|:=|[:=]|%(?:25){0,2}3[ad])"
+_SEPARATOR = rf"(?:{_QUOTE}?\s{{0,3}}{_EQUALS}|{_QUOTE}\s{{0,2}},)"
 
-SEPARATED = (
-    rb"(?:pass\w{0,6}|pwd|masterauth|secret\w{0,12}|key|token|credentials?|session[_-]?id|sessid|\.sid|cookie"
-    rb"|authorization)(?:(?:\\{0,7}[\"'])?\s{0,3}(?:=>|:=|[:=])|(?:%22)?%3[ad])"
+GATES = (
+    rf"(?:{_PASSWORD}|{_STRONG}|{_WEAK}){_SEPARATOR}",
+    rf"(?:\b|[_.-]|%2[26]){_PASS}{_SEPARATOR}",
+    rf"--[\w.-]{{0,40}}{_ANY_NAME}\s",
+    rf"<[\w:.-]{{0,40}}{_ANY_NAME}>",
 )
-"""What stands in every text that holds such a secret (a pattern without case)."""
+"""What stands in every text that holds such a secret (patterns without case)."""
 
-_SEPARATED = re2.compile(rb"(?i)" + SEPARATED)
-_NAMED = (
-    rf"(?i)\b(?:({_CHOSEN})|({_STRONG})|({_WEAK}))"
-    r"(?:(\\{0,7}[\"'])\s{0,3}|\s{0,3})(=>|:=|[:=])\s{0,3}"
+_FOUND = re2.compile(
+    (
+        rf"(?i)(?:({_PASSWORD})|(?:\b|[_.-]|%2[26])({_PASS})|({_STRONG})|({_WEAK}))"
+        rf"(?:{_SEPARATOR}|\s|>)"
+    ).encode()
 )
-_VALUE = (
-    r"(?:\"((?:[^\"\\]|\\.)+)\"?"  # 6: quoted
-    r"|'((?:[^'\\]|\\.)+)'?"  # 7: single quotes
-    r"|\\+[\"']((?:[^\"'\\]|\\\\(?:\\+\"|[^\"\\]|\\))+)"  # 8: inside an escaped JSON text
-    r"|(?:(?:bearer|basic|token)\s+)?([^\s\"'\\,;&<>(){}\[\]]+))"  # 9: bare
-)
-_PAIR = re2.compile((_NAMED + _VALUE).encode())
-_ENCODED = re2.compile(
-    rf"(?i)(?:\b|%22|%26)(?:({_CHOSEN})|({_STRONG})|({_WEAK}))(?:%22)?%3[ad](?:%22|%20)*([A-Za-z0-9._~+/!*$-]+)".encode()
-)
-_NAME = re2.compile(
-    rf"(?i)^(?:{_CHOSEN}|{_STRONG}|(?:[\w.-]{{0,60}}[_-])?(?:token|authorization|cookie)|[\w.-]{{0,60}}Token)$"
+_NAME_BYTES = (string.ascii_letters + string.digits + "_.-").encode()
+_SCHEME = re.compile(
+    rb"(?i)\s{0,3}(?:[bu]?\\{0,15}[\"'`]|%22)?(bearer|basic|token|bot|apikey|splunk|ssws|geniekey|key)(?:\s{1,3}|%20|\+)"
 )
 _HARMLESS_NAME = re2.compile(
-    rb"(?i)page|continuation|cancel|sync|csrf|xsrf|next|cursor|stop|end[_-]?of|pad|mask|symbol"
-    rb"|secret[_-]?name|hash$"
+    rb"(?i)page|continuation|cancel|sync|csrf|xsrf|next|cursor|stop|end[_-]?of|pad|mask|symbol|max|usage|public"
+    rb"|limit|unexpected|delimiter|separator|idempotency|secret[_-]?name|hash$"
 )
-_PLACEHOLDER = re2.compile(
-    rb"(?i)^(?:[x*.\-_#?]+|.*\*{3}.*|<.*>?|\$\{?.*|\{.*|%[a-z({].*|none|null|nil|true|false|yes|no|undefined|nan"
-    rb"|\[?(?:redacted|masked|filtered|hidden|secret|removed|object)\b.*|changeme|change_me|placeholder|example.*"
-    rb"|your[_-].*|required|missing|invalid|incorrect|wrong|expired|revoked|rotated|refreshed|not[_-]?set|unset|empty"
-    rb"|disabled|enabled|default|optional|string|number|/run/secrets/.*|~?/[\w./-]*|env:.*|vault:.*|https?://[^@]*)$"
-)
+_SESSION = re2.compile(rb"(?i)(?:session[_-]?(?:id|key)|sessid)\d{0,2}$")
 _PROSE = re2.compile(
     rb"(?i)\s(?:must|is|was|are|should|cannot|can't|required|least|incorrect|invalid|missing|expired|changed|reset"
     rb"|has|have|does|do|too|not|for|with|the|to)\b"
 )
-_KEBAB = re2.compile(rb"^[a-z]+(?:[-_/.:][a-z]+)*$")
 _WORD = re2.compile(rb"^[A-Za-z_.!?-]+$")
-_LETTER_AND_DIGIT = re2.compile(rb"[A-Za-z].*\d|\d.*[A-Za-z]")
-_IDENTIFIER = re2.compile(rb"(?i)^(?:sha\d{1,3}[:-]|md5:|0x)")
+_NAME = re2.compile(
+    rf"(?i)^(?:[\w.-]{{0,60}}(?:{_PASSWORD}|{_STRONG}|token|authorization|cookie)|(?:[\w.-]{{0,60}}[_.-])?{_PASS})$"
+)
+_KINDS = {b"bearer": "bearer-token", b"basic": "basic-credentials"}
 
-Found = tuple[str, int, int, str]
-"""Kind, start and end in bytes, and what goes around the mark (`"` for a bare JSON number)."""
+
+class Found(NamedTuple):
+    """A secret in bytes `start` to `end`; `wrap` goes around its mark (`"` for a bare JSON number)."""
+
+    kind: str
+    start: int
+    end: int
+    wrap: str = ""
+
+
+class _Named(NamedTuple):
+    """A name in a text, and what stands between it and its value: `separator`, up to `end`."""
+
+    name: bytes
+    password: bool
+    weak: bool
+    short: bool
+    separator: bytes
+    end: int
+
+    @property
+    def closed_by(self) -> bytes:
+        """The quote that closes the name, with its backslashes; b"" where it stands bare."""
+        return self.separator.rstrip(b" \t\r\n=:>,")
+
+    @property
+    def colon(self) -> bool:
+        return self.separator.endswith(b":")
+
+    @property
+    def encoded(self) -> bool:
+        return self.separator[-2:].lower() in {b"3a", b"3d"}
+
+    @property
+    def cookie(self) -> bool:
+        return self.weak and b"cookie" in self.name[-9:].lower()
 
 
 def is_secret_name(key: str) -> bool:
@@ -72,52 +114,115 @@ def is_secret_name(key: str) -> bool:
     return _NAME.match(key) is not None and _HARMLESS_NAME.search(raw) is None
 
 
-def is_placeholder(value: bytes) -> bool:
-    """Whether a value stands for a secret without being one (`***`, `${TOKEN}`, `changeme`)."""
-    return value.startswith(b"[masked:") or _PLACEHOLDER.match(value) is not None
-
-
-def looks_random(value: bytes) -> bool:
-    """Whether a value has letters and digits, as opaque tokens have and words have not."""
-    return _LETTER_AND_DIGIT.search(value) is not None or (len(value) >= 40 and not _KEBAB.match(value))
-
-
 def find(piece: bytes) -> Iterator[Found]:
-    """Secrets behind their names in UTF-8 bytes; they may overlap what other rules find."""
-    if not _SEPARATED.search(piece):
-        return
-    for match in _PAIR.finditer(piece):
-        group = next(number for number in (6, 7, 8, 9) if match.span(number)[0] >= 0)
+    """Secrets behind their names in UTF-8 bytes, in order; they may overlap what other rules find."""
+    position = 0
+    while (match := next(_FOUND.finditer(piece, position), None)) is not None:
+        position = match.end()
+        group = next(number for number in (4, 1, 3, 2) if match.span(number)[0] >= 0)
         start, end = match.span(group)
-        password, strong, weak = (match.span(number)[0] >= 0 for number in (1, 2, 3))
-        name = match.group(1 if password else 2 if strong else 3)
-        value = piece[start:end]
-        if group == 9 and value.rstrip(b".!?") != value and not password:
-            end -= len(value) - len(value.rstrip(b".!?"))
-            value = piece[start:end]
-        colon = match.group(5) == b":"
-        prose = group == 9 and colon and match.span(4)[0] < 0
-        if _secret(name, value, password=password, weak=weak, prose=prose):
-            closing = piece[slice(*match.span(4))].decode() if match.span(4)[0] >= 0 else ""
-            wrap = closing if group == 9 and colon and closing.endswith('"') else ""
-            if wrap and not value.isdigit():
-                continue
-            yield ("password" if password else "secret-value"), start, end, wrap
-    for match in _ENCODED.finditer(piece):
-        password, strong, weak = (match.span(number)[0] >= 0 for number in (1, 2, 3))
-        start, end = match.span(4)
-        name = match.group(1 if password else 2 if strong else 3)
-        if _secret(name, piece[start:end], password=password, weak=weak, prose=False):
-            yield ("password" if password else "secret-value"), start, end, ""
+        near = piece[max(0, start - 60) : start]
+        begin = start - len(near) + len(near.rstrip(_NAME_BYTES))
+        separator = piece[end:position]
+        name = piece[begin:end]
+        if separator == b">" and piece[begin - 1 : begin] != b"<":
+            continue
+        if separator.isspace() and not name.startswith(b"--"):
+            continue
+        named = _Named(name, group <= 2, group == 4, group == 2, separator, position)
+        found = _behind(piece, named)
+        if found is not None:
+            yield found
+            position = max(position, found.end)
 
 
-def _secret(name: bytes, value: bytes, *, password: bool, weak: bool, prose: bool) -> bool:
-    if len(value) < 3 or is_placeholder(value) or _PROSE.search(value):
+def _behind(piece: bytes, named: _Named) -> Found | None:
+    """The secret behind one name, where there is one."""
+    if not named.password and _HARMLESS_NAME.search(named.name) is not None:
+        return None
+    value = _value(piece, named)
+    scheme = None if value is None or named.password else _SCHEME.match(piece, named.end, named.end + 40)
+    if value is not None and scheme is not None:
+        value = _behind_scheme(piece, value, scheme.end())
+    if value is None or not _is_secret(piece, named, value):
+        return None
+    start, end = value.start, value.end
+    wrap = ""
+    if not value.quoted:
+        closed_by = named.closed_by
+        if closed_by.endswith(b'"'):
+            if not (named.colon and piece[start:end].isdigit()):
+                return None
+            wrap = closed_by.decode()
+        end = quoting.whole(piece, value, loose=named.password)
+        if not named.password:
+            end = start + len(piece[start:end].rstrip(b".!?"))
+    if named.password:
+        return Found("password", start, end, wrap)
+    kind = "secret-value" if scheme is None else _KINDS.get(scheme.group(1).lower(), "secret-value")
+    return Found(kind, start, end, wrap)
+
+
+def _value(piece: bytes, named: _Named) -> quoting.Value | None:
+    if named.separator == b">":
+        return quoting.tagged(piece, named.end)
+    value = quoting.value_at(piece, named.end, encoded=named.encoded, line=named.cookie)
+    if value is None or (named.separator.endswith(b",") and not value.quoted):
+        return None
+    if not value.quoted and piece[value.end : value.end + 1] == b"(":
+        return None  # a call
+    return value
+
+
+def _behind_scheme(piece: bytes, value: quoting.Value, start: int) -> quoting.Value | None:
+    """What follows `Bearer ` and the like, inside of quotes or bare."""
+    if value.quoted:
+        return value._replace(start=start) if start < value.end else None
+    return quoting.value_at(piece, start)
+
+
+def _is_secret(piece: bytes, named: _Named, value: quoting.Value) -> bool:
+    text = piece[value.start : min(value.end, value.start + quoting.JUDGED_BYTES)]
+    if named.weak and not values.looks_random(text):
         return False
-    if password:
-        return not (prose and _WORD.match(value))
-    if len(value) < 8 or _HARMLESS_NAME.search(name) or _IDENTIFIER.match(value) or value.isdigit():
+    if len(text) < 3 or values.is_placeholder(text) or (b" " in text and _PROSE.search(text) is not None):
         return False
-    if weak or prose:
-        return len(value) >= 10 and looks_random(value)
-    return not _KEBAB.match(value) or (len(value) >= 12 and b"-" not in value and b"/" not in value)
+    if not value.quoted and values.is_reference(text):
+        return False
+    prose = not value.quoted and named.separator == b":"
+    unsure = named.separator.endswith(b",") or named.separator.isspace()
+    if named.password:
+        return _is_password(text, short=named.short, prose=prose, unsure=unsure)
+    if named.cookie:
+        return any(_is_token(pair.partition(b"=")[2].strip(), prose=True) for pair in text.split(b";"))
+    return _is_opaque(text, named, prose=prose, unsure=unsure)
+
+
+def _is_password(text: bytes, *, short: bool, prose: bool, unsure: bool) -> bool:
+    if short and (text.isdigit() or values.is_words(text)):
+        return False  # `pass=120 fail=3`
+    if unsure:
+        return values.looks_random(text)
+    return not (prose and _WORD.match(text) is not None)
+
+
+def _is_opaque(text: bytes, named: _Named, *, prose: bool, unsure: bool) -> bool:
+    if len(text) < 8 or text.isdigit() or values.is_digest(text):
+        return False
+    if named.weak and values.is_uuid(text) and (prose or _SESSION.search(named.name) is not None):
+        return False
+    if named.weak or prose or unsure:
+        return _is_token(text, prose=prose)
+    if named.name[-6:].lower() == b"secret" and values.is_identifier(text):
+        return False
+    return not values.is_words(text) or (len(text) >= 12 and b"-" not in text and b"/" not in text)
+
+
+def _is_token(text: bytes, *, prose: bool) -> bool:
+    enough = len(text) >= (16 if prose else 10)
+    return (
+        enough
+        and values.looks_random(text)
+        and not values.is_identifier(text)
+        and values.entropy(text) >= 2.5
+    )

@@ -1,226 +1,260 @@
-"""What a secret looks like: the one rule file of the masking choke point.
+"""What secrets look like: the one rule file of the masking choke point. Data only; it is read by `secret_finder`.
 
-Written from the token formats that the providers publish. A token rule is a re2 pattern whose first group is the
-secret. Secrets without a format of their own (passwords, opaque tokens) are known by the name they stand
-behind: `tools/secret_names.py`. A value that is a placeholder is not a secret.
+Written from the token formats that the providers publish. A rule has two halves: `head` is what every text is
+looked at for, in one pass over all rules; `tail` is the rest of the secret, tried only where a head was seen. Write
+heads short, with a literal in them and no open repetition, so that they also fit a database of many patterns.
+Secrets without a format of their own (passwords, opaque tokens) are known by their name: `secret_names`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-import re2
+from enum import Enum, auto
+from typing import NamedTuple
 
 from tools import secret_names
 
-_MARK = re2.compile(rb"\[masked:[^\[\]\s]{1,80}\]")
-_DEPTH_MAX = 6
-"""A text is looked at again between the secrets found in it; past this depth the piece is masked whole."""
+_LEFT = r"(?:\b|_|%[0-9A-Fa-f]{2}|\\[nrtbf]|\\u[0-9A-Fa-f]{4})"
+"""Where a token may begin: also behind a URL escape, or a line break that was written as two characters."""
+_SLASH = r"(?:\\?/|%2[Ff])"
+_SPACE = r"(?:\s{1,3}|%20|\+)"
+
+
+class Check(Enum):
+    """What else a match must be, beyond its pattern."""
+
+    TOKEN = auto()
+    """No placeholder of a documentation, and as mixed as `entropy` asks."""
+    OPAQUE = auto()
+    """As TOKEN, and no word, identifier or UUID: the format says too little."""
+    BASIC = auto()
+    """Base64 of `user:password`."""
+    JWT = auto()
+    """Its first part decodes to a JSON object that names an algorithm."""
+    CHOSEN = auto()
+    """No placeholder; what people choose may be anything."""
+    KEY = auto()
+    """Nothing more: the armour is proof."""
+    KEY_BASE64 = auto()
+    """Base64 of a private key's armour."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretRule:
-    """One kind of secret. `hint` is a lower-case literal that every match holds."""
+    """One format. The secret is head and tail; `before` and `after` stand around it.
+
+    `shown` is how many characters of a fixed provider prefix its mark repeats (at most 4), `entropy` the least
+    Shannon entropy, in bits per character, of what follows them.
+    """
+
+    kind: str
+    head: str
+    tail: str = ""
+    before: str = ""
+    after: str = ""
+    caseless: bool = False
+    shown: int = 4
+    entropy: float = 1.5
+    check: Check = Check.TOKEN
+    gate: str = ""
+    """What to look for first, where the head would be slow: a literal that stands in the middle."""
+    anchored: bool = True
+    """Whether it begins at the beginning of a word."""
+
+    @property
+    def pattern(self) -> str:
+        """The whole format for re2; group 1 is the secret."""
+        flags, left = "(?i)" if self.caseless else "", _LEFT if self.anchored else ""
+        return f"{flags}{left}{self.before}({self.head}{self.tail}){self.after}"
+
+    @property
+    def first(self) -> str:
+        """What every text with such a secret holds; without flags."""
+        return self.gate or f"{_LEFT if self.anchored else ''}{self.before}{self.head}"
+
+
+class Gate(NamedTuple):
+    """A pattern that some part of every text with such a secret matches.
+
+    No look-around and no back reference: for re2, hyperscan and their like, on UTF-8 bytes.
+    """
 
     kind: str
     pattern: str
-    hint: str
+    caseless: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One secret: characters `start` to `end`. `wrap` goes around its mark so that JSON stays JSON."""
+_R = SecretRule
+_W = "[A-Za-z0-9]"
+_B = "[A-Za-z0-9_-]"
+_HEX = "[0-9a-f]"
+_B64 = "(?:[A-Za-z0-9+/_-]|%2[BbFf])"
+_PADDING = "(?:=|%(?:25)?3[Dd])"
+_DOLLAR = r"(?:\$|%24)"
 
-    kind: str
-    start: int
-    end: int
-    wrap: str = ""
-
-
-_PEM_BODY = r"(?:(?:Proc-Type|DEK-Info): [^\r\n\\\"]*(?:\s|\\[rn])+)*[A-Za-z0-9+/=\s\\]*"
-
-RULES: tuple[SecretRule, ...] = (
-    SecretRule("private-key", rf"(-----BEGIN [A-Z0-9 ]{{0,30}}PRIVATE KEY(?: BLOCK)?-----{_PEM_BODY}(?:-----END [A-Z0-9 ]{{0,30}}PRIVATE KEY(?: BLOCK)?-----)?)", "private key"),
-    SecretRule("aws-access-key", r"\b((?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16})\b", "a"),
-    SecretRule("github-token", r"\b(gh[pousr]_[A-Za-z0-9]{36,255})\b", "gh"),
-    SecretRule("github-pat", r"\b(github_pat_[A-Za-z0-9_]{22,255})\b", "github_pat_"),
-    SecretRule("gitlab-token", r"\b(gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|oas|imt)-[A-Za-z0-9_-]{20,300})", "gl"),
-    SecretRule("slack-token", r"\b(xox[abeoprs](?:\.xox[abp])?-[A-Za-z0-9-]{10,250})", "xox"),
-    SecretRule("slack-app-token", r"\b(xapp-\d-[A-Za-z0-9-]{20,250})", "xapp-"),
-    SecretRule("slack-webhook", r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/_-]{20,200})", "hooks.slack.com"),
-    SecretRule("discord-webhook", r"discord(?:app)?\.com/api/webhooks/\d{16,20}/([A-Za-z0-9_-]{40,100})", "/api/webhooks/"),
-    SecretRule("discord-token", r"\b([MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40})\b", "."),
-    SecretRule("telegram-bot-token", r"\b(\d{8,10}:AA[A-Za-z0-9_-]{33})", ":aa"),
-    SecretRule("stripe-key", r"\b([rs]k_(?:live|test|prod)_[A-Za-z0-9]{10,255})\b", "k_"),
-    SecretRule("stripe-webhook-secret", r"\b(whsec_[A-Za-z0-9+/=]{20,100})", "whsec_"),
-    SecretRule("anthropic-key", r"\b(sk-ant-[A-Za-z0-9_-]{20,255})", "sk-ant-"),
-    SecretRule("openai-key", r"\b(sk-(?:proj-|svcacct-|admin-|None-)?[A-Za-z0-9_-]{20,255}T3BlbkFJ[A-Za-z0-9_-]{20,255}|sk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{32,255}|sk-[A-Za-z0-9]{48})\b", "sk-"),
-    SecretRule("openrouter-key", r"\b(sk-or-v1-[0-9a-f]{64})\b", "sk-or-"),
-    SecretRule("groq-key", r"\b(gsk_[A-Za-z0-9]{48,60})\b", "gsk_"),
-    SecretRule("huggingface-token", r"\b((?:hf|api_org)_[A-Za-z]{34})\b", "_"),
-    SecretRule("replicate-token", r"\b(r8_[A-Za-z0-9]{37})\b", "r8_"),
-    SecretRule("langsmith-key", r"\b(lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10})\b", "lsv2_"),
-    SecretRule("google-api-key", r"\b(AIza[A-Za-z0-9_-]{35})", "aiza"),
-    SecretRule("google-oauth-token", r"\b(ya29\.[A-Za-z0-9_-]{20,1000})", "ya29."),
-    SecretRule("google-client-secret", r"\b(GOCSPX-[A-Za-z0-9_-]{28})", "gocspx-"),
-    SecretRule("npm-token", r"\b(npm_[A-Za-z0-9]{36})\b", "npm_"),
-    SecretRule("pypi-token", r"\b(pypi-AgE[A-Za-z0-9_-]{50,1000})", "pypi-age"),
-    SecretRule("rubygems-key", r"\b(rubygems_[0-9a-f]{48})\b", "rubygems_"),
-    SecretRule("dockerhub-token", r"\b(dckr_(?:pat|oat)_[A-Za-z0-9_-]{27,40})", "dckr_"),
-    SecretRule("sendgrid-key", r"\b(SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43})", "sg."),
-    SecretRule("mailgun-key", r"(?:^|[^\w-])(key-[0-9a-f]{32})\b", "key-"),
-    SecretRule("mailchimp-key", r"\b([0-9a-f]{32}-us\d{1,2})\b", "-us"),
-    SecretRule("brevo-key", r"\b(xkeysib-[0-9a-f]{64}-[A-Za-z0-9]{16})\b", "xkeysib-"),
-    SecretRule("twilio-key", r"\b(SK[0-9a-f]{32})\b", "sk"),
-    SecretRule("digitalocean-token", r"\b(do[opr]_v1_[0-9a-f]{64})\b", "_v1_"),
-    SecretRule("vault-token", r"\b(hv[sbr]\.[A-Za-z0-9_-]{24,1000})", "hv"),
-    SecretRule("terraform-token", r"\b([A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70})", ".atlasv1."),
-    SecretRule("databricks-token", r"\b(dapi[0-9a-f]{32}(?:-\d)?)\b", "dapi"),
-    SecretRule("shopify-token", r"\b(shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32})\b", "shp"),
-    SecretRule("square-token", r"\b(sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,43})", "sq0"),
-    SecretRule("paypal-token", r"\b(access_token\$(?:production|sandbox)\$[0-9a-z]{16}\$[0-9a-f]{32})\b", "access_token$"),
-    SecretRule("atlassian-token", r"\b(AT(?:ATT3|CTT3|BB)[A-Za-z0-9_=-]{28,250})", "at"),
-    SecretRule("linear-key", r"\b(lin_(?:api|oauth)_[A-Za-z0-9]{40,64})\b", "lin_"),
-    SecretRule("notion-token", r"\b(ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{43})\b", "_"),
-    SecretRule("figma-token", r"\b(figd_[A-Za-z0-9_-]{40,60})", "figd_"),
-    SecretRule("airtable-token", r"\b(pat[A-Za-z0-9]{14}\.[0-9a-f]{64})\b", "pat"),
-    SecretRule("planetscale-token", r"\b(pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{32,64})", "pscale_"),
-    SecretRule("supabase-token", r"\b(sbp_[0-9a-f]{40}|sb_secret_[A-Za-z0-9_-]{20,60})\b", "sb"),
-    SecretRule("postman-key", r"\b(PMAK-[0-9a-f]{24}-[0-9a-f]{34})\b", "pmak-"),
-    SecretRule("newrelic-key", r"\b(NRAK-[A-Z0-9]{27})\b", "nrak-"),
-    SecretRule("grafana-token", r"\b(glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}|glc_[A-Za-z0-9+/=]{32,400})", "gl"),
-    SecretRule("sentry-token", r"\b(sntry[su]_[A-Za-z0-9+/=_-]{40,400})", "sntry"),
-    SecretRule("doppler-token", r"\b(dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[A-Za-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44})\b", "dp."),
-    SecretRule("tailscale-key", r"\b(tskey-[a-z]+-[A-Za-z0-9-]{16,80})\b", "tskey-"),
-    SecretRule("flyio-token", r"\b(fo1_[A-Za-z0-9_-]{43}|fm[12][ar]?_[A-Za-z0-9+/=]{100,1000})", "f"),
-    SecretRule("heroku-key", r"\b(HRKU-[A-Za-z0-9_-]{36,60})", "hrku-"),
-    SecretRule("age-key", r"\b(AGE-SECRET-KEY-1[A-Z0-9]{58})\b", "age-secret-key-"),
-    SecretRule("azure-sas-signature", r"(?i)[?&]sig=([A-Za-z0-9%+/=]{40,100})", "sig="),
-    SecretRule("jwt", r"\b(eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)", "eyj"),
-    SecretRule("url-credentials", r"(?i)\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"'<>\\?#]{0,128}:([^\s/\"'<>\\?#]+)@[a-z0-9.\[_-]", "://"),
-    SecretRule("bearer-token", r"(?i)\b(?:bearer|token)(?:\s+|%20|\+)([A-Za-z0-9._~+/=-]{12,})", "e"),
-    SecretRule("basic-credentials", r"(?i)\bbasic(?:\s+|%20|\+)([A-Za-z0-9+/_-]{8,}={0,2})", "basic"),
+CLOUDS = (
+    _R("aws-access-key", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{8}", r"[A-Z2-7]{8}\b"),
+    _R("aws-session-token", r"(?:IQoJb3JpZ2lu|F[wQ]oGZXIvYXdz)", rf"(?:{_B64}|{_PADDING}){{40,}}"),
+    _R("aws-bedrock-key", rf"ABSK{_W}{{8}}", r"[A-Za-z0-9+/]{100,}={0,2}"),
+    _R("google-api-key", rf"AIza{_B}{{8}}", rf"{_B}{{27}}"),
+    _R("google-oauth-token", rf"ya29\.{_B}{{8}}", rf"{_B}{{12,}}"),
+    _R("google-refresh-token", rf"1{_SLASH}{_SLASH}0{_B}{{8}}", rf"{_B}{{30,}}"),
+    _R("google-client-secret", rf"GOCSPX-{_B}{{8}}", rf"{_B}{{20}}"),
+    _R("azure-client-secret", r"[A-Za-z0-9_~.-]{3}\dQ~", r"[A-Za-z0-9_~.-]{31,34}", gate=r"\dQ~[A-Za-z0-9_~.-]{8}", shown=0),
+    _R("azure-devops-token", rf"{_W}{{76}}AZDO", rf"{_W}{{4}}\b", gate=rf"{_W}{{8}}AZDO{_W}{{4}}", shown=0),
+    _R("azure-redis-key", rf"{_W}{{33}}AzCa", rf"[A-P]{_W}{{5}}(?:=|%3[Dd])", gate=rf"{_W}{{8}}AzCa[A-P]{_W}{{5}}", shown=0),
+    _R("azure-sas-signature", rf"{_W}{{4}}", rf"(?:{_B64}|{_PADDING}){{36,}}", before=r"(?:[?&;]|%3F|%26)sig(?:=|%3D)", anchored=False, shown=0),
+    _R("digitalocean-token", rf"do[opr]_v1_{_HEX}{{8}}", rf"{_HEX}{{56}}\b"),
+    _R("cloudflare-token", rf"cf(?:k|ut|at)_{_W}{{8}}", rf"{_B}{{32,}}"),
+    _R("cloudflare-origin-key", rf"v1\.0-{_HEX}{{24}}-", rf"{_HEX}{{146}}\b"),
+    _R("heroku-key", rf"HRKU-{_B}{{8}}", rf"{_B}{{28,}}"),
+    _R("flyio-token", rf"(?:fo1_|fm[12][ar]?_){_B}{{8}}", r"[A-Za-z0-9+/=_-]{35,}"),
+    _R("netlify-token", rf"nf[cpobu]_{_W}{{8}}", rf"{_W}{{28,}}"),
+    _R("vercel-token", rf"vc[aikpr]_{_W}{{8}}", rf"{_W}{{16,}}"),
+    _R("alibaba-access-key", rf"LTAI{_W}{{8}}", rf"{_W}{{4,16}}\b"),
 )  # fmt: skip
 
-_COMPILED = tuple((rule, re2.compile(rule.pattern.encode()), rule.hint.encode()) for rule in RULES)
-# One pass that nearly every clean text fails: literals that some secret must hold.
-_ANY = re2.compile(
-    rb"(?i)private key|\b(?:akia|asia|abia|acca)[a-z2-7]{16}|\bgh[pousr]_|github_pat_|\bgl(?:pat|dt|rt|cbt|ptt|ft|soat"
-    rb"|agent|oas|imt)-|\bxox[abeoprs]|xapp-|hooks\.slack\.com|/api/webhooks/|\b[mno][\w-]{23,27}\.[\w-]{6}\.|:aa[\w-]{33}"
-    rb"|[rs]k_(?:live|test|prod)_|whsec_|\bsk-|gsk_|\b(?:hf|api_org)_[a-z]{34}|\br8_|lsv2_|aiza|ya29\.|gocspx-|npm_"
-    rb"|pypi-age|rubygems_|dckr_|\bsg\.[\w-]{22}\.|key-[0-9a-f]{32}|[0-9a-f]{32}-us\d|xkeysib-|\bsk[0-9a-f]{32}"
-    rb"|\bdo[opr]_v1_|\bhv[sbr]\.|\.atlasv1\.|\bdapi[0-9a-f]{32}|\bshp(?:at|ca|pa|ss)_|\bsq0|access_token\$"
-    rb"|\bat(?:att3|ctt3|bb)|\blin_(?:api|oauth)_|\bntn_|\bsecret_|figd_|\bpat[a-z0-9]{14}\.|pscale_|\bsbp_|sb_secret_"
-    rb"|pmak-|nrak-|\bglsa_|\bglc_|sntry[su]_|\bdp\.[a-z]|tskey-|\bfo1_|\bfm[12]|hrku-|age-secret-key|sig=|eyj[\w-]{8}"
-    rb"|://[^\s:/@\"'<>\\?#]{0,128}:[^\s/\"'<>\\?#]+@|\b(?:bearer|basic|token)(?:\s|%20|\+)|"
-    + secret_names.SEPARATED
-)
+CODE_AND_BUILD = (
+    _R("github-token", rf"gh[pousr]_{_W}{{8}}", rf"{_W}{{28,}}\b"),
+    _R("github-app-token", rf"ghs_{_W}{{1,32}}_eyJ{_B}{{8}}", r"[A-Za-z0-9_.-]{28,}"),
+    _R("github-pat", rf"github_pat_{_W}{{8}}", r"[A-Za-z0-9_]{14,}"),
+    _R("gitlab-token", rf"gl(?:pat|dt|rt|rtr|cbt|ptt|ft|soat|agent|oas|imt|ffct|wt)-{_B}{{8}}", rf"{_B}{{12,}}(?:\.[0-9a-z]{{2,9}}){{0,2}}"),
+    _R("gitlab-runner-token", rf"GR1348941{_B}{{8}}", rf"{_B}{{12,}}"),
+    _R("bitbucket-token", rf"ATBB{_B}{{8}}", rf"(?:[A-Za-z0-9_-]|{_PADDING}){{20,}}"),
+    _R("atlassian-token", rf"AT[AC]TT3{_B}{{8}}", rf"(?:[A-Za-z0-9_-]|{_PADDING}){{50,}}"),
+    _R("npm-token", rf"npm_{_W}{{8}}", rf"{_W}{{28}}\b"),
+    _R("pypi-token", rf"pypi-AgE{_B}{{8}}", rf"{_B}{{42,}}"),
+    _R("rubygems-key", rf"rubygems_{_HEX}{{8}}", rf"{_HEX}{{40}}\b"),
+    _R("crates-token", rf"cio{_W}{{8}}", rf"{_W}{{24}}\b", entropy=3.0),
+    _R("nuget-key", r"oy2[a-z0-9]{8}", r"[a-z0-9]{35}\b"),
+    _R("dockerhub-token", rf"dckr_(?:pat|oat)_{_B}{{8}}", rf"{_B}{{19,}}"),
+    _R("circleci-token", rf"CCI(?:PAT|PRJ)_{_W}{{8}}", rf"{_W}{{14}}_{_HEX}{{40}}\b"),
+    _R("buildkite-token", rf"bk(?:ua|ct|aj|pt)_{_W}{{8}}", rf"{_W}{{32,}}\b"),
+    _R("sonar-token", rf"sq[apu]_{_HEX}{{8}}", rf"{_HEX}{{32}}\b"),
+    _R("pulumi-token", rf"pul-{_HEX}{{8}}", rf"{_HEX}{{32}}\b"),
+    _R("terraform-token", rf"{_W}{{14}}\.atlasv1\.", r"[A-Za-z0-9_=-]{60,}", gate=rf"{_W}{{4}}\.atlasv1\.", shown=0),
+    _R("vault-token", rf"hv[sbr]\.{_B}{{8}}", rf"{_B}{{16,}}"),
+    _R("doppler-token", r"dp\.(?:pt|st|ct|sa|scim|audit)\.", rf"(?:{_B}{{2,35}}\.)?{_W}{{40,44}}\b"),
+    _R("onepassword-token", rf"ops_eyJ{_B}{{8}}", r"[A-Za-z0-9_=-]{80,}"),
+    _R("age-key", r"AGE-SECRET-KEY-1[A-Z0-9]{8}", r"[A-Z0-9]{50}\b"),
+    _R("snyk-token", rf"snyk_(?:uat|sat)\.{_W}{{4}}", r"[A-Za-z0-9_.-]{20,}"),
+    _R("postman-key", rf"PMAK-{_HEX}{{8}}", rf"{_HEX}{{16}}-{_HEX}{{34}}\b"),
+)  # fmt: skip
+
+MESSAGES = (
+    _R("slack-token", rf"xox(?:[abcdeoprs]|e\.xox[abp])-{_B}{{8}}", rf"(?:{_B64}|{_PADDING}){{2,}}"),
+    _R("slack-app-token", rf"x(?:app|wfp)-\d-{_B}{{8}}", rf"{_B}{{12,}}"),
+    _R("slack-webhook", rf"{_W}{{4}}", rf"{_B64}{{12,}}", before=rf"hooks\.slack\.com{_SLASH}(?:services|workflows|triggers){_SLASH}", shown=0),
+    _R("teams-webhook", rf"{_HEX}{{8}}", r"(?:[A-Za-z0-9@/-]|%40|%2[Ff]){52,}", before=rf"webhook\.office\.com{_SLASH}webhookb2{_SLASH}", shown=0),
+    _R("discord-webhook", rf"{_B}{{8}}", rf"{_B}{{32,}}", before=rf"discord(?:app)?\.com{_SLASH}api{_SLASH}(?:v\d{{1,2}}{_SLASH})?webhooks{_SLASH}\d{{16,20}}{_SLASH}", shown=0),
+    _R("discord-token", rf"[MNO]{_B}{{23,27}}\.{_B}{{6}}\.", rf"{_B}{{27,40}}\b", shown=0, entropy=3.5),
+    _R("telegram-bot-token", r"\d{8,10}(?::|%3[Aa])A[A-Za-z0-9_-]{8}", r"[A-Za-z0-9_-]{26}\b", before="(?:bot)?", shown=0),
+    _R("sendgrid-key", rf"SG\.{_B}{{22}}\.", rf"{_B}{{43}}", gate=rf"SG\.{_B}{{8}}", shown=3),
+    _R("mailgun-key", rf"key-{_HEX}{{8}}", rf"{_HEX}{{24}}\b"),
+    _R("mailchimp-key", rf"{_HEX}{{32}}-us", r"\d{1,2}\b", gate=rf"{_HEX}{{8}}-us\d", shown=0),
+    _R("brevo-key", rf"x(?:key|smtp)sib-{_HEX}{{8}}", rf"{_HEX}{{56}}-{_W}{{16}}\b"),
+    _R("resend-key", rf"re_{_W}{{8}}_", rf"{_W}{{20,}}\b", shown=3),
+    _R("twilio-key", rf"SK{_HEX}{{8}}", rf"{_HEX}{{24}}\b", shown=2),
+    _R("intercom-token", r"dG9rO[jm][A-Za-z0-9+/]{8}", r"[A-Za-z0-9+/]{40,}={0,2}"),
+)  # fmt: skip
+
+PAYMENT_AND_SHOPS = (
+    _R("stripe-key", rf"[rs]k_(?:live|test|prod|org_live|org_test)_{_W}{{8}}", rf"{_W}{{2,}}\b"),
+    _R("stripe-webhook-secret", r"whsec_[A-Za-z0-9+/]{8}", r"[A-Za-z0-9+/]{12,}={0,2}"),
+    _R("paypal-token", rf"access_token{_DOLLAR}(?:production|sandbox){_DOLLAR}", rf"[0-9a-z]{{16}}{_DOLLAR}{_HEX}{{32}}\b"),
+    _R("plaid-token", rf"access-(?:production|sandbox|development)-{_HEX}{{8}}-", rf"{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}\b"),
+    _R("flutterwave-key", rf"FLWSECK(?:_TEST)?-{_W}{{8}}", rf"{_W}{{4,}}(?:-X)?"),
+    _R("shopify-token", r"shp(?:at|ca|pa|ss|ua)_[0-9a-fA-F]{8}", r"[0-9a-fA-F]{24}\b"),
+    _R("square-token", rf"(?:sq0(?:atp|csp)-|EAAA){_B}{{8}}", rf"{_B}{{14,60}}"),
+)  # fmt: skip
+
+MODELS = (
+    _R("anthropic-key", rf"sk-ant-{_B}{{8}}", rf"{_B}{{12,}}"),
+    _R("openai-key", rf"sk-(?:proj|svcacct|admin|None)-{_B}{{8}}", rf"{_B}{{24,}}"),
+    _R("openai-key", rf"sk-{_W}{{8}}", rf"{_B}{{12,}}T3BlbkFJ{_B}{{20,}}", gate=rf"{_W}{{4}}T3BlbkFJ{_W}{{4}}"),
+    _R("openai-key", rf"sk-{_W}{{8}}", rf"{_W}{{40}}\b"),
+    _R("openrouter-key", rf"sk-or-v1-{_HEX}{{8}}", rf"{_HEX}{{56}}\b"),
+    _R("langfuse-key", rf"sk-lf-{_HEX}{{8}}-", rf"{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}\b"),
+    _R("langsmith-key", rf"lsv2_(?:pt|sk)_{_HEX}{{8}}", rf"{_HEX}{{24}}_{_HEX}{{10}}\b"),
+    _R("groq-key", rf"gsk_{_W}{{8}}", rf"{_W}{{40,}}\b"),
+    _R("xai-key", rf"xai-{_W}{{8}}", rf"{_W}{{60,}}\b"),
+    _R("perplexity-key", rf"pplx-{_W}{{8}}", rf"{_W}{{32,}}\b"),
+    _R("nvidia-key", rf"nvapi-{_B}{{8}}", rf"{_B}{{52,}}"),
+    _R("elevenlabs-key", rf"sk_{_HEX}{{8}}", rf"{_HEX}{{40}}\b", shown=3),
+    _R("huggingface-token", r"(?:hf|api_org)_[A-Za-z]{8}", r"[A-Za-z]{26}\b", shown=3),
+    _R("replicate-token", rf"r8_{_W}{{8}}", rf"{_W}{{29}}\b", shown=3),
+    _R("pinecone-key", rf"pcsk_{_W}{{6}}", r"[A-Za-z0-9_]{44,}"),
+)  # fmt: skip
+
+DATA_AND_MONITORING = (
+    _R("databricks-token", rf"(?:dapi|dose|dkea){_HEX}{{8}}", rf"{_HEX}{{24}}(?:-\d)?\b"),
+    _R("planetscale-token", rf"pscale_(?:tkn|pw|oauth|api)_{_B}{{8}}", r"[A-Za-z0-9_.=-]{24,}"),
+    _R("supabase-token", rf"(?:sbp_{_HEX}{{8}}|sb_secret_{_B}{{8}})", rf"{_B}{{12,}}"),
+    _R("neon-key", r"napi_[a-z0-9]{8}", r"[a-z0-9]{56}\b"),
+    _R("mongodb-atlas-secret", rf"mdb_sa_sk_{_B}{{8}}", rf"{_B}{{24,}}"),
+    _R("newrelic-key", rf"NR(?:AK|AA|II|IQ|SP)-{_B}{{8}}", rf"{_B}{{19,}}"),
+    _R("newrelic-license-key", rf"(?:eu01xx)?{_HEX}{{30,36}}(?:FFFF)?NRAL", r"\b", gate=rf"{_HEX}{{8}}(?:FFFF)?NRAL", shown=0),
+    _R("grafana-token", rf"glsa_{_W}{{8}}", rf"{_W}{{24}}_[0-9a-fA-F]{{8}}\b"),
+    _R("grafana-cloud-token", r"glc_[A-Za-z0-9+/]{8}", r"[A-Za-z0-9+/=]{24,}"),
+    _R("sentry-token", r"sntry[a-z]_[A-Za-z0-9+/]{8}", r"[A-Za-z0-9+/=_-]{32,}"),
+    _R("dynatrace-token", r"dt0[a-z]\d\d\.[A-Z2-7]{8}", r"[A-Z2-7]{16}\.[A-Z2-7]{64}\b"),
+    _R("pagerduty-key", r"[A-Za-z0-9_+-]{8}", r"[A-Za-z0-9_+-]{12}\b", before=rf"Token{_SPACE}token=", caseless=True, shown=0),
+    _R("tailscale-key", rf"tskey-[a-z]{{2,12}}-{_W}{{6}}", r"[A-Za-z0-9-]{10,}"),
+)  # fmt: skip
+
+OFFICE = (
+    _R("linear-key", rf"lin_(?:api|oauth|wh)_{_W}{{8}}", rf"{_W}{{32,}}\b"),
+    _R("notion-token", rf"ntn_{_W}{{8}}", rf"{_W}{{32,}}\b"),
+    _R("notion-token", rf"secret_{_W}{{8}}", rf"{_W}{{35}}\b", entropy=3.5),
+    _R("figma-token", rf"fig[dor]_{_B}{{8}}", rf"{_B}{{32,}}"),
+    _R("airtable-token", rf"pat{_W}{{14}}\.", rf"{_HEX}{{64}}\b", shown=3),
+    _R("clickup-token", r"pk_\d{1,12}_[A-Z0-9]{8}", r"[A-Z0-9]{24}\b", shown=3),
+    _R("contentful-token", rf"CFPAT-{_B}{{8}}", rf"{_B}{{35,}}"),
+    _R("typeform-token", rf"tfp_{_B}{{8}}", rf"{_B}{{32,}}"),
+    _R("hubspot-token", rf"pat-(?:na|eu|ap)\d-{_HEX}{{8}}-", rf"{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}\b"),
+    _R("dropbox-token", rf"sl\.(?:u\.)?{_B}{{8}}", rf"{_B}{{120,}}", shown=3),
+)  # fmt: skip
+
+_ARMOUR = rf"-----BEGIN(?:[A-Z0-9]|{_SPACE}){{0,30}}PRIVATE{_SPACE}KEY"
+_ARMOUR_END = rf"-----END(?:[A-Z0-9]|{_SPACE}){{0,30}}PRIVATE{_SPACE}KEY(?:{_SPACE}BLOCK)?-----"
+_ARMOUR_BODY = r"(?:(?:Proc-Type|DEK-Info): [^\r\n\\\"]*(?:\s|\\+[rn])+)*[A-Za-z0-9+/=\s\\%]*"
+
+ANYWHERE = (
+    _R("private-key", _ARMOUR, rf"(?:{_SPACE}BLOCK)?-----{_ARMOUR_BODY}(?:{_ARMOUR_END})?", anchored=False, shown=0, check=Check.KEY),
+    _R("private-key", r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{8}", r"[A-Za-z0-9+/=]{32,}", shown=0, check=Check.KEY_BASE64),
+    _R("jwt", rf"eyJ{_B}{{8}}", rf"{_B}{{4,}}\.{_B}*(?:\.{_B}*){{0,3}}", shown=0, check=Check.JWT),
+    _R("url-credentials", r"[^\s/\"'<>\\?#]", r"[^\s/\"'<>\\?#]*", after=r"@[a-z0-9.\[_-]", gate=r"://[^\s:/@\"'<>\\?#]{0,128}:[^\s/\"'<>\\?#]+@", before=r"[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"'<>\\?#]{0,128}:", caseless=True, shown=0, check=Check.CHOSEN),
+    _R("url-credentials", r"[^\s&\"'/%]", r"[^\s&\"'/]*?", after="%40[a-z0-9]", before=r"%3A%2F%2F[^\s:/@&\"'%]{0,128}%3A", caseless=True, anchored=False, shown=0, check=Check.CHOSEN),
+    _R("url-credentials", r"[^\s@:,/\"'{}$]", r"[^\s@:,/\"'{}]{0,200}", after=r"@(?:tcp|unix)\(", before=r"[\w.-]{1,64}:", shown=0, check=Check.CHOSEN, gate=r"@(?:tcp|unix)\("),
+    _R("bearer-token", r"[A-Za-z0-9._~+/=-]{8}", r"[A-Za-z0-9._~+/=-]{8,}", before=rf"bearer{_SPACE}", caseless=True, shown=0, check=Check.OPAQUE),
+    _R("bearer-token", r"[A-Za-z0-9._~+/=-]{8}", r"[A-Za-z0-9._~+/=-]{8,}", before=rf"token{_SPACE}", caseless=True, shown=0, check=Check.OPAQUE, entropy=3.0),
+    _R("basic-credentials", r"[A-Za-z0-9+/_-]{8}", r"[A-Za-z0-9+/_-]*={0,2}", before=rf"basic{_SPACE}", caseless=True, shown=0, check=Check.BASIC),
+    _R("signed-url", rf"{_HEX}{{8}}", rf"{_HEX}{{56,}}", before=r"X-(?:Amz|Goog)-Signature(?:=|%3D)", caseless=True, shown=0),
+)  # fmt: skip
+
+ON_COMMAND_LINES = (
+    _R("password", r"\d{0,64}[^\s\d'\"]", r"[^\s'\"]{2,}", before=r"curl\b[^\n]{0,300}\s(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,64}:", gate=r"\bcurl\b", shown=0, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"redis-cli\b[^\n]{0,200}\s(?:-a|--pass)\s{1,3}['\"]?", gate=r"redis-cli\b", shown=0, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:mysql(?:dump|admin)?|mariadb)\b[^\n]{0,200}\s-p['\"]?", gate=r"(?:mysql|mariadb)\w{0,5}\s", shown=0, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"sshpass\s{1,3}-p\s{0,3}['\"]?", shown=0, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"HELLO['\"]?\s{1,3}['\"]?[23]['\"]?\s{1,3}['\"]?AUTH['\"]?\s{1,3}['\"]?[^\s'\"]{1,64}['\"]?\s{1,3}['\"]?", gate=r"HELLO['\"]?\s{1,3}['\"]?[23]", shown=0, caseless=True, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"SETUSER['\"]?\s[^\n]{1,200}?\s['\"]?>", gate=r"SETUSER", shown=0, caseless=True, check=Check.CHOSEN),
+    _R("password", r"[^'\"]{3}", r"[^'\"]*", before=r"IDENTIFIED\s{1,3}BY\s{1,3}['\"]", shown=0, caseless=True, check=Check.CHOSEN),
+)  # fmt: skip
+
+RULES: tuple[SecretRule, ...] = (
+    *CLOUDS, *CODE_AND_BUILD, *MESSAGES, *PAYMENT_AND_SHOPS, *MODELS, *DATA_AND_MONITORING, *OFFICE, *ANYWHERE, *ON_COMMAND_LINES,
+)  # fmt: skip
+"""Of two that find the same characters, the earlier one names them."""
 
 
-def find(text: str) -> list[Span]:
-    """Secrets in `text`, in order and without overlaps; what is masked already is left alone.
+def gates() -> tuple[Gate, ...]:
+    """What to look for in a text: where none is found, no rule finds a secret.
 
-    The pieces between two secrets are looked at again, so a text whose secrets were replaced holds none.
+    The lines of a private key after its first are the exception: they hold nothing that could be looked for
+    (`masking.LineMasker`).
     """
-    raw = text.encode("utf-8", "surrogatepass")
-    if not may_hold(raw):
-        return []
-    spans: list[Span] = []
-    for start, end in _between_marks(raw):
-        spans += _spans(raw, start, end, 0)
-    return spans if len(raw) == len(text) else _in_characters(raw, spans)
-
-
-def may_hold(raw: bytes) -> bool:
-    """Whether these UTF-8 bytes may hold a secret: quick, never wrong when it says no."""
-    return _ANY.search(raw) is not None
-
-
-def names_a_secret(key: str) -> bool:
-    """Whether a key, by its name, holds a secret (`db_password`, `apiKey`)."""
-    return secret_names.is_secret_name(key)
-
-
-def _between_marks(raw: bytes) -> Iterator[tuple[int, int]]:
-    position = 0
-    if b"[masked:" in raw:
-        for match in _MARK.finditer(raw):
-            yield position, match.start()
-            position = match.end()
-    yield position, len(raw)
-
-
-def _spans(raw: bytes, start: int, end: int, depth: int) -> list[Span]:
-    found = _look(raw[start:end])
-    if not found:
-        return []
-    if depth >= _DEPTH_MAX:
-        return [Span("unclear", start, end)]
-    spans: list[Span] = []
-    position = start
-    for span in found:
-        at, to = start + span.start, start + span.end
-        spans += _spans(raw, position, at, depth + 1)
-        spans.append(Span(span.kind, at, to, span.wrap))
-        position = to
-    return spans + _spans(raw, position, end, depth + 1)
-
-
-def _look(piece: bytes) -> list[Span]:
-    if len(piece) < 8:
-        return []
-    lowered = piece.lower()
-    found: list[Span] = []
-    for rule, pattern, hint in _COMPILED:
-        if hint in lowered:
-            for match in pattern.finditer(piece):
-                start, end = match.span(1)
-                if _is_secret(rule.kind, piece[start:end]):
-                    found.append(Span(rule.kind, start, end))
-    found += (Span(kind, start, end, wrap) for kind, start, end, wrap in secret_names.find(piece))
-    chosen: list[Span] = []
-    reached = 0
-    for span in sorted(found, key=lambda span: (span.start, -span.end)):
-        if span.start >= reached:
-            chosen.append(span)
-            reached = span.end
-    return chosen
-
-
-def _is_secret(kind: str, value: bytes) -> bool:
-    if kind == "private-key":
-        return True
-    if secret_names.is_placeholder(value):
-        return False
-    if kind == "bearer-token":
-        return len(value) >= 16 and secret_names.looks_random(value)
-    if kind == "basic-credentials":
-        return _is_basic(value)
-    return True
-
-
-def _is_basic(value: bytes) -> bool:
-    try:
-        plain = base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
-    except binascii.Error:
-        return False
-    return b":" in plain and all(32 <= byte < 127 for byte in plain)
-
-
-def _in_characters(raw: bytes, spans: list[Span]) -> list[Span]:
-    moved: list[Span] = []
-    at_byte = at_character = 0
-    for span in spans:
-        at_character += _length(raw[at_byte : span.start])
-        length = _length(raw[span.start : span.end])
-        moved.append(Span(span.kind, at_character, at_character + length, span.wrap))
-        at_byte, at_character = span.end, at_character + length
-    return moved
-
-
-def _length(raw: bytes) -> int:
-    # Bytes that do not continue a character: the number of characters, wherever the piece was cut.
-    return sum(byte & 0xC0 != 0x80 for byte in raw)
+    return (
+        *(Gate(rule.kind, rule.first, rule.caseless) for rule in RULES),
+        *(Gate("named", pattern, caseless=True) for pattern in secret_names.GATES),
+    )

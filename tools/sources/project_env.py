@@ -9,7 +9,7 @@ import re2
 from dotenv.parser import parse_stream
 from msgspec.structs import replace
 
-from tools import masking, secret_rules
+from tools import masking, secret_finder
 from tools.sources.records import ConfigFact, FactKind
 
 _NAME = re2.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -64,7 +64,7 @@ def facts(path: str, name: str, service: str | None, text: str) -> Iterator[Conf
 
 def masked_value(name: str, value: str | None) -> str | None:
     """A value as it may be written: gone where its name says secret, else with its secrets masked."""
-    if value and secret_rules.names_a_secret(name):
+    if value and secret_finder.names_a_secret(name):
         return value if value.startswith("[masked:") else f"[masked:{name.lower()}]"
     return None if value is None else masking.mask(value)
 
@@ -73,7 +73,7 @@ def masked_line(line: str) -> str:
     """A line of an env file, masked; the value of a variable that names a secret goes whole."""
     name, equals, value = line.partition("=")
     bare = name.strip().lstrip("#").strip().removeprefix("export ").strip()
-    if equals and value.strip() and secret_rules.names_a_secret(bare):
+    if equals and value.strip() and secret_finder.names_a_secret(bare):
         return f"{name}={masked_value(bare, value.strip())}"
     return masking.mask(line)
 

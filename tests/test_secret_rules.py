@@ -1,0 +1,268 @@
+"""What is a secret and what is none: the labelled set, hostile texts, and what every rule keeps."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+
+import pytest
+import re2
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.secret_samples import (
+    CONTEXTS,
+    LOOK_ALIKES,
+    NAMED,
+    PASSWORD,
+    SAMPLES,
+    TOKENS,
+    Sample,
+    jwt,
+    pem,
+    uuid,
+    written,
+)
+from tools import masking, secret_finder, secret_values
+from tools.secret_rules import RULES, gates
+
+
+def left(context: str, secret: str, masked: str) -> set[str]:
+    """Pieces of a secret (ten characters, of a short one all) that are still there."""
+    found = set()
+    for form in written(context, secret):
+        size = min(10, len(form))
+        pieces = {form[at : at + size] for at in range(len(form) - size + 1)}
+        found |= {piece for piece in pieces if piece in masked and "---" not in piece}
+    return found
+
+
+def named(sample: Sample) -> str:
+    return f"{sample.kind}-{sample.name}-{SAMPLES.index(sample)}"
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=named)
+def test_a_secret_leaves_the_text_whatever_stands_around_it(sample: Sample) -> None:
+    for context, frame in CONTEXTS.items():
+        masked, marks = masking.scan(frame(sample.name, sample.text))
+        assert (context, left(context, sample.secret, masked)) == (context, set())
+        assert (context, [mark.kind for mark in marks]) == (context, [sample.kind])
+        assert masking.scan(masked) == (masked, ())
+
+
+def test_the_labelled_set_is_as_wide_as_promised() -> None:
+    assert len({sample.kind for sample in SAMPLES}) >= 80
+    assert len(CONTEXTS) >= 16
+    assert len(LOOK_ALIKES) >= 90
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in LOOK_ALIKES.items()])
+def test_what_only_looks_like_a_secret_stays(text: str) -> None:
+    assert masking.scan(text) == (text, ())
+
+
+BARE = (
+    "using {} now",
+    "{}",
+    "({})",
+    "<{}>",
+    "a,{},b",
+    "x={};",
+    "\\n{}\\n",
+    "%3D{}%26",
+    "…{}…",
+)
+
+
+@pytest.mark.parametrize("sample", TOKENS, ids=named)
+def test_a_token_of_a_provider_needs_no_name(sample: Sample) -> None:
+    for frame in BARE:
+        masked = masking.mask(frame.format(sample.text))
+        assert (frame, left("plain", sample.secret, masked)) == (frame, set())
+
+
+OTHER = {
+    "go-dsn": (f"open root:{PASSWORD}@tcp(db:3306)/orders", PASSWORD),
+    "encoded-url": (f"dsn=postgres%3A%2F%2Fapp%3A{PASSWORD[:10]}%40db%2Forders", PASSWORD[:10]),
+    "url-with-at": ("redis://u:p@ss:word@cache:6379", "p@ss:word"),
+    "jdbc": (f"jdbc:postgresql://db/orders?user=app&password={PASSWORD}&ssl=true", PASSWORD),
+    "odbc": (f"Server=db;User Id=sa;Password={PASSWORD};Encrypt=True", PASSWORD),
+    "flag": (f"redis-exporter --redis.password {PASSWORD} --port 9121", PASSWORD),
+    "flag=": ("worker --api-key=Zx81kf93hfu2Lp0 --verbose", "Zx81kf93hfu2Lp0"),
+    "curl": (f"+ curl -s -u ann:{PASSWORD} https://api.test/", PASSWORD),
+    "redis-cli": (f"sh -c redis-cli -h cache -a {PASSWORD} ping", PASSWORD),
+    "mysql": (f"mysqldump -h db -uroot -p{PASSWORD} orders", PASSWORD),
+    "sshpass": (f"sshpass -p {PASSWORD} ssh host", PASSWORD),
+    "hello": (f"-> HELLO 3 AUTH default {PASSWORD} SETNAME x", PASSWORD),
+    "hello-monitor": (f'1748.1 [0 10.0.0.1:1] "HELLO" "3" "AUTH" "app" "{PASSWORD}"', PASSWORD),
+    "setuser": (f"ACL SETUSER app on >{PASSWORD} ~* +@all", PASSWORD),
+    "identified": (f"CREATE USER app IDENTIFIED BY '{PASSWORD}'", PASSWORD),
+    "comma-in-value": ("password=Tr0ub4dor&3,x9 user=ann", "Tr0ub4dor&3,x9"),
+    "percent": ("body=user%3Dann%26password%3Dp%2540ss%2Fw0rd%26x%3D1", "p%2540ss%2Fw0rd"),
+    "twice-encoded": (f"state=user%253Dann%2526password%253D{PASSWORD[:7]}Zq%2526x", PASSWORD[:7] + "Zq"),
+    "unicode-escape": ("{\\u0022password\\u0022:\\u0022" + PASSWORD + "\\u0022}", PASSWORD),
+    "escaped-quote": ('{"password":"two\\"parts' + PASSWORD + '"}', 'two\\"parts' + PASSWORD),
+    "two-words": (f'{{"dbPassword" : "two words {PASSWORD}"}}', f"two words {PASSWORD}"),
+    "cut-off": (f'{{"password":"{PASSWORD}', PASSWORD),
+    "bytes": (f"{{b'password': b'{PASSWORD}'}}", PASSWORD),
+    "hash-rocket": (f':password=>"{PASSWORD}"', PASSWORD),
+    "telegram-url": ("POST https://api.telegram.org/bot1234567890:AA" + "x7Kp2" * 6 + "abc/sendMessage", "AA" + "x7Kp2" * 6 + "abc"),
+    "cookie": ("cookie: theme=dark; connect.sid=s%3A" + "aB3xY7" * 6 + "; lang=en", "aB3xY7" * 6),
+    "jwe": (".".join([jwt({"alg": "RSA-OAEP", "enc": "A256GCM"}, {}).split(".")[0], "x1" * 20, "y2" * 8, "z3" * 30, "w4" * 11]), "z3" * 30),
+    "encoded-pem": ("KEY=" + "%0A".join(pem().replace(" ", "%20").replace("+", "%2B").splitlines()), pem().splitlines()[0]),
+    "session-key": ("export PGPASSWORD=" + PASSWORD, PASSWORD),
+    "npmrc": ("//registry.test/:_authToken=" + uuid(), "_never_"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "secret"), [pytest.param(*case, id=name) for name, case in OTHER.items()])
+def test_secrets_in_odd_places(text: str, secret: str) -> None:
+    masked = masking.mask(text)
+    assert secret not in masked
+    assert "[masked:" in masked
+    assert masking.mask(masked) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("password=one,user=ann", "password=[masked:password],user=ann"),
+        ("GET /?token=a1b2c3d4e5f6g7&x=1 200", "GET /?token=[masked:secret-value]&x=1 200"),
+        ("(password=hunter22) ok", "(password=[masked:password]) ok"),
+        ("a password=hunter22, b", "a password=[masked:password], b"),
+        ("secret: Zx81kf93hfu2Lp0wq7.", "secret: [masked:secret-value]."),
+        ("redis://u:hunter22@h:6379/0?x=1", "redis://u:[masked:url-credentials]@h:6379/0?x=1"),
+        ("Authorization: Basic YW5uOmh1bnRlcjIy\n", "Authorization: Basic [masked:basic-credentials]\n"),
+        ('{"a":"{\\"password\\":\\"hunter22\\"}"}', '{"a":"{\\"password\\":\\"[masked:password]\\"}"}'),
+    ],
+)
+def test_nothing_but_the_secret_goes(text: str, masked: str) -> None:
+    assert masking.mask(text) == masked
+
+
+@pytest.mark.parametrize("number", range(len(RULES)), ids=lambda number: f"{RULES[number].kind}-{number}")
+def test_what_a_rule_finds_its_gate_finds_first(number: int) -> None:
+    """Also where several rules find the same: each must pass on its own."""
+    rule, gate = RULES[number], gates()[number]
+    pattern, first = (
+        re2.compile(rule.pattern),
+        re2.compile(f"(?i){gate.pattern}" if gate.caseless else gate.pattern),
+    )
+    texts = [frame(sample.name, sample.text) for sample in SAMPLES for frame in CONTEXTS.values()]
+    texts += [text for text, _ in OTHER.values()]
+    for text in texts:
+        assert pattern.search(text) is None or first.search(text) is not None
+    assert rule.head
+    assert rule.shown <= 4
+
+
+def test_gates_fit_a_database_of_many_patterns() -> None:
+    """re2 refuses look-around and back references; hyperscan is asked where it is installed."""
+    assert [gate for gate in gates() if re2.compile(gate.pattern).search("") is not None] == []
+    assert [
+        gate
+        for gate in gates()
+        if max(map(int, re2.compile(r"\{(?:\d+,)?(\d+)\}").findall(gate.pattern)), default=0) > 300
+    ] == []
+    if importlib.util.find_spec("hyperscan") is not None:
+        import hyperscan  # type: ignore[import-not-found, unused-ignore]
+
+        flags = [hyperscan.HS_FLAG_CASELESS if gate.caseless else 0 for gate in gates()]
+        database = hyperscan.Database()
+        database.compile(
+            expressions=[gate.pattern.encode() for gate in gates()], ids=list(range(len(flags))), flags=flags
+        )
+
+
+FRAGMENTS = [
+    *(sample.text for sample in SAMPLES), *(sample.text[: len(sample.text) // 2] for sample in SAMPLES), *LOOK_ALIKES.values(),
+    *(f"{sample.name}=" for sample in NAMED), '"', "'", "\\", "\\\\", " ", "=", ":", "[masked:", "]", "é", "\n", "%3D", "%22",
+    "&quot;", "Bearer ", "Basic ", "://", "@", ",", ";", "eyJ", "\x00", "\ud800", "\u2028",
+]  # fmt: skip
+HOSTILE = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=12)), max_size=8).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(HOSTILE)
+def test_masking_twice_changes_nothing(text: str) -> None:
+    once = masking.mask(text)
+    assert masking.scan(once) == (once, ())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(st.text(), st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape")), HOSTILE))
+def test_any_text_is_masked_and_marks_lie_in_it(text: str) -> None:
+    masked, marks = masking.scan(text)
+    position = 0
+    for mark in marks:
+        assert position <= mark.start < mark.start + mark.length <= len(text)
+        position = mark.start + mark.length
+    kept = len(text) - sum(mark.length for mark in marks)
+    assert len(masked) >= kept
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(SAMPLES),
+    st.sampled_from(sorted(CONTEXTS)),
+    st.text(max_size=20),
+    st.sampled_from(sorted(LOOK_ALIKES.values())),
+)
+def test_a_secret_leaves_a_text_of_many_things(sample: Sample, context: str, before: str, after: str) -> None:
+    text = f"{before} {CONTEXTS[context](sample.name, sample.text)} {after}"
+    assert left(context, sample.secret, masking.mask(text)) == set()
+
+
+UNITS = [
+    "a:", "://a:", "http://a:b", "a:b@", "eyJ", "eyJhbGciOiJIUzI1NiJ9.", "token:", "next_token=", "password='", "secret=a,",
+    "password=a,", "password%3D%2526", "cookie: a=b;", "--password ", "<password>", "&quot;token&quot;:&quot;", "'token', '",
+    '"password":"\\', "\\", "[masked:a", "curl -u ", "SETUSER a ", "-----BEGIN " + "PRIVATE KEY-----", "1234567890:A", "xoxb-1-",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_hostile_text_of_many_beginnings_is_read_to_its_end(unit: str) -> None:
+    """In time that grows with its length: at the square of it, this test would not end."""
+    text = unit * (256 * 1024 // len(unit)) + " password=hunter22"
+    assert "hunter22" not in masking.mask(text)
+
+
+def test_the_pass_over_all_heads_forgets_nothing_where_its_table_overflows() -> None:
+    """Random pieces of heads make the most states; what comes last is still found."""
+    chance = random.Random(3)
+    pieces = [sample.text[: chance.randrange(4, 14)] for sample in SAMPLES]
+    text = " ".join(chance.choice(pieces) + chance.choice("_-./:=% ") for _ in range(60_000))
+    assert masking.mask(text + f" password={PASSWORD}").endswith(" password=[masked:password]")
+
+
+def test_may_hold_says_no_only_where_nothing_is() -> None:
+    assert not secret_finder.may_hold(b"2025-06-01T10:00:00Z INFO order 42 was shipped to the warehouse")
+    for sample in SAMPLES:
+        assert secret_finder.may_hold(f"{sample.name}={sample.text}".encode())
+
+
+@pytest.mark.parametrize(
+    ("token", "details"),
+    [
+        (jwt({"alg": "HS256"}, {"exp": 1750000000}), "HS256-exp1750000000"),
+        (jwt({"alg": "none"}, {"exp": 1750000000.5}), "none-exp1750000000"),
+        (jwt({"alg": "ES256"}, {"sub": "1"}), "ES256"),
+        (jwt({"alg": "x]y z:"}, {"exp": "soon"}), "xyz"),
+        (jwt({"typ": "JWT"}, {"sub": "1"}), None),
+        (jwt({"alg": 5}, {"sub": "1"}), None),
+        ("eyJhIjoxfQ.eyJiIjoyfQ.c", None),
+        ("eyJ\xff.eyJ", None),
+    ],
+)
+def test_a_jwt_is_decoded(token: str, details: str | None) -> None:
+    assert secret_values.jwt_details(token.encode("latin-1")) == details
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=80))
+def test_no_bytes_break_what_looks_into_values(raw: bytes) -> None:
+    secret_values.jwt_details(b"eyJ" + raw)
+    secret_values.jwt_details(raw + b"." + raw)
+    assert secret_values.is_basic(raw) in {True, False}
+    assert secret_values.is_encoded_key(raw) in {True, False}
+    assert 0.0 <= secret_values.entropy(raw) <= 8.0

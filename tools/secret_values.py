@@ -1,0 +1,141 @@
+"""What a value says of itself: a placeholder, a word, an identifier, or something that nobody would write by hand."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections import Counter
+
+import msgspec
+import re2
+
+_PLACEHOLDER = re2.compile(
+    rb"(?i)^(?:[x*.\-_#?]+|.*\*{3}.*|<.*>?|\$\{?.*|\{.*|%[a-z({].*|@[a-z(].*|none|null|nil|true|false|yes|no|undefined"
+    rb"|nan|n/a|\[?(?:redacted|masked|filtered|hidden|secret|removed|omitted|sanitized|scrubbed|object)\b.*"
+    rb"|(?:change|replace|fill)[_-]?(?:me|this|it|in)\b.*|placeholder.*|.*example.*|(?:your|my|some|the|a|dummy|fake|sample"
+    rb"|insert|enter)[_ -].*|required|missing|invalid|incorrect|wrong|expired|revoked|rotated|refreshed|not[_-]?set|unset"
+    rb"|empty|disabled|enabled|default|optional|string|number|integer|boolean|bytes|str|int|any|unknown|denied|rejected"
+    rb"|failed|ok|set|todo|tbd|test|/run/secrets/.*|~?/[\w./-]*|\./[\w./-]*|[a-z]:\\.*|env:.*|vault:.*|op://.*|arn:.*"
+    rb"|secretref:.*|file:.*|ref\+.*|aws-sm:.*|https?://[^@]*)$"
+)
+_DOCUMENTED = re2.compile(
+    rb"(?i)example|placeholder|your[_-]|x{6}|\*{3}|\.{3}|redacted|1234567890abcdef|abcdefghijkl|_here\b"
+)
+_KEBAB = re2.compile(rb"^[a-z]+(?:[-_/.:][a-z]+)*$")
+_LETTER_AND_DIGIT = re2.compile(rb"[A-Za-z].*\d|\d.*[A-Za-z]")
+_IDENTIFIER = re2.compile(rb"(?i)^(?:sha\d{1,3}[:-]|md5[:-]|urn:|0x[0-9a-f]+$)")
+_UUID = re2.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")
+_PARTS = re2.compile(rb"[-_.:/,@+=]+")
+_REFERENCE = re2.compile(rb"(?i)^[a-z_$][a-z_$.]*(?:pass|pwd|secret|token|key|cred|auth|cookie)[a-z_$.]*$")
+_CODE = re2.compile(
+    rb"^(?:self|this|os|process|config|settings|args|opts|options|env|conf|cfg|ctx|req|request|params?|kwargs)\.[\w.$]*$"
+)
+
+_NAME_PARTS_MAX = 11
+"""A part of an identifier that mixes letters and digits is no longer than this (`7d9f8b6c54-x2x9z` of a pod)."""
+
+
+def is_placeholder(value: bytes) -> bool:
+    """Whether a value stands for a secret without being one (`***`, `${TOKEN}`, `changeme`)."""
+    return value.startswith(b"[masked:") or _PLACEHOLDER.search(value) is not None
+
+
+def is_documented(token: bytes) -> bool:
+    """Whether a token of a provider's format is one that documentations show (`AKIA…EXAMPLE`, `ghp_xxxxxx…`)."""
+    return _DOCUMENTED.search(token) is not None
+
+
+def is_reference(value: bytes) -> bool:
+    """Whether a bare value is code that names where a secret is kept (`config.password`, `db_password`)."""
+    return _REFERENCE.search(value) is not None or _CODE.search(value) is not None
+
+
+def is_uuid(value: bytes) -> bool:
+    """Whether a value is written as a UUID."""
+    return _UUID.search(value) is not None
+
+
+def is_words(value: bytes) -> bool:
+    """Whether a value is lower-case words that are joined (`my-tls-secret`)."""
+    return _KEBAB.search(value) is not None
+
+
+def is_digest(value: bytes) -> bool:
+    """Whether a value says that it is a digest, an address or a URN."""
+    return _IDENTIFIER.search(value) is not None
+
+
+def looks_random(value: bytes) -> bool:
+    """Whether a value has letters and digits, as opaque tokens have and words have not."""
+    return _LETTER_AND_DIGIT.search(value) is not None or (len(value) >= 40 and not is_words(value))
+
+
+def is_identifier(value: bytes) -> bool:
+    """Whether a value is words and short numbers that are joined (`orders-worker-7d9f8-x2x9z`, `AWS4-HMAC-SHA256`)."""
+    parts = [part for part in _PARTS.split(value) if part]
+    if len(parts) < 2 or not any(part.isalpha() and len(part) >= 4 for part in parts):
+        return False
+    return all(len(part) <= _NAME_PARTS_MAX or part.isalpha() or part.isdigit() for part in parts)
+
+
+def entropy(value: bytes) -> float:
+    """Shannon entropy in bits per character; 0 of nothing."""
+    size = len(value)
+    if not size:
+        return 0.0
+    return (
+        math.log2(size)
+        - sum(count * math.log2(count) for count in Counter(value).values() if count > 1) / size
+    )
+
+
+def is_basic(value: bytes) -> bool:
+    """Whether a value is base64 of printable `user:password`, as basic authentication sends it."""
+    plain = _decoded(value)
+    return plain is not None and b":" in plain and all(32 <= byte < 127 for byte in plain)
+
+
+def is_encoded_key(value: bytes) -> bool:
+    """Whether base64 holds the armour of a private key."""
+    plain = _decoded(value[: min(len(value), 128) // 4 * 4])
+    return plain is not None and b"PRIVATE KEY" in plain
+
+
+def jwt_details(token: bytes) -> str | None:
+    """Algorithm and expiry of a JWT (`HS256-exp1750000000`, in seconds since 1970); None where it is none.
+
+    A token without readable claims (encrypted, or cut off) has its algorithm only.
+    """
+    header, _, rest = token.partition(b".")
+    named = _object(header)
+    algorithm = named.get("alg", named.get("enc"))
+    if not isinstance(algorithm, str):
+        return None
+    shown = (
+        "".join(char for char in algorithm[:16] if char.isascii() and (char.isalnum() or char in "-_"))
+        or "none"
+    )
+    expires = _object(rest.partition(b".")[0]).get("exp")
+    if isinstance(expires, float) and math.isfinite(expires):
+        expires = int(expires)
+    if isinstance(expires, int) and not isinstance(expires, bool) and 0 <= expires < 10**11:
+        return f"{shown}-exp{expires}"
+    return shown
+
+
+def _object(part: bytes) -> dict[str, object]:
+    try:
+        plain = base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
+        found = msgspec.json.decode(plain)
+    except (binascii.Error, ValueError, msgspec.MsgspecError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _decoded(value: bytes) -> bytes | None:
+    bare = value.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+    try:
+        return base64.b64decode(bare + b"=" * (-len(bare) % 4), validate=True)
+    except binascii.Error:
+        return None
