@@ -6,12 +6,15 @@ import base64
 import json
 import random
 import string
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.secret_samples import jwt
+from tests.secret_samples import pem as pem_text
 from tools import masking
 
 RANDOM = random.Random(20)
@@ -129,7 +132,50 @@ def test_marks_tell_place_length_and_a_keyed_fingerprint() -> None:
     assert second.start == 6 + len(token) + 5
     assert first.fingerprint == second.fingerprint
     assert len(first.fingerprint) == 12
-    assert masked == "größe {0} ünd {0}".format(f"[masked:npm-token:{first.fingerprint}]")
+    assert masked == "größe {0} ünd {0}".format(f"[masked:npm-token:npm_:{first.fingerprint}]")
+    assert masking.scan(masked) == (masked, ())
+    assert [(mark.kind, mark.hint, mark.fingerprint) for mark in masking.read_marks(masked)] == [
+        ("npm-token", "npm_", first.fingerprint)
+    ] * 2
+
+
+@pytest.fixture
+def keyed() -> Iterator[None]:
+    masking.use_key(b"k" * 32)
+    yield
+    masking.use_key(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "hint"),
+    [
+        (f"using {STRIPE}", "stripe-key", "sk_l"),
+        ("password=hunter22", "password", "len8-15"),
+        ("password=abc", "password", "len1-7"),
+        (f"apiKey={'x1' * 64}", "secret-value", "len128+"),
+        ("redis://u:hunter22@h", "url-credentials", "len8-15"),
+        (jwt({"alg": "HS256"}, {"exp": 1750000000}), "jwt", "HS256-exp1750000000"),
+        (pem_text(), "private-key", ""),
+    ],
+)
+@pytest.mark.usefixtures("keyed")
+def test_a_mark_hints_at_a_secret_without_a_part_of_it(text: str, kind: str, hint: str) -> None:
+    masked, marks = masking.scan(text)
+    assert [(mark.kind, mark.hint) for mark in marks] == [(kind, hint)]
+    assert [(mark.kind, mark.hint) for mark in masking.read_marks(masked)] == [(kind, hint)]
+    assert masking.mask(masked) == masked
+
+
+@pytest.mark.usefixtures("keyed")
+def test_a_mark_that_a_service_printed_is_none_of_ours() -> None:
+    assert masking.read_marks("token [masked:jwt] and [masked:jwt:HS256] and [masked]") == ()
+    assert [
+        mark.kind for mark in masking.read_marks("[masked:a:0123456789ab][masked:b:len8-15:0123456789ab]")
+    ] == ["a", "b"]
+
+
+def test_without_a_key_every_mark_counts() -> None:
+    assert [(mark.kind, mark.fingerprint) for mark in masking.read_marks("x [masked:jwt] y")] == [("jwt", "")]
 
 
 def test_data_is_masked_leaf_by_leaf_and_by_name() -> None:

@@ -1,8 +1,11 @@
 """The choke point: secrets leave every text here, before it is written, shown or sent.
 
-`mask` replaces each secret by `[masked:<kind>]`, or `[masked:<kind>:<fingerprint>]` where the process has
+`mask` replaces each secret by `[masked:<kind>]`, or `[masked:<kind>:<hint>:<fingerprint>]` where the process has
 a key. It is idempotent: a masked text stays as it is, and a JSON text stays JSON. Patterns run on re2, in
 linear time. The rules are in `tools/secret_rules.py`; `LineMasker` also follows a private key over lines.
+
+A hint is the fixed prefix of the provider's tokens (`ghp_`, at most 4 characters), else about how long the secret is
+(`len16-31`), of a JWT its algorithm and expiry (`HS256-exp1750000000`). It has no part of what is secret.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ _KEY_BYTES = 32
 _KEY_LINES_MAX = 200
 """A 16,384-bit RSA key has 196 lines; after more, it is not a key any longer."""
 _KEY_BODY = re2.compile(r"(?:^|[\s|\]])([A-Za-z0-9+/]{2,}={0,2})\s*$")
+_MARK = re2.compile(r"\[masked:([a-z0-9_-]{1,60})(?::([A-Za-z0-9_.+-]{1,32}))??(?::([0-9a-f]{12}))?\]")
 _KEY_HEADER = re2.compile(r"Proc-Type: |DEK-Info: |Version: |Comment: ")
 
 
@@ -46,6 +50,7 @@ class SecretMark:
     fingerprint: str
     start: int
     length: int
+    hint: str = ""
 
 
 def use_key(key: bytes | None) -> None:
@@ -85,9 +90,9 @@ def scan(text: str) -> tuple[str, tuple[SecretMark, ...]]:
     position = 0
     for span in spans:
         print_ = fingerprint(text[span.start : span.end])
-        mark = f"[masked:{span.kind}:{print_}]" if print_ else f"[masked:{span.kind}]"
+        mark = _mark(span.kind, span.hint, print_)
         parts += [text[position : span.start], f"{span.wrap}{mark}{span.wrap}"]
-        marks.append(SecretMark(span.kind, print_, span.start, span.end - span.start))
+        marks.append(SecretMark(span.kind, print_, span.start, span.end - span.start, span.hint))
         position = span.end
     parts.append(text[position:])
     return "".join(parts), tuple(marks)
@@ -96,6 +101,32 @@ def scan(text: str) -> tuple[str, tuple[SecretMark, ...]]:
 def mask(text: str) -> str:
     """`text` without its secrets."""
     return scan(text)[0]
+
+
+def read_marks(text: str) -> tuple[SecretMark, ...]:
+    """The marks in a masked text, in order; `start` and `length` are those of the mark itself.
+
+    Where this process has a key, marks without a fingerprint are no marks of ours: a service printed them.
+    """
+    if "[masked:" not in text:
+        return ()
+    found = (
+        SecretMark(
+            match.group(1),
+            match.group(3) or "",
+            match.start(),
+            match.end() - match.start(),
+            match.group(2) or "",
+        )
+        for match in _MARK.finditer(text)
+    )
+    return tuple(mark for mark in found if mark.fingerprint or _process.key is None)
+
+
+def _mark(kind: str, hint: str, print_: str) -> str:
+    if not print_:
+        return f"[masked:{kind}]"
+    return f"[masked:{kind}:{hint}:{print_}]" if hint else f"[masked:{kind}:{print_}]"
 
 
 class LineMasker:
@@ -126,7 +157,7 @@ class LineMasker:
             return scan(line)
         start = body.start(1) if body else line.index("-----END ")
         print_ = fingerprint(line[start:])
-        mark = f"[masked:private-key:{print_}]" if print_ else "[masked:private-key]"
+        mark = _mark("private-key", "", print_)
         masked, marks = scan(line[:start])
         return masked + mark, (*marks, SecretMark("private-key", print_, start, len(line) - start))
 

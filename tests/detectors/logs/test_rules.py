@@ -349,6 +349,55 @@ def test_one_secret_finding_per_service_and_kind() -> None:
     assert len(found) == 4
 
 
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        ("HS256-exp1740000000", "signed with HS256 and had expired"),
+        ("RS256-exp9000000000", "signed with RS256 and was valid when it was logged (until 2255-"),
+        ("none-exp9000000000", "not signed and was valid"),
+        ("ES256", "signed with ES256 and does not say when it expires"),
+        ("len16-31", "16-31 characters long"),
+        ("ghp_", "begins with ghp_"),
+    ],
+)
+def test_a_secret_finding_says_what_its_mark_says(hint: str, told: str) -> None:
+    kind = "jwt" if "256" in hint or hint.startswith("none") else "github-token"
+    record = replace_secrets(line(f"x [masked:{kind}:{hint}:0123456789ab]"), ((kind, "0123456789ab"),))
+    [symptom] = told_by_secret(record)
+    assert told in symptom.hypothesis
+
+
+def told_by_secret(*records: Any) -> list[Symptom]:
+    return told(secret, view(secrets=records))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"source": "/var/log/orders.log"}, "still lies in /var/log/orders.log, in its rotated copies"),
+        ({"source": "docker:orders-1"}, "still lies in docker's log of orders-1"),
+        (
+            {"source": "logs/orders.log", "output": "stdout", "origin_offset": 71},
+            "No file of this session holds the value",
+        ),
+    ],
+)
+def test_a_secret_finding_says_where_the_value_lies(fields: dict[str, Any], told: str) -> None:
+    from msgspec.structs import replace as replaced
+
+    record = replaced(replace_secrets(line("x [masked:password]"), (("password", ""),)), **fields)
+    [symptom] = told_by_secret(record)
+    assert told in symptom.recommendation
+
+
+def test_a_secret_far_into_a_line_is_quoted_with_what_is_around_it() -> None:
+    mark = "[masked:password:0123456789ab]"
+    record = replace_secrets(line("a" * 9000 + f" {mark} " + "b" * 9000), (("password", "0123456789ab"),))
+    [symptom] = told_by_secret(record)
+    assert mark in symptom.evidence[0].text
+    assert len(symptom.evidence[0].text) <= 4000
+
+
 def replace_secrets(record: Any, secrets: tuple[tuple[str, str], ...]) -> Any:
     from msgspec.structs import replace as replaced
 

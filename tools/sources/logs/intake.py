@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import re2
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -40,7 +39,6 @@ _FRESH_S = 1.0
 """Lines read after a longer pause may be older than their arrival says."""
 _BEHIND_MS = 5000
 """A line that its keeper got longer ago says little by its arrival."""
-_MARK = re2.compile(r"\[masked:([a-z0-9_-]{1,60})(?::([0-9a-f]{12}))?\]")
 _CONTROLS = {code: None for code in range(32) if chr(code) != "\t"} | {127: None}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -272,9 +270,9 @@ class Intake:
         text = clean(raw.data)
         masked, marks = source.masker.scan(text)
         secrets = [(mark.kind, mark.fingerprint) for mark in marks]
-        if source.captured and "[masked:" in text:
+        if source.captured:
             # Output that we captured was masked as it came in.
-            secrets += [(match.group(1), match.group(2) or "") for match in _MARK.finditer(text)]
+            secrets += [(mark.kind, mark.fingerprint) for mark in masking.read_marks(text)]
         parsed = parse.parse(masked, now_ms)
         return LogLine(
             service=source.service,
