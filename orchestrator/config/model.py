@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 
 from agents.job import LogSource, ServiceSpec
 from orchestrator.config.loopback import on_loopback
+from tools.detectors.expected_lines import ExpectedLines
 from tools.detectors.thresholds import Expectation, Judgement, Limits
 from tools.quantities import Duration
 from tools.sources.logs import commands
@@ -198,6 +199,7 @@ class LogsSection(_Section):
     """`[logs]`."""
 
     sources: tuple[LogSourceSection, ...] = ()
+    expected: tuple[ExpectedLines, ...] = ()
 
 
 class SessionSection(_Section):
@@ -254,4 +256,4 @@ class Config(_Section):
     @property
     def judgement(self) -> Judgement:
         """Limits and intent for the rules."""
-        return Judgement(limits=self.thresholds, expect=self.expect)
+        return Judgement(limits=self.thresholds, expect=self.expect, expected_lines=self.logs.expected)

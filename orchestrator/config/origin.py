@@ -127,6 +127,8 @@ def _words(path: KeyPath, kind: str, message: str, value: object) -> tuple[str, 
         problem, remedy = f"{shown} is not a choice", _CHOICES[key]
     elif kind in _EXPECTED:
         problem = f"expected {_EXPECTED[kind]}, got {_kind_of(value)}"
+    elif kind.startswith("date_"):
+        problem, remedy = f"{shown} is no day", "Write it like 2026-12-31"
     elif kind in _BOUNDS:
         problem, remedy = f"{shown} is out of range", message.replace("Input", "It")
     if not remedy and settings.is_duration(key):

@@ -176,7 +176,7 @@ def test_a_storm_counts_only_when_it_is_quick(session: Session) -> None:
         session.write(PAYMENTS, f"WARN retrying connection, attempt {number}")
         session.ticks(0.8)
     assert session.told() == {("log.retry-storm", ORDERS, "HIGH"), ("log.retry-storm", PAYMENTS, "HIGH")}
-    assert all(finding.pattern.startswith("5 times in 3") for finding in session.findings())
+    assert all(finding.pattern.startswith("5 × in 3") for finding in session.findings())
 
 
 def test_slow_repeats_are_no_storm(session: Session) -> None:

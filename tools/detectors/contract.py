@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from tools.detectors.expected_lines import ExpectedLines
 from tools.detectors.ledger.book import LedgerBook
 from tools.detectors.pending_since import PendingSince
 from tools.detectors.thresholds import Judgement
@@ -101,6 +102,24 @@ class LogView:
     final: bool = False
     samples: Mapping[str, tuple[SampleLine, ...]] = field(default_factory=dict)
     """Of each service whose process was sampled in this tick, all samples of that process, oldest first."""
+
+    @property
+    def unexpected(self) -> Iterator[TemplateStats]:
+        """The templates that no `[[logs.expected]]` in force names."""
+        return (stats for stats in self.templates if self.expectation(stats) is None)
+
+    def expectation(self, stats: TemplateStats) -> ExpectedLines | None:
+        """The `[[logs.expected]]` in force that names these lines; None where none does."""
+        return next((entry for entry in self._named(stats) if entry.holds(self.at_ms)), None)
+
+    def expired(self, stats: TemplateStats) -> ExpectedLines | None:
+        """The one that named them and is over, where none is in force."""
+        named = self._named(stats)
+        return named[0] if named and not any(entry.holds(self.at_ms) for entry in named) else None
+
+    def _named(self, stats: TemplateStats) -> list[ExpectedLines]:
+        entries = self.judgement.expected_lines
+        return [e for e in entries if e.matches(stats.service, stats.template, stats.example.text)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tools.detectors.expected_lines import ExpectedLines
 from tools.quantities import Duration
 from tools.sources.records import plain_name
 
@@ -111,6 +112,7 @@ class Judgement(BaseModel):
 
     limits: Limits = Limits()
     expect: tuple[Expectation, ...] = ()
+    expected_lines: tuple[ExpectedLines, ...] = ()
 
     def limits_for(
         self, *, stream: str | None = None, group: str | None = None, service: str | None = None

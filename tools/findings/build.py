@@ -68,6 +68,7 @@ def _log_fields(symptom: Symptom) -> dict[str, Any]:
         "service": mask(symptom.service or "unknown"),
         "correlation_id": symptom.correlation_id,
         "stream_id": symptom.stream_id,
+        "template": symptom.template and mask(symptom.template),
         "pattern": mask(symptom.pattern),
         "hypothesis": mask(symptom.hypothesis),
     }

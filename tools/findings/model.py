@@ -256,6 +256,7 @@ class LogFinding(FindingBase):
     correlation_id: str | None = None
     stream_id: str | None = Field(default=None, description="message id in the line")
     pattern: str = Field(description='"one-off", or the frequency')
+    template: str | None = Field(default=None, description="what the lines have in common; <*> varies")
     hypothesis: str
 
 

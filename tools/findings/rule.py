@@ -89,6 +89,8 @@ class Symptom:
     metrics: StreamMetrics = field(default_factory=StreamMetrics)
     correlation_id: str | None = None
     stream_id: str | None = None
+    template: str | None = None
+    """Of a finding about lines: what they have in common."""
     files: tuple[str, ...] = ()
     expected: str | None = None
     actual: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tools.clock import from_iso
 from tools.quantities import format_duration
+from tools.report import markdown_logs
 from tools.report.markdown_findings import links
 from tools.report.markdown_text import code, fence, inline, table
 from tools.report.model import Coverage, ObservabilityGap, Report, SourceGap
@@ -57,6 +58,8 @@ def gaps(report: Report) -> str:
             parts.append(f"{len(report.source_gaps) - ROWS_MAX} more are in `report.json`.")
     else:
         parts.append(_no_gap(report))
+    if said := markdown_logs.logs(report):
+        parts.append(said)
     parts.append("### Coverage")
     parts.append(_coverage(report.coverage) if report.coverage is not None else "_Could not be built._")
     return "\n\n".join(parts)

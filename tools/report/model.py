@@ -225,6 +225,21 @@ class SectionFailure(Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str
 
 
+class LogTemplate(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Section 7: lines of one service that differ only in numbers, ids and times, and one of them.
+
+    `expected` is the owners' reason where a `[[logs.expected]]` names them; then no other finding is about them.
+    """
+
+    service: str
+    template: str
+    lines: int
+    pattern: str
+    example: str
+    finding_ids: tuple[str, ...]
+    expected: str | None = None
+
+
 class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     """The whole report; `report.json` is this."""
 
@@ -245,6 +260,8 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     roadmap: tuple[RoadmapItem, ...]
     observability_gaps: tuple[ObservabilityGap, ...]
     source_gaps: tuple[SourceGap, ...]
+    log_templates: tuple[LogTemplate, ...]
+    """What findings about log lines are about, most lines first; lines that are expected last."""
     coverage: Coverage | None
     next_session: tuple[Advice, ...]
     failures: tuple[SectionFailure, ...]

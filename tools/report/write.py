@@ -22,6 +22,7 @@ from tools.report.sections import (
     critical,
     dashboard,
     ledger,
+    log_templates,
     next_session,
     observability,
     roadmap,
@@ -108,6 +109,7 @@ def build(context: Context, builder: _Builder, version: str) -> Report:
         roadmap=plan,
         observability_gaps=gaps,
         source_gaps=source_gaps,
+        log_templates=builder.rows("log templates", lambda: log_templates.build(context)),
         coverage=seen,
         next_session=builder.rows(
             "next session", lambda: next_session.build(context, gaps, source_gaps, seen)

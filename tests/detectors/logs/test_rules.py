@@ -458,9 +458,10 @@ def test_formats(formats: tuple[dict[str, int], ...], rules: list[str]) -> None:
     ("total", "times_s", "text"),
     [
         (1, (0,), "one-off"),
-        (2, (), "2 times"),
-        (3, (0, 2, 4), "3 times in 4 s (every 2 s)"),
-        (23, tuple(number * 1.8 for number in range(23)), "23 times in 40 s (every 1.8 s)"),
+        (2, (), "2 × at 15:06:40Z"),
+        (3, (0, 2, 4), "3 × in 4 s, first 15:06:40Z, last 15:06:44Z"),
+        (31, (0, 230), "31 × in 4 min, first 15:06:40Z, last 15:10:30Z"),
+        (9, (0, 90_000), "9 × in 25 h, first 2025-06-15T15:06:40Z, last 2025-06-16T16:06:40Z"),
     ],
 )
 def test_the_frequency_in_words(total: int, times_s: tuple[float, ...], text: str) -> None:

@@ -132,6 +132,21 @@ ERRORS = [
         id="bound",
     ),
     pytest.param(
+        "[[logs.expected]]\ntext = 'low stock'\nreason = 'x'\nuntil = 'soon'\n",
+        "streamgauge.toml:4: logs.expected[0].until: 'soon' is no day. Write it like 2026-12-31",
+        id="no day",
+    ),
+    pytest.param(
+        "[[logs.expected]]\ntext = 'low stock'\nuntil = 2026-12-31\n",
+        "streamgauge.toml:1: logs.expected[0].reason: is missing. Add it",
+        id="no reason",
+    ),
+    pytest.param(
+        "[[logs.expected]]\nreason = 'x'\nuntil = 2026-12-31\n",
+        "streamgauge.toml:1: logs.expected[0]: give exactly one of template",
+        id="nothing expected",
+    ),
+    pytest.param(
         "redis = 5\n", "streamgauge.toml:1: redis: expected a table, got a whole number", id="no table"
     ),
     pytest.param(

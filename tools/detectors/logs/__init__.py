@@ -6,6 +6,7 @@ from tools.detectors.contract import LogDetector
 from tools.detectors.logs import (
     clock,
     error,
+    expected,
     format_mixed,
     memory_growth,
     no_output,
@@ -29,5 +30,6 @@ DETECTORS: tuple[LogDetector, ...] = (
     severity_mismatch,
     format_mixed,
     memory_growth,
+    expected,
 )
 """Every rule module of this folder, one line each."""

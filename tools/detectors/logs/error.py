@@ -30,7 +30,7 @@ _VERDICTS = frozenset({"error", "fatal"})
 
 def detect(view: LogView) -> Iterator[Symptom]:
     """One symptom for each failing template that was seen in this tick."""
-    for stats in view.templates:
+    for stats in view.unexpected:
         if stats.verdict not in _VERDICTS:
             continue
         text = stats.example.text

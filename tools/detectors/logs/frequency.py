@@ -6,6 +6,7 @@ from typing import Any
 
 import re2
 
+from tools.clock import iso
 from tools.detectors.contract import TemplateStats
 from tools.findings.rule import Rule, Symptom
 from tools.sources.records import LogLine
@@ -17,20 +18,29 @@ _HEAD = re2.compile(
 
 
 def pattern_of(stats: TemplateStats) -> str:
-    """`one-off`, or `23 times in 40 s (every 1.8 s)`; without times only the number."""
+    """`one-off`, or `31 × in 4 min, first 02:11:07Z, last 02:15:02Z`; without times only the number.
+
+    The times are the lines' own, in UTC; where the two lie on different days, with their dates.
+    """
     if stats.total < 2:
         return "one-off"
-    times = stats.times_ms
-    span_s = (max(times) - min(times)) / 1000 if len(times) > 1 else 0.0
-    if span_s <= 0:
-        return f"{stats.total} times"
-    every_s = span_s / (len(times) - 1)
-    return f"{stats.total} times in {seconds(every_s * (stats.total - 1))} (every {seconds(every_s)})"
+    known = [ms for ms in (stats.first.when_ms, stats.example.when_ms, *stats.times_ms) if ms is not None]
+    if not known:
+        return f"{stats.total} ×"
+    first_ms, last_ms = min(known), max(known)
+    first, last = iso(first_ms), iso(last_ms)
+    begin = 0 if first[:10] != last[:10] else 11
+    if first[:19] == last[:19]:
+        return f"{stats.total} × at {first[11:19]}Z"
+    span = seconds((last_ms - first_ms) / 1000)
+    return f"{stats.total} × in {span}, first {first[begin:19]}Z, last {last[begin:19]}Z"
 
 
 def seconds(value: float) -> str:
-    """`40 s`, `1.8 s`, `12 min`."""
-    if value >= 600:
+    """`40 s`, `1.8 s`, `4 min`, `3.5 h`."""
+    if value >= 7200:
+        return f"{value / 3600:.3g} h"
+    if value >= 120:
         return f"{value / 60:.0f} min"
     return f"{value:.0f} s" if value >= 10 else f"{value:.2g} s"
 
@@ -62,6 +72,7 @@ def template_symptom(rule: Rule, stats: TemplateStats, **fields: Any) -> Symptom
         event_ms=line.event_ms,
         pattern=pattern_of(stats),
         correlation_id=line.correlation_id,
+        template=stats.template or None,
         stream_id=stats.streams_ids[0] if stats.streams_ids else None,
         **fields,
     )

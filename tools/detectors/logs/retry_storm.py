@@ -47,7 +47,7 @@ _IDS_KEPT = 20
 def detect(view: LogView) -> Iterator[Symptom]:
     """One symptom for each template whose newest lines came in a burst."""
     limits = view.judgement.limits
-    for stats in view.templates:
+    for stats in view.unexpected:
         if stats.verdict not in _VERDICTS or stats.example.format == "access":
             continue
         most = _most_within(stats, limits.storm_window * 1000)

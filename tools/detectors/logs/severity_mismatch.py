@@ -25,7 +25,7 @@ _FAILED = frozenset({"error", "fatal", "trace", "trace-fatal"})
 
 def detect(view: LogView) -> Iterator[Symptom]:
     """One symptom per template whose level and words disagree."""
-    for stats in view.templates:
+    for stats in view.unexpected:
         level = stats.example.level
         if stats.verdict == "expected":
             better, why = "WARN or INFO", "an expected condition"

@@ -36,7 +36,7 @@ _FOREIGN = re2.compile(_LIBRARY)
 
 def detect(view: LogView) -> Iterator[Symptom]:
     """One symptom for each trace template that was seen in this tick."""
-    for stats in view.templates:
+    for stats in view.unexpected:
         if not stats.verdict.startswith("trace"):
             continue
         text = stats.trace or stats.example.text
