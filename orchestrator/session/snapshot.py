@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from itertools import chain
 from typing import Any
 
 from tools.sources.records import GroupState, Poll, StreamState
-from tools.sources.redis.polls import read_polls
+from tools.sources.redis.polls import read_costs
 from tools.workspace import Workspace
 
 _STREAMS_MAX = 100
@@ -57,8 +58,7 @@ def drift(before: Poll, after: Poll) -> str:
 def own_cost(workspace: Workspace, others: tuple[Poll, ...], window_ms: int) -> dict[str, float]:
     """What the polls cost the server: those of the journal and `others`. Raises JournalCorrupt, OSError."""
     cpu_us, trips, count = 0, 0, 0
-    costs = [*(poll.cost for poll in read_polls(workspace.polls)), *(poll.cost for poll in others)]
-    for cost in costs:
+    for cost in chain(read_costs(workspace.polls), (poll.cost for poll in others)):
         cpu_us, trips, count = cpu_us + cost.server_us, trips + cost.round_trips, count + 1
     share = cpu_us / 1000 / window_ms if window_ms > 0 else 0.0
     return {"server_cpu_ms": cpu_us / 1000, "round_trips": trips, "polls": count, "server_cpu_share": share}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -24,7 +24,9 @@ from tools.sources.redis.idling import Idles, aged_state, idles, with_idles
 from tools.workspace import write_atomically
 
 
-class _Head(Struct, frozen=True, kw_only=True, tag_field="line", tag="poll"):
+class Head(Struct, frozen=True, kw_only=True, tag_field="line", tag="poll"):
+    """A poll without its streams; `changed` lines of streams belong to it."""
+
     number: int
     at_ms: int
     server: ServerState
@@ -46,20 +48,24 @@ class _Head(Struct, frozen=True, kw_only=True, tag_field="line", tag="poll"):
     clients_ms: int = 0
 
 
-class _Stream(Struct, frozen=True, kw_only=True, tag_field="line", tag="stream"):
+class StreamLine(Struct, frozen=True, kw_only=True, gc=False, tag_field="line", tag="stream"):
+    """A stream as it is at a poll."""
+
     poll: int
     state: StreamState
 
 
-class _Idle(Struct, frozen=True, kw_only=True, tag_field="line", tag="idle"):
+class IdleLine(Struct, frozen=True, kw_only=True, gc=False, tag_field="line", tag="idle"):
+    """A stream of which nothing but idle times is another than at the poll before."""
+
     poll: int
     stream: str
     ms: Idles
 
 
-_LINE = msgspec.json.Decoder(_Head | _Stream | _Idle)
-_STREAM_LINE = b'{"line":"stream","poll":'
-"""How the line of a stream begins, as it is encoded."""
+LINE = msgspec.json.Decoder(Head | StreamLine | IdleLine)
+_STREAM_LINE, _IDLE_LINE = b'{"line":"stream","poll":', b'{"line":"idle","poll":'
+"""How the lines begin, as they are encoded."""
 _NAME = re.compile(rb'"state":\{"name":"((?:[^"\\]|\\.)*)"')
 
 
@@ -78,7 +84,7 @@ class PollJournal:
         self._known = None  # until every line is on disk
         now = {state.name: state for state in poll.streams}
         lines = [line for state in poll.streams if (line := _line(poll, known.get(state.name), state, by_ms))]
-        head = _Head(
+        head = Head(
             number=poll.number,
             at_ms=poll.at_ms,
             server=poll.server,
@@ -121,10 +127,10 @@ class PollTail:
 
     def __init__(self, path: Path, keep: Callable[[bytes], bool] | None = None) -> None:
         self._path, self._position, self._keep, self._skipped = path, 0, keep, 0
-        self._head: _Head | None = None
+        self._head: Head | None = None
         self._streams: dict[str, StreamState] = {}
         self._read_ms = 0
-        self._fresh: list[_Stream | _Idle] = []
+        self._fresh: list[StreamLine | IdleLine] = []
 
     def new(self) -> Iterator[Poll]:
         """Every whole poll since the last call, oldest first, streams by name. Raises JournalCorrupt, OSError."""
@@ -140,19 +146,19 @@ class PollTail:
             self._skipped += of_head
             return
         try:
-            record = _LINE.decode(line)
+            record = LINE.decode(line)
         except msgspec.DecodeError as error:
             raise JournalCorrupt(f"{self._path}: byte {offset}: not a line of a poll ({error})") from error
-        if isinstance(record, _Head):
+        if isinstance(record, Head):
             self._head, self._fresh, self._skipped = record, [], 0
         elif self._head is None or record.poll != self._head.number:
             return
-        elif self._keep is not None and isinstance(record, _Idle) and record.stream not in self._streams:
+        elif self._keep is not None and isinstance(record, IdleLine) and record.stream not in self._streams:
             self._skipped += 1
         else:
             self._fresh.append(record)
 
-    def _whole(self, head: _Head) -> Poll:
+    def _whole(self, head: Head) -> Poll:
         kept = {} if head.full else self._streams
         kept = {name: state for name, state in kept.items() if name not in head.gone}
         fresh = {_name(line): _state(line, kept, self._path) for line in self._fresh}
@@ -161,25 +167,27 @@ class PollTail:
             kept = {name: fresh.get(name) or aged_state(state, by_ms) for name, state in kept.items()}
         self._streams, self._read_ms = kept | fresh, max(head.until_ms, head.at_ms)
         self._head = None
-        return _poll(head, self._streams)
+        return poll_of(head, [self._streams[name] for name in sorted(self._streams)])
 
 
-def _line(poll: Poll, before: StreamState | None, now: StreamState, by_ms: int) -> _Stream | _Idle | None:
+def _line(
+    poll: Poll, before: StreamState | None, now: StreamState, by_ms: int
+) -> StreamLine | IdleLine | None:
     """What must be written of a stream; None where its state follows from the one before."""
     if before is not None:
         times = idles(now)
         if len(times) == len(idles(before)) and with_idles(before, times) == now:
             older = aged_state(before, by_ms) == now
-            return None if older else _Idle(poll=poll.number, stream=now.name, ms=times)
-    return _Stream(poll=poll.number, state=now)
+            return None if older else IdleLine(poll=poll.number, stream=now.name, ms=times)
+    return StreamLine(poll=poll.number, state=now)
 
 
-def _name(line: _Stream | _Idle) -> str:
-    return line.state.name if isinstance(line, _Stream) else line.stream
+def _name(line: StreamLine | IdleLine) -> str:
+    return line.state.name if isinstance(line, StreamLine) else line.stream
 
 
-def _state(line: _Stream | _Idle, kept: dict[str, StreamState], path: Path) -> StreamState:
-    if isinstance(line, _Stream):
+def _state(line: StreamLine | IdleLine, kept: dict[str, StreamState], path: Path) -> StreamState:
+    if isinstance(line, StreamLine):
         return line.state
     try:
         return with_idles(kept[line.stream], line.ms)
@@ -218,15 +226,36 @@ def last_after_gap(path: Path) -> Poll | None:
 
 def next_number(path: Path) -> int | None:
     """One more than the highest poll number, whole or not; None where no poll was begun. Raises JournalCorrupt."""
-    highest: int | None = None
+    return max((head.number + 1 for head, _ in _heads(path)), default=None)
+
+
+def read_costs(path: Path) -> Iterator[PollCost]:
+    """What each whole poll cost, oldest first; lines of streams are counted and not decoded. Raises JournalCorrupt."""
+    return (head.cost for head, lines in _heads(path) if lines == head.changed)
+
+
+def _heads(path: Path) -> Iterator[tuple[Head, int]]:
+    """Every head, and how many lines of streams follow it that are its own."""
+    head: Head | None = None
+    own: tuple[bytes, ...] = ()
+    lines = 0
     for offset, line in read(path):
+        if line.startswith((_STREAM_LINE, _IDLE_LINE)):
+            lines += line.startswith(own)
+            continue
         try:
-            record = _LINE.decode(line)
+            record = LINE.decode(line)
         except msgspec.DecodeError as error:
             raise JournalCorrupt(f"{path}: byte {offset}: not a line of a poll ({error})") from error
-        if isinstance(record, _Head):
-            highest = record.number if highest is None else max(highest, record.number)
-    return None if highest is None else highest + 1
+        if not isinstance(record, Head):
+            lines += head is not None and record.poll == head.number
+            continue
+        if head is not None:
+            yield head, lines
+        head, lines = record, 0
+        own = tuple(b"%b%d," % (begin, head.number) for begin in (_STREAM_LINE, _IDLE_LINE))
+    if head is not None:
+        yield head, lines
 
 
 def write_baseline(path: Path, poll: Poll) -> None:
@@ -244,12 +273,13 @@ def read_baseline(path: Path) -> Poll | None:
         raise JournalCorrupt(f"{path}: not a poll ({error})") from error
 
 
-def _poll(head: _Head, streams: dict[str, StreamState]) -> Poll:
+def poll_of(head: Head, streams: Iterable[StreamState]) -> Poll:
+    """The poll of a head with these streams, by name."""
     return Poll(
         number=head.number,
         at_ms=head.at_ms,
         server=head.server,
-        streams=tuple(streams[name] for name in sorted(streams)),
+        streams=tuple(streams),
         calls=head.calls,
         clients=head.clients,
         cost=head.cost,
