@@ -18,7 +18,8 @@ from tools.findings.model import AgentId, EvidenceKind, EvidenceRef, Finding
 from tools.sources.logs import commands
 from tools.sources.metrics import SOURCE as SAMPLES
 from tools.sources.records import Poll, StreamState
-from tools.sources.redis.polls import read_baseline, read_polls
+from tools.sources.redis.poll_steps import PollSteps
+from tools.sources.redis.polls import read_baseline
 from tools.workspace import Workspace
 
 FILE_BYTES_MAX = 8 * 1024 * 1024
@@ -67,7 +68,7 @@ class _JournalLine(Struct):
 
 
 class Origins:
-    """Reads origins again; polls are read once, and only where a reference needs them."""
+    """Reads origins again; polls are read once, and only what references of `findings` need of them is kept."""
 
     def __init__(self, workspace: Workspace, project_root: Path, findings: Mapping[str, Finding]) -> None:
         self._workspace = workspace
@@ -206,21 +207,43 @@ class Origins:
         return self._evidence[agent].get(name, [])
 
     def _read_polls(self, source: str) -> Polls | Differs:
-        """Per poll and stream what they said, under the stream "" the whole poll; the damage where there is one."""
+        """Per poll and stream what they said of what is wanted; the damage where there is one."""
         found: dict[tuple[int, str], list[StreamState | Poll]] = {}
+        wanted = self._wanted(source)
         try:
-            polls = list(read_polls(self._workspace.root / source))
+            steps = PollSteps(self._workspace.root / source)
+            for step in steps:
+                number = step.poll.number
+                for stream in wanted.get(number, ()):
+                    said = steps.exact(stream) if stream else steps.whole()
+                    if said is not None:
+                        found.setdefault((number, stream), []).append(said)
             baseline = (
                 read_baseline(self._workspace.path("streams", "baseline.json")) if source == _POLLS else None
             )
         except (StreamgaugeError, OSError, ValueError) as error:
             named = _BYTE.search(str(error))
             return Differs(source, int(named.group(1)) if named is not None else 0, "the journal is damaged")
-        for poll in [*polls, *([baseline] if baseline is not None else [])]:
-            found.setdefault((poll.number, ""), []).append(poll)
-            for state in poll.streams:
-                found.setdefault((poll.number, state.name), []).append(state)
+        if baseline is not None:
+            for stream in wanted.get(baseline.number, ()):
+                said = baseline.stream(stream) if stream else baseline
+                if said is not None:
+                    found.setdefault((baseline.number, stream), []).append(said)
         return found
+
+    def _wanted(self, source: str) -> Mapping[int, set[str]]:
+        """Per poll of a journal the streams that references of the findings name ("": the poll itself)."""
+        wanted: dict[int, set[str]] = {}
+        for finding in self._findings.values():
+            for reference in finding.evidence_refs:
+                at = reference.locator
+                if (
+                    reference.kind is EvidenceKind.REDIS
+                    and at.poll is not None
+                    and self._journal_of(reference.source) == source
+                ):
+                    wanted.setdefault(at.poll, set()).add(at.stream or "")
+        return wanted
 
     def _byte_of(self, source: str, poll: int, stream: str) -> int:
         """Where the journal holds what a poll says of a stream: its last line up to that poll."""
