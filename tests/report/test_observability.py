@@ -29,7 +29,7 @@ def letters(lines: list[LogLine], *fields: tuple[str, str]) -> str:
         number=0, at_ms=START_MS, server=ServerState(flavour="valkey", version="9"), streams=(stream,)
     )
     data = SessionData(
-        "s", polls=(poll,), index=index(use(CodeKind.XADD, "web", "orders")), logs=survey(lines)
+        "s", baseline=poll, index=index(use(CodeKind.XADD, "web", "orders")), logs=survey(lines)
     )
     return "".join(gap.letter for gap in observability.build(prepare(data, START_MS)))
 

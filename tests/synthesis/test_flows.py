@@ -31,6 +31,7 @@ from tools.synthesis.flows.judge import Blind, blind_times
 from tools.synthesis.flows.lines import action_of
 from tools.synthesis.flows.model import FLOWS_MAX, Flow, Flows, GroupDelay
 from tools.synthesis.flows.reconstruct import Evidence, reconstruct
+from tools.synthesis.flows.server import ServerStory
 from tools.synthesis.wiring import Wiring
 
 ID = f"{START_MS + 1_000}-0"
@@ -93,10 +94,12 @@ def flows(
     samples: Sequence[Sampled] = (),
     seen: Sequence[Poll] = (),
     who: Wiring = SHOP,
+    judgement: Judgement | None = None,
     **more: Any,
 ) -> Flows:
+    story = ServerStory(seen, END_MS, 15_000, judgement)
     evidence = Evidence(
-        lines=lines, samples=samples, polls=seen, end_ms=END_MS, services=("web", "billing"), **more
+        lines=lines, samples=samples, story=story, end_ms=END_MS, services=("web", "billing"), **more
     )
     return reconstruct(evidence, who)
 
@@ -502,7 +505,8 @@ def test_lines_beyond_the_limit_could_hold_the_answer() -> None:
 
 def test_a_last_poll_long_before_the_end_does_not_speak_for_the_end() -> None:
     early = polls(orders(group(at(9), pend(idle_s=90)), last=at(9)))
-    late = Evidence(samples=[sample()], polls=early, end_ms=END_MS + 60_000)
+    end_ms = END_MS + 60_000
+    late = Evidence(samples=[sample()], story=ServerStory(early, end_ms, 15_000), end_ms=end_ms)
     assert reconstruct(late, SHOP).flagged == {}
 
 

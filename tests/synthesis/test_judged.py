@@ -23,7 +23,7 @@ def test_a_report_judges_by_what_the_session_was_told(tmp_path: Path) -> None:
     judged.write(workspace, OWN)
     data = load(workspace, 1)
     assert data.judgement == OWN
-    assert evidence_of(data).judgement == OWN
+    assert evidence_of(data).story.judgement == OWN
 
 
 def test_a_damaged_file_is_a_gap_and_the_defaults_count(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from msgspec import structs
 
 from tools import masking
 from tools.clock import Clock, iso
-from tools.errors import StreamgaugeError
 from tools.findings.model import dump
 from tools.report import markdown, session_failure
 from tools.report.context import Context, prepare
@@ -34,13 +33,12 @@ from tools.synthesis.clusters import Cluster
 from tools.synthesis.flows.model import Flows
 from tools.synthesis.flows.reconstruct import reconstruct
 from tools.synthesis.flows.session import evidence_of
+from tools.synthesis.poll_digest import EXPECTED
 from tools.workspace import Workspace
 
 REPORT_JSON = "report.json"
 
 _Part = TypeVar("_Part")
-_EXPECTED = (StreamgaugeError, ArithmeticError, LookupError, OSError, TypeError, ValueError)
-"""What odd data can make a section raise. One section is lost then, and the report says which and why."""
 
 
 @dataclass
@@ -50,7 +48,7 @@ class _Builder:
     def attempt(self, section: str, build: Callable[[], _Part], otherwise: _Part) -> _Part:
         try:
             return build()
-        except _EXPECTED as error:
+        except EXPECTED as error:  # odd data: one section is lost, and the report says which and why
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             self.failures.append(SectionFailure(section=section, reason=masking.mask(reason)))
             return otherwise
@@ -146,11 +144,13 @@ def _cluster_record(cluster: Cluster) -> dict[str, object]:
 
 
 def _write_topology(workspace: Workspace, context: Context, builder: _Builder) -> None:
-    data = context.data
-    if data.polls:
+    data, polls = context.data, context.data.polls.recent()
+    if polls:
         final = builder.attempt(
             "streams/topology.json",
-            lambda: topology.build(data.polls, data.index, context.findings, wiring=context.wiring),
+            lambda: topology.build(
+                polls, data.index, context.findings, wiring=context.wiring, baseline=data.polls.first
+            ),
             None,
         )
         if final is not None:

@@ -123,7 +123,7 @@ class Lag(Struct, frozen=True, kw_only=True, gc=False):
     """Counted again at least 5 s after it was first above the limit."""
 
 
-class GroupState(Struct, frozen=True, kw_only=True):
+class GroupState(Struct, frozen=True, kw_only=True, gc=False):
     """A group at one poll. `consumers` is None where they were not looked at."""
 
     info: GroupInfo
@@ -135,7 +135,7 @@ class GroupState(Struct, frozen=True, kw_only=True):
     pending_complete: bool = True
 
 
-class EntryShape(Struct, frozen=True, kw_only=True):
+class EntryShape(Struct, frozen=True, kw_only=True, gc=False):
     """Field names and value types of one sampled entry; never its values. Types: int, float, json, bool, id, empty, text."""
 
     id: str
@@ -144,7 +144,7 @@ class EntryShape(Struct, frozen=True, kw_only=True):
     """Entries that name the same type (`type`, `event`, …) share this number: a hash, never the value."""
 
 
-class StreamState(Struct, frozen=True, kw_only=True):
+class StreamState(Struct, frozen=True, kw_only=True, gc=False):
     """A stream at one poll."""
 
     name: str

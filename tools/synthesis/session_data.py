@@ -24,12 +24,14 @@ from tools.sources.code.index import read_index
 from tools.sources.entry_samples import FILE, EntrySample, LeftOut, read_samples
 from tools.sources.gaps import newest
 from tools.sources.records import CodeIndex, Gap, LogLine, Poll
-from tools.sources.redis.polls import read_baseline, read_polls
+from tools.sources.redis.poll_steps import PollSteps
+from tools.sources.redis.polls import read_baseline
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import judged
 from tools.synthesis.flows.collect import Sampled
 from tools.synthesis.health import POLL_INTERVAL_MS
 from tools.synthesis.log_survey import LogSurvey, survey
+from tools.synthesis.poll_digest import PollDigest
 from tools.workspace import Workspace
 
 BASELINE = ("streams", "baseline.json")
@@ -51,7 +53,7 @@ class SessionData:
     facts: SessionFacts | None = None
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()
-    polls: tuple[Poll, ...] = ()
+    polls: PollDigest = field(default_factory=PollDigest)
     baseline: Poll | None = None
     index: CodeIndex | None = None
     judgement: Judgement = field(default_factory=Judgement)
@@ -65,7 +67,7 @@ class SessionData:
     @property
     def final(self) -> Poll | None:
         """The newest poll."""
-        return self.polls[-1] if self.polls else self.baseline
+        return self.polls.final or self.baseline
 
     @property
     def end_ms(self) -> int:
@@ -73,12 +75,12 @@ class SessionData:
         if self.facts is not None:
             return self.facts.ended_ms or self.facts.deadline_ms
         seen = [from_iso(finding.last_seen) for finding in self.findings]
-        return max([*seen, *(poll.at_ms for poll in self.polls)], default=0)
+        return max([*seen, *(poll.at_ms for poll in self.polls.heads)], default=0)
 
     @property
     def poll_interval_ms(self) -> int:
         """The longest pause between the last few polls; the default where there are too few to tell."""
-        return pause_of(self.polls)
+        return pause_of(self.polls.heads)
 
 
 def pause_of(polls: Sequence[Poll]) -> int:
@@ -106,10 +108,12 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
     findings = tuple(finding for agent in AgentId for finding in _findings(workspace, agent, now_ms, found))
     gaps = newest(_structs(workspace, now_ms, found))
     polled = facts is None or (facts.mode != "static" and facts.redis is not None)
-    polls = tuple(_polls(workspace, now_ms, found)) if polled else ()
     baseline = part("streams/baseline.json", lambda: read_baseline(workspace.path(*BASELINE)), None)
     index = part("recording/code.json.gz", lambda: read_index(workspace.code_index), None)
     judgement = part(judged.FILE, lambda: judged.read(workspace), Judgement())
+    polls = PollDigest(baseline, judgement)
+    if polled:
+        _read_polls(workspace, polls, now_ms, found)
     logs = LogSurvey()
     if facts is None or facts.mode != "static":
         logs = part("recording/log-watcher.jsonl.gz", lambda: survey(_lines(workspace)), logs)
@@ -117,7 +121,7 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
     samples = part(FILE, lambda: _samples(workspace), no_samples) if polled else no_samples
     no_events: tuple[dict[str, object], ...] = ()
     events = part("events.jsonl", lambda: tuple(journal.read_data(workspace.events))[-EVENTS_MAX:], no_events)
-    return SessionData(
+    data = SessionData(
         session_id=_session_id(workspace, facts),
         facts=facts,
         findings=findings,
@@ -132,6 +136,10 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
         events=events,
         heartbeats=part("agents/*/heartbeat.jsonl", lambda: _heartbeats(workspace), {}),
     )
+    if not polls.heads and baseline is not None:
+        polls.take_one(baseline)
+    polls.end(data.final, data.end_ms, data.poll_interval_ms)
+    return data
 
 
 def _gap(name: str, why: str, now_ms: int, *, blind: bool = True) -> Gap:
@@ -187,16 +195,13 @@ def _structs(workspace: Workspace, now_ms: int, found: list[Gap]) -> Iterator[Ga
         found.append(_gap("recording/gaps.jsonl", f"not readable: {_one_line(error)}", now_ms))
 
 
-def _polls(workspace: Workspace, now_ms: int, found: list[Gap]) -> Iterator[Poll]:
+def _read_polls(workspace: Workspace, polls: PollDigest, now_ms: int, found: list[Gap]) -> None:
     """Every whole poll up to the first damaged line."""
-    none = True
     try:
-        for poll in read_polls(workspace.polls):
-            none = False
-            yield poll
+        polls.read(PollSteps(workspace.polls))
     except _UNREADABLE as error:
         found.append(_gap("streams/polls.jsonl", f"damaged: {_one_line(error)}", now_ms))
-    if none:
+    if not polls.heads:
         found.append(_gap("streams/polls.jsonl", "it holds no poll", now_ms))
 
 

@@ -83,13 +83,17 @@ def build(
     findings: Iterable[Finding],
     judgement: Judgement | None = None,
     wiring: Wiring | None = None,
+    *,
+    baseline: Poll | None = None,
 ) -> Topology:
     """The map at the newest of `polls` (oldest first, at least one). Status follows the measured findings.
+
+    `baseline` is an earlier poll, where `polls` are not all of them.
 
     `wiring` says who writes and reads what; without it, what the code says does.
     """
     limits = judgement or Judgement()
-    view = StreamView(polls=tuple(polls), baseline=polls[0], judgement=limits, code=index)
+    view = StreamView(polls=tuple(polls), baseline=baseline or polls[0], judgement=limits, code=index)
     code = code_map(index)
     worst = _worst(findings)
     known = wiring or wirings.build(index, (), [state.name for state in view.now.streams])

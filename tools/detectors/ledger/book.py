@@ -66,6 +66,8 @@ class Account:
     """Whether the newest poll did not see it: the primary that holds its stream did not answer."""
     unknown: dict[Unknown, None] = field(default_factory=dict)
     loss: Loss | None = None
+    seen: GroupState | None = None
+    """The record it was carried on with last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +98,24 @@ class LedgerBook:
         self._poll = poll
         self._acks += sum(poll.calls.get(name, 0) for name in _ACKNOWLEDGING)
         kept: dict[Key, Account] = {}
+        plain = not poll.after_gap and interval.sets_nothing(step.calls)
         for state in poll.streams:
             for group in state.groups:
                 key = (state.name, group.info.name)
                 account = self._accounts.get(key)
-                if account is None:
+                if account is not None and plain and _stands(account, state, group):
+                    kept[key] = account
+                    last, account.loss = account.last, None
+                    account.last = Point(
+                        poll=poll.number, at_ms=poll.at_ms, info=last.info, group=last.group, lag=last.lag
+                    )
+                elif account is None:
                     point = _point(poll, state, group)
                     kept[key] = Account(key, point, point, None if first else poll.at_ms, poll.at_ms)
                     _anchor(kept[key], poll, point)
                 else:
                     kept[key] = _carried(account, step, state, group)
+                    kept[key].seen = group
         self._accounts = kept | self._out_of_sight(poll)
 
     def _out_of_sight(self, poll: Poll) -> dict[Key, Account]:
@@ -197,6 +207,17 @@ def _called(previous: Poll | None, poll: Poll) -> Mapping[str, int]:
 
 def _point(poll: Poll, state: StreamState, group: GroupState) -> Point:
     return Point(poll=poll.number, at_ms=poll.at_ms, info=state.info, group=group.info, lag=group.lag)
+
+
+def _stands(account: Account, state: StreamState, group: GroupState) -> bool:
+    """Whether a group is the very record of the poll before, so that nothing but the time is another."""
+    return (
+        group is account.seen
+        and state.info is account.last.info
+        and (account.last.lag is group.lag or not account.in_step)
+        and account.held is None
+        and not account.hidden
+    )
 
 
 def _carried(account: Account, step: Step, state: StreamState, group: GroupState) -> Account:

@@ -38,7 +38,12 @@ def doubt(before: Point, after: Point, calls: Mapping[str, int], *, gap: bool) -
         return Unknown.GAP
     if not calls and (before.info != after.info or before.group != after.group):
         return Unknown.NO_COMMANDS
-    return Unknown.GROUP_SET if not _SETTING.isdisjoint(calls) else None
+    return None if sets_nothing(calls) else Unknown.GROUP_SET
+
+
+def sets_nothing(calls: Mapping[str, int]) -> bool:
+    """Whether no command was called after which a group or a stream may be another one."""
+    return _SETTING.isdisjoint(calls)
 
 
 def added(before: Point, after: Point) -> Term:

@@ -78,7 +78,7 @@ class Unknown(StrEnum):
     CLAIMED_BY_FORCE = "more became pending than was given out: XCLAIM FORCE, or messages given out once more"
 
 
-class Point(Struct, frozen=True, kw_only=True):
+class Point(Struct, frozen=True, kw_only=True, gc=False):
     """One group of one stream at one poll: the server's two replies, and what waits."""
 
     poll: int

@@ -34,7 +34,7 @@ def build(context: Context) -> Coverage:
         dead_times=() if facts is None else tuple((iso(start), iso(end)) for start, end in facts.dead_times),
         redis_unseen=tuple(_redis_unseen(data)),
         redis_nodes=tuple(_redis_nodes(data)),
-        polls=len(data.polls),
+        polls=len(data.polls.heads),
         streams=0 if data.final is None else len(data.final.streams),
         streams_unread_in_detail=_partial_groups(context),
         lines=data.logs.lines,
@@ -88,7 +88,9 @@ def _redis_nodes(data: SessionData) -> Iterator[str]:
         slots = node.slots if len(node.slots) <= _SLOTS_SHOWN else f"{node.slots[:_SLOTS_SHOWN]}…"
         parts = [f"slots {slots}" if slots else "", f"{node.streams} streams" if node.server else "not seen"]
         yield f"{node.address} ({', '.join(part for part in parts if part)})"
-    earlier = {node.address: None for poll in (data.baseline, *data.polls) if poll for node in poll.nodes}
+    earlier = {
+        node.address: None for poll in (data.baseline, *data.polls.heads) if poll for node in poll.nodes
+    }
     for address in earlier:
         if address not in {node.address for node in last}:
             yield f"{address} (no primary at the end)"
@@ -104,14 +106,14 @@ def _idle_rules(context: Context, rules: tuple[Rule, ...]) -> Iterator[str]:
     reasons: dict[AgentId, str] = {}
     if not context.data.logs.lines:
         reasons[AgentId.LOG_WATCHER] = "no log line was read"
-    if not context.data.polls:
+    if not context.data.polls.heads:
         reasons[AgentId.REDIS_STREAM_ANALYST] = "Redis was not polled"
     if context.data.index is None:
         reasons[AgentId.CONFIG_AUDITOR] = "the project's files were not indexed"
         reasons[AgentId.ENHANCEMENT_SCOUT] = "the project's files were not indexed"
     for rule in sorted(rules, key=lambda rule: rule.id):
         if rule.id.startswith("live."):
-            if not context.data.polls:
+            if not context.data.polls.heads:
                 yield f"{rule.id}: Redis was not polled"
         elif rule.agent in reasons:
             yield f"{rule.id}: {reasons[rule.agent]}"

@@ -71,7 +71,7 @@ def with_lag(poll: Poll) -> tuple[str, ...]:
 
 def own_cost(context: Context) -> dict[str, float]:
     """What the audit itself cost the server; from the session's own account, else summed over the polls."""
-    facts, polls = context.data.facts, context.data.polls
+    facts, polls = context.data.facts, context.data.polls.heads
     if facts is not None and facts.own_cost:
         return dict(sorted(facts.own_cost.items()))
     if not polls:

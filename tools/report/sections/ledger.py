@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from tools.detectors.ledger.book import LedgerBook
 from tools.detectors.ledger.records import Ledger
 from tools.report.context import Context
 
 
 def build(context: Context) -> Ledger | None:
     """The ledger at the last poll; None where Redis was never polled."""
-    data = context.data
-    first = () if data.baseline is None else (data.baseline,)
-    return LedgerBook((*first, *data.polls)).ledger()
+    return context.data.polls.ledger.get().ledger()

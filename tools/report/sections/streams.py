@@ -21,9 +21,9 @@ def build(context: Context) -> tuple[StreamHealth, ...]:
         return ()
     statuses = by_stream(context.findings, context.last_poll_ms, data.poll_interval_ms)
     about = _about(context.findings)
-    first = data.baseline or data.polls[0]
+    first = data.baseline or data.polls.first or data.final
     before = {state.name: state for state in first.streams}
-    since = next((poll for poll in reversed(data.polls) if poll.after_gap), first)
+    since = data.polls.since or first
     then = {state.name: state for state in since.streams}
     at_ms = data.final.at_ms
     rows = [

@@ -8,14 +8,14 @@ that is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from msgspec import structs
 
 from tools.sources.entry_samples import FILE, EntrySample
-from tools.sources.records import LogLine, Poll
+from tools.sources.records import LogLine
 from tools.synthesis.flows.lines import Sighting, sighting
 from tools.synthesis.flows.model import FLOWS_MAX, STEPS_MAX, Step
 from tools.synthesis.wiring import Wiring
@@ -69,38 +69,41 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much is kept. `names` are the streams that a line may name; by default those of the last poll."""
+    """How much is kept."""
 
     flows: int = FLOWS_MAX
     steps: int = STEPS_MAX
-    names: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What is known of streams: the `names` that a line may name, and the entries that pending lists `held`, by id."""
+
+    names: Iterable[str] = ()
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def collect(
     lines: Iterable[LogLine],
     samples: Iterable[Sampled],
-    polls: Sequence[Poll],
+    streams: Streams,
     wiring: Wiring,
     bounds: Bounds | None = None,
 ) -> Collected:
     """Read everything once. Memory is bounded by `bounds` and by what is handed in."""
     found, limits = Collected(), bounds or Bounds()
     _take_samples(found, samples)
-    _take_pending(found, polls)
-    streams = set(names_of(polls) if limits.names is None else limits.names)
-    streams |= {stream for stream, _ in found.samples}
+    for entry_id, at in streams.held.items():
+        for stream in at:
+            _hold(found, (stream, entry_id))
+    names = {*streams.names, *(stream for stream, _ in found.samples)}
     for line in lines:
-        _take_line(found, sighting(line, streams), wiring, limits)
+        _take_line(found, sighting(line, names), wiring, limits)
     for message, sampled in found.samples.items():
         correlation = sampled.entry.correlation_id
         if correlation is not None:
             _own(found, correlation, message, limits)
     return found
-
-
-def names_of(polls: Sequence[Poll]) -> list[str]:
-    """The streams of the last poll."""
-    return [state.name for state in polls[-1].streams] if polls else []
 
 
 def _take_samples(found: Collected, samples: Iterable[Sampled]) -> None:
@@ -109,14 +112,6 @@ def _take_samples(found: Collected, samples: Iterable[Sampled]) -> None:
         if message not in found.samples:  # a new attempt samples the newest entries once more
             found.samples[message] = sampled
             _hold(found, message)
-
-
-def _take_pending(found: Collected, polls: Sequence[Poll]) -> None:
-    for poll in polls:
-        for state in poll.streams:
-            for group in state.groups:
-                for entry in group.pending:
-                    _hold(found, (state.name, entry.id))
 
 
 def _hold(found: Collected, message: Message) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tools.detectors.thresholds import Judgement
-from tools.sources.records import LogLine, Poll
-from tools.synthesis.flows.collect import Collected, Message, Sampled, Trail, collect
+from tools.sources.records import LogLine, StreamState
+from tools.synthesis.flows.collect import Collected, Message, Sampled, Streams, Trail, collect
 from tools.synthesis.flows.judge import Blind, Judge, ackers
 from tools.synthesis.flows.model import (
     FLOWS_MAX,
@@ -35,15 +34,14 @@ class Evidence:
 
     lines: Iterable[LogLine] = ()
     samples: Sequence[Sampled] = ()
-    polls: Sequence[Poll] = ()
+    story: ServerStory = field(default_factory=ServerStory)
+    """What the polls tell, all of them taken."""
     end_ms: int = 0
-    pause_ms: int = 15_000
     services: Sequence[str] = ()
     lines_left_out: int = 0
     lines_until_ms: int | None = None
     entries_left_out: int = 0
     blind: tuple[Blind, ...] = ()
-    judgement: Judgement = field(default_factory=Judgement)
 
 
 @dataclass
@@ -54,13 +52,15 @@ class _Made:
 
 def reconstruct(evidence: Evidence, wiring: Wiring) -> Flows:
     """All flows; `wiring` says who writes and reads which stream."""
-    found = collect(evidence.lines, evidence.samples, evidence.polls, wiring)
-    story = ServerStory(evidence.polls, evidence.end_ms, evidence.pause_ms, evidence.judgement)
+    story = evidence.story
+    last = () if story.final is None else story.final.streams
+    streams = Streams([state.name for state in last], story.held)
+    found = collect(evidence.lines, evidence.samples, streams, wiring)
     until = evidence.end_ms if evidence.lines_until_ms is None else evidence.lines_until_ms
     acking = ackers([*found.correlations.values(), *found.messages.values()])
     judge = Judge(story, wiring, acking, min(until, evidence.end_ms), evidence.blind)
     made, told = _Made(), _Teller(found, story, wiring)
-    left_out = _messages(made, told, judge, found, evidence.polls)
+    left_out = _messages(made, told, judge, found, last)
     for key, trail in found.correlations.items():
         made.flows.append(correlation_flow(key, trail, told.of(found.owned.get(key, ())), judge))
     for key in list(found.owned)[:FLOWS_MAX]:
@@ -85,14 +85,11 @@ class _Teller:
         return {message: self.one(message) for message in messages}
 
 
-def _messages(made: _Made, teller: _Teller, judge: Judge, found: Collected, polls: Sequence[Poll]) -> int:
+def _messages(
+    made: _Made, teller: _Teller, judge: Judge, found: Collected, last: Sequence[StreamState]
+) -> int:
     """A flow for each message of a line, a sample or the last poll's pending lists; returns how many were too many."""
-    pending = (
-        (state.name, entry.id)
-        for state in (polls[-1].streams if polls else ())
-        for group in state.groups
-        for entry in group.pending
-    )
+    pending = ((state.name, entry.id) for state in last for group in state.groups for entry in group.pending)
     wanted = dict.fromkeys([*found.messages, *pending, *found.samples])
     for number, message in enumerate(wanted):
         if number >= FLOWS_MAX:

@@ -10,12 +10,23 @@ a page was read.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from tools.detectors.thresholds import Judgement
-from tools.sources.records import ConsumerInfo, GroupState, PendingEntry, Poll, StreamState, entry_key
+from tools.sources.records import (
+    ConsumerInfo,
+    GroupState,
+    PendingEntry,
+    Poll,
+    StreamInfo,
+    StreamState,
+    entry_key,
+)
+from tools.sources.redis.poll_steps import Step, steps_of
 from tools.synthesis.flows.model import GRACE_MS
 
 Key = tuple[int, int]
@@ -88,42 +99,118 @@ class Removal:
     trimmed: bool
 
 
-class ServerStory:
-    """The polls of a session, oldest first, read once. `end_ms` is the window's end, `pause_ms` that between polls.
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What is asked later of a stream at a poll. `complete` are the groups whose pending list was there whole."""
 
-    `judgement` holds what is called stuck or gone, and what the owners intend.
+    info: StreamInfo
+    complete: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Sights:
+    """A stream at the polls where it changed; None where it went."""
+
+    polls: list[int] = field(default_factory=list)
+    seen: list[_Sight | None] = field(default_factory=list)
+
+    def add(self, poll: int, sight: _Sight | None) -> None:
+        if not self.seen or self.seen[-1] != sight:
+            self.polls.append(poll)
+            self.seen.append(sight)
+
+    def at(self, poll: int) -> _Sight | None:
+        place = bisect_right(self.polls, poll) - 1
+        return self.seen[place] if place >= 0 else None
+
+
+class ServerStory:
+    """The polls of a session, oldest first, taken in one by one; what it holds grows with what changed.
+
+    `judgement` holds what is called stuck or gone, and what the owners intend. Polls that are at hand may be given at
+    once, else `end` says that all were taken. `end_ms` is the window's end, `pause_ms` that between polls.
     """
 
     def __init__(
-        self, polls: Sequence[Poll], end_ms: int, pause_ms: int, judgement: Judgement | None = None
+        self,
+        polls: Iterable[Poll] = (),
+        end_ms: int = 0,
+        pause_ms: int = 0,
+        judgement: Judgement | None = None,
     ) -> None:
-        self.polls = polls
-        self._judgement = judgement or Judgement()
+        self.polls: list[Poll] = []
+        """Without their streams."""
+        self.held: dict[str, tuple[str, ...]] = {}
+        """Entry id → the streams that had it on a pending list."""
+        self.final: Poll | None = None
+        """The last poll, whole."""
+        self.fresh = False
+        """Whether the last poll speaks for the end of the window."""
+        self.plain_reads = True
+        """Whether somebody may read streams without a group: which, the server does not tell."""
+        self.judgement = judgement or Judgement()
         self._groups: dict[str, dict[str, _Group]] = {}
         self._firsts: dict[str, list[_Marks]] = {}
-        self._states: dict[int, dict[str, StreamState]] = {}
+        self._sights: dict[str, _Sights] = {}
+        self._finals: dict[str, StreamState] = {}
         self._pendings = 0
-        self.final = polls[-1] if polls else None
-        self.fresh = self.final is not None and end_ms - self.final.at_ms <= max(3 * pause_ms, GRACE_MS)
-        """Whether the last poll speaks for the end of the window."""
-        calls = [poll.calls for poll in polls if poll.calls]
-        self.plain_reads = not calls or any(counts.get("xread") for counts in calls)
-        """Whether somebody may read streams without a group: which, the server does not tell."""
-        for number, poll in enumerate(polls):
-            for state in poll.streams:
-                self._take(number, poll.after_gap, state)
+        for step in steps_of(polls):
+            self.take(step)
+            self.final = step.poll
+        self.end(self.final, end_ms, pause_ms)
 
     # --- reading the polls
 
+    def take(self, step: Step) -> None:
+        """The next poll."""
+        number = len(self.polls)
+        self.polls.append(replace(step.poll, streams=()))
+        for state in step.before.values():
+            self._settle(number - 1, state)
+        for state in step.changed:
+            self._take(number, step.poll.after_gap, state)
+        for name in step.before.keys() - {state.name for state in step.changed}:
+            self._sights[name].add(number, None)
+
+    def end(self, final: Poll | None, end_ms: int, pause_ms: int) -> None:
+        """All polls were taken; `final` is the last of them, whole."""
+        self.final = final
+        self.fresh = final is not None and end_ms - final.at_ms <= max(3 * pause_ms, GRACE_MS)
+        calls = [poll.calls for poll in self.polls if poll.calls]
+        self.plain_reads = not calls or any(counts.get("xread") for counts in calls)
+        self._finals = {state.name: state for state in (() if final is None else final.streams)}
+        for state in self._finals.values():
+            self._settle(len(self.polls) - 1, state)
+
+    def _settle(self, number: int, state: StreamState) -> None:
+        """A stream that did not change since it was taken was last seen so at this poll, with these idle times."""
+        self._firsts[state.name][-1].last[-1] = number
+        groups = self._groups[state.name]
+        for group in state.groups:
+            known = groups[group.info.name]
+            known.segments[-1].last[-1] = known.seen = number
+            if group.consumers is not None:
+                known.consumers = number, group.consumers
+            for entry in group.pending:
+                pend = known.open.get(entry.id)
+                if pend is not None:
+                    pend.last, pend.entry = number, entry
+
     def _take(self, number: int, anew: bool, state: StreamState) -> None:
         marks = self._firsts.setdefault(state.name, [])
-        first = _first_key(state)
+        first = _first_key(state.info)
         if anew or not marks or first < marks[-1].values[-1]:
             marks.append(_Marks())
         marks[-1].add(first, number)
+        complete = frozenset(group.info.name for group in state.groups if group.pending_complete)
+        self._sights.setdefault(state.name, _Sights()).add(number, _Sight(state.info, complete))
         groups = self._groups.setdefault(state.name, {})
         for group in state.groups:
             self._take_group(number, anew, groups.setdefault(group.info.name, _Group()), group, state)
+            for entry in group.pending:
+                at = self.held.get(entry.id, ())
+                if state.name not in at:
+                    self.held[entry.id] = (*at, state.name)
 
     def _take_group(
         self, number: int, anew: bool, known: _Group, group: GroupState, state: StreamState
@@ -192,17 +279,16 @@ class ServerStory:
             return None if last.gone is None or last.dropped else Delivery(last.last, last.gone)
         if given is None:
             return None
-        state = self._state(given.by, stream)
-        known = None if state is None else state.group(group)
+        sight = self._sight(given.by, stream)
         # Of a list of which a page was read nobody knows who is missing on it.
-        return given if known is not None and known.pending_complete else None
+        return given if sight is not None and group in sight.complete else None
 
     def removal(self, stream: str, key: Key) -> Removal | None:
         """Between which polls an entry left the stream at its old end, and whether it can only have been trimmed."""
         for marks in self._firsts.get(stream, ()):
             passed = marks.passed((key[0], key[1] + 1))
             if passed is not None and passed[0] is not None and self._holds(passed[0], stream, key):
-                after = self._state(passed[1], stream)
+                after = self._sight(passed[1], stream)
                 deleted = None if after is None else after.info.max_deleted_entry_id
                 trimmed = deleted is not None and entry_key(deleted) < key
                 return Removal(Delivery(passed[0], passed[1]), trimmed)
@@ -221,7 +307,7 @@ class ServerStory:
         if not self.fresh or self.final is None:
             return False
         age_ms = max(pend.entry.idle, self.final.at_ms - self.polls[pend.first].at_ms)
-        return age_ms > self._judgement.limits_for(stream=stream, group=group).pending_idle * 1000
+        return age_ms > self.judgement.limits_for(stream=stream, group=group).pending_idle * 1000
 
     def was_given(self, stream: str, key: Key) -> bool:
         """Whether any group's last-delivered id was ever seen at or past an entry. Doubt counts as yes."""
@@ -236,7 +322,7 @@ class ServerStory:
 
         Either it was trimmed before every group, or every group stands still while it waits, with nobody at work.
         """
-        final = self._state(len(self.polls) - 1, stream)
+        final = self._finals.get(stream)
         if final is None or not final.groups or not self.fresh or self.was_given(stream, key):
             return False
         assert self.final is not None
@@ -253,13 +339,13 @@ class ServerStory:
         return bool(groups) and all(self._is_dead(stream, group) for group in groups)
 
     def _may(self, what: str, stream: str, group: GroupState) -> bool:
-        return self._judgement.allows(what, stream=stream, group=group.info.name)
+        return self.judgement.allows(what, stream=stream, group=group.info.name)
 
     def _is_dead(self, stream: str, group: GroupState) -> bool:
         """Whether a group stands still, holds nothing that may be at work, and no consumer was seen of late."""
         assert self.final is not None
         known = self._groups[stream][group.info.name]
-        limits = self._judgement.limits_for(stream=stream, group=group.info.name)
+        limits = self.judgement.limits_for(stream=stream, group=group.info.name)
         since = known.segments[-1].first[-1]
         still_ms = self.final.at_ms - self.polls[since].at_ms
         if still_ms < max(GRACE_MS, limits.pending_idle * 1000) or group.info.pending or group.pending:
@@ -274,25 +360,22 @@ class ServerStory:
 
     def _holds(self, number: int, stream: str, key: Key) -> bool:
         """Whether a stream certainly held an entry at a poll, by its ends and its deletions."""
-        state = self._state(number, stream)
-        if state is None or not _first_key(state) <= key <= entry_key(state.info.last_generated_id):
+        sight = self._sight(number, stream)
+        if sight is None or not _first_key(sight.info) <= key <= entry_key(sight.info.last_generated_id):
             return False
-        deleted = state.info.max_deleted_entry_id
+        deleted = sight.info.max_deleted_entry_id
         return deleted is not None and entry_key(deleted) < key
 
-    def _state(self, number: int, stream: str) -> StreamState | None:
-        if number < 0:
-            return None
-        if number not in self._states:
-            self._states[number] = {state.name: state for state in self.polls[number].streams}
-        return self._states[number].get(stream)
+    def _sight(self, number: int, stream: str) -> _Sight | None:
+        sights = self._sights.get(stream)
+        return None if sights is None else sights.at(number)
 
 
-def _first_key(state: StreamState) -> Key:
+def _first_key(info: StreamInfo) -> Key:
     """The oldest entry; of an empty stream what comes after its newest."""
-    if state.info.first_entry_id is not None:
-        return entry_key(state.info.first_entry_id)
-    ms, sequence = entry_key(state.info.last_generated_id)
+    if info.first_entry_id is not None:
+        return entry_key(info.first_entry_id)
+    ms, sequence = entry_key(info.last_generated_id)
     return ms, sequence + 1
 
 
@@ -304,7 +387,7 @@ def _dropped(state: StreamState, group: GroupState, entry: PendingEntry) -> str:
             "no longer on the pending list, and its consumer gone: acknowledged, or removed with the consumer"
         )
     # XCLAIM and XAUTOCLAIM drop what is no longer in the stream.
-    if entry.gone or key < _first_key(state) or (deleted is not None and entry_key(deleted) >= key):
+    if entry.gone or key < _first_key(state.info) or (deleted is not None and entry_key(deleted) >= key):
         return (
             "no longer on the pending list: acknowledged, or dropped as the entry was no longer in the stream"
         )

@@ -15,13 +15,11 @@ def evidence_of(data: SessionData) -> Evidence:
     return Evidence(
         lines=logs.flow_lines,
         samples=data.samples,
-        polls=data.polls or ((data.baseline,) if data.baseline is not None else ()),
+        story=data.polls.story.get(),
         end_ms=data.end_ms,
-        pause_ms=data.poll_interval_ms,
         services=services,
         lines_left_out=logs.flow_lines_left_out,
         lines_until_ms=logs.flow_lines_until_ms,
         entries_left_out=data.samples_left_out,
-        judgement=data.judgement,
         blind=blind_times(data.gaps, dead, {*services, *(data.facts.services if data.facts else ())}),
     )

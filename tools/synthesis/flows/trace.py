@@ -19,7 +19,7 @@ from tools.sources.records import LogLine
 from tools.sources.redis.polls import encoded_streams
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import wiring
-from tools.synthesis.flows.collect import Bounds, Collected, Message, Sampled, Trail, collect
+from tools.synthesis.flows.collect import Bounds, Collected, Message, Sampled, Streams, Trail, collect
 from tools.synthesis.flows.judge import Blind, Judge, blind_times
 from tools.synthesis.flows.lines import sighting
 from tools.synthesis.flows.model import Flow
@@ -73,10 +73,11 @@ def trace(workspace: Workspace, wanted: str) -> Trace | Unknown:
     names, streams = _names_and_streams(files, found)
     polls = files.polls(streams)
     known = wiring.build(files.index(), (), names)
-    collected = collect(found.lines, found.samples, polls, known, Bounds(steps=STEPS_MAX, names=names))
     session_id = facts.session_id if facts is not None else _session_id(workspace)
     end_ms = (facts.ended_ms if facts is not None else None) or (polls[-1].at_ms if polls else 0)
     story = ServerStory(polls, end_ms, pause_of(polls), files.judgement())
+    known_streams = Streams(names, story.held)
+    collected = collect(found.lines, found.samples, known_streams, known, Bounds(steps=STEPS_MAX))
     acking = files.ackers(_silent_takers(found.lines))
     judge = Judge(story, known, acking, end_ms, _blind(files, facts, found.lines, known))
     base = Trace(session_id=session_id, running=running, id=wanted, kind="message", flows=())
