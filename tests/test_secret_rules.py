@@ -210,7 +210,8 @@ def test_any_text_is_masked_and_marks_lie_in_it(text: str) -> None:
 )
 def test_a_secret_leaves_a_text_of_many_things(sample: Sample, context: str, before: str, after: str) -> None:
     text = f"{before} {CONTEXTS[context](sample.name, sample.text)} {after}"
-    assert left(context, sample.secret, masking.mask(text)) == set()
+    by_itself = left(context, sample.secret, after)  # words that a look-alike shares with a secret
+    assert left(context, sample.secret, masking.mask(text)) <= by_itself
 
 
 UNITS = [
