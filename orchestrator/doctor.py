@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from orchestrator import doctor_starts
 from orchestrator.check import Check, Verdict
-from orchestrator.config.load import LoadedConfig
+from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, LogSourceSection, Mode
 from tools.clock import SystemClock

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from orchestrator.config.load import LoadedConfig
+from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision, address_of
 from orchestrator.config.model import Config, LogSourceSection, Mode
 from tools.masking import mask

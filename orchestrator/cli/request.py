@@ -9,7 +9,8 @@ from pathlib import Path
 
 from orchestrator.cli.boundary import StateFolder
 from orchestrator.config.detect import ensure_something, with_logs
-from orchestrator.config.load import FILE_NAME, LoadedConfig, load
+from orchestrator.config.load import FILE_NAME, load
+from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision, decide, port_is_free
 from orchestrator.config.model import Config, Mode
 from tools.errors import UsageError

@@ -6,18 +6,15 @@ import glob
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orchestrator.config.finders.logs import LogFile
 from orchestrator.config.finders.starts import Service
+from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.model import LogSourceSection, LogsSection, Mode
 from orchestrator.config.origin import Origin
 from orchestrator.config.survey import Survey, look
 from tools.errors import UsageError
 from tools.masking import mask
-
-if TYPE_CHECKING:
-    from orchestrator.config.load import LoadedConfig
 
 _NAMES_SHOWN = 8
 _PATIENCE = "2m"

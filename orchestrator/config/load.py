@@ -21,7 +21,8 @@ from pydantic import ValidationError
 
 from orchestrator.config import checks, detect, settings, toml_lines
 from orchestrator.config.dotenv import redis_url
-from orchestrator.config.model import Config, LogSourceSection
+from orchestrator.config.loaded import LoadedConfig
+from orchestrator.config.model import Config
 from orchestrator.config.origin import KeyPath, Origin, dotted, explain
 from tools.errors import ConfigError
 
@@ -29,23 +30,6 @@ FILE_NAME = "streamgauge.toml"
 _PYPROJECT = "pyproject.toml"
 _FILE_BYTES_MAX = 1_000_000
 _AT_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedConfig:
-    """The configuration and where it came from.
-
-    `file` is the file that was read; `detected` says what was taken without being configured; `origins` has
-    the place of every setting that is not a default, by dotted name. Without a file, `logs` are the log files that
-    were found (`detect.with_logs` takes them) and `passed_over` says what could not be used.
-    """
-
-    config: Config
-    file: Path | None
-    detected: tuple[str, ...]
-    origins: Mapping[str, str]
-    logs: tuple[LogSourceSection, ...] = ()
-    passed_over: tuple[str, ...] = ()
 
 
 @dataclass

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from orchestrator.config.load import LoadedConfig, load
+from orchestrator.config.load import load
+from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Mode
 from orchestrator.doctor import Check, Verdict, acl, examine

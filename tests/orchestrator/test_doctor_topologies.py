@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.check import Check, Verdict
-from orchestrator.config.load import LoadedConfig, load
+from orchestrator.config.load import load
+from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Mode
 from orchestrator.doctor import acl, examine

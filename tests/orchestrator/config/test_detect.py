@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.config.detect import ensure_something, with_logs
-from orchestrator.config.load import LoadedConfig, load
+from orchestrator.config.load import load
+from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import decide
 from orchestrator.config.model import Mode
 from tests.orchestrator.config.finders.projects import with_docker, write

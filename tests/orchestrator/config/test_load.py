@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agents.job import ServiceSpec
 from orchestrator.config.detect import ensure_something
-from orchestrator.config.load import LoadedConfig, load
+from orchestrator.config.load import load
+from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.model import Mode
 from orchestrator.config.settings import RESERVED_VARIABLES, variable
 from tools.errors import ConfigError, UsageError
