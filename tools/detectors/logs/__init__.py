@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tools.detectors.contract import LogDetector
 from tools.detectors.logs import (
+    agent_run,
     clock,
     error,
     expected,
     format_mixed,
     memory_growth,
     no_output,
+    path_exposure,
     restart_loop,
     retry_storm,
     secret,
@@ -30,6 +32,8 @@ DETECTORS: tuple[LogDetector, ...] = (
     severity_mismatch,
     format_mixed,
     memory_growth,
+    path_exposure,
+    agent_run,
     expected,
 )
 """Every rule module of this folder, one line each."""
