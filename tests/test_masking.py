@@ -178,6 +178,20 @@ def test_without_a_key_every_mark_counts() -> None:
     assert [(mark.kind, mark.fingerprint) for mark in masking.read_marks("x [masked:jwt] y")] == [("jwt", "")]
 
 
+@pytest.mark.parametrize("at", range(0, 60, 4))
+def test_a_text_is_masked_before_it_is_cut(at: int) -> None:
+    text = "a" * at + f" {NPM} " + "b" * 9000
+    shown = masking.beginning(text, 50)
+    assert len(shown) <= 50
+    assert NPM[:8] not in shown
+    assert masking.beginning("short text", 50) == "short text"
+
+
+def test_half_a_secret_at_the_end_of_what_was_looked_at_is_not_shown() -> None:
+    text = f"{'x' * 30} password={'y1' * 1014} {NPM} end"
+    assert NPM[:8] not in masking.beginning(text, 50)
+
+
 def test_data_is_masked_leaf_by_leaf_and_by_name() -> None:
     data = {"apiKey": "short", "n": 3, "list": [f"x {STRIPE}"], "max_tokens": "90"}
     masked = masking.mask_data(data)

@@ -23,6 +23,8 @@ import re2
 from tools import secret_finder
 
 _KEY_BYTES = 32
+_LONGEST = 2048
+"""Characters that a secret may go on behind a cut: more than any token of a provider has."""
 _KEY_LINES_MAX = 200
 """A 16,384-bit RSA key has 196 lines; after more, it is not a key any longer."""
 _KEY_BODY = re2.compile(r"(?:^|[\s|\]])([A-Za-z0-9+/]{2,}={0,2})\s*$")
@@ -127,6 +129,14 @@ def _mark(kind: str, hint: str, print_: str) -> str:
     if not print_:
         return f"[masked:{kind}]"
     return f"[masked:{kind}:{hint}:{print_}]" if hint else f"[masked:{kind}:{print_}]"
+
+
+def beginning(text: str, characters: int) -> str:
+    """The first `characters` of a text, masked before it is cut: half a secret looks like none."""
+    head = text[: characters + _LONGEST]
+    masked = mask(head)
+    # What was cut off unmasked lies in the last characters: they are not shown.
+    return masked[: characters if len(head) == len(text) else min(characters, max(0, len(masked) - _LONGEST))]
 
 
 class LineMasker:

@@ -21,6 +21,8 @@ BEHIND_BYTES_MAX = 64 * 1024 * 1024
 _KEPT_BYTES = 4 * 1024 * 1024
 """What is left to read after a skip: the newest."""
 _HOLE_BYTES = 1 << 20
+_CUT_BYTES = 1 << 16
+"""So near its end a piece of a long line is cut."""
 
 
 class SpoolLine(NamedTuple):
@@ -36,6 +38,14 @@ class Skip(NamedTuple):
 
     offset: int
     length: int
+
+
+def _cut(part: bytearray) -> tuple[bytearray, bytearray]:
+    """A line that is too long, cut where no secret can be: behind a comma or the like, which pairs end with."""
+    near = max(0, len(part) - _CUT_BYTES)
+    at = max(part.rfind(sign, near) for sign in (b",", b"&", b";"))
+    at = max(part.rfind(b" ", near), part.rfind(b"\t", near)) if at < 0 else at
+    return (part[: at + 1], part[at + 1 :]) if at >= 0 else (part, bytearray())
 
 
 class Spool:
@@ -81,9 +91,10 @@ class Spool:
         self._part += block
         *whole, rest = self._part.split(b"\n") if block else [self._part]
         lines = [self._line(bytes(data), 1) for data in whole]
-        if len(rest) > LINE_BYTES_MAX or (final and rest and not self.behind()):
-            lines.append(self._line(bytes(rest), 0))
-            rest = bytearray()
+        last = final and not self.behind()
+        if len(rest) > LINE_BYTES_MAX or (last and rest):
+            piece, rest = (rest, bytearray()) if last else _cut(rest)
+            lines.append(self._line(bytes(piece), 0))
         self._part = bytearray(rest)
         return lines
 

@@ -201,3 +201,12 @@ def test_no_text_breaks_the_compose_reader(pieces: list[str]) -> None:
 @given(text=st.text(alphabet=st.sampled_from("|-`: \nstreamgroupA_KEY=#"), max_size=120))
 def test_no_text_breaks_the_document_reader(text: str) -> None:
     list(project_docs.markdown_facts("a.md", None, text))
+
+
+def test_a_secret_at_the_edge_of_what_is_shown_of_a_line_is_masked_first(tmp_path: Path) -> None:
+    token = "np" + "m_" + "a1B2" * 9
+    line = "NOTE=" + "word " * 97 + token
+    assert len(line) - len(token) < 500 < len(line)
+    shown = project_env.shown_line(line)
+    assert token[:6] not in shown
+    assert len(shown) <= 500

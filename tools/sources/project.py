@@ -124,7 +124,7 @@ def mentions(files: Iterable[ProjectFile], names: Collection[str]) -> Iterator[C
                     service=None,
                     path=file.path,
                     line=number,
-                    text=project_env.masked_line(line.strip()[:500]),
+                    text=project_env.shown_line(line),
                     name=name,
                     details={"form": "mention"},
                 )

@@ -10,7 +10,7 @@ import re2
 import yaml
 from msgspec.structs import replace
 
-from tools.sources.project_env import masked_line, masked_value
+from tools.sources.project_env import masked_value, shown_line
 from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
 from tools.sources.records import ConfigFact, FactKind
 
@@ -120,14 +120,14 @@ class _Place:
     def at(
         self, kind: FactKind, line: int, name: str, value: str | None, *, form: str = "compose"
     ) -> ConfigFact:
-        text = self.lines[line - 1].strip()[:500] if 0 < line <= len(self.lines) else ""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         shown = masked_value(name, value) if kind in {FactKind.ENV_SET, FactKind.ENV_DECLARED} else value
         return ConfigFact(
             kind=kind,
             service=self.service,
             path=self.path,
             line=line,
-            text=masked_line(text),
+            text=shown_line(text),
             name=name,
             value=shown,
             details={"form": form},

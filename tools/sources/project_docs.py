@@ -9,7 +9,7 @@ import re2
 import yaml
 
 from tools import masking
-from tools.sources.project_env import masked_line, masked_value
+from tools.sources.project_env import masked_value, shown_line
 from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
 from tools.sources.records import ConfigFact, FactKind
 
@@ -133,14 +133,14 @@ class _Place:
     lines: list[str]
 
     def fact(self, kind: FactKind, line: int, name: str, value: str | None, *, form: str) -> ConfigFact:
-        text = self.lines[line - 1].strip()[:500] if 0 < line <= len(self.lines) else ""
+        text = self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
         shown = masked_value(name, value) if kind is FactKind.ENV_DECLARED else value
         return ConfigFact(
             kind=kind,
             service=self.service,
             path=self.path,
             line=line,
-            text=masked_line(text) if kind is FactKind.ENV_DECLARED else masking.mask(text),
+            text=shown_line(text) if kind is FactKind.ENV_DECLARED else masking.beginning(text, 500),
             name=masking.mask(name),
             value=None if shown is None else masking.mask(shown),
             details={"form": form},

@@ -15,6 +15,7 @@ from tools.sources.records import ConfigFact, FactKind
 _NAME = re2.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COMMENTED = re2.compile(r"#\s*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=.*")
 _EXAMPLE = re2.compile(r"(?i).*(?:example|sample|template|dist|default|schema).*")
+_LINE_READ, _LINE_SHOWN = 2048, 500
 _PORT_NAME = re2.compile(r"(?:([A-Z0-9_]+)_)?PORT")
 
 
@@ -78,6 +79,11 @@ def masked_line(line: str) -> str:
     return masking.mask(line)
 
 
+def shown_line(line: str) -> str:
+    """A line of a file as a fact shows it: masked, then cut."""
+    return masked_line(line.strip()[:_LINE_READ])[:_LINE_SHOWN]
+
+
 def _port(made: ConfigFact, value: str) -> Iterator[ConfigFact]:
     """A port that an env file gives to a service: `ORDERS_PORT=3001`."""
     found = _PORT_NAME.fullmatch(made.name)
@@ -98,4 +104,4 @@ def _line_of(lines: list[str], first: int, key: str) -> int:
 
 
 def _line_text(lines: list[str], number: int) -> str:
-    return masked_line(lines[number - 1].strip()[:500]) if 0 < number <= len(lines) else ""
+    return shown_line(lines[number - 1]) if 0 < number <= len(lines) else ""

@@ -51,6 +51,19 @@ def test_a_line_without_end_comes_in_pieces(spool: Spool, tmp_path: Path) -> Non
     assert max(len(piece.data) for piece in pieces) <= spools.LINE_BYTES_MAX + spools.READ_BYTES
 
 
+def test_a_long_line_is_cut_between_pairs_and_nothing_of_it_is_lost(spool: Spool, tmp_path: Path) -> None:
+    pair = b'"password":"hunter22aaaaaaaaaaaaaaaa",'
+    written = b"{" + pair * (2 * spools.LINE_BYTES_MAX // len(pair)) + b"}\n"
+    write(tmp_path / "out.raw", written)
+    pieces = []
+    while spool.behind():
+        pieces += spool.read()
+    assert len(pieces) > 1
+    assert b"".join(piece.data for piece in pieces) + b"\n" == written
+    assert [piece.offset for piece in pieces[1:]] == [piece.end for piece in pieces[:-1]]
+    assert {piece.data[-1:] for piece in pieces[:-1]} == {b","}
+
+
 def test_reading_goes_on_where_an_earlier_attempt_stood(tmp_path: Path) -> None:
     write(tmp_path / "out.raw", b"one\ntwo\n")
     again = Spool(tmp_path / "out.raw", 0, 4)

@@ -13,6 +13,8 @@ from tools.sources.records import ChainStep
 
 DEPTH_MAX = 40
 VALUES_MAX = 32
+STEP_READ, STEP_SHOWN = 2048, 200
+"""Characters of a step's source line that are kept, and that are left once it was masked."""
 UNKNOWN = "{}"
 """Stands in a value for a part that is known only at run time."""
 
@@ -89,7 +91,7 @@ class Follower(ABC):
         """A step of a chain: the source line of an expression."""
         lines = self.program.modules[module].lines
         text = lines[expression.line - 1].strip() if 0 < expression.line <= len(lines) else expression.text
-        return ChainStep(path=module, line=expression.line, text=text[:200])
+        return ChainStep(path=module, line=expression.line, text=text[:STEP_READ])
 
 
 def scope_expression(kind: Literal["class", "function"], scope: Scope) -> Expression:

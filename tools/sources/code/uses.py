@@ -18,7 +18,7 @@ from tools.sources.code.commands import STREAM_KINDS, Command
 from tools.sources.code.invocations import frame_of
 from tools.sources.code.program import Expression, Module, Site
 from tools.sources.code.program_index import CallSite, Program, ScopeKey
-from tools.sources.code.resolution import Chain, Context, Frame, Value
+from tools.sources.code.resolution import STEP_READ, STEP_SHOWN, Chain, Context, Frame, Value
 from tools.sources.code.resolve import Resolver
 from tools.sources.records import ChainStep, CodeKind, CodeUse, Resolved
 
@@ -64,7 +64,7 @@ class UseFinder:
 
     def _origin(self, module: Module, site: Site) -> ChainStep:
         lines = module.source(site.expression.line, site.expression.line).strip()
-        return ChainStep(path=module.path, line=site.expression.line, text=lines[:200])
+        return ChainStep(path=module.path, line=site.expression.line, text=lines[:STEP_READ])
 
     # --- following wrappers ------------------------------------------------------------------------------
 
@@ -234,4 +234,4 @@ class UseFinder:
 
 
 def _masked(step: ChainStep) -> ChainStep:
-    return ChainStep(path=step.path, line=step.line, text=masking.mask(step.text))
+    return ChainStep(path=step.path, line=step.line, text=masking.beginning(step.text, STEP_SHOWN))
