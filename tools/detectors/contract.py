@@ -87,7 +87,7 @@ class ServiceActivity:
     known_lines: int = 0
     """Lines read back from before the session; they make a service one that logs."""
     clock_ahead_ms: int | None = None
-    """How far its clock is ahead of ours at least (negative: behind, or its lines come late); None = unknown."""
+    """How far its clock is ahead of ours (negative: behind); None = unknown, or its lines come unevenly late."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
-from tools.detectors.contract import LogView
+from tools.detectors.contract import LogView, ServiceActivity
 from tools.detectors.logs.frequency import seconds
 from tools.findings.model import AgentId, LogCategory, Severity
 from tools.findings.rule import Rule, Symptom
+from tools.sources.records import LogLine
 
 BACKWARDS = Rule(
     id="log.clock-backwards",
@@ -25,11 +26,16 @@ APART = Rule(
     agent=AgentId.LOG_WATCHER,
     category=LogCategory.ANOMALY,
     severity=Severity.MEDIUM,
-    condition="A service's clock is more than 2 s ahead of the median service's; whole quarters of an hour are time zones.",
+    condition=(
+        "A service's clock is more than 2 s apart from the median service's, by the 5th percentile of the delays with which its"
+        " lines come; behind only where all its lines are late alike. Whole quarters of an hour are time zones."
+    ),
 )
 RULES: tuple[Rule, ...] = (BACKWARDS, APART)
 APART_MS = 2000
 """Clocks under NTP stay within milliseconds; second-resolution times and polling account for up to 1.3 s."""
+_BEHIND_CONFIDENCE = 0.7
+"""Lines that all take equally long on their way look the same."""
 _ZONE_MS = 15 * 60_000
 _ZONE_SLACK_MS = 60_000
 
@@ -69,21 +75,27 @@ def _apart(view: LogView) -> Iterator[Symptom]:
         if activity.service not in ahead or activity.last_line is None:
             continue
         apart = ahead[activity.service] - middle
-        if apart <= APART_MS or (apart > _ZONE_MS - _ZONE_SLACK_MS and _near_zone(apart)):
+        if abs(apart) <= APART_MS or (abs(apart) > _ZONE_MS - _ZONE_SLACK_MS and _near_zone(abs(apart))):
             continue
-        line = activity.last_line
-        yield Symptom(
-            rule=APART,
-            title=f"{activity.service}: its clock is ahead of the others'",
-            entity=(activity.service,),
-            evidence=(line.quote(),),
-            recommendation=f"Bring the host or container of {activity.service} under the same NTP source as the others.",
-            service=activity.service,
-            position=("log.clock-apart", 1),
-            event_ms=line.event_ms,
-            pattern=f"ahead by {seconds(apart / 1000)}",
-            hypothesis="Its host's clock is wrong; times across services cannot be compared.",
-        )
+        yield _apart_symptom(activity, activity.last_line, apart)
+
+
+def _apart_symptom(activity: ServiceActivity, line: LogLine, apart_ms: float) -> Symptom:
+    where = "ahead of" if apart_ms > 0 else "behind"
+    other = "" if apart_ms > 0 else " (or every line takes so long on its way, through a shipper or a pipe)"
+    return Symptom(
+        rule=APART,
+        title=f"{activity.service}: its clock is {where} the others'",
+        entity=(activity.service,),
+        evidence=(line.quote(),),
+        recommendation=f"Bring the host or container of {activity.service} under the same NTP source as the others.",
+        service=activity.service,
+        position=("log.clock-apart", 1),
+        event_ms=line.event_ms,
+        pattern=f"{where.removesuffix(' of')} by {seconds(abs(apart_ms) / 1000)}",
+        hypothesis=f"Its host's clock is wrong{other}; times across services cannot be compared.",
+        confidence=1.0 if apart_ms > 0 else _BEHIND_CONFIDENCE,
+    )
 
 
 def _near_zone(apart_ms: float) -> bool:

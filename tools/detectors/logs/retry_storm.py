@@ -2,7 +2,7 @@
 
 Either a loop without backoff, which burns the service's time and hits the peer that is down already, or one
 failure for each of many messages. Only a line that speaks of retries, or comes again for the same message or
-request, is called a retry. Access lines never count.
+request, is called a retry. Access lines never count, in whatever format: a busy service fails often and retries nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ RULE = Rule(
     agent=AgentId.LOG_WATCHER,
     category=LogCategory.RETRY_STORM,
     severity=Severity.HIGH,
-    condition="The same error, warning or retry line (numbers, ids and times masked) `storm_count` times within `storm_window`.",
+    condition=(
+        "The same error, warning or retry line (numbers, ids and times masked) `storm_count` times within `storm_window`; access"
+        " lines and records of requests do not count."
+    ),
 )
 RULES: tuple[Rule, ...] = (RULE,)
 _VERDICTS = frozenset({"error", "fatal", "warn", "retry", "trace", "trace-fatal"})
@@ -37,6 +40,13 @@ _RETRY = re2.compile(
 _COUNTER = re2.compile(
     r"(?i)(?:\battempts?(?:_?(?:no|number|count|made))?\"?\s?[:=#]?\s?#?\"?|\btr(?:y|ies)\"?\s?[:=#]\s?)(?:[2-9]|[1-9]\d+)\b"
     r"|\bretr(?:y|ies)(?:_?(?:no|number|count|attempt))?\"?\s?[:=#]\s?#?\"?[1-9]\d*\b"
+)
+_METHOD = re2.compile(
+    r"(?i)(?:\"(?:req(?:uest)?[._]?)?(?:http[._])?(?:request[._])?(?:request)?method\"\s?:\s?\"|\bmethod=\"?)(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\b"
+    r"|\"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /[^\"]{0,400} HTTP/[\d.]{1,3}\""
+)
+_OUTCOME = re2.compile(
+    r"(?i)(?:\"|\b)(?:http[._]?)?(?:res(?:ponse)?[._]?)?(?:status(?:[._]?code)?|code|response[._]?time(?:[._]?ms)?|duration(?:[._]?ms)?|latency(?:[._]?ms)?|elapsed(?:[._]?ms)?)\"?\s?[:=]\s?\"?\d"
 )
 _MESSAGE_ID = re2.compile(r"(?:^|[^\w-])(\d{13}-\d{1,19})(?:$|[^\w-])")
 _READ_CHARACTERS = 4000
@@ -54,6 +64,8 @@ def detect(view: LogView) -> Iterator[Symptom]:
         if most < limits.storm_count:
             continue
         retries = _retries(stats)
+        if not retries and _is_request(stats.example):
+            continue
         yield template_symptom(
             RULE,
             stats,
@@ -107,6 +119,12 @@ def _is_one_matter(stats: TemplateStats) -> bool:
 def _speaks_of_retry(line: LogLine) -> bool:
     words = _NO_RETRY.sub(" ", said(line)[:_READ_CHARACTERS])
     return _RETRY.search(words) is not None or _COUNTER.search(line.text[:_READ_CHARACTERS]) is not None
+
+
+def _is_request(line: LogLine) -> bool:
+    """Whether a record is an access line in another format: an HTTP method with a status or how long it took."""
+    text = line.text[:_READ_CHARACTERS]
+    return _METHOD.search(text) is not None and _OUTCOME.search(text) is not None
 
 
 def _most_within(stats: TemplateStats, window_ms: float) -> int:

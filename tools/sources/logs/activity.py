@@ -6,6 +6,7 @@ from math import log2
 
 from msgspec import Struct
 
+from tools.sources.logs import drift
 from tools.sources.records import LogLine
 
 GAPS_MIN = 20
@@ -102,8 +103,8 @@ class Activity(Struct, kw_only=True):
         return None
 
     def clock_ahead_ms(self) -> int | None:
-        """How far the service's clock is ahead of ours, at least; None with fewer than 20 timed lines."""
-        return max(self.ahead) if len(self.ahead) >= GAPS_MIN else None
+        """How far the service's clock is ahead of ours (negative: behind); None where it cannot be told."""
+        return drift.ahead_of(self.ahead)
 
     def _take_time(self, line: LogLine, event_ms: int) -> None:
         if not line.late:
