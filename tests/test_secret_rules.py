@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import random
 
 import pytest
@@ -51,7 +52,8 @@ def test_a_secret_leaves_the_text_whatever_stands_around_it(sample: Sample) -> N
 
 
 def test_the_labelled_set_is_as_wide_as_promised() -> None:
-    assert len({sample.kind for sample in SAMPLES}) >= 80
+    assert {rule.kind for rule in RULES} <= {sample.kind for sample in SAMPLES}
+    assert len({sample.kind for sample in SAMPLES}) >= 100
     assert len(CONTEXTS) >= 16
     assert len(LOOK_ALIKES) >= 90
 
@@ -140,6 +142,16 @@ def test_nothing_but_the_secret_goes(text: str, masked: str) -> None:
     assert masking.mask(text) == masked
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_key_that_is_cut_off_leaves_the_json_around_it_whole(depth: int) -> None:
+    text = pem()[:300]
+    for _ in range(depth):
+        text = json.dumps({"value": text})
+    masked = masking.mask(text)
+    json.loads(masked)
+    assert pem()[40:60] not in masked
+
+
 @pytest.mark.parametrize("number", range(len(RULES)), ids=lambda number: f"{RULES[number].kind}-{number}")
 def test_what_a_rule_finds_its_gate_finds_first(number: int) -> None:
     """Also where several rules find the same: each must pass on its own."""
@@ -214,6 +226,18 @@ def test_a_secret_leaves_a_text_of_many_things(sample: Sample, context: str, bef
     assert left(context, sample.secret, masking.mask(text)) <= by_itself
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.lists(HOSTILE | st.text(), max_size=4))
+def test_nothing_that_takes_a_text_refuses_one(lines: list[str]) -> None:
+    masker = masking.LineMasker()
+    for line in ["-----BEGIN " + "PRIVATE KEY-----", *lines]:
+        masked, marks = masker.scan(line)
+        assert all(line[mark.start : mark.start + mark.length] for mark in marks)
+        assert masking.read_marks(masked) is not None
+    masked_data = masking.mask_data({line: [line, {"password": line}] for line in lines})
+    assert masking.mask_data(masked_data) == masked_data
+
+
 UNITS = [
     "a:", "://a:", "http://a:b", "a:b@", "eyJ", "eyJhbGciOiJIUzI1NiJ9.", "token:", "next_token=", "password='", "secret=a,",
     "password=a,", "password%3D%2526", "cookie: a=b;", "--password ", "<password>", "&quot;token&quot;:&quot;", "'token', '",
@@ -267,3 +291,17 @@ def test_no_bytes_break_what_looks_into_values(raw: bytes) -> None:
     assert secret_values.is_basic(raw) in {True, False}
     assert secret_values.is_encoded_key(raw) in {True, False}
     assert 0.0 <= secret_values.entropy(raw) <= 8.0
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        *[(name, True) for name in ("password", "dbPassword", "MYSQL_PWD", "api_key", "PAGERDUTY_TOKEN", "SYNCTHING_API_KEY", "x-auth-token")],
+        *[(name, False) for name in ("nextPageToken", "next_page_token", "csrf_token", "csrftoken", "syncToken", "tokens", "max_token")],
+        *[(name, False) for name in ("compass", "bypass", "passed", "secretName", "password_file", "\ud800", "", "cancellationToken")],
+    ],
+)  # fmt: skip
+def test_a_name_says_secret(name: str, secret: bool) -> None:
+    assert secret_finder.names_a_secret(name) is secret
+    masked = masking.mask(f"{name}=aB3xY7kQ9zLm2Pw8 next")
+    assert ("aB3xY7kQ9zLm2Pw8" not in masked) is secret

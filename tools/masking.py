@@ -120,9 +120,14 @@ def read_marks(text: str) -> tuple[SecretMark, ...]:
             match.end() - match.start(),
             match.group(2) or "",
         )
-        for match in _MARK.finditer(text)
+        for match in _MARK.finditer(_without_surrogates(text))
     )
     return tuple(mark for mark in found if mark.fingerprint or _process.key is None)
+
+
+def _without_surrogates(text: str) -> str:
+    """As long as before, and encodable: re2 takes no lone surrogate."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _mark(kind: str, hint: str, print_: str) -> str:
@@ -156,11 +161,12 @@ class LineMasker:
             return scan(line)
         self.open_lines += 1
         ends = "-----END " in line
-        body = _KEY_BODY.search(line)
+        plain = _without_surrogates(line)
+        body = _KEY_BODY.search(plain)
         if (
             ends
             or self.open_lines > _KEY_LINES_MAX
-            or not (body or _KEY_HEADER.search(line) or not line.strip())
+            or not (body or _KEY_HEADER.search(plain) or not line.strip())
         ):
             self.open_lines = 0
         if not (ends or body):

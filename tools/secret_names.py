@@ -53,12 +53,47 @@ _FOUND = re2.compile(
 )
 _NAME_BYTES = (string.ascii_letters + string.digits + "_.-").encode()
 _SCHEME = re.compile(
-    rb"(?i)\s{0,3}(?:[bu]?\\{0,15}[\"'`]|%22)?(bearer|basic|token|bot|apikey|splunk|ssws|geniekey|key)(?:\s{1,3}|%20|\+)"
+    rb"(?i)(?:\s{0,3}|%20)(?:[bu]?\\{0,15}[\"'`]|%22)?(bearer|basic|token|bot|apikey|splunk|ssws|geniekey|key)(?:\s{1,3}|%20|\+)"
+    rb"(?:token(?:=|%3D))?"
 )
-_HARMLESS_NAME = re2.compile(
-    rb"(?i)page|continuation|cancel|sync|csrf|xsrf|next|cursor|stop|end[_-]?of|pad|mask|symbol|max|usage|public"
-    rb"|limit|unexpected|delimiter|separator|idempotency|secret[_-]?name|hash$"
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_HARMLESS = frozenset(
+    [
+        "page",
+        "continuation",
+        "cancel",
+        "cancellation",
+        "sync",
+        "csrf",
+        "xsrf",
+        "next",
+        "cursor",
+        "stop",
+        "end",
+        "pad",
+        "padding",
+        "mask",
+        "symbol",
+        "max",
+        "usage",
+        "public",
+        "limit",
+        "unexpected",
+        "delimiter",
+        "separator",
+        "idempotency",
+        "csrftoken",
+        "xsrftoken",
+        "pagetoken",
+        "nextpagetoken",
+        "synctoken",
+        "nexttoken",
+        "continuationtoken",
+        "cancellationtoken",
+        "idempotencykey",
+    ]
 )
+"""Words in the name of a token that opens nothing."""
 _SESSION = re2.compile(rb"(?i)(?:session[_-]?(?:id|key)|sessid)\d{0,2}$")
 _PROSE = re2.compile(
     rb"(?i)\s(?:must|is|was|are|should|cannot|can't|required|least|incorrect|invalid|missing|expired|changed|reset"
@@ -66,9 +101,11 @@ _PROSE = re2.compile(
 )
 _WORD = re2.compile(rb"^[A-Za-z_.!?-]+$")
 _NAME = re2.compile(
-    rf"(?i)^(?:[\w.-]{{0,60}}(?:{_PASSWORD}|{_STRONG}|token|authorization|cookie)|(?:[\w.-]{{0,60}}[_.-])?{_PASS})$"
+    (
+        rf"(?i)^(?:[\w.-]{{0,60}}(?:{_PASSWORD}|{_STRONG}|token|authorization|cookie)|(?:[\w.-]{{0,60}}[_.-])?{_PASS})$"
+    ).encode()
 )
-_KINDS = {b"bearer": "bearer-token", b"basic": "basic-credentials"}
+_KINDS = {b"bearer": "bearer-token", b"token": "bearer-token", b"basic": "basic-credentials"}
 
 
 class Found(NamedTuple):
@@ -110,8 +147,11 @@ class _Named(NamedTuple):
 
 def is_secret_name(key: str) -> bool:
     """Whether a key, by its name, holds a secret (`db_password`, `apiKey`, `Authorization`)."""
-    raw = key.encode("utf-8", "surrogatepass")
-    return _NAME.match(key) is not None and _HARMLESS_NAME.search(raw) is None
+    return _NAME.match(key.encode("utf-8", "replace")) is not None and not _is_harmless(key)
+
+
+def _is_harmless(name: str) -> bool:
+    return not _HARMLESS.isdisjoint(word.lower() for word in _WORDS.findall(name))
 
 
 def find(piece: bytes) -> Iterator[Found]:
@@ -138,7 +178,7 @@ def find(piece: bytes) -> Iterator[Found]:
 
 def _behind(piece: bytes, named: _Named) -> Found | None:
     """The secret behind one name, where there is one."""
-    if not named.password and _HARMLESS_NAME.search(named.name) is not None:
+    if not named.password and _is_harmless(named.name.decode("ascii", "replace")):
         return None
     value = _value(piece, named)
     scheme = None if value is None or named.password else _SCHEME.match(piece, named.end, named.end + 40)

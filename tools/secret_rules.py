@@ -198,7 +198,6 @@ DATA_AND_MONITORING = (
     _R("grafana-cloud-token", r"glc_[A-Za-z0-9+/]{8}", r"[A-Za-z0-9+/=]{24,}"),
     _R("sentry-token", r"sntry[a-z]_[A-Za-z0-9+/]{8}", r"[A-Za-z0-9+/=_-]{32,}"),
     _R("dynatrace-token", r"dt0[a-z]\d\d\.[A-Z2-7]{8}", r"[A-Z2-7]{16}\.[A-Z2-7]{64}\b"),
-    _R("pagerduty-key", r"[A-Za-z0-9_+-]{8}", r"[A-Za-z0-9_+-]{12}\b", before=rf"Token{_SPACE}token=", caseless=True, shown=0),
     _R("tailscale-key", rf"tskey-[a-z]{{2,12}}-{_W}{{6}}", r"[A-Za-z0-9-]{10,}"),
 )  # fmt: skip
 
@@ -217,7 +216,7 @@ OFFICE = (
 
 _ARMOUR = rf"-----BEGIN(?:[A-Z0-9]|{_SPACE}){{0,30}}PRIVATE{_SPACE}KEY"
 _ARMOUR_END = rf"-----END(?:[A-Z0-9]|{_SPACE}){{0,30}}PRIVATE{_SPACE}KEY(?:{_SPACE}BLOCK)?-----"
-_ARMOUR_BODY = r"(?:(?:Proc-Type|DEK-Info): [^\r\n\\\"]*(?:\s|\\+[rn])+)*[A-Za-z0-9+/=\s\\%]*"
+_ARMOUR_BODY = r"(?:(?:Proc-Type|DEK-Info): [^\r\n\\\"]*(?:\s|\\+[rn])+)*(?:[A-Za-z0-9+/=\s%]|\\+[nrtu/])*"
 
 ANYWHERE = (
     _R("private-key", _ARMOUR, rf"(?:{_SPACE}BLOCK)?-----{_ARMOUR_BODY}(?:{_ARMOUR_END})?", anchored=False, shown=0, check=Check.KEY),
