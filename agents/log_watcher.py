@@ -297,6 +297,7 @@ def _stats(item: Template) -> TemplateStats:
         example=item.example,
         trace=item.trace,
         streams_ids=tuple(item.ids),
+        figures=tuple(item.figures),
     )
 
 

@@ -66,6 +66,8 @@ class TemplateStats:
     trace: str | None = None
     """The whole stack trace that began in the newest line, its causes included."""
     streams_ids: tuple[str, ...] = ()
+    figures: tuple[tuple[int, int], ...] = ()
+    """Where the lines say how much memory they take: times in ms and bytes, oldest first, at most 256."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
-from tools.detectors.contract import LogView
-from tools.detectors.logs.frequency import seconds
+from tools.detectors.contract import LogView, TemplateStats
+from tools.detectors.logs.frequency import seconds, template_symptom
+from tools.detectors.logs.slope import Point, floors_of, slope_of
 from tools.detectors.thresholds import Limits
 from tools.findings.model import AgentId, LogCategory, Severity
 from tools.findings.rule import Rule, Symptom
+from tools.memory_figures import figure_of
 from tools.sources.records import SampleLine
 
 RULE = Rule(
@@ -26,7 +28,8 @@ RULE = Rule(
         "RSS of one service process and its children at `memory_samples` samples or more over `memory_span`, its first"
         " `memory_settling` left out: it never falls by more than `memory_fall`, grows by `memory_growth` and by"
         " `memory_growth_mb` at least, in each quarter of the time up to its end, and in the second half at least three quarters as much as in"
-        " the first. Not for Java and .NET, whose heaps grow to their limit by design."
+        " the first. Not for Java and .NET, whose heaps grow to their limit by design. Figures in log lines (heap, RSS) count where"
+        " their floor climbs like that over the same time, and of a heap only where it was collected meanwhile."
     ),
 )
 RULES: tuple[Rule, ...] = (RULE,)
@@ -38,6 +41,13 @@ _NOW_SHARE = 0.05
 """In the last eighth: what has come to its plateau climbs no more."""
 _HALVES = 0.75
 """The second half's growth against the first's at least: a cache that fills grows ever more slowly."""
+_FLOORS = 8
+_FLOOR_HALVES = 0.5
+"""As `_HALVES`, of floors, which no two spans show alike."""
+_STEP_SHARE = 0.5
+"""Of the whole growth, in one step at most: what was loaded at once is no climb."""
+_COLLECTIONS = 3
+"""Falls of a heap, without which it was not collected and tells nothing."""
 _MB = 1024 * 1024
 _TOOLS = {
     "node": "a heap snapshot (`node --inspect`, or v8.writeHeapSnapshot) now and in a few minutes, compared",
@@ -56,6 +66,70 @@ def detect(view: LogView) -> Iterator[Symptom]:
         climb = _climb(_comparable(lines, view.judgement.limits), view.judgement.limits)
         if climb:
             yield _symptom(service, climb)
+    yield from _in_lines(view)
+
+
+def _in_lines(view: LogView) -> Iterator[Symptom]:
+    limits = view.judgement.limits
+    for stats in view.unexpected:
+        figure = figure_of(stats.example.text) if stats.figures else None
+        if figure is None or view.judgement.allows("memory_ok", service=stats.service):
+            continue
+        floors = _floors_that_climb(stats.figures, limits, heap=figure.heap)
+        if floors:
+            yield _line_symptom(stats, floors, "heap" if figure.heap else "memory")
+
+
+def _floors_that_climb(figures: Sequence[_Point], limits: Limits, *, heap: bool) -> list[Point]:
+    """The floors of the longest newest part whose floor climbs; [] where none does."""
+    points: list[Point] = [
+        point for point in figures if point[0] - figures[0][0] >= limits.memory_settling * 1000
+    ]
+    while len(points) >= 2 * limits.memory_samples:
+        floors = floors_of(points, _FLOORS)
+        falls = sum(after < before for (_, before), (_, after) in pairwise(points))
+        if (falls >= _COLLECTIONS or not heap) and _floor_climbs(floors, limits):
+            return floors
+        points = points[len(points) // 4 :]
+    return []
+
+
+def _floor_climbs(floors: list[Point], limits: Limits) -> bool:
+    (begin_ms, first), (end_ms, _) = floors[0], floors[-1]
+    if len(floors) < _FLOORS or end_ms - begin_ms < limits.memory_span * 1000 * (_FLOORS - 1) / _FLOORS:
+        return False
+    growth = slope_of(floors) * (end_ms - begin_ms)
+    if growth < limits.memory_growth * first or growth < limits.memory_growth_mb * _MB:
+        return False
+    steps = [after - before for (_, before), (_, after) in pairwise(floors)]
+    if max(steps) > _STEP_SHARE * (floors[-1][1] - first):
+        return False
+    rises = sum(step > 0 for step in steps)
+    half = len(floors) // 2
+    earlier, later = slope_of(floors[: half + 1]), slope_of(floors[half - 1 :])
+    return rises >= _FLOORS - 2 and floors[-1][1] > floors[-3][1] and later >= _FLOOR_HALVES * earlier
+
+
+def _line_symptom(stats: TemplateStats, floors: list[Point], what: str) -> Symptom:
+    (begin_ms, before), (end_ms, after) = floors[0], floors[-1]
+    span_s = (end_ms - begin_ms) / 1000
+    pace = slope_of(floors) * 60_000 / _MB
+    return template_symptom(
+        RULE,
+        stats,
+        location=f"{what} {stats.template}",
+        evidence=(stats.first.quote(), stats.example.quote())
+        if stats.first != stats.example
+        else (stats.example.quote(),),
+        title=f"The {what} of {stats.service} only climbs, by its own lines: {_mb(before)} to {_mb(after)} in {seconds(span_s)}",
+        recommendation=(
+            f"Find what {stats.service} keeps: take two snapshots of its heap a few minutes apart and compare them. Where a cache"
+            f' is meant to fill, say so: [[expect]] service = "{stats.service}", memory_ok = true.'
+        ),
+        hypothesis=(
+            f"The lowest figures of eight spans of time rise by {pace:.1f} MB a minute: what is collected gives back less each time."
+        ),
+    )
 
 
 def _comparable(lines: Sequence[SampleLine], limits: Limits) -> list[SampleLine]:
@@ -82,7 +156,7 @@ def _climb(lines: list[SampleLine], limits: Limits) -> list[SampleLine]:
 
 def _climbs(points: list[_Point], limits: Limits) -> bool:
     (begin_ms, first), (end_ms, last) = points[0], points[-1]
-    growth = last - first
+    growth = min(last - first, round(slope_of(points) * (end_ms - begin_ms)))
     if end_ms - begin_ms < limits.memory_span * 1000 or _falls(points, limits.memory_fall):
         return False
     if growth < limits.memory_growth * first or growth < limits.memory_growth_mb * _MB:
@@ -136,5 +210,5 @@ def _symptom(service: str, climb: list[SampleLine]) -> Symptom:
     )
 
 
-def _mb(figure: int) -> str:
+def _mb(figure: float) -> str:
     return f"{figure / _MB:.0f} MB"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re2
 
 from tools import agent_runs
+from tools.memory_figures import figure_of
 from tools.outward_text import exposed
 from tools.sources.logs import parse
 from tools.sources.records import LogLine
@@ -25,13 +26,13 @@ NOTHING, START, RETRY, WARN, EXPECTED, QUIET, TOLD, ERROR, FATAL = (
     "fatal",
 )
 """EXPECTED is a failure that is no fault, logged as fatal; QUIET one that its logger calls INFO, though it carries an error;
-TOLD is no failure by its level or words, but tells of an agent's run or shows an answer with the service's inside."""
+TOLD is no failure by its level or words, but tells of an agent's run, of memory, or shows an answer with the service's inside."""
 
 _CANDIDATE = re2.compile(
     r"(?i)error|err!|exception|fatal|unhandled|uncaught|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|panic|segfault"
     r"|segmentation fault|out of memory|core dumped|retr(?:y|ie)|reconnect|attempt|back(?:ing)?[ -]?off|fail|timed? ?out"
     r"|refused|warn|critical|traceback|caused by|listening|start(?:ed|ing|up)|boot(?:ing|ed)|ready|online|running|\" 5\d\d\b| 5\d\d "
-    r"|safety|limit|respon|body|repl(?:y|ied)|HTTP/"
+    r"|\brss\b|resident|memory|working.?set|mem.?used|safety|limit|respon|body|repl(?:y|ied)|HTTP/"
 )
 _THINGS = (
     "handlers?|handling|boundary|boundaries|middleware|report(?:er|ing|s)?|loggers?|logs?|logging|pages?|templates?|codes|polic(?:y|ies)"
@@ -146,7 +147,7 @@ def classify(line: LogLine) -> str:
 
 
 def _tells(text: str) -> bool:
-    return agent_runs.told(text) is not None or exposed(text) is not None
+    return agent_runs.told(text) is not None or exposed(text) is not None or figure_of(text) is not None
 
 
 def _by_words(line: LogLine, words: str) -> str:

@@ -13,6 +13,7 @@ import re2
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tools.memory_figures import figure_of
 from tools.sources.logs import classify, parse
 from tools.sources.logs.activity import Activity
 from tools.sources.logs.templates import message_ids, template_of
@@ -34,6 +35,8 @@ _KEPT_TEMPLATES = 300
 _KEPT_TIMES = 32
 _IDS_MAX = 20
 _EXAMPLE_CHARACTERS = 4000
+_FIGURE_EVERY_MS = 5000
+_FIGURES_MAX = 256
 _NO_DIGITS = {ord(digit): None for digit in "0123456789"}
 _FRAMES = re2.compile(
     r'\n\s+at \S|\n[\s|+]*File "[^"]+", line \d|^stack backtrace:|\nstack backtrace:|\ngoroutine \d|^goroutine \d|\n\t\S+\.go:\d+|^Traceback'
@@ -60,6 +63,22 @@ class Template(Struct, kw_only=True):
     times_ms: list[int] = []
     trace: str | None = None
     ids: list[str] = []
+    figures: list[tuple[int, int]] = []
+    """Times in ms and bytes of memory, where the lines say how much they take."""
+
+    def take_figure(self) -> None:
+        """Note what the newest line says of its memory, at most once in five seconds."""
+        found = None if self.verdict != classify.TOLD else figure_of(self.example.text)
+        at_ms = self.example.when_ms
+        if (
+            found is None
+            or at_ms is None
+            or (self.figures and at_ms - self.figures[-1][0] < _FIGURE_EVERY_MS)
+        ):
+            return
+        if len(self.figures) >= _FIGURES_MAX:
+            self.figures = self.figures[::2]
+        self.figures = [*self.figures, (at_ms, found.bytes)]
 
     @property
     def key(self) -> Key:
@@ -241,6 +260,7 @@ class Window:
         item.total += 1
         item.new += 1
         item.example, item.trace = example, trace or item.trace
+        item.take_figure()
         if line.when_ms is not None:
             item.times_ms.append(line.when_ms)
             if len(item.times_ms) > TIMES_MAX:
