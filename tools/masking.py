@@ -188,19 +188,41 @@ def fingerprint(secret: str) -> str:
 
 def mask_data(data: object) -> object:
     """JSON data with every string leaf masked; a leaf under a key that names a secret goes whole."""
+    return _masked(data, _Known(), _Named())
+
+
+class _Known(dict[str, str]):
+    """Texts as they are masked: large data says the same things often."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = shown = mask(text)
+        return shown
+
+
+class _Named(dict[str, bool]):
+    """Whether keys name a secret."""
+
+    def __missing__(self, key: str) -> bool:
+        self[key] = named = secret_finder.names_a_secret(key)
+        return named
+
+
+def _masked(data: object, known: _Known, named: _Named) -> object:
     if isinstance(data, str):
-        return mask(data)
-    if isinstance(data, Mapping):
-        return {mask(str(key)): _mask_leaf(str(key), value) for key, value in data.items()}
+        return known[data]
+    if data is None or isinstance(data, int | float):
+        return data
     if isinstance(data, list | tuple):
-        return [mask_data(item) for item in data]
+        return [_masked(item, known, named) for item in data]
+    if isinstance(data, Mapping):
+        return {known[str(key)]: _leaf(str(key), value, known, named) for key, value in data.items()}
     return data
 
 
-def _mask_leaf(key: str, value: object) -> object:
-    if isinstance(value, str) and value and secret_finder.names_a_secret(key):
+def _leaf(key: str, value: object, known: _Known, named: _Named) -> object:
+    if isinstance(value, str) and value and named[key]:
         return value if value.startswith("[masked:") else f"[masked:{_kind_of(key)}]"
-    return mask_data(value)
+    return _masked(value, known, named)
 
 
 def _kind_of(key: str) -> str:
