@@ -10,7 +10,6 @@ a page was read.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -22,41 +21,16 @@ from tools.sources.records import (
     GroupState,
     PendingEntry,
     Poll,
-    StreamInfo,
     StreamState,
     entry_key,
 )
 from tools.sources.redis.poll_steps import Step, steps_of
+from tools.synthesis.flows.marks import Key, Marks, Sight, Sights, ends, first_key, place
 from tools.synthesis.flows.model import GRACE_MS
 
-Key = tuple[int, int]
 PENDING_MAX = 100_000
 """Pending entries that are remembered."""
 _CHANGES_MAX = 6
-
-
-@dataclass(slots=True)
-class _Marks:
-    """A figure that only grows, at the polls where it changed: values, and the first and last poll of each."""
-
-    values: list[Key] = field(default_factory=list)
-    first: list[int] = field(default_factory=list)
-    last: list[int] = field(default_factory=list)
-
-    def add(self, value: Key, poll: int) -> None:
-        if self.values and self.values[-1] == value:
-            self.last[-1] = poll
-        else:
-            self.values.append(value)
-            self.first.append(poll)
-            self.last.append(poll)
-
-    def passed(self, key: Key) -> tuple[int | None, int] | None:
-        """The last poll below `key` (None: never seen below) and the first at or above it; None: never passed."""
-        at = bisect_left(self.values, key)
-        if at == len(self.values):
-            return None
-        return (self.last[at - 1] if at else None), self.first[at]
 
 
 @dataclass(slots=True)
@@ -74,7 +48,7 @@ class Pend:
 
 @dataclass(slots=True)
 class _Group:
-    segments: list[_Marks] = field(default_factory=list)
+    segments: list[Marks] = field(default_factory=list)
     entries_read: int | None = None
     consumers: tuple[int, tuple[ConsumerInfo, ...]] | None = None
     """The last look at its consumers, and its poll: not every look at a group that stands still is one."""
@@ -97,31 +71,6 @@ class Removal:
 
     when: Delivery
     trimmed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """What is asked later of a stream at a poll. `complete` are the groups whose pending list was there whole."""
-
-    info: StreamInfo
-    complete: frozenset[str]
-
-
-@dataclass(slots=True)
-class _Sights:
-    """A stream at the polls where it changed; None where it went."""
-
-    polls: list[int] = field(default_factory=list)
-    seen: list[_Sight | None] = field(default_factory=list)
-
-    def add(self, poll: int, sight: _Sight | None) -> None:
-        if not self.seen or self.seen[-1] != sight:
-            self.polls.append(poll)
-            self.seen.append(sight)
-
-    def at(self, poll: int) -> _Sight | None:
-        place = bisect_right(self.polls, poll) - 1
-        return self.seen[place] if place >= 0 else None
 
 
 class ServerStory:
@@ -150,8 +99,10 @@ class ServerStory:
         """Whether somebody may read streams without a group: which, the server does not tell."""
         self.judgement = judgement or Judgement()
         self._groups: dict[str, dict[str, _Group]] = {}
-        self._firsts: dict[str, list[_Marks]] = {}
-        self._sights: dict[str, _Sights] = {}
+        self._firsts: dict[str, list[Marks]] = {}
+        self._sights: dict[str, Sights] = {}
+        self._complete: dict[frozenset[str], frozenset[str]] = {}
+        """Each set of groups once."""
         self._finals: dict[str, StreamState] = {}
         self._pendings = 0
         for step in steps_of(polls):
@@ -198,12 +149,13 @@ class ServerStory:
 
     def _take(self, number: int, anew: bool, state: StreamState) -> None:
         marks = self._firsts.setdefault(state.name, [])
-        first = _first_key(state.info)
+        first = place(first_key(state.info))
         if anew or not marks or first < marks[-1].values[-1]:
-            marks.append(_Marks())
+            marks.append(Marks())
         marks[-1].add(first, number)
         complete = frozenset(group.info.name for group in state.groups if group.pending_complete)
-        self._sights.setdefault(state.name, _Sights()).add(number, _Sight(state.info, complete))
+        complete = self._complete.setdefault(complete, complete)
+        self._sights.setdefault(state.name, Sights()).add(number, ends(state.info), complete)
         groups = self._groups.setdefault(state.name, {})
         for group in state.groups:
             self._take_group(number, anew, groups.setdefault(group.info.name, _Group()), group, state)
@@ -215,11 +167,11 @@ class ServerStory:
     def _take_group(
         self, number: int, anew: bool, known: _Group, group: GroupState, state: StreamState
     ) -> None:
-        delivered = entry_key(group.info.last_delivered_id)
+        delivered = place(entry_key(group.info.last_delivered_id))
         segments = known.segments
         was_set = known.entries_read is not None and group.info.entries_read is None
         if anew or not segments or known.seen != number - 1 or was_set or delivered < segments[-1].values[-1]:
-            segments.append(_Marks())
+            segments.append(Marks())
             known.open.clear()
         segments[-1].add(delivered, number)
         known.entries_read, known.seen = group.info.entries_read, number
@@ -289,8 +241,8 @@ class ServerStory:
             passed = marks.passed((key[0], key[1] + 1))
             if passed is not None and passed[0] is not None and self._holds(passed[0], stream, key):
                 after = self._sight(passed[1], stream)
-                deleted = None if after is None else after.info.max_deleted_entry_id
-                trimmed = deleted is not None and entry_key(deleted) < key
+                deleted = None if after is None else after.deleted
+                trimmed = deleted is not None and deleted < key
                 return Removal(Delivery(passed[0], passed[1]), trimmed)
         return None
 
@@ -312,7 +264,7 @@ class ServerStory:
     def was_given(self, stream: str, key: Key) -> bool:
         """Whether any group's last-delivered id was ever seen at or past an entry. Doubt counts as yes."""
         return any(
-            marks.values[-1] >= key
+            marks.values[-1] >= place(key)
             for group in self._groups.get(stream, {}).values()
             for marks in group.segments
         )
@@ -361,22 +313,13 @@ class ServerStory:
     def _holds(self, number: int, stream: str, key: Key) -> bool:
         """Whether a stream certainly held an entry at a poll, by its ends and its deletions."""
         sight = self._sight(number, stream)
-        if sight is None or not _first_key(sight.info) <= key <= entry_key(sight.info.last_generated_id):
+        if sight is None or not sight.first <= key <= sight.last:
             return False
-        deleted = sight.info.max_deleted_entry_id
-        return deleted is not None and entry_key(deleted) < key
+        return sight.deleted is not None and sight.deleted < key
 
-    def _sight(self, number: int, stream: str) -> _Sight | None:
+    def _sight(self, number: int, stream: str) -> Sight | None:
         sights = self._sights.get(stream)
         return None if sights is None else sights.at(number)
-
-
-def _first_key(info: StreamInfo) -> Key:
-    """The oldest entry; of an empty stream what comes after its newest."""
-    if info.first_entry_id is not None:
-        return entry_key(info.first_entry_id)
-    ms, sequence = entry_key(info.last_generated_id)
-    return ms, sequence + 1
 
 
 def _dropped(state: StreamState, group: GroupState, entry: PendingEntry) -> str:
@@ -387,7 +330,7 @@ def _dropped(state: StreamState, group: GroupState, entry: PendingEntry) -> str:
             "no longer on the pending list, and its consumer gone: acknowledged, or removed with the consumer"
         )
     # XCLAIM and XAUTOCLAIM drop what is no longer in the stream.
-    if entry.gone or key < _first_key(state.info) or (deleted is not None and entry_key(deleted) >= key):
+    if entry.gone or key < first_key(state.info) or (deleted is not None and entry_key(deleted) >= key):
         return (
             "no longer on the pending list: acknowledged, or dropped as the entry was no longer in the stream"
         )
