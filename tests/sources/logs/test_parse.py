@@ -52,6 +52,7 @@ CASES = {
     "time-only": ("12:00:01 started", Parsed("text", None)),
     "frame": ("    at ERROR (x.js:1:2)", Parsed()),
     "empty": ("", Parsed()),
+    "huge-time": ('{"level":50,"time":1' + "0" * 400 + ',"msg":"m"}', Parsed("json", "ERROR", None, "m")),
     "not-json": ('{"level":50,', Parsed("text", None)),
 }  # fmt: skip
 UNJUDGED = {"uvicorn", "npm"}

@@ -27,6 +27,8 @@ _SHAPES = (
     (_WEEKDAY, "{3}-{0}-{1}T{2}"),
 )
 _HOLDS_TIME = re2.compile(r"\d\d:\d\d:\d\d|^\[?1\.?\d{6}|\d:\d\d:\d\d [AP]M")
+_NUMBER_MAX = 1e19
+"""More than 2100 in ns; JSON may hold whole numbers that are no float."""
 _SMALLEST_S, _LARGEST_S = 631_152_000, 4_102_444_800
 """1990 to 2100: a number outside is not a time."""
 
@@ -36,7 +38,7 @@ def from_value(value: object) -> int | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
-        return _from_number(float(value))
+        return _from_number(float(value)) if abs(value) < _NUMBER_MAX else None
     if not isinstance(value, str) or not 10 <= len(value) <= 40:
         return None
     if value[4:5] == "-":
