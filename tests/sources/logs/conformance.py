@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -271,6 +272,46 @@ def keeps_to_its_budget_and_holds_nothing_back(bench: Bench) -> None:
     assert reading.lines[-1].position == 400_000
 
 
+def gives_the_same_lines_in_blocks(bench: Bench) -> None:
+    reading = Reading(bench.feed())
+    lines: list[RawLine] = []
+    parts: list[RawLine] = []
+
+    def poll() -> list[RawLine]:
+        for block in reading.feed.blocks(time.monotonic() * HURRY, 3000):
+            found = list(block.lines())
+            assert (found[0].number, found[0].offset, found[-1].position) == (
+                block.number,
+                block.offset,
+                block.end,
+            )
+            assert block.odd is not None or bytes(block.data).count(b"\n") == len(found)
+            halves = block.split(found[len(found) // 2].position)
+            parts.extend(line for half in halves if half is not None for line in half.lines())
+            lines.extend(found)
+        return lines
+
+    for start in range(0, 400, 40):
+        bench.write(numbered(start, start + 40))
+    bench.write(b"z" * 2 * LINE_BYTES_MAX + b"\n" + numbered(400, 410))
+    limit = time.monotonic() + _BOUND_S
+    while len(poll()) < 411:
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    reading.feed.close()
+    assert parts == lines
+    assert [line.number for line in lines] == list(range(1, 412))
+    assert (lines[400].length, len(lines[400].data), lines[400].cut) == (
+        2 * LINE_BYTES_MAX,
+        LINE_BYTES_MAX,
+        True,
+    )
+    assert [line.data for line in lines if not line.cut] == numbered(0, 410).splitlines()
+    assert all(
+        line.position == before.position + line.length + 1 for before, line in itertools.pairwise(lines)
+    )
+
+
 def leaves_no_process(bench: Bench) -> None:
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     reading = Reading(bench.feed())
@@ -310,6 +351,7 @@ CONTRACTS = (
     attached_to_an_empty_source_reads_all_that_comes,
     says_once_that_a_source_is_not_there_and_reads_it_when_it_is,
     keeps_to_its_budget_and_holds_nothing_back,
+    gives_the_same_lines_in_blocks,
     leaves_no_process,
     goes_on_when_its_program_is_killed,
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -286,3 +288,25 @@ def test_any_bytes_in_any_pieces_come_back_as_lines(
     parts = data.split(b"\n")
     assert [line.data for line in lines] == (parts if parts[-1] else parts[:-1])
     assert all(data[line.offset : line.offset + line.length] == line.data for line in lines)
+
+
+def test_of_a_line_that_never_ends_only_the_beginning_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    with path.open("wb") as file:
+        file.write(b"first\n")
+        file.seek(1 << 30, os.SEEK_CUR)  # a hole: a gigabyte of zero bytes that takes no room
+        file.write(b"\nlast\n")
+    follower = Follower(path)
+    before = psutil.Process().memory_info().rss
+    lines = []
+    for block in follower.blocks(0.0, 2 << 30):
+        assert len(block.data) <= LINE_BYTES_MAX + 1
+        lines += block.lines()
+    grown = psutil.Process().memory_info().rss - before
+    follower.close()
+    assert [(line.data[:5], line.length, line.offset) for line in lines] == [
+        (b"first", 5, 0),
+        (bytes(5), 1 << 30, 6),
+        (b"last", 4, (1 << 30) + 7),
+    ]
+    assert grown < 32 << 20

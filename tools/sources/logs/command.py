@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from tools.masking import mask
+from tools.sources.logs.blocks import Block, of_lines
 from tools.sources.logs.child import Child
 from tools.sources.logs.feed import (
     BACKFILL_LINES,
@@ -169,6 +170,10 @@ class CommandFeed:
             self._told = final or now - self._failing_since >= TOLD_AFTER_S
             self.notes += [self._trouble] * self._told
         return lines
+
+    def blocks(self, now: float, budget: int = READ_BYTES, *, final: bool = False) -> Iterator[Block]:
+        """The same lines in blocks."""
+        return of_lines(self.poll(now, budget, final=final))
 
     def checkpoint(self) -> CommandCheckpoint:
         """Where to go on: before the first line that was not delivered."""

@@ -7,9 +7,12 @@ doubled over restarts, and no process left behind.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from tools.sources.logs.blocks import Block
 
 LINE_BYTES_MAX = 256 * 1024
 """A longer line is cut, never a reason to lose the source."""
@@ -112,6 +115,10 @@ class LogFeed(Protocol):
 
         `final` also gives back a last line without a newline. Raises OSError where the source cannot be read.
         """
+        ...
+
+    def blocks(self, now: float, budget: int = READ_BYTES, *, final: bool = False) -> Iterator[Block]:
+        """The same lines in blocks; one is to be done with before the next is asked for."""
         ...
 
     def blindness(self) -> Note | None:

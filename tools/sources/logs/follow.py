@@ -9,19 +9,20 @@ over all generations, so it only grows.
 from __future__ import annotations
 
 import os
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tools.sources.logs import rotated
+from tools.sources.logs.blocks import BLOCK_BYTES, Block, OddLine
 from tools.sources.logs.feed import (
     LINE_BYTES_MAX,
     READ_BYTES,
     FileCheckpoint,
     FileMark,
     Note,
-    Piece,
     RawLine,
-    Splitter,
 )
 
 HEAD_BYTES = 1024
@@ -46,7 +47,10 @@ class _Open:
     number: int = 0
     head: bytes = b""
     tail: bytes = b""
-    splitter: Splitter = field(default_factory=Splitter)
+    part: bytearray = field(default_factory=bytearray)
+    """The beginning of the line that is not complete yet, at most what is kept of a line."""
+    part_length: int = 0
+    """How much of that line was read."""
     changed: tuple[int, int] = (-1, -1)
     idle_since: float | None = None
 
@@ -60,6 +64,7 @@ class Follower:
         self.path = path
         self.position = checkpoint.position if checkpoint is not None else 0
         self.notes: list[Note] = []
+        self._buffer = _buffer()
         self._opened = False
         self._backfilled = True
         self._files: list[_Open] = []
@@ -79,16 +84,18 @@ class Follower:
 
         `final` also gives back a last line without a newline. Raises OSError where the file cannot be read.
         """
-        lines: list[RawLine] = []
+        return [line for block in self.blocks(now, budget, final=final) for line in block.lines()]
+
+    def blocks(self, now: float, budget: int = READ_BYTES, *, final: bool = False) -> Iterator[Block]:
+        """The same in blocks; one is to be done with before the next is asked for."""
         if self._files:
-            self._notice_truncation(lines)
+            yield from self._notice_truncation()
         self._notice_rotation()
         for file in list(self._files):
-            budget -= self._read(file, lines, budget)
+            budget -= yield from self._read(file, budget)
             if final and budget > 0:
-                self._flush(file, lines)
-        self._let_go(lines, now)
-        return lines
+                yield from self._flush(file)
+        yield from self._let_go(now)
 
     def blindness(self) -> Note | None:
         """Why nothing was read: the file was never there."""
@@ -168,7 +175,7 @@ class Follower:
 
     # --- changes ----------------------------------------------------------------------------------------
 
-    def _notice_truncation(self, lines: list[RawLine]) -> None:
+    def _notice_truncation(self) -> Iterator[Block]:
         file = self._files[-1]
         status = os.fstat(file.descriptor)
         changed = (status.st_size, status.st_mtime_ns)
@@ -179,19 +186,19 @@ class Follower:
             return
         copy = rotated.copy_of(self.path, file.head, file.tail, file.offset)
         if copy is not None:
-            self._read_copy(file, copy, lines)
-        self._flush(file, lines)
+            yield from self._read_copy(file, copy)
+        yield from self._flush(file)
         file.offset = file.line_start = file.number = 0
         file.head = file.tail = b""
 
-    def _read_copy(self, file: _Open, copy: Path, lines: list[RawLine]) -> None:
+    def _read_copy(self, file: _Open, copy: Path) -> Iterator[Block]:
         # copytruncate: what was not read yet survives in the copy.
         other = self._open(copy)
         if other is None:
             return
         held, file.descriptor = file.descriptor, other.descriptor
         try:
-            self._read(file, lines, 1 << 62)
+            yield from self._read(file, 1 << 62)
         finally:
             file.descriptor = held
             os.close(other.descriptor)
@@ -211,45 +218,81 @@ class Follower:
         if fresh is not None:
             self._files.append(fresh)
 
-    def _let_go(self, lines: list[RawLine], now: float) -> None:
+    def _let_go(self, now: float) -> Iterator[Block]:
         for file in self._files[:-1]:
             if os.fstat(file.descriptor).st_size > file.offset:
                 file.idle_since = None
             elif file.idle_since is None:
                 file.idle_since = now
             elif now - file.idle_since >= GONE_AFTER_S:
-                self._flush(file, lines)
+                yield from self._flush(file)
                 os.close(file.descriptor)
                 self._files.remove(file)
 
     # --- reading ----------------------------------------------------------------------------------------
 
-    def _read(self, file: _Open, lines: list[RawLine], budget: int) -> int:
+    def _read(self, file: _Open, budget: int) -> Generator[Block, None, int]:
         taken = 0
         while taken < budget:
-            block = os.pread(file.descriptor, min(READ_BYTES, budget - taken), file.offset)
-            if not block:
+            # What is there of the open line stands before the new bytes, so that no line is put together twice.
+            kept = len(file.part) if file.part_length == len(file.part) else 0
+            buffer = self._buffer
+            buffer[:kept] = file.part[:kept]
+            room = memoryview(buffer)[kept : kept + min(BLOCK_BYTES, budget - taken)]
+            count = os.preadv(file.descriptor, [room], file.offset)
+            if not count:
                 break
+            fresh = room[:count]
             if len(file.head) < HEAD_BYTES and file.offset == len(file.head):
-                file.head = (file.head + block)[:HEAD_BYTES]
-            file.tail = (file.tail + block)[-TAIL_BYTES:]
-            lines += [self._line(file, piece, 1) for piece in file.splitter.feed(block)]
-            file.offset += len(block)
-            taken += len(block)
+                file.head = (file.head + fresh[:HEAD_BYTES].tobytes())[:HEAD_BYTES]
+            file.tail = (file.tail + fresh[-TAIL_BYTES:].tobytes())[-TAIL_BYTES:]
+            file.offset += count
+            taken += count
+            yield from self._cut(file, kept, kept + count)
         return taken
 
-    def _line(self, file: _Open, piece: Piece, newline: int) -> RawLine:
-        data, length = piece
-        file.number += 1
-        self.position += length + newline
-        offset = file.line_start
-        file.line_start += length + newline
-        return RawLine(data, file.number, offset, length, self.position, length > LINE_BYTES_MAX)
+    def _cut(self, file: _Open, kept: int, size: int) -> Iterator[Block]:
+        """The lines that the bytes from `kept` to `size` of the buffer complete; the rest is kept."""
+        buffer, start = self._buffer, 0
+        if not kept and file.part_length:
+            start = buffer.find(b"\n", 0, size) + 1
+            if not start:
+                file.part_length += size
+                return
+            yield self._odd(file, OddLine(file.part_length + start - 1, 1))
+        end = buffer.rfind(b"\n", max(start, kept), size) + 1
+        rest = memoryview(buffer)[end or max(start, kept) : size].tobytes()
+        if end:
+            lines = memoryview(buffer)[start:end]
+            block = Block(lines, file.number + 1, file.line_start, self.position)
+            file.number += buffer.count(b"\n", start, end)
+            file.line_start += len(lines)
+            self.position = block.end
+            file.part, file.part_length = bytearray(), 0
+        file.part += rest[: max(0, LINE_BYTES_MAX - len(file.part))]
+        file.part_length += len(rest)
+        if end:
+            yield block
 
-    def _flush(self, file: _Open, lines: list[RawLine]) -> None:
-        piece = file.splitter.flush()
-        if piece is not None:
-            lines.append(self._line(file, piece, 0))
+    def _odd(self, file: _Open, line: OddLine) -> Block:
+        """The open line ends: what is kept of it is a block of its own."""
+        head = memoryview(bytes(file.part) + b"\n")
+        file.part, file.part_length = bytearray(), 0
+        file.number += 1
+        block = Block(head, file.number, file.line_start, self.position, line)
+        file.line_start += line.length + line.newline
+        self.position = block.end
+        return block
+
+    def _flush(self, file: _Open) -> Iterator[Block]:
+        if file.part_length:
+            yield self._odd(file, OddLine(file.part_length, 0))
+
+
+@cache
+def _buffer() -> bytearray:
+    """One for all files of the process: a block of one is done with before another is read."""
+    return bytearray(LINE_BYTES_MAX + BLOCK_BYTES)
 
 
 def _go_to(file: _Open, offset: int) -> None:
