@@ -298,7 +298,7 @@ def test_of_a_line_that_never_ends_only_the_beginning_is_held(tmp_path: Path) ->
         file.write(b"\nlast\n")
     follower = Follower(path)
     before = psutil.Process().memory_info().rss
-    lines = []
+    lines: list[RawLine] = []
     for block in follower.blocks(0.0, 2 << 30):
         assert len(block.data) <= LINE_BYTES_MAX + 1
         lines += block.lines()
