@@ -49,7 +49,15 @@ def test_every_dependency_has_its_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docs/benchmarks.md"]
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/ARCHITECTURE.md",
+        "docs/benchmarks.md",
+        "docs/security.md",
+    ],
 )
 def test_links_to_files_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+from pathlib import Path
 
 import pytest
 import re2
@@ -305,3 +306,8 @@ def test_a_name_says_secret(name: str, secret: bool) -> None:
     assert secret_finder.names_a_secret(name) is secret
     masked = masking.mask(f"{name}=aB3xY7kQ9zLm2Pw8 next")
     assert ("aB3xY7kQ9zLm2Pw8" not in masked) is secret
+
+
+def test_every_kind_is_in_the_document() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "security.md").read_text(encoding="utf-8")
+    assert [kind for kind in sorted({rule.kind for rule in RULES}) if f"`{kind}`" not in text] == []

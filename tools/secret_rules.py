@@ -16,6 +16,8 @@ from tools import secret_names
 
 _LEFT = r"(?:\b|_|%[0-9A-Fa-f]{2}|\\[nrtbf]|\\u[0-9A-Fa-f]{4})"
 """Where a token may begin: also behind a URL escape, or a line break that was written as two characters."""
+_NEAR = r"(?:\b|[_0-9A-Fa-fnrt])"
+"""The character before it, in each of these cases: what is looked for in big blocks is cheaper so."""
 _SLASH = r"(?:\\?/|%2[Ff])"
 _SPACE = r"(?:\s{1,3}|%20|\+)"
 
@@ -70,7 +72,7 @@ class SecretRule:
     @property
     def first(self) -> str:
         """What every text with such a secret holds; without flags."""
-        return self.gate or f"{_LEFT if self.anchored else ''}{self.before}{self.head}"
+        return self.gate or f"{_NEAR if self.anchored else ''}{self.before}{self.head}"
 
 
 class Gate(NamedTuple):
