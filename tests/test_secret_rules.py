@@ -127,6 +127,20 @@ def test_secrets_in_odd_places(text: str, secret: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "password",
+    ["@dmin123", "$ecret123", "%aB12xyz", "a_9xKq7z", "my-9xKq7z", "mysecretpassword", "/Xk9abQ/7fKq2Lm", "Password1", "#Summer24", "0123456", "pässwörd-9"],
+)  # fmt: skip
+def test_what_people_choose_is_no_placeholder(password: str) -> None:
+    for frame in (
+        "DB_PASSWORD={} user=ann",
+        '{{"password":"{}"}}',
+        "password: '{}'",
+        "login failed (password={})",
+    ):
+        assert password not in masking.mask(frame.format(password))
+
+
+@pytest.mark.parametrize(
     ("text", "masked"),
     [
         ("password=one,user=ann", "password=[masked:password],user=ann"),

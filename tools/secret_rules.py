@@ -234,7 +234,7 @@ ANYWHERE = (
 )  # fmt: skip
 
 ON_COMMAND_LINES = (
-    _R("password", r"\d{0,64}[^\s\d'\"]", r"[^\s'\"]{2,}", before=r"curl\b[^\n]{0,300}\s(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,64}:", gate=r"\bcurl\b", shown=0, check=Check.CHOSEN),
+    _R("password", r"\d{0,64}[^\s\d'\"/]", r"[^\s'\"]{2,}", before=r"curl\b[^\n]{0,300}\s(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,64}:", gate=r"\bcurl\b", shown=0, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"redis-cli\b[^\n]{0,200}\s(?:-a|--pass)\s{1,3}['\"]?", gate=r"redis-cli\b", shown=0, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:mysql(?:dump|admin)?|mariadb)\b[^\n]{0,200}\s-p['\"]?", gate=r"(?:mysql|mariadb)\w{0,5}\s", shown=0, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"sshpass\s{1,3}-p\s{0,3}['\"]?", shown=0, check=Check.CHOSEN),

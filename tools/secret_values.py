@@ -11,12 +11,12 @@ import msgspec
 import re2
 
 _PLACEHOLDER = re2.compile(
-    rb"(?i)^(?:[x*.\-_#?]+|.*\*{3}.*|<.*>?|\$\{?.*|\{.*|%[a-z({].*|@[a-z(].*|none|null|nil|true|false|yes|no|undefined"
+    rb"(?i)^(?:[x*.\-_#?]+|.*\*{3}.*|<.*>?|\$[{(].*|\$(?-i:[A-Z_][A-Z0-9_]*|[a-z_]+)|\$\w+\$.*|\{.*|%[({].*|%[a-z]|@\w+\(.*|none|null|nil|true|false|yes|no|undefined"
     rb"|nan|n/a|\[?(?:redacted|masked|filtered|hidden|secret|removed|omitted|sanitized|scrubbed|object)\b.*"
-    rb"|(?:change|replace|fill)[_-]?(?:me|this|it|in)\b.*|placeholder.*|.*example.*|(?:your|my|some|the|a|dummy|fake|sample"
-    rb"|insert|enter)[_ -].*|required|missing|invalid|incorrect|wrong|expired|revoked|rotated|refreshed|not[_-]?set|unset"
+    rb"|(?:change|replace|fill)[_-]?(?:me|this|it|in)\b.*|placeholder.*|.*example.*|your[_ -].*|(?:my|some|the|a|dummy|fake|sample"
+    rb"|insert|enter)[_ -][a-z _-]*|required|missing|invalid|incorrect|wrong|expired|revoked|rotated|refreshed|not[_-]?set|unset"
     rb"|empty|disabled|enabled|default|optional|string|number|integer|boolean|bytes|str|int|any|unknown|denied|rejected"
-    rb"|failed|ok|set|todo|tbd|test|/run/secrets/.*|~?/[\w./-]*|\./[\w./-]*|[a-z]:\\.*|env:.*|vault:.*|op://.*|arn:.*"
+    rb"|failed|ok|set|todo|tbd|test|/run/secrets/.*|~?/(?-i:[a-z][a-z._-]{1,30})(?:/[\w.-]*)*|~?/|\.{1,2}/[\w./-]*|[a-z]:\\.*|env:.*|vault:.*|op://.*|arn:.*"
     rb"|secretref:.*|file:.*|ref\+.*|aws-sm:.*|https?://[^@]*)$"
 )
 _DOCUMENTED = re2.compile(
@@ -48,7 +48,11 @@ def is_documented(token: bytes) -> bool:
 
 def is_reference(value: bytes) -> bool:
     """Whether a bare value is code that names where a secret is kept (`config.password`, `db_password`)."""
-    return _REFERENCE.search(value) is not None or _CODE.search(value) is not None
+    if _CODE.search(value) is not None:
+        return True
+    # `mysecretpassword` is what people choose; `password`, `db_password` and `dbPassword` are names.
+    named = len(value) <= 8 or b"_" in value or b"." in value or value[1:] != value[1:].lower()
+    return named and _REFERENCE.search(value) is not None
 
 
 def is_uuid(value: bytes) -> bool:
