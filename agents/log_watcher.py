@@ -19,6 +19,7 @@ from agents.detecting import run_detectors
 from agents.job import WatcherJob
 from agents.log_processes import ProcessesState, ServiceProcesses
 from agents.loop import Reporter
+from agents.stream_lives import StreamLives
 from tools.clock import NEVER, iso
 from tools.detectors.contract import LogView, ServiceActivity, TemplateStats
 from tools.detectors.logs import DETECTORS
@@ -87,6 +88,7 @@ class LogWatcher:
             state.window if state else None,
         )
         self._processes = ServiceProcesses(job, self._clock, state.processes if state else None)
+        self._lives = StreamLives(workspace)
         self._lines = state.lines if state else 0
         self._counted = _counted_positions(reporter)
         self._timed_at = self._written_at = self._processes_at = self._clock.monotonic()
@@ -110,7 +112,7 @@ class LogWatcher:
         if timed:
             self._timed_at = now
         if now >= self._processes_at:
-            self._processes.look(self._window, self._recording)
+            self._look_beside()
             self._processes_at = now + _PROCESSES_EVERY_S
         if self._read() or timed:
             self._detect()
@@ -130,7 +132,7 @@ class LogWatcher:
             why = "they were written faster than they could be read"
             self._reporter.gap(self._gap("the newest log lines", why, "Name fewer or smaller logs."))
         self._read(final=True)
-        self._processes.look(self._window, self._recording)
+        self._look_beside()
         self._detect(final=True)
         self._intake.say_what_was_blind(self._clock.now_ms())
         if self._recording.partial:
@@ -158,6 +160,12 @@ class LogWatcher:
         """Close all files; what was not written by a checkpoint is read again by the next attempt."""
         self._intake.close()
         self._merged.close()
+
+    def _look_beside(self) -> None:
+        # Processes and streams tell a quiet service from a dead one.
+        self._processes.look(self._window, self._recording)
+        if self._lives.look():
+            self._recording.add("streams", self._lives.by_service)
 
     def _open(self, now: float) -> None:
         # Where reading begins is on disk before anything is read: a kill at any moment loses no line.
@@ -205,6 +213,7 @@ class LogWatcher:
             judgement=self._job.judgement,
             final=final,
             samples=self._processes.samples,
+            streams=self._lives.by_service,
         )
         self._recording.add("tick", {"at_ms": now_ms, "final": final, "unread": sorted(unread)})
         run_detectors(DETECTORS, view, self._reporter)

@@ -93,6 +93,16 @@ class ServiceActivity:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamLife:
+    """When a service's consumer group was last seen at work: `seen_ms` (None: never), as of `looked_ms`."""
+
+    stream: str
+    group: str
+    seen_ms: int | None
+    looked_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogView:
     """What log rules see at one tick: templates touched in it, secrets in it, and every service's activity."""
 
@@ -105,6 +115,8 @@ class LogView:
     final: bool = False
     samples: Mapping[str, tuple[SampleLine, ...]] = field(default_factory=dict)
     """Of each service whose process was sampled in this tick, all samples of that process, oldest first."""
+    streams: Mapping[str, StreamLife] = field(default_factory=dict)
+    """Of each service whose consumer group is known."""
 
     @property
     def unexpected(self) -> Iterator[TemplateStats]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.sources.logs.lines import AT_MS, line
-from tools.detectors.contract import LogDetector, LogView, ServiceActivity, TemplateStats
+from tools.detectors.contract import LogDetector, LogView, ServiceActivity, StreamLife, TemplateStats
 from tools.detectors.logs import (
     DETECTORS,
     clock,
@@ -298,6 +298,33 @@ PATIENT = Judgement(expect=(Expectation(service="orders", silence=90.0),))
 )
 def test_silence(found: list[Symptom], severity: Severity | None) -> None:
     assert [symptom.severity for symptom in found] == ([] if severity is None else [severity])
+
+
+@pytest.mark.parametrize(
+    ("seen_s", "looked_s", "alive", "severity"),
+    [
+        pytest.param(20, 25, None, Severity.MEDIUM, id="reads-on"),
+        pytest.param(9, 25, None, Severity.HIGH, id="read-a-last-time"),
+        pytest.param(None, 25, None, Severity.HIGH, id="never-read"),
+        pytest.param(-60, -50, None, None, id="map-is-older-than-its-last-line"),
+        pytest.param(20, 25, False, Severity.CRITICAL, id="process-is-gone"),
+        pytest.param(20, 25, True, Severity.MEDIUM, id="process-lives"),
+    ],
+)
+def test_a_service_that_reads_its_stream_is_quiet_and_not_dead(
+    seen_s: int | None, looked_s: int, alive: bool | None, severity: Severity | None
+) -> None:
+    seen_ms = None if seen_s is None else AT_MS + seen_s * S
+    life = StreamLife("orders", "billing", seen_ms, AT_MS + looked_s * S)
+    process = ProcessState(service="orders", at_ms=AT_MS, alive=alive, pid=7)
+    at_ms = AT_MS + 40 * S
+    looked_at = view(
+        at_ms=at_ms, services=(activity(), replace(OTHER, last_arrived_ms=at_ms - 1)), processes={"orders": process},
+        streams={"orders": life},
+    )  # fmt: skip
+    found = told(silence, looked_at)
+    assert [symptom.severity for symptom in found] == ([] if severity is None else [severity])
+    assert len(told(silence, replace(looked_at, final=True))) == 1
 
 
 @pytest.mark.parametrize(

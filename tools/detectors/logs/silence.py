@@ -1,18 +1,19 @@
 """A service has gone quiet while others are active.
 
 A stuck event loop, a lost connection or a dead process write nothing. Only services whose rhythm is known count;
-a service that is known to be gone counts in any case.
+a service that is known to be gone counts in any case. Where nothing tells of its process, its streams may: who still
+reads a consumer group lives. Lines that come at a steady pace (heartbeats) are a rhythm like any other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.detectors.contract import LogView, ServiceActivity
+from tools.detectors.contract import LogView, ServiceActivity, StreamLife
 from tools.detectors.logs.frequency import seconds
 from tools.findings.model import AgentId, EvidenceKind, LogCategory, Severity
 from tools.findings.rule import Quote, Rule, Symptom
-from tools.sources.records import ProcessState
+from tools.sources.records import LogLine, ProcessState
 
 RULE = Rule(
     id="log.silence",
@@ -21,7 +22,7 @@ RULE = Rule(
     severity=Severity.MEDIUM,
     condition=(
         "No line for more than max(`silence`, `silence_factor` × the service's own p99 gap) while others are active. MEDIUM while"
-        " its process is known to live; CRASH, HIGH when that is not known; CRASH, CRITICAL when it is gone."
+        " its process is known to live, or its consumer was seen in its group since; CRASH, HIGH when that is not known; CRASH, CRITICAL when it is gone."
     ),
 )
 RULES: tuple[Rule, ...] = (RULE,)
@@ -37,7 +38,13 @@ def detect(view: LogView) -> Iterator[Symptom]:
             continue
         if view.judgement.allows("idle_ok", service=activity.service) and alive is not False:
             continue
-        yield _symptom(activity, process, alive, silent_ms)
+        life = view.streams.get(activity.service)
+        if alive is not None or life is None:
+            yield _symptom(activity, process, alive, silent_ms)
+        elif life.seen_ms is not None and life.seen_ms - (activity.last_arrived_ms or 0) >= _LIVED_ON_MS:
+            yield _reading_symptom(activity, activity.last_line, life, silent_ms)
+        elif view.final or life.looked_ms - (activity.last_arrived_ms or 0) >= _LIVED_ON_MS:
+            yield _symptom(activity, process, alive, silent_ms)
 
 
 def _silent_ms(view: LogView, activity: ServiceActivity, *, gone: bool) -> int | None:
@@ -90,6 +97,32 @@ def _symptom(
     )
 
 
+def _reading_symptom(activity: ServiceActivity, line: LogLine, life: StreamLife, silent_ms: int) -> Symptom:
+    service = activity.service
+    return Symptom(
+        rule=RULE,
+        severity=Severity.MEDIUM,
+        title=f"{service} is silent while it reads its stream",
+        entity=(service,),
+        location="reads",
+        evidence=(line.quote(),),
+        recommendation=(
+            f"Look whether {service} has nothing to do or logs nothing of what it does; mark it idle_ok in [[expect]] where this is meant."
+        ),
+        service=service,
+        position=(line.source, line.position),
+        event_ms=line.event_ms,
+        pattern=f"silent for {seconds(silent_ms / 1000)}",
+        hypothesis=(
+            f"{service} lives: its consumer was seen in group {life.group} of {life.stream} after its last line, which is quoted."
+        ),
+        correlation_id=line.correlation_id,
+        confidence=0.9,
+    )
+
+
+_LIVED_ON_MS = 10_000
+"""A consumer seen so long after the last line was no straggler of a process that ended."""
 _BY_STATE = {
     True: (
         " while its process lives",
