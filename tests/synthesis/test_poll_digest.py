@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tools.detectors.ledger.book import LedgerBook
+from tools.errors import JournalCorrupt
 from tools.sources.records import (
     ConsumerInfo,
     GroupInfo,
@@ -166,3 +168,21 @@ def test_a_fold_that_fails_is_told_to_who_wants_it_alone() -> None:
     folded.feed(lambda numbers: numbers.append(3))
     with pytest.raises(ValueError, match="not in list"):
         folded.get()
+
+
+@pytest.mark.parametrize("other", ["stands", "goes"])
+def test_before_a_damaged_poll_the_last_whole_one_is_told_as_it_was(tmp_path: Path, other: str) -> None:
+    history: list[tuple[tuple[str, ...], str]] = [
+        (("stands", "stands", "stands"), ""),
+        (("idles", other, "adds"), ""),
+    ]
+    path, polls = tmp_path / "polls.jsonl", told(history)
+    written(path, polls, history)
+    whole = path.read_bytes()
+    damaged = re.sub(rb'"ms":\[[^\]]*\]', b'"ms":[1]', whole)
+    assert damaged != whole
+    path.write_bytes(damaged)
+    digest = PollDigest()
+    with pytest.raises(JournalCorrupt, match="poll 2"):
+        digest.read(PollSteps(path))
+    assert digest.final == polls[0]

@@ -7,6 +7,7 @@ the same object, so that a reader may pass it over, and a window's polls togethe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,14 +106,17 @@ class PollSteps:
     def _step(self, head: Head, lines: list[StreamLine | IdleLine]) -> Step:
         fresh = {line.state.name: line.state for line in lines if isinstance(line, StreamLine)}
         gone = self._known.keys() - fresh.keys() if head.full else set(head.gone) & self._known.keys()
+        times = [line for line in lines if isinstance(line, IdleLine)]
+        for line in times:
+            self._check(line, gone)  # before anything moves: what was told last stays whole
         moved = self._known.keys() if head.after_gap else gone | (fresh.keys() & self._known.keys())
         before = {name: self._exact(self._known[name]) for name in moved}
         for name in gone:
             del self._known[name]
         self._grow_older(head)
-        for line in lines:
-            if isinstance(line, IdleLine):
-                self._take_times(line)
+        for line in times:
+            known = self._known[line.stream]
+            known.times, known.age_ms = line.ms, self._age_ms
         new = fresh.keys() - self._known.keys()
         for name, state in fresh.items():
             self._known[name] = _Known.of(state, self._age_ms)
@@ -132,10 +136,9 @@ class PollSteps:
                 name: _Known.of(self._exact(known), self._age_ms) for name, known in self._known.items()
             }
 
-    def _take_times(self, line: IdleLine) -> None:
+    def _check(self, line: IdleLine, gone: AbstractSet[str]) -> None:
         known = self._known.get(line.stream)
-        if known is None or len(line.ms) != known.count:
+        if known is None or line.stream in gone or len(line.ms) != known.count:
             raise JournalCorrupt(
                 f"{self._path}: poll {line.poll}: idle times of a stream that is not as they say"
             )
-        known.times, known.age_ms = line.ms, self._age_ms
