@@ -301,20 +301,24 @@ def findings(
     service: Annotated[str | None, typer.Option("--service", help="A name or a glob.")] = None,
     stream: Annotated[str | None, typer.Option("--stream", help="A name or a glob.")] = None,
     rule: Annotated[str | None, typer.Option("--rule", help="A rule id or a glob.")] = None,
-    style: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")] = "table",
+    style: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="table, json, csv or sarif.")
+    ] = "table",
 ) -> int:
     """List the findings of a session."""
     from orchestrator.cli import findings as listing
     from tools.errors import UsageError
+    from tools.workspace import workspace_at
 
     if style not in set(listing.Format):
-        raise UsageError(f"There is no format {style!r}. Use table, json or csv.")
+        raise UsageError(f"There is no format {style!r}. Use table, json, csv or sarif.")
     wanted = listing.Filter(severity, agent, category, service, stream, rule)
     found = listing.read(workspace)
     if finding_id is not None:
         sys.stdout.write(listing.one(found, finding_id))
         return boundary.OK
-    sys.stdout.write(listing.render([item for item in found if wanted.keeps(item)], listing.Format(style)))
+    kept = [item for item in found if wanted.keeps(item)]
+    sys.stdout.write(listing.render(kept, listing.Format(style), workspace_at(workspace)))
     return boundary.OK
 
 

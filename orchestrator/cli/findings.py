@@ -1,4 +1,4 @@
-"""`findings`: what a workspace's journals hold, filtered, as a table, JSON or CSV."""
+"""`findings`: what a workspace's journals hold, filtered, as a table, JSON, CSV or SARIF."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import msgspec
 from pydantic import ValidationError
 
 from orchestrator.cli.terminal_text import clean
@@ -30,7 +32,9 @@ from tools.findings.model import (
     streams_of,
 )
 from tools.findings.recorder import load
-from tools.workspace import workspace_at
+from tools.sources import session_facts
+from tools.sources.session_facts import SessionFacts
+from tools.workspace import Workspace, workspace_at
 
 _TITLE_WIDTH = 90
 _FORMULA = ("=", "+", "-", "@")
@@ -59,6 +63,7 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    SARIF = "sarif"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +113,14 @@ def read(folder: Path) -> list[Finding]:
     return sorted(found, key=lambda item: (rank_of(item), item.timestamp, item.finding_id))
 
 
-def render(findings: Sequence[Finding], style: Format) -> str:
-    """All findings in one text, with a line end."""
+def render(findings: Sequence[Finding], style: Format, about: Workspace | None = None) -> str:
+    """All findings in one text, with a line end. `about` is the session's workspace, which SARIF tells of."""
     if style is Format.JSON:
         return json.dumps([dump(finding) for finding in findings], indent=2, ensure_ascii=True) + "\n"
     if style is Format.CSV:
         return _csv(findings)
+    if style is Format.SARIF:
+        return _sarif(findings, about)
     return "".join(f"{line}\n" for line in _table(findings))
 
 
@@ -154,6 +161,18 @@ def _csv(findings: Sequence[Finding]) -> str:
         )
         writer.writerow([_cell(value) for value in row])
     return out.getvalue()
+
+
+def _sarif(findings: Sequence[Finding], workspace: Workspace | None) -> str:
+    """The findings about code and configuration; the others lie in no file."""
+    from tools.report import sarif
+
+    facts: SessionFacts | None = None
+    with suppress(OSError, msgspec.MsgspecError):
+        facts = None if workspace is None else session_facts.read(workspace)
+    known = ("unknown", Path()) if facts is None else (facts.session_id, Path(facts.project_root))
+    data = msgspec.json.encode(sarif.build(findings, sarif.About(*known, facts)))
+    return msgspec.json.format(data, indent=2).decode() + "\n"
 
 
 def _cell(value: str) -> str:

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from tests.e2e.audits import Audit, audit, command, environment, left_behind, milder, missed, untrue
+from tests.report.sarif_rules import checked
 from tools.findings.model import FINDING, rank_of
 from tools.report import schemas
 
@@ -221,6 +222,7 @@ def test_the_contract_of_the_workspace_is_kept(faulty: Audit) -> None:
         "findings/cross-agent-clusters.json",
         "all-findings.json",
         "report.json",
+        "report.sarif",
         ".gitignore",
     ]
     missing = [name for name in names if not faulty.workspace.path(name).exists()]
@@ -241,4 +243,7 @@ def test_a_static_audit_needs_no_server_and_no_window(tmp_path: Path) -> None:
     done = audit(tmp_path, "faulty", "--mode", "static")
     rules = {finding.rule_id for finding in done.findings()}
     assert {"code.xadd-no-maxlen", "code.xreadgroup-no-ack", "code.console-logging"} <= rules
+    run = checked(done.workspace.path("report.sarif").read_text(encoding="utf-8"))
+    in_files = {item.finding_id for item in done.findings() if getattr(item, "affected_files", ())}
+    assert {result["properties"]["findingId"] for result in run["results"]} == in_files
     assert left_behind(done) == []

@@ -13,7 +13,7 @@ from msgspec import structs
 from tools import masking
 from tools.clock import Clock, iso
 from tools.findings.model import dump
-from tools.report import markdown, session_failure
+from tools.report import markdown, sarif, session_failure
 from tools.report.context import Context, prepare
 from tools.report.model import SCHEMA_VERSION, Report, SectionFailure, Verdict
 from tools.report.sections import (
@@ -60,12 +60,12 @@ class _Builder:
 def write_report(
     workspace: Workspace, project_root: Path, clock: Clock, version: str | None = None
 ) -> Report:
-    """Write `REPORT_<id>.md`, `report.json`, `all-findings.json`, the clusters and the final topology.
+    """Write `REPORT_<id>.md`, `report.json`, `report.sarif`, `all-findings.json`, the clusters and the final topology.
 
-    `project_root` is what was audited (reserved for formats that quote sources). `version` is the product's;
-    by default the one that the session recorded. Raises OSError only where the workspace itself cannot be written.
+    `project_root` is what was audited; of its files `report.sarif` knows the lines' lengths. `version` is the
+    product's; by default the one that the session recorded. Raises OSError only where the workspace itself cannot
+    be written.
     """
-    del project_root
     builder = _Builder()
     data = session_failure.restated(session_data.load(workspace, clock.now_ms()))
     context = prepare(data, clock.now_ms())
@@ -74,6 +74,10 @@ def write_report(
     workspace.write_json(workspace.all_findings, report.findings)
     workspace.write_json(workspace.path("findings", "cross-agent-clusters.json"), _cross_agent(context))
     _write_topology(workspace, context, builder)
+    about = sarif.About(data.session_id, project_root, data.facts)
+    found = builder.attempt(sarif.FILE, lambda: sarif.build(context.findings, about), None)
+    if found is not None:
+        workspace.write_json(workspace.path(sarif.FILE), found)
     report = structs.replace(report, failures=tuple(builder.failures))
     workspace.write_text(workspace.report(data.session_id), markdown.render(report))
     workspace.write_json(workspace.path(REPORT_JSON), report)

@@ -32,6 +32,18 @@ class PhaseRun(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class ChangeBase(Struct, frozen=True, kw_only=True):
+    """What a session about a change is compared with. `commit` is in full."""
+
+    asked: str
+    """The revision as the user named it, masked."""
+    commit: str
+    how: Literal["merge-base", "revision"]
+    """Whether `commit` is where the change left the revision's history, or the revision itself."""
+    not_compared: tuple[str, ...] = ()
+    """Submodules: folders that are of other repositories, so nothing is said about them."""
+
+
 class SessionFacts(Struct, frozen=True, kw_only=True):
     """The session's own story. Times in ms since the epoch; paths as the user gave them."""
 
@@ -52,6 +64,8 @@ class SessionFacts(Struct, frozen=True, kw_only=True):
     language_model: str = "off: rules only"
     dead_times: tuple[tuple[int, int], ...] = ()
     """Spans in which the harness itself was not running (resume)."""
+    change: ChangeBase | None = None
+    """Set where only what a change brings is reported."""
     own_cost: dict[str, float] = {}
     """`server_cpu_ms`, `round_trips`, `polls`, `server_cpu_share` (of one core over the window)."""
 

@@ -14,6 +14,7 @@ from orchestrator.cli.findings import Filter, Format, one, read, render
 from orchestrator.cli.summary import lines
 from orchestrator.session import rules
 from tests.orchestrator.cli.conftest import IDEA, LAG, Recorded
+from tests.report.sarif_rules import checked
 from tools.clock import SystemClock
 from tools.errors import JournalCorrupt, UsageError
 from tools.findings.model import AgentId, EvidenceKind, Finding, Severity
@@ -209,3 +210,10 @@ def test_a_session_cut_short_is_said_to_have_a_report_only_where_it_has_one(code
         "report     none was written; `streamgauge report --workspace '/a b'` makes it from what was recorded",
         f"exit code  {code}: {what}; no report was written",
     ]
+
+
+def test_sarif_is_valid_and_holds_what_lies_in_files(found: list[Finding], recorded: Recorded) -> None:
+    run = checked(render(found, Format.SARIF, recorded.workspace))
+    assert run["results"] == []  # neither a stream nor this idea names a file
+    assert run["automationDetails"]["id"] == "streamgauge/attach/20250615_150640"
+    assert checked(render(found, Format.SARIF))["automationDetails"]["id"] == "streamgauge/unknown/unknown"
