@@ -16,6 +16,9 @@ from msgspec import Struct
 
 from tools.findings.model import EvidenceKind, Locator
 from tools.findings.rule import Quote
+from tools.sources.code_records import Around as Around  # noqa: PLC0414
+from tools.sources.code_records import Handler as Handler  # noqa: PLC0414
+from tools.sources.code_records import Loop as Loop  # noqa: PLC0414
 from tools.sources.process_samples import ProcessSample as ProcessSample  # noqa: PLC0414 - for rules, which import
 from tools.sources.process_samples import SampleLine as SampleLine  # noqa: PLC0414 - nothing but this module
 from tools.sources.server_records import ClientState as ClientState  # noqa: PLC0414
@@ -310,6 +313,7 @@ class CodeKind(StrEnum):
     KEYS = "keys"
     ENV_READ = "env-read"
     CONSOLE_LOG = "console-log"
+    CATCH = "catch"
 
 
 class CodeUse(Struct, frozen=True, kw_only=True):
@@ -334,6 +338,7 @@ class CodeUse(Struct, frozen=True, kw_only=True):
     options: Mapping[str, str] = {}
     fields: tuple[str, ...] = ()
     """Field names of an XADD payload, where they could be read."""
+    around: Around = Around()
 
     def quote(self) -> Quote:
         """The source text and its place."""

@@ -33,6 +33,8 @@ class Command:
     name: Expression | None = None
     options: Mapping[str, Expression] = field(default_factory=dict)
     payload: Expression | None = None
+    receiver: Expression | None = None
+    """Of KEYS: what it is called on; None in a raw command, which only Redis has."""
 
 
 KINDS = {
@@ -59,6 +61,8 @@ def raw(name: str, arguments: Sequence[Expression]) -> Command | None:
     kind = KINDS.get(lowered)
     if kind is None or not arguments:
         return None
+    if kind is CodeKind.KEYS:
+        return Command(kind, name=arguments[0])
     if kind is CodeKind.XADD:
         return _raw_add(arguments)
     if kind in {CodeKind.XREAD, CodeKind.XREADGROUP}:
@@ -78,7 +82,21 @@ def _raw_add(arguments: Sequence[Expression]) -> Command:
     spread = next((argument for argument in before_id if argument.kind == "spread"), None)
     if spread is not None:
         options["spread"] = spread
-    return Command(CodeKind.XADD, (arguments[0],), options=options)
+    behind = arguments[len(before_id) + 2 :]
+    return Command(CodeKind.XADD, (arguments[0],), options=options, payload=_flat(behind))
+
+
+def _flat(arguments: Sequence[Expression]) -> Expression | None:
+    """Fields and values in turns as one map; what is spread or uneven is a spread of the map."""
+    if not arguments:
+        return None
+    first, last = arguments[0], arguments[-1]
+    pairs: tuple[tuple[Expression | None, Expression], ...]
+    if len(arguments) % 2 or any(argument.kind == "spread" for argument in arguments):
+        pairs = ((None, first),)
+    else:
+        pairs = tuple(zip(arguments[::2], arguments[1::2], strict=True))
+    return Expression("map", first.text, first.line, last.end_line, pairs=pairs)
 
 
 def _raw_read(kind: CodeKind, arguments: Sequence[Expression]) -> Command | None:
@@ -89,7 +107,14 @@ def _raw_read(kind: CodeKind, arguments: Sequence[Expression]) -> Command | None
     rest = arguments[at + 1 :]
     streams = tuple(rest[: (len(rest) + 1) // 2])
     group = arguments[words.index("GROUP") + 1] if "GROUP" in words[:at] else None
-    return Command(kind, streams, group=group, options=_options(arguments[:at]))
+    options = _options(arguments[:at])
+    ids = rest[len(streams) :]
+    if ids:
+        options["id"] = ids[0]
+    spread = next((argument for argument in arguments if argument.kind == "spread"), None)
+    if spread is not None:
+        options["spread"] = spread
+    return Command(kind, streams, group=group, options=options)
 
 
 def _options(arguments: Sequence[Expression]) -> dict[str, Expression]:

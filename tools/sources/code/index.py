@@ -117,6 +117,7 @@ def _uses(program: Program, finder: UseFinder, gaps: list[Gap], now_ms: int) -> 
                     if key not in seen:
                         seen.add(key)
                         found.append(use)
+            found += finder.swallowed(module)
         except RecursionError:
             why = "its names lead in circles too deep to follow"
             gaps.append(_gap(module.path, why, "name streams by constants", now_ms))

@@ -41,7 +41,7 @@ def _redis(made: Expression, method: str) -> Command | None:
         return raw(words[0].value, words[1:]) if words and words[0].kind == "text" else None
     kind = CodeKind.XGROUP_CREATE if method == "xGroupCreate" else KINDS.get(lowered)
     if kind is CodeKind.KEYS and arguments:
-        return Command(kind, name=arguments[0]) if "*" in arguments[0].text else None
+        return Command(kind, name=arguments[0], receiver=made.callee.parts[0])
     if lowered != "xgroup" and (kind is None or not arguments):
         return None
     is_node_redis = kind is not None and method[1:2].isupper()
@@ -62,9 +62,10 @@ def _node_redis(kind: CodeKind, arguments: list[Expression]) -> Command | None:
     if kind is CodeKind.XREADGROUP:
         if len(arguments) < 3:
             return None
+        options |= _from(arguments[2], arguments[3:])
         return Command(kind, _keys(arguments[2]), group=arguments[0], options=options)
     if kind is CodeKind.XREAD:
-        return Command(kind, _keys(arguments[0]), options=options)
+        return Command(kind, _keys(arguments[0]), options=options | _from(arguments[0], arguments[1:]))
     if kind is CodeKind.XTRIM:
         return Command(kind, (arguments[0],), options={"maxlen": arguments[2]} if arguments[2:] else {})
     return Command(kind, (arguments[0],), group=arguments[1]) if arguments[1:] else None
@@ -81,6 +82,16 @@ def _keys(argument: Expression) -> tuple[Expression, ...]:
         if key is not None:
             found.append(key)
     return tuple(found)
+
+
+def _from(streams: Expression, rest: list[Expression]) -> dict[str, Expression]:
+    """The id that a read begins behind, and options that stand elsewhere."""
+    first = streams.parts[0] if streams.kind == "list" and streams.parts else streams
+    start = first.keyword("id")
+    found = {} if start is None else {"id": start}
+    elsewhere = next((argument for argument in rest if argument.kind != "map"), None)
+    elsewhere = elsewhere or next((v for argument in rest for k, v in argument.pairs if k is None), None)
+    return found if elsewhere is None else found | {"spread": elsewhere}
 
 
 def _options(arguments: list[Expression]) -> dict[str, Expression]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from tools.sources.code import blocks
 from tools.sources.code.javascript_expressions import expression, make, text_of
 from tools.sources.code.program import Expression, Import, Module, Parameter, Scope, Site
 from tools.sources.code.syntax import Node, parse
@@ -29,6 +30,8 @@ class _Reader:
         self.module = Module(path, language, text.splitlines(), [Scope(0, "module", "", None, 1)])
 
     def visit(self, node: Node, scope: int) -> None:
+        if node.kind in blocks.KINDS:
+            blocks.read(self.module, node)
         handler = _HANDLERS.get(node.kind)
         if handler is not None:
             handler(self, node, scope)
@@ -74,7 +77,7 @@ class _Reader:
             self.visit(body, inner.index)
 
     def enter(self, kind: Literal["class", "function"], name: str, scope: int, node: Node) -> Scope:
-        inner = Scope(len(self.module.scopes), kind, name, scope, node.line)
+        inner = Scope(len(self.module.scopes), kind, name, scope, node.line, end_line=node.end_line)
         self.module.scopes.append(inner)
         if name:
             self.module.scopes[scope].definitions[name] = inner.index

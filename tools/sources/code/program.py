@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tools.sources.code_records import Handler, Loop
+
 TEXT_CHARS_MAX = 300
 
 ExpressionKind = Literal[
@@ -97,6 +99,8 @@ class Scope:
     imports: dict[str, Import] = field(default_factory=dict)
     returns: list[Expression] = field(default_factory=list)
     bases: tuple[Expression, ...] = ()
+    end_line: int = 0
+    """The last line; 0 for a module."""
 
     def bind(self, name: str, value: Expression) -> None:
         """Remember one assignment."""
@@ -128,6 +132,8 @@ class Module:
     stars: list[str] = field(default_factory=list)
     """Modules of which every name is taken over."""
     comments: list[tuple[int, str]] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
+    handlers: list[Handler] = field(default_factory=list)
 
     def scope_chain(self, scope: int) -> list[Scope]:
         """A scope and the ones around it, innermost first."""

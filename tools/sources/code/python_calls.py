@@ -52,7 +52,8 @@ def _redis(made: Expression, method: str) -> Command | None:
     kind = CodeKind.XGROUP_CREATE if method == "xgroup_create" else KINDS.get(method)
     if kind is CodeKind.KEYS:
         pattern = made.argument(0, "pattern")
-        return Command(kind, name=pattern) if pattern is not None and "*" in pattern.text else None
+        receiver = made.callee.parts[0]
+        return Command(kind, name=pattern, receiver=receiver) if pattern is not None else None
     if kind is CodeKind.XADD:
         return _add(made)
     if kind in {CodeKind.XREAD, CodeKind.XREADGROUP}:
@@ -86,14 +87,19 @@ def _add(made: Expression) -> Command | None:
 def _read(made: Expression, kind: CodeKind) -> Command | None:
     if kind is CodeKind.XREAD:
         streams = made.argument(0, "streams")
-        options = _present(made, {"count": 1, "block": 2})
+        options = _present(made, {"count": 1, "block": 2}) | _from(streams)
         return Command(kind, stream_set=streams, options=options) if streams is not None else None
     streams = made.argument(2, "streams")
     if streams is None:
         return None
     group = made.argument(0, *_GROUP_NAMES)
-    options = _present(made, {"count": 3, "block": 4, "noack": 5})
+    options = _present(made, {"count": 3, "block": 4, "noack": 5}) | _from(streams)
     return Command(kind, stream_set=streams, group=group, options=options)
+
+
+def _from(streams: Expression | None) -> dict[str, Expression]:
+    """The id that a read begins behind, of the first stream."""
+    return {"id": streams.pairs[0][1]} if streams is not None and streams.pairs else {}
 
 
 def _present(made: Expression, positions: dict[str, int]) -> dict[str, Expression]:

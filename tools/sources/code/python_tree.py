@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
+from tools.sources.code import blocks
 from tools.sources.code.program import (
     TEXT_CHARS_MAX,
     Expression,
@@ -37,6 +38,8 @@ class _Reader:
         self.module = Module(path, "python", text.splitlines(), [module_scope])
 
     def visit(self, node: Node, scope: int) -> None:
+        if node.kind in blocks.KINDS:
+            blocks.read(self.module, node)
         handler = _HANDLERS.get(node.kind)
         if handler is not None:
             handler(self, node, scope)
@@ -80,8 +83,10 @@ class _Reader:
             self.visit(body, inner.index)
 
     def enter(self, kind: Literal["class", "function"], name: str, scope: int, node: Node) -> Scope:
-        inner = Scope(len(self.module.scopes), kind, name, scope, node.line)
+        inner = Scope(len(self.module.scopes), kind, name, scope, node.line, end_line=node.end_line)
         self.module.scopes.append(inner)
+        # A comment above the first statement of a body is none of its children.
+        self.module.comments += [(part.line, part.text) for part in node.children() if part.kind == "comment"]
         if name != "<lambda>":
             self.module.scopes[scope].definitions[name] = inner.index
         return inner

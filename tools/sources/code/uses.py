@@ -7,19 +7,22 @@ with the expression at the Redis call itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 
 from msgspec.structs import replace as with_changes
 
 from tools import masking
-from tools.sources.code.commands import STREAM_KINDS, Command
+from tools.sources.code.commands import Command
 from tools.sources.code.invocations import frame_of
 from tools.sources.code.program import Expression, Module, Site
-from tools.sources.code.program_index import CallSite, Program, ScopeKey
+from tools.sources.code.program_index import Program, ScopeKey
 from tools.sources.code.resolution import STEP_READ, STEP_SHOWN, Chain, Context, Frame, Value
 from tools.sources.code.resolve import Resolver
+from tools.sources.code.surroundings import Spot, Surroundings
+from tools.sources.code_records import Around
 from tools.sources.records import ChainStep, CodeKind, CodeUse, Resolved
 
 LEVELS_MAX = 4
@@ -29,6 +32,10 @@ CHAIN_MAX = 8
 
 ServiceOf = Callable[[str], str | None]
 _CAPS = ("maxlen", "minid")
+_PACE = ("count", "block")
+_READS = {CodeKind.XREAD, CodeKind.XREADGROUP, CodeKind.XCLAIM}
+_LIBRARY = re.compile(r"(?i)\bredis\b|createClient|createCluster|from_url|ioredis|valkey")
+_JSON = {"stringify", "dumps"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class UseFinder:
         self._program = program
         self._resolver = resolver
         self._service_of = service_of
+        self._surroundings = Surroundings(program, resolver)
 
     def uses(self, module: Module, site: Site, command: Command) -> Iterator[CodeUse]:
         """The uses that one recognised call stands for."""
@@ -56,11 +64,36 @@ class UseFinder:
             named = command.name.value if command.name else None
             yield with_changes(self._use(place, command, None, None, {}), name=named)
             return
+        if command.kind is CodeKind.KEYS:
+            yield self._keys(place, command)
+            return
         origin = self._origin(module, site)
+        start = ((module.path, site.scope), site.expression.line)
         for number, found in enumerate(self._places(place, command)):
             if number >= PLACES_MAX:
                 return
-            yield from self._at(found, command, origin)
+            yield from self._at(found, command, origin, start)
+
+    def swallowed(self, module: Module) -> Iterator[CodeUse]:
+        """The handlers that neither raise nor read the error they catch."""
+        for handler in module.handlers:
+            if not handler.raises and not handler.uses_error:
+                scope = max(
+                    (found for found in module.scopes if found.line <= handler.line <= found.end_line),
+                    key=lambda found: found.line,
+                    default=module.scopes[0],
+                )
+                yield CodeUse(
+                    kind=CodeKind.CATCH,
+                    service=self._service_of(module.path),
+                    path=module.path,
+                    line=handler.line,
+                    end_line=handler.end_line,
+                    text=masking.mask(module.source(handler.line, handler.end_line)),
+                    language=module.language,
+                    function=module.function_name(scope.index),
+                    around=Around(handler=handler),
+                )
 
     def _origin(self, module: Module, site: Site) -> ChainStep:
         lines = module.source(site.expression.line, site.expression.line).strip()
@@ -73,7 +106,7 @@ class UseFinder:
         if needed is None:
             yield place
             return
-        sites = self._callers(needed) if place.level < LEVELS_MAX else []
+        sites = self._surroundings.callers(needed) if place.level < LEVELS_MAX else []
         if not sites:
             frames = {**place.context.frames, needed: Frame({}, (place.context.module, 0))}
             yield from self._places(replace(place, context=replace(place.context, frames=frames)), command)
@@ -96,29 +129,9 @@ class UseFinder:
                 found |= value.needs
         return max(found - set(context.frames), key=lambda key: key[1], default=None)
 
-    def _callers(self, function: ScopeKey) -> list[CallSite]:
-        scope = self._program.scope(function)
-        module = self._program.modules[function[0]]
-        around = module.class_of(function[1])
-        is_maker = scope.name in {"__init__", "constructor"} and around is not None
-        name = around.name if is_maker and around is not None else scope.name
-        wanted = (function[0], around.index) if is_maker and around is not None else function
-        return [
-            caller for caller in self._program.calls_named(name) if self._calls(caller, wanted, scope.name)
-        ]
-
-    def _calls(self, caller: CallSite, wanted: ScopeKey, name: str) -> bool:
-        callee = caller.site.expression.callee
-        context = Context(caller.module.path, caller.site.scope)
-        ends = self._resolver.terminals(callee, context)
-        known = [end for end in ends if end.expression.kind in {"function", "class"}]
-        if known:
-            return any((end.context.module, end.context.scope) == wanted for end in known)
-        return callee.kind == "member" and self._program.only_method(name) == wanted
-
     # --- one place ---------------------------------------------------------------------------------------
 
-    def _at(self, place: _Place, command: Command, origin: ChainStep) -> Iterator[CodeUse]:
+    def _at(self, place: _Place, command: Command, origin: ChainStep, start: Spot) -> Iterator[CodeUse]:
         context = place.context
         first = (origin,) if place.level else ()
         if command.kind is CodeKind.ENV_READ:
@@ -127,20 +140,23 @@ class UseFinder:
                     use = self._use(place, command, None, None, self._options(command, context))
                     yield with_changes(use, name=masking.mask(value.text))
             return
-        if command.kind not in STREAM_KINDS:
-            named = masking.mask(command.name.text) if command.name else None
-            yield with_changes(self._use(place, command, None, None, {}), name=named)
-            return
         streams = [v for stream in command.streams for v in self._named(stream, context, first)]
         if command.stream_set is not None:
             streams += self._named(command.stream_set, context, first, as_set=True)
         groups: list[Resolved | None] = [None]
         if command.group is not None:
             groups = list(self._named(command.group, context, first))
-        options, fields = self._options(command, context), self._fields(command.payload, context)
+        options, around = self._options(command, context), Around()
+        fields: tuple[str, ...] = ()
+        if command.kind is CodeKind.XADD:
+            fields, around = self._payload(command.payload, context)
+        elif command.kind in _READS:
+            here = ((place.module.path, place.site.scope), place.site.expression.line)
+            around = self._surroundings.of(start, here)
         ends: list[Resolved | None] = [*streams] or [None]
         for stream, group in list(product(ends, groups))[:PAIRS_MAX]:
-            yield with_changes(self._use(place, command, stream, group, options), fields=fields)
+            use = self._use(place, command, stream, group, options)
+            yield with_changes(use, fields=fields, around=around)
 
     def _named(
         self, expression: Expression, context: Context, first: Chain, *, as_set: bool = False
@@ -173,9 +189,12 @@ class UseFinder:
             if command.kind is CodeKind.ENV_READ:
                 null = all(value.null for value in values) and name == "default"
                 found |= {} if null else {name: masking.mask(expression.text)}
+            elif name == "id":
+                found[name] = expression.value if expression.kind == "text" else masking.mask(expression.text)
             elif not all(value.null for value in values):
-                known = [value.text for value in values if value.text is not None]
-                found[name] = known[0] if known else expression.text
+                known = list(dict.fromkeys(value.text for value in values if value.text is not None))
+                sure = len(known) == 1 or (known and name not in _PACE)
+                found[name] = known[0] if sure else expression.text
         return found
 
     def _spread(self, expression: Expression, context: Context) -> dict[str, str]:
@@ -188,26 +207,59 @@ class UseFinder:
                 if key is not None:
                     found[key.value.lower()] = value.text
             words = [part.value.lower() for part in end.expression.parts]
-            found |= {word: word for word in words if word in _CAPS}
+            found |= {word: value for word, value in pairwise((*words, "")) if word in (*_CAPS, *_PACE)}
         return found
 
-    def _fields(self, payload: Expression | None, context: Context) -> tuple[str, ...]:
+    def _keys(self, place: _Place, command: Command) -> CodeUse:
+        """A KEYS: its pattern as far as it is known, and what it is called on."""
+        values = self._all_values(command.name, place.context)
+        known = next((value.text for value in values if value.text is not None), None)
+        written = command.name.text if command.name is not None else ""
+        receiver = "redis"
+        if command.receiver is not None:
+            receiver = command.receiver.text
+            for end in self._resolver.terminals(command.receiver, place.context):
+                if end.expression.kind in {"call", "instance"} and _LIBRARY.search(end.expression.text):
+                    receiver = "redis"
+        use = self._use(place, command, None, None, {})
+        around = Around(receiver=masking.mask(receiver), library=self._surroundings.library(place.module))
+        return with_changes(use, name=masking.mask(known or written), around=around)
+
+    def _payload(self, payload: Expression | None, context: Context) -> tuple[tuple[str, ...], Around]:
+        """The field names of a payload, those inside of JSON in it, and whether there may be more."""
         if payload is None:
-            return ()
+            return (), Around()
         names: list[str] = []
+        inner: list[str] = []
+        is_open = False
         for end in self._resolver.terminals(payload, context):
             if end.expression.kind != "map":
-                return ()
+                return (), Around()
             for key, value in end.expression.pairs:
                 if key is None:
-                    inner = self._fields(value, end.context)
-                    names += inner
-                else:
-                    known = [found.text for found in self._all_values(key, end.context)]
-                    if None in known:
-                        return ()
-                    names += [masking.mask(name) for name in known if name is not None]
-        return tuple(dict.fromkeys(names))
+                    found, around = self._payload(value, end.context)
+                    names += found
+                    inner += around.inner_fields
+                    is_open |= around.fields_open
+                    continue
+                known = [found.text for found in self._all_values(key, end.context)]
+                if None in known:
+                    return (), Around()
+                names += [masking.mask(name) for name in known if name is not None]
+                inside, unread = self._json(value, end.context)
+                inner += inside
+                is_open |= unread
+        around = Around(inner_fields=tuple(dict.fromkeys(inner)), fields_open=is_open or not names)
+        return tuple(dict.fromkeys(names)), around
+
+    def _json(self, value: Expression, context: Context) -> tuple[tuple[str, ...], bool]:
+        """The names inside of a value that is JSON of a map; whether it is JSON that cannot be read."""
+        for end in self._resolver.terminals(value, context):
+            made = end.expression
+            if made.kind == "call" and made.callee.value in _JSON and made.arguments:
+                names, around = self._payload(made.arguments[0], end.context)
+                return (*names, *around.inner_fields), around.fields_open
+        return (), False
 
     def _use(
         self,

@@ -1,0 +1,177 @@
+"""What a call has around it: the loop that repeats it, the functions it leads to, what these do about failures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tools.sources.code.program import Expression, Import, Module, Scope
+from tools.sources.code.program_index import CallSite, Program, ScopeKey
+from tools.sources.code.resolution import Context
+from tools.sources.code.resolve import Resolver
+from tools.sources.code_records import Around, Loop
+
+CALLERS_LEVELS_MAX = 3
+REACH_LEVELS_MAX = 5
+REACH_FUNCTIONS_MAX = 150
+
+_POLICIES = {
+    "claims": re.compile(r"(?i)x(?:auto)?claim"),
+    "dead-letter": re.compile(
+        r"(?i)dead.?letter|(?<![a-z])dlq|dlq(?![a-z])|poison|quarantine|park(?:ed|ing)|failed.?(?:stream|queue|jobs|events|messages)"
+    ),
+    "deliveries": re.compile(
+        r"(?i)times_?delivered|deliver(?:y|ies)_?count|deliveries|max_?(?:deliver|retr|attempt|tries)|(?:retry|attempt|retries)_?count"
+        r"|\battempts?\b|\bretries\b|xpending"
+    ),
+}
+
+_LIBRARIES = {"ioredis": "ioredis", "redis": "node-redis", "@redis/client": "node-redis"}
+
+Spot = tuple[ScopeKey, int]
+"""A scope and a line in it."""
+
+
+class Surroundings:
+    """Looks around calls of one program."""
+
+    def __init__(self, program: Program, resolver: Resolver) -> None:
+        self._program = program
+        self._resolver = resolver
+        self._own: dict[ScopeKey, tuple[frozenset[str], tuple[ScopeKey, ...]]] = {}
+
+    def of(self, *spots: Spot) -> Around:
+        """The loop and the policy around a Redis call; further spots are the calls of wrappers that led to it."""
+        ways = list(dict.fromkeys((*spots, *self._above(spots[-1][0]))))
+        loop = next((found for key, line in ways if (found := self._loop(key, line)) is not None), None)
+        policy: set[str] = set()
+        for key, _ in ways:
+            policy |= self._reach(self._function(key))
+        return Around(loop=loop, policy=tuple(sorted(policy)))
+
+    def library(self, module: Module) -> str:
+        """The client library that a script file imports, or that alone is imported in the project."""
+        own = {_LIBRARIES[found.module] for found in _imports(module) if found.module in _LIBRARIES}
+        if not own:
+            every = self._program.modules.values()
+            own = {_LIBRARIES[i.module] for m in every for i in _imports(m) if i.module in _LIBRARIES}
+        return own.pop() if len(own) == 1 else ""
+
+    def callers(self, function: ScopeKey) -> list[CallSite]:
+        """The calls of a function; of a constructor, those of its class."""
+        scope = self._program.scope(function)
+        module = self._program.modules[function[0]]
+        around = module.class_of(function[1])
+        is_maker = scope.name in {"__init__", "constructor"} and around is not None
+        name = around.name if is_maker and around is not None else scope.name
+        wanted = (function[0], around.index) if is_maker and around is not None else function
+        return [
+            caller for caller in self._program.calls_named(name) if self._calls(caller, wanted, scope.name)
+        ]
+
+    def _calls(self, caller: CallSite, wanted: ScopeKey, name: str) -> bool:
+        callee = caller.site.expression.callee
+        context = Context(caller.module.path, caller.site.scope)
+        ends = self._resolver.terminals(callee, context)
+        known = [end for end in ends if end.expression.kind in {"function", "class"}]
+        if known:
+            return any((end.context.module, end.context.scope) == wanted for end in known)
+        return callee.kind == "member" and self._program.only_method(name) == wanted
+
+    def _above(self, key: ScopeKey) -> Iterator[Spot]:
+        """Where the functions around a scope are called, a few levels up."""
+        level = [key]
+        for _ in range(CALLERS_LEVELS_MAX):
+            found: list[ScopeKey] = []
+            for function in dict.fromkeys(self._function(below) for below in level):
+                scope = self._program.scope(function)
+                if scope.kind != "function" or not scope.name or scope.name in {"__init__", "constructor"}:
+                    continue
+                for caller in self.callers(function)[:20]:
+                    there = (caller.module.path, caller.site.scope)
+                    found.append(there)
+                    yield there, caller.site.expression.line
+            level = found
+
+    def _function(self, key: ScopeKey) -> ScopeKey:
+        """The outermost function around a scope: closures belong to what they stand in."""
+        chain = self._program.modules[key[0]].scope_chain(key[1])
+        functions: list[Scope] = []
+        for scope in chain:
+            if scope.kind == "class":
+                break
+            if scope.kind == "function":
+                functions.append(scope)
+        return (key[0], functions[-1].index) if functions else (key[0], 0)
+
+    def _loop(self, key: ScopeKey, line: int) -> Loop | None:
+        """The innermost loop without a natural end around a line, in the outermost function around it."""
+        module = self._program.modules[key[0]]
+        start = self._program.scope(self._function(key)).line
+        found = [
+            loop
+            for loop in module.loops
+            if loop.kind != "bounded" and start <= loop.line <= line <= loop.end_line
+        ]
+        return max(found, key=lambda loop: loop.line, default=None)
+
+    # --- what a function leads to ------------------------------------------------------------------------
+
+    def _reach(self, start: ScopeKey) -> set[str]:
+        policy: set[str] = set()
+        seen, level = {start}, [start]
+        for _ in range(REACH_LEVELS_MAX):
+            below: list[ScopeKey] = []
+            for key in level:
+                words, callees = self._function_facts(key)
+                policy |= words
+                below += [callee for callee in callees if callee not in seen]
+                seen |= set(callees)
+            level = below[: max(0, REACH_FUNCTIONS_MAX - len(seen))]
+        return policy
+
+    def _function_facts(self, key: ScopeKey) -> tuple[frozenset[str], tuple[ScopeKey, ...]]:
+        if key not in self._own:
+            module, scope = self._program.modules[key[0]], self._program.scope(key)
+            first, last = (scope.line, scope.end_line) if scope.end_line else (1, len(module.lines))
+            text = _code_of(module, first, last)
+            words = frozenset(name for name, pattern in _POLICIES.items() if pattern.search(text))
+            callees: dict[ScopeKey, None] = {}
+            for site in module.sites:
+                made = site.expression
+                if made.kind == "call" and first <= made.line <= last:
+                    there = Context(module.path, site.scope)
+                    for part in (made.callee, *made.arguments, *(value for _, value in made.pairs)):
+                        callees |= dict.fromkeys(self._functions(part, there))
+            self._own[key] = (words, tuple(callees))
+        return self._own[key]
+
+    def _functions(self, made: Expression, context: Context) -> Iterator[ScopeKey]:
+        if made.kind not in {"name", "member"}:
+            return
+        some = False
+        for end in self._resolver.terminals(made, context):
+            if end.expression.kind == "function":
+                some = True
+                yield end.context.module, end.context.scope
+        if not some and made.kind == "member":
+            only = self._program.only_method(made.value)
+            if only is not None:
+                yield only
+
+
+def _imports(module: Module) -> Iterator[Import]:
+    if module.language != "python":
+        for scope in module.scopes:
+            yield from scope.imports.values()
+
+
+def _code_of(module: Module, first: int, last: int) -> str:
+    """The lines of a function without its comments."""
+    comments = {line: text for line, text in module.comments if first <= line <= last}
+    lines = []
+    for number in range(first, last + 1):
+        line = module.lines[number - 1] if number <= len(module.lines) else ""
+        comment = comments.get(number, "").split("\n", 1)[0]
+        lines.append(line.replace(comment, "") if comment else line)
+    return "\n".join(lines)

@@ -1,0 +1,72 @@
+"""What stands around a place in the code: the loop it is repeated by, the handlers that catch its errors."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Loop(Struct, frozen=True, kw_only=True):
+    """A loop around a call, or a timer that repeats it. Lines are those of its file; texts are masked."""
+
+    path: str
+    line: int
+    end_line: int
+    header: str
+    kind: Literal["endless", "bounded", "timer"]
+    """endless: nothing but a flag, a signal or a break ends it; bounded: over items, a count or until empty."""
+    waits: str = ""
+    """The call that pauses between two rounds, outside handlers of errors; "" where none does."""
+    leaves: bool = False
+    """A break or return outside handlers of errors."""
+    calls: tuple[str, ...] = ()
+    """Names of what it calls, each once."""
+    tests: tuple[str, ...] = ()
+    """The conditions of its branches."""
+
+
+class Handler(Struct, frozen=True, kw_only=True):
+    """A handler of errors: `except`, `catch`, `.catch()` or `suppress()`. Texts are masked."""
+
+    path: str
+    line: int
+    end_line: int
+    guarded_line: int
+    guarded_end_line: int
+    """The lines whose errors it catches."""
+    catches: tuple[str, ...]
+    """The error types; empty where it catches every one."""
+    form: Literal["block", "promise", "suppress"] = "block"
+    raises: bool = False
+    uses_error: bool = False
+    """The error itself is read, so it is told or tested."""
+    empty: bool = False
+    """Nothing but comments, `pass`, `continue` or `...`."""
+    commented: bool = False
+    calls: tuple[str, ...] = ()
+    assigns: bool = False
+    returns: str = ""
+    """What it gives instead; "" where nothing."""
+    guards: tuple[str, ...] = ()
+    """Names of what the guarded lines call."""
+
+
+class Around(Struct, frozen=True, kw_only=True):
+    """What a use has around it, each where it was looked for."""
+
+    loop: Loop | None = None
+    """Of XREAD and XREADGROUP: what repeats the call, in its function or in one that calls it."""
+    handler: Handler | None = None
+    """Of CATCH."""
+    policy: tuple[str, ...] = ()
+    """Of XREADGROUP and XCLAIM, what the code that they lead to does about failures: `claims`, `dead-letter`,
+    `deliveries`."""
+    inner_fields: tuple[str, ...] = ()
+    """Of XADD: names inside of JSON that a field of the payload holds."""
+    fields_open: bool = True
+    """Of XADD: the payload may hold more than the names that could be read."""
+    receiver: str = ""
+    """Of KEYS: what it is called on."""
+    library: str = ""
+    """Of KEYS in a script: `ioredis` or `node-redis`, where the file or the project imports one of them."""
