@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from tools.detectors.code import console_logging, xadd_no_maxlen, xreadgroup_no_ack
+from tools.detectors.code import console_logging, keys_command, xadd_no_maxlen, xreadgroup_no_ack
 from tools.detectors.contract import CodeDetector
 
-DETECTORS: tuple[CodeDetector, ...] = (xadd_no_maxlen, xreadgroup_no_ack, console_logging)
+DETECTORS: tuple[CodeDetector, ...] = (
+    xadd_no_maxlen,
+    xreadgroup_no_ack,
+    console_logging,
+    keys_command,
+)
 """Every rule module of this folder, one line each."""

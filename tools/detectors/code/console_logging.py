@@ -27,9 +27,6 @@ RULE = Rule(
 )
 RULES: tuple[Rule, ...] = (RULE,)
 QUOTES_MAX = 5
-_FOR_PEOPLE = frozenset(
-    {"scripts", "script", "bin", "cli", "examples", "example", "tools", "demo", "dev", "notebooks"}
-)
 
 
 def detect(view: CodeView) -> Iterator[Symptom]:
@@ -40,7 +37,7 @@ def detect(view: CodeView) -> Iterator[Symptom]:
     for use in known.of_kind(index, CodeKind.CONSOLE_LOG):
         if use.service is None or use.service not in with_streams:
             continue
-        if not _FOR_PEOPLE & set(use.path.split("/")[:-1]) and not known.silenced(index, RULE.id, use):
+        if not known.for_people(use) and not known.silenced(index, RULE.id, use):
             found[use.service].append(use)
     for service, uses in sorted(found.items()):
         yield _symptom(service, uses)

@@ -13,6 +13,10 @@ from tools.sources.records import ChainStep, CodeIndex, CodeKind, CodeUse, Resol
 RUN_TIME = "{}"
 """The part of a resolved name that is known only at run time."""
 
+_FOR_PEOPLE = frozenset(
+    {"scripts", "script", "bin", "cli", "examples", "example", "tools", "demo", "dev", "notebooks"}
+)
+
 STREAM_KINDS = frozenset(
     {
         CodeKind.XADD,
@@ -66,6 +70,11 @@ def run_time_parts(pattern: str, actual: str) -> tuple[str, ...]:
 def of_kind(index: CodeIndex, *kinds: CodeKind) -> Iterator[CodeUse]:
     """The uses of these kinds, in order of path and line."""
     return (use for use in index.uses if use.kind in kinds)
+
+
+def for_people(use: CodeUse) -> bool:
+    """Whether a use stands in a command line tool, script or example: not in a service."""
+    return bool(_FOR_PEOPLE & set(use.path.split("/")[:-1]))
 
 
 def silenced(index: CodeIndex, rule_id: str, use: CodeUse) -> bool:

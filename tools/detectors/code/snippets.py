@@ -104,3 +104,28 @@ def _outside_strings(text: str, start: int) -> list[tuple[int, str, int]]:
 def _indent_of(text: str) -> str:
     last = text.rpartition("\n")[2]
     return last[: len(last) - len(last.lstrip())]
+
+
+_KEYS_CALL = re2.compile(r"(?:await\s+)?([\w.$()]+?)\.(?:keys|KEYS)\(([^()]*)\)")
+_DECLARED = re2.compile(r"(?:const|let|var)\s+(\w+)\s*=")
+
+
+def scanned(text: str, use: CodeUse) -> str | None:
+    """The text of a KEYS as a walk with SCAN; None where the call is written in another way."""
+    found = _KEYS_CALL.search(text)
+    if found is None:
+        return None
+    receiver, pattern = found.group(1), found.group(2).strip()
+    if use.language == "python":
+        walk = f"{receiver}.scan_iter(match={pattern.removeprefix('pattern=')}, count=500)"
+        new = f"[key async for key in {walk}]" if "await" in found.group(0) else f"list({walk})"
+        return text.replace(found.group(0), new, 1)
+    walks = {
+        "ioredis": f"{receiver}.scanStream({{ match: {pattern}, count: 500 }})",
+        "node-redis": f"{receiver}.scanIterator({{ MATCH: {pattern}, COUNT: 500 }})",
+    }
+    walk = walks.get(use.around.library, "")
+    target = _DECLARED.search(text)
+    name = target.group(1) if target is not None else "keys"
+    start = f"let {name} = [];\nfor await (const found of {walk}) {{\n  {name} = {name}.concat(found);\n}}"
+    return start if walk else None
