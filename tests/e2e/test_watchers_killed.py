@@ -50,7 +50,7 @@ def hit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
     module, port, project = fleet(), free_port(), folder / "shop"
     mapping = module.assemble("faulty", project, None, port)
     workspace = Workspace(folder / "monitor-session")
-    arguments = ["run", "--project", str(project), "--workspace", str(workspace.root), "--duration", "90s"]
+    arguments = ["run", "--project", str(project), "--workspace", str(workspace.root), "--duration", "110s"]
     output = folder / "output.txt"
     with output.open("w", encoding="utf-8") as file:
         audit = subprocess.Popen(
@@ -63,7 +63,7 @@ def hit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
             text=True,
         )
         hit_watchers(workspace, audit)
-        code = audit.wait(timeout=240)
+        code = audit.wait(timeout=400)
     text = output.read_text(encoding="utf-8")
     return Audit(code, text, workspace, project, port, module.load_faults(mapping))
 

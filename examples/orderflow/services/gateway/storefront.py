@@ -16,7 +16,7 @@ from shared.logs import fields, timestamp
 GIFT_CARD_EVERY = 600
 GIFT_CARD_FIRST = 12
 COUNTER_SALE_EVERY = 600
-COUNTER_SALE_FIRST = 90
+COUNTER_SALE_FIRST = 130
 PAGES = ("/", "/tea", "/mugs", "/pots", "/basket", "/checkout")
 
 
