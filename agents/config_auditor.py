@@ -7,11 +7,13 @@ it knows can be computed again, so a restart only skips the looks that `state.js
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
 
 from agents import config_audit_files
+from agents.change import Change
 from agents.detecting import run_detectors
 from agents.index_wait import IndexWait
 from agents.job import WatcherJob
@@ -139,7 +141,9 @@ class ConfigAuditor:
             now=now,
         )
         if now is not None or self._deployment is None:
-            run_detectors(CONFIG_DETECTORS, view, self._reporter)
+            change = Change.of(self._reporter, CONFIG_DETECTORS, lambda base: replace(view, index=base))
+            run_detectors(CONFIG_DETECTORS, view, self._reporter, change.brings)
+            change.write()
         else:
             # A server that does not answer must not turn rules about it into rules about the code alone.
             run_detectors(

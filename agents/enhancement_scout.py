@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 
+from agents.change import Change
 from agents.detecting import run_detectors
 from agents.index_wait import IndexWait
 from agents.job import WatcherJob
@@ -91,7 +93,10 @@ class EnhancementScout:
         index = None if self._state.code_read else self._index.get()
         if index is None:
             return
-        run_detectors(CODE_DETECTORS, CodeView(index=index, judgement=self._job.judgement), self._reporter)
+        view = CodeView(index=index, judgement=self._job.judgement)
+        change = Change.of(self._reporter, CODE_DETECTORS, lambda base: replace(view, index=base))
+        run_detectors(CODE_DETECTORS, view, self._reporter, change.brings)
+        change.write()
         self._write_static()
         self._state.code_read = True
         self._state.done = self._job.mode == "static"

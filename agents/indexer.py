@@ -6,12 +6,15 @@ A project that cannot be read still leaves an index: nobody waits for ever, and 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from agents.job import WatcherJob
+from agents.job import ChangeJob, WatcherJob
 from tools.clock import Clock, iso
 from tools.findings.journal import Journal
 from tools.sources.code.index import build_index, failed_index, write_index
+from tools.sources.code.walk import walk
 from tools.sources.records import CodeIndex, CodeKind, FactKind
+from tools.sources.renames import renames
 from tools.workspace import Workspace
 
 _OWN_FOLDERS = ("monitor-session", ".state", ".archive")
@@ -22,10 +25,9 @@ def index(job: WatcherJob, clock: Clock) -> None:
     workspace = Workspace(job.workspace)
     with Journal(workspace.events) as events:
         began = clock.monotonic()
-        try:
-            made = build_index(job.project_root, job.include, (*job.exclude, *_own(job)), clock.now_ms())
-        except (OSError, MemoryError, RecursionError) as error:
-            made = failed_index(f"{type(error).__name__}: {error}", clock.now_ms())
+        if job.change is not None:
+            _index_base(job, job.change, workspace, clock)
+        made = _build(job, job.project_root, clock)
         _write_lists(workspace, made)
         write_index(workspace.code_index, made)
         took_s = round(clock.monotonic() - began, 3)
@@ -39,6 +41,28 @@ def index(job: WatcherJob, clock: Clock) -> None:
                 "gaps": len(made.gaps),
             }
         )
+
+
+def _build(job: WatcherJob, root: Path, clock: Clock) -> CodeIndex:
+    try:
+        return build_index(root, job.include, _exclude(job), clock.now_ms())
+    except (OSError, MemoryError, RecursionError) as error:
+        return failed_index(f"{type(error).__name__}: {error}", clock.now_ms())
+
+
+def _index_base(job: WatcherJob, change: ChangeJob, workspace: Workspace, clock: Clock) -> None:
+    """The index of the base, and what was moved since: before the other, so that nobody finds the one alone."""
+    both = (walk(root, job.include, _exclude(job)) for root in (change.base_root, job.project_root))
+    try:
+        moved = renames(*both)
+    except OSError:  # the index says what cannot be read
+        moved = {}
+    workspace.write_json(workspace.renamed_files, moved)
+    write_index(workspace.base_index, _build(job, change.base_root, clock))
+
+
+def _exclude(job: WatcherJob) -> tuple[str, ...]:
+    return (*job.exclude, *_own(job), *(() if job.change is None else job.change.exclude))
 
 
 def _own(job: WatcherJob) -> tuple[str, ...]:

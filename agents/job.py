@@ -77,6 +77,13 @@ class Window(_Part):
     cross_agent_s: float = 60.0
 
 
+class ChangeJob(_Part):
+    """What a change is compared with: a folder with the files of its base, and globs of what is not compared."""
+
+    base_root: Path
+    exclude: tuple[str, ...] = ()
+
+
 class WatcherJob(_Part):
     """One watcher's whole job; the same object starts every attempt, with a higher `attempt`.
 
@@ -100,6 +107,8 @@ class WatcherJob(_Part):
     judgement: Judgement = Judgement()
     window: Window
     mask_key: SecretStr | None = None
+    change: ChangeJob | None = None
+    """Set where only what a change brings is reported (static mode)."""
 
     def encode(self) -> bytes:
         """JSON with the secrets in it: for the watcher's standard input only."""

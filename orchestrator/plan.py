@@ -19,8 +19,13 @@ from tools.sources.redis.sweep import CLIENTS_EVERY_MS, QUIET_POLLS_MAX
 _ENDINGS_SHOWN = 8
 
 
-def plan(loaded: LoadedConfig, decision: ModeDecision) -> Iterator[tuple[str, str]]:
-    """Pairs of a heading and a line; a heading is repeated for each of its lines. Raises NotADirectoryError."""
+def plan(
+    loaded: LoadedConfig, decision: ModeDecision, diff_base: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """Pairs of a heading and a line; a heading is repeated for each of its lines. Raises NotADirectoryError.
+
+    `diff_base` is the revision that a change would be compared with.
+    """
     config = loaded.config
     yield "mode", f"{decision.mode.value}: {'; '.join(decision.reasons)}"
     yield "configured by", str(loaded.file or "nothing but what follows")
@@ -35,6 +40,13 @@ def plan(loaded: LoadedConfig, decision: ModeDecision) -> Iterator[tuple[str, st
         for line in _logs(config, decision.mode):
             yield "logs", line
     yield "files read", _files(config)
+    if diff_base is not None:
+        yield "compared with", f"the common history with {mask(diff_base)}, and only what changed is reported"
+        where = "into a private temporary folder that is removed at the end"
+        yield (
+            "compared with",
+            f"starts git, which copies the files of that revision {where}; no hook or filter runs",
+        )
     yield "writes", f"{config.output.workspace} and {config.output.state_folder}, nothing else"
     yield "leaves the machine", "nothing: this version works with rules only"
 

@@ -77,6 +77,16 @@ class Workspace:
         return self.path("recording", "code.json.gz")
 
     @property
+    def base_index(self) -> Path:
+        """The same of the revision that a change is compared with; there before `code_index` is."""
+        return self.path("recording", "base-code.json.gz")
+
+    @property
+    def renamed_files(self) -> Path:
+        """New path → old path of what the change moved."""
+        return self.path("recording", "renamed.json")
+
+    @property
     def all_findings(self) -> Path:
         """Every finding, sorted by severity rank, then time."""
         return self.path("all-findings.json")

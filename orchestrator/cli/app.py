@@ -110,6 +110,14 @@ FailOn = Annotated[
         help="Exit code 1 at or above it: critical, high, medium, low, info, never (high).",
     ),
 ]
+DiffBase = Annotated[
+    str | None,
+    typer.Option(
+        "--diff-base",
+        metavar="REV",
+        help="With --mode static: report only what changed since the common history with REV, a git revision.",
+    ),
+]
 Baseline = Annotated[str | None, typer.Option("--baseline", hidden=True)]
 Demo = Annotated[bool, typer.Option("--demo", help="Audit the bundled example fleet on an embedded server.")]
 DemoProfile = Annotated[
@@ -160,6 +168,7 @@ def run(
     workspace: WorkspaceFolder = None,
     state_db: StateDb = None,
     fail_on: FailOn = None,
+    diff_base: DiffBase = None,
     baseline: Baseline = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the session that was killed.")] = False,
     demo: Demo = False,
@@ -188,7 +197,7 @@ def run(
         "output.state_db": state_db,
         "fail_on": fail_on,
     }
-    request = Request(project, config, flags, _demo(demo, demo_profile), resume)
+    request = Request(project, config, flags, _demo(demo, demo_profile), resume, diff_base)
     return run_command(request, Show(quiet, verbose, plain), os.environ, Path.cwd(), ctx.obj["state"])
 
 
@@ -205,11 +214,12 @@ def plan(
     poll_interval: PollInterval = None,
     workspace: WorkspaceFolder = None,
     state_db: StateDb = None,
+    diff_base: DiffBase = None,
     demo: Demo = False,
     demo_profile: DemoProfile = None,
 ) -> int:
     """Tell what a run would do, without doing it."""
-    from orchestrator.cli.request import Request, resolve
+    from orchestrator.cli.request import Request, check_change, resolve
     from orchestrator.plan import plan as plan_lines
 
     flags = {
@@ -221,9 +231,10 @@ def plan(
         "output.workspace": workspace,
         "output.state_db": state_db,
     }
-    request = Request(project, config, flags, _demo(demo, demo_profile))
+    request = Request(project, config, flags, _demo(demo, demo_profile), diff_base=diff_base)
     resolved = resolve(request, os.environ, Path.cwd(), ctx.obj["state"])
-    _pairs(plan_lines(resolved.loaded, resolved.decision))
+    check_change(request, resolved.decision)
+    _pairs(plan_lines(resolved.loaded, resolved.decision, diff_base))
     return boundary.OK
 
 

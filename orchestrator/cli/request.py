@@ -14,6 +14,7 @@ from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision, decide, port_is_free
 from orchestrator.config.model import Config, Mode
 from tools.errors import UsageError
+from tools.sources.change import ChangeBase
 
 _DEMO_OWNS = ("project.root", "redis.url")
 _DEMO_VARIABLES = ("STREAMGAUGE_PROJECT_", "STREAMGAUGE_REDIS_", "STREAMGAUGE_SERVICES_", "REDIS_URL")
@@ -21,13 +22,17 @@ _DEMO_VARIABLES = ("STREAMGAUGE_PROJECT_", "STREAMGAUGE_REDIS_", "STREAMGAUGE_SE
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was typed. `flags` are settings by dotted name, None = not given; `demo` is a profile."""
+    """What was typed. `flags` are settings by dotted name, None = not given; `demo` is a profile.
+
+    `diff_base` is the revision that a change is compared with.
+    """
 
     project: Path | None = None
     config_file: Path | None = None
     flags: Mapping[str, object] = field(default_factory=dict)
     demo: str | None = None
     resume: bool = False
+    diff_base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,28 @@ def resolve(
         decision = decide(loaded.config, port_is_free=port_is_free, holder=_holder())
     # A managed session captures the output itself; the same lines from a file would count twice.
     return Resolved(with_logs(loaded) if decision.mode is Mode.ATTACH else loaded, decision)
+
+
+def check_change(request: Request, decision: ModeDecision) -> None:
+    """Raises UsageError where a change is asked for and this session cannot be about one."""
+    if request.diff_base is None:
+        return
+    if request.resume:
+        raise UsageError("A session that goes on knows what it is compared with. Leave --diff-base out.")
+    if request.demo:
+        raise UsageError("The demo has no history to compare with. Leave --diff-base or --demo out.")
+    if decision.mode is not Mode.STATIC:
+        raise UsageError("--diff-base reports what a change brings to the code. Use it with --mode static.")
+
+
+def change_of(request: Request, resolved: Resolved) -> ChangeBase | None:
+    """What the change under review is compared with; None where nobody asked. Raises UsageError."""
+    check_change(request, resolved.decision)
+    if request.diff_base is None:
+        return None
+    from tools.sources.git import Repository
+
+    return Repository(resolved.loaded.config.project.root).base_of(request.diff_base)
 
 
 def _load(request: Request, environ: Mapping[str, str], cwd: Path) -> LoadedConfig:

@@ -16,7 +16,7 @@ import msgspec
 from pydantic import ValidationError
 
 from orchestrator.cli import boundary, plain_view, summary
-from orchestrator.cli.request import Request, Resolved, resolve
+from orchestrator.cli.request import Request, Resolved, change_of, resolve
 from orchestrator.cli.tail import SessionTail
 from orchestrator.cli.terminal_text import clean
 from orchestrator.config.model import Config
@@ -24,6 +24,7 @@ from tools.clock import Clock, SystemClock
 from tools.errors import JournalCorrupt
 from tools.findings.model import AgentId, Finding
 from tools.findings.recorder import load
+from tools.sources.change import ChangeBase
 from tools.workspace import Workspace
 
 _VIEW_ENDS_S = 5.0
@@ -60,12 +61,13 @@ def run(
 ) -> int:
     """Run a session; returns its exit code. Raises StreamgaugeError for what could not begin."""
     resolved = resolve(request, environ, cwd, state, before_mode=_end_remains)
+    change = change_of(request, resolved)
     from orchestrator.session.run import run_session
 
     config = resolved.loaded.config
     output = show.output(is_terminal=sys.stdout.isatty())
     if output is not Output.QUIET:
-        _tell(_head(resolved))
+        _tell(_head(resolved, change))
     clock = SystemClock()
     tail = SessionTail(Workspace(config.output.workspace), clock, resumed=request.resume)
     begun = _mark(tail.workspace)
@@ -78,6 +80,7 @@ def run(
                     version=installed_version("streamgauge"),
                     clock=clock,
                     resume=request.resume,
+                    change=change,
                 )
             )
     except KeyboardInterrupt:
@@ -93,6 +96,7 @@ def run(
             health=_health(workspace),
             findings=_findings(workspace),
             gaps=_blind_gaps(workspace),
+            change=_change(workspace),
             report=outcome.report,
             workspace=outcome.workspace,
             exit_code=outcome.exit_code,
@@ -121,12 +125,14 @@ def _mark(workspace: Workspace) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def _head(resolved: Resolved) -> Iterator[str]:
+def _head(resolved: Resolved, change: ChangeBase | None) -> Iterator[str]:
     loaded, decision = resolved.loaded, resolved.decision
     yield f"streamgauge {installed_version('streamgauge')}: {decision.mode.value} session ({'; '.join(decision.reasons)})"
     yield f"project    {clean(str(loaded.config.project.root))}"
     for text in loaded.detected:
         yield f"detected   {clean(text)}"
+    if change is not None:
+        yield f"compared   with {clean(change.asked)}, commit {change.commit[:12]}; only what changed is reported"
 
 
 @contextmanager
@@ -182,6 +188,15 @@ def _health(workspace: Workspace) -> str:
         return str(data["dashboard"]["health"])
     except (OSError, KeyError, TypeError, msgspec.DecodeError):
         return "UNKNOWN: there is no report"
+
+
+def _change(workspace: Workspace) -> str:
+    """What the report says of a change; empty where the session was about none."""
+    try:
+        data = msgspec.json.decode(workspace.path("report.json").read_bytes())
+        return str((data["change"] or {}).get("summary", ""))
+    except (OSError, KeyError, TypeError, AttributeError, msgspec.DecodeError):
+        return ""
 
 
 def _blind_gaps(workspace: Workspace) -> int:

@@ -26,6 +26,7 @@ def lines(
     workspace: Path,
     exit_code: int,
     fail_on: str,
+    change: str = "",
 ) -> Iterator[str]:
     """The summary, line by line. Without a `report` it says how one is made of the `workspace`."""
     counts = Counter(finding.severity for finding in findings if not isinstance(finding, Enhancement))
@@ -35,6 +36,8 @@ def lines(
     yield "findings   " + ", ".join(f"{counts[severity]} {severity}" for severity in Severity)
     if ideas:
         yield f"           {ideas} enhancement{'' if ideas == 1 else 's'}"
+    if change:
+        yield f"partial    {clean(change)}"
     if gaps:
         yield f"not seen   {gaps} thing{'' if gaps == 1 else 's'}; section 7 of the report names each"
     yield from _worst(findings)

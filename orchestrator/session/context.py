@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.engine import Engine
-from agents.job import WatcherJob
+from agents.job import ChangeJob, WatcherJob
 from agents.node import AgentKeeper, Crew, SeenFinding
 from orchestrator.config.model import Config, Mode
 from orchestrator.keeper.client import KeeperClient
@@ -36,7 +36,8 @@ class Session(Crew):
     """One session at work. `services`, `redis_server` and `keeper_client` are there in managed mode only.
 
     `services_ended`: they are gone by our own doing, and nothing may be concluded from it. `died_ms`: the last sign
-    of life of the killed session that this one goes on with.
+    of life of the killed session that this one goes on with. `change`: what is compared with, where only what a
+    change brings is reported.
     """
 
     config: Config
@@ -53,6 +54,7 @@ class Session(Crew):
     services_ended: bool = False
     died_ms: int | None = None
     mask_key: bytes | None = None
+    change: ChangeJob | None = None
     checkpoints: Checkpoints | None = None
     clocks: Clocks = field(init=False)
     indexer: Indexer = field(init=False)
@@ -111,6 +113,7 @@ class Session(Crew):
                 root_pids=self.services.root_pids() if self.services is not None else (),
                 mask_key=self.mask_key,
                 services_ended=self.services_ended,
+                change=self.change,
             ),
         )
 

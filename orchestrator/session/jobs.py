@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from pydantic import SecretStr
 
-from agents.job import LogSource, RedisTarget, ServiceSpec, WatcherJob, Window
+from agents.job import ChangeJob, LogSource, RedisTarget, ServiceSpec, WatcherJob, Window
 from orchestrator.config.model import Config, Mode, RedisSection
 from tools.findings.model import AgentId
 from tools.workspace import Workspace
@@ -31,6 +31,7 @@ class Instructions:
     root_pids: tuple[int, ...]
     mask_key: bytes | None
     services_ended: bool = False
+    change: ChangeJob | None = None
 
 
 def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
@@ -55,6 +56,7 @@ def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
         judgement=config.judgement,
         window=given.window,
         mask_key=None if given.mask_key is None else SecretStr(given.mask_key.hex()),
+        change=given.change,
     )
 
 

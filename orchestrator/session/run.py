@@ -12,6 +12,7 @@ from typing import cast
 
 from langchain_core.runnables import RunnableConfig
 from langsmith import tracing_context
+from msgspec import structs
 
 from agents.engine import Engine, LocalEngine
 from orchestrator.config.mode import ModeDecision
@@ -19,6 +20,7 @@ from orchestrator.config.model import Config, Mode
 from orchestrator.keeper.client import end_in_order
 from orchestrator.keeper.contract import KeeperFiles
 from orchestrator.session import managed, opening
+from orchestrator.session.change import change_of, compared
 from orchestrator.session.checkpoints import open_checkpoints, prune
 from orchestrator.session.context import Session
 from orchestrator.session.ending import Ending
@@ -31,6 +33,7 @@ from orchestrator.session.story import Story
 from tools import masking
 from tools.clock import Clock
 from tools.errors import LockHeld, UsageError
+from tools.sources.change import ChangeBase
 from tools.synthesis import judged
 from tools.workspace import Workspace
 
@@ -59,6 +62,7 @@ class _Parts:
     clock: Clock
     engine: Engine
     session_id: str
+    change: ChangeBase | None
 
 
 async def run_session(
@@ -69,10 +73,12 @@ async def run_session(
     clock: Clock,
     resume: bool = False,
     engine: Engine | None = None,
+    change: ChangeBase | None = None,
 ) -> Outcome:
     """Run one session, or go on with the one that the workspace holds.
 
-    Paths in `config` are absolute. Raises UsageError, LockHeld, PreflightFailed (nothing could begin) and
+    Paths in `config` are absolute. With a `change` (static mode) only what it brings is reported; a session that
+    goes on knows its own. Raises UsageError, LockHeld, PreflightFailed (nothing could begin) and
     OSError; what fails after that is in the outcome and in the report.
     """
     workspace = _workspace(config)
@@ -81,14 +87,16 @@ async def run_session(
     folder = config.output.state_folder
     with _locked(config, decision.mode, folder, session_id):
         mask_key = _mask_key(folder)
-        parts = _Parts(config, decision, version, clock, engine or LocalEngine(), session_id)
+        change = change_of(workspace) if resume else change
+        parts = _Parts(config, decision, version, clock, engine or LocalEngine(), session_id, change)
         with ExitStack() as held:
+            against = held.enter_context(compared(config, change))
             if opening.existing_session_id(workspace) is not None:
                 held.enter_context(_held(workspace, session_id))
             session = await _open(parts, resume=resume)
             if not resume:
                 held.enter_context(_held(workspace, session_id))
-            session.mask_key = mask_key
+            session.mask_key, session.change = mask_key, against
             return await _guarded(session, resume=resume)
 
 
@@ -151,6 +159,7 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
         await _end_remains(workspace, clock)
         previous = opening.create_workspace(workspace, session_id)
         facts = opening.first_facts(config, mode, session_id, parts.version, clock)
+        facts = structs.replace(facts, change=parts.change)
     story = Story(workspace, clock, facts)
     story.update()
     judged.write(workspace, config.judgement)

@@ -30,7 +30,8 @@ from tools.findings.rule import Quote, Rule, Symptom
 from tools.report import sarif
 from tools.report.source_places import Place, Places
 from tools.report.write import write_report
-from tools.sources.session_facts import ChangeBase, SessionFacts
+from tools.sources.change import ChangeBase
+from tools.sources.session_facts import SessionFacts
 from tools.workspace import Workspace
 
 HOSTILE = ' </td> | [l](http://e.example) {0} ``` \u202e\x1b[31m "] --> end'

@@ -8,7 +8,7 @@ A finding is written at once when it is new or its severity rises; one that only
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -54,7 +54,7 @@ class Recorder:
         Returns the finding when it was written (new, or more severe), else None. A symptom that is not a
         valid finding is reported to `on_reject` and not written. Raises StaleAttempt, OSError.
         """
-        key = fingerprint(symptom.rule.id, tuple(map(mask, symptom.entity)), mask(symptom.location))
+        key = identity(symptom)
         known = self._by_fingerprint.get(key)
         try:
             if known is None:
@@ -131,6 +131,14 @@ def rank_of_symptom(symptom: Symptom) -> int:
     if level is None:
         raise ValueError(f"{symptom.rule.id}: neither severity nor priority")
     return level.rank
+
+
+def identity(symptom: Symptom, renamed: Mapping[str, str] | None = None) -> str:
+    """The fingerprint of a symptom's finding; with `renamed` (new name → old), under the files' old names."""
+    old = renamed or {}
+    parts = tuple(old.get(part, part) for part in map(mask, symptom.entity))
+    place = mask(symptom.location)
+    return fingerprint(symptom.rule.id, parts, old.get(place, place))
 
 
 def load(path: Path) -> list[Finding]:

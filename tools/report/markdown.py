@@ -12,6 +12,7 @@ from tools.report.model import Dashboard, Reason, Report, StreamHealth
 
 ROWS_MAX = 200
 """Rows of one table; the rest is in `report.json`, and the text says so."""
+SUMMARY_CHARS_MAX = 1_000
 _ALERTS = {"CRITICAL": "CAUTION", "DEGRADED": "WARNING", "HEALTHY": "TIP", "UNKNOWN": "IMPORTANT"}
 _SECTIONS = (
     "Executive dashboard",
@@ -54,6 +55,8 @@ def _first_page(report: Report) -> str:
         f"# Audit report {inline(report.session_id)}",
         f"> [!{_ALERTS[health]}]\n> **{health}** — {inline(report.verdict.headline)}",
     ]
+    if report.change is not None:
+        lines.append(f"**Partial view:** {inline(report.change.summary, SUMMARY_CHARS_MAX)}")
     if report.failures:
         names = ", ".join(inline(failure.section) for failure in report.failures)
         lines.append(f"**This report is incomplete:** {names} could not be built (see section 7).")

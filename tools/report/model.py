@@ -44,6 +44,23 @@ class Comparison(Struct, frozen=True, kw_only=True, rename="camel"):
     resolved: int
 
 
+class ChangeView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Of a session about a change: it is a partial view. Counts are of findings; None where an agent did not compare."""
+
+    revision: str
+    commit: str
+    how: Literal["merge-base", "revision"]
+    before: int | None
+    """At the base, all of them."""
+    still: int | None
+    """Of these, there again and not reported."""
+    gone: int | None
+    new: int
+    """Reported: not known of the base, or worse than there."""
+    not_compared: tuple[str, ...]
+    summary: str
+
+
 class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
     """Section 1. Lengths in ms; counts are of findings unless they say otherwise."""
 
@@ -248,6 +265,8 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     session_id: str
     completed_at: str
     verdict: Verdict
+    change: ChangeView | None
+    """None where the whole project was reported."""
     dashboard: Dashboard | None
     critical: tuple[CriticalFinding, ...]
     clusters: tuple[Cluster, ...]

@@ -17,6 +17,7 @@ from tools.report import markdown, sarif, session_failure
 from tools.report.context import Context, prepare
 from tools.report.model import SCHEMA_VERSION, Report, SectionFailure, Verdict
 from tools.report.sections import (
+    change,
     coverage,
     critical,
     dashboard,
@@ -100,6 +101,7 @@ def build(context: Context, builder: _Builder, version: str) -> Report:
         verdict=builder.attempt(
             "first page", lambda: unknown if board is None else verdict.build(context, board, plan), unknown
         ),
+        change=builder.attempt("the change", lambda: change.build(context), None),
         dashboard=board,
         critical=builder.rows("critical findings", lambda: critical.build(context)),
         clusters=context.clusters,

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from tools.sources.change import ChangeBase
 from tools.workspace import Workspace
 
 FILE = "session.json"
@@ -30,18 +31,6 @@ class PhaseRun(Struct, frozen=True, kw_only=True):
     ended_ms: int | None = None
     status: Literal["running", "done", "failed", "skipped"] = "running"
     detail: str = ""
-
-
-class ChangeBase(Struct, frozen=True, kw_only=True):
-    """What a session about a change is compared with. `commit` is in full."""
-
-    asked: str
-    """The revision as the user named it, masked."""
-    commit: str
-    how: Literal["merge-base", "revision"]
-    """Whether `commit` is where the change left the revision's history, or the revision itself."""
-    not_compared: tuple[str, ...] = ()
-    """Submodules: folders that are of other repositories, so nothing is said about them."""
 
 
 class SessionFacts(Struct, frozen=True, kw_only=True):

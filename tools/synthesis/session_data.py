@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
@@ -19,7 +20,8 @@ from tools.detectors.thresholds import Judgement
 from tools.errors import StreamgaugeError
 from tools.findings import journal
 from tools.findings.model import FINDING, AgentId, Finding
-from tools.sources import recording, session_facts
+from tools.sources import change, recording, session_facts
+from tools.sources.change import ChangeCounts
 from tools.sources.code.index import read_index
 from tools.sources.entry_samples import FILE, EntrySample, LeftOut, read_samples
 from tools.sources.gaps import newest
@@ -63,6 +65,8 @@ class SessionData:
     events: tuple[dict[str, object], ...] = ()
     heartbeats: dict[str, dict[str, object]] = field(default_factory=dict)
     """The last heartbeat of each agent, by its slug."""
+    change_counts: tuple[ChangeCounts, ...] = ()
+    """Of a session about a change, by each agent that compared."""
 
     @property
     def final(self) -> Poll | None:
@@ -135,6 +139,7 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
         samples_left_out=samples[1],
         events=events,
         heartbeats=part("agents/*/heartbeat.jsonl", lambda: _heartbeats(workspace), {}),
+        change_counts=() if facts is None or facts.change is None else tuple(_counts(workspace)),
     )
     if not polls.heads and baseline is not None:
         polls.take_one(baseline)
@@ -227,6 +232,13 @@ def _samples(workspace: Workspace) -> tuple[tuple[Sampled, ...], int]:
         elif isinstance(record, LeftOut):
             left_out += record.entries or 1
     return tuple(kept), left_out
+
+
+def _counts(workspace: Workspace) -> Iterator[ChangeCounts]:
+    """Where an agent left none, a gap of its own says that it could not compare."""
+    for agent in AgentId:
+        with suppress(OSError, msgspec.MsgspecError):
+            yield change.read_counts(workspace, agent)
 
 
 def _heartbeats(workspace: Workspace) -> dict[str, dict[str, object]]:

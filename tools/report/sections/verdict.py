@@ -16,12 +16,20 @@ FIRST_MAX = 3
 def build(context: Context, dashboard: Dashboard, roadmap: tuple[RoadmapItem, ...]) -> Verdict:
     """Headline, at most five reasons, at most three things to do first."""
     return Verdict(
-        headline=_with_failure(context, dashboard),
+        headline=_of_change(context) + _with_failure(context, dashboard),
         why=tuple(_why(context)[:WHY_MAX]),
         first=tuple(
             Reason(text=item.action, finding_ids=item.finding_ids[:1]) for item in roadmap[:FIRST_MAX]
         ),
     )
+
+
+def _of_change(context: Context) -> str:
+    """A session about a change judges only that: of all else its silence says nothing."""
+    facts = context.data.facts
+    if facts is None or facts.change is None:
+        return ""
+    return f"Only what changed since {facts.change.asked} ({facts.change.commit[:12]}) counts here. "
 
 
 def _with_failure(context: Context, dashboard: Dashboard) -> str:
