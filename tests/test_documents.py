@@ -57,6 +57,7 @@ def test_every_dependency_has_its_sentence() -> None:
         "docs/ARCHITECTURE.md",
         "docs/benchmarks.md",
         "docs/security.md",
+        "docs/github-action.md",
     ],
 )
 def test_links_to_files_lead_somewhere(name: str) -> None:
