@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tools.detectors.code import console_logging, keys_command, xadd_no_maxlen, xreadgroup_no_ack
+from tools.detectors.code import (
+    console_logging,
+    count_one,
+    keys_command,
+    polling_read,
+    xadd_no_maxlen,
+    xreadgroup_no_ack,
+)
 from tools.detectors.contract import CodeDetector
 
 DETECTORS: tuple[CodeDetector, ...] = (
@@ -10,5 +17,7 @@ DETECTORS: tuple[CodeDetector, ...] = (
     xreadgroup_no_ack,
     console_logging,
     keys_command,
+    polling_read,
+    count_one,
 )
 """Every rule module of this folder, one line each."""

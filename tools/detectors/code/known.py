@@ -93,6 +93,33 @@ def silenced(index: CodeIndex, rule_id: str, use: CodeUse) -> bool:
     )
 
 
+def call_of(use: CodeUse) -> ChainStep:
+    """The Redis call itself: the use, or the first step of its chain where a wrapper is in between."""
+    first = use.stream.chain[0] if use.stream is not None and use.stream.chain else None
+    if first is None or (first.path == use.path and use.line <= first.line <= use.end_line):
+        return ChainStep(path=use.path, line=use.line, text=use.text)
+    return first
+
+
+def number(text: str) -> int | None:
+    """A whole number as code writes it; None for anything else."""
+    bare = text.replace("_", "")
+    return int(bare) if bare.isascii() and bare.isdecimal() and len(bare) < 16 else None
+
+
+def loop_quotes(use: CodeUse) -> tuple[Quote, ...]:
+    """The loop around a use: its first line."""
+    loop = use.around.loop
+    if loop is None:
+        return ()
+    return (Quote(EvidenceKind.FILE, loop.path, loop.header, Locator(line=loop.line)),)
+
+
+def streams_of(uses: Iterable[CodeUse]) -> tuple[str, ...]:
+    """The resolved streams of these uses, each once."""
+    return tuple(dict.fromkeys(name for use in uses if (name := value(use.stream)) is not None))
+
+
 def chain_quotes(use: CodeUse, *names: Resolved | None) -> tuple[Quote, ...]:
     """The use, and the lines by which its names were resolved, each once."""
     steps: dict[tuple[str, int], ChainStep] = {}

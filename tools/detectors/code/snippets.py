@@ -129,3 +129,38 @@ def scanned(text: str, use: CodeUse) -> str | None:
     name = target.group(1) if target is not None else "keys"
     start = f"let {name} = [];\nfor await (const found of {walk}) {{\n  {name} = {name}.concat(found);\n}}"
     return start if walk else None
+
+
+_COUNT_ONE = re2.compile(r"(?i)(count['\"]?\s*[=:,]\s*)(['\"]?)1\b(['\"]?)")
+_BLOCK = re2.compile(r"(?i)(block['\"]?\s*[=:,]\s*)(['\"]?)\d+\b(['\"]?)")
+_STREAMS_WORD = re2.compile(r"""(['"]STREAMS['"])""")
+
+
+def counted(text: str) -> str | None:
+    """The text of a read of one entry with a batch; None where the number stands elsewhere."""
+    after = _COUNT_ONE.sub(r"\g<1>\g<2>50\g<3>", text, 1)
+    return after if after != text else None
+
+
+def blocking(text: str, use: CodeUse) -> str | None:
+    """The text of a read with BLOCK; None where its arguments cannot be told apart."""
+    after = _BLOCK.sub(r"\g<1>\g<2>5000\g<3>", text, 1)
+    if after != text:
+        return after
+    if dialect(use) == "ioredis":
+        after = _STREAMS_WORD.sub(r"'BLOCK', 5000, \g<1>", text, 1)
+        return after if after != text else None
+    span = _arguments(text, "xreadgroup") or _arguments(text, "xread")
+    if span is None or dialect(use) == "raw":
+        return None
+    start, end = span
+    inside = text[start:end].rstrip()
+    gap = text[start + len(inside) : end]
+    comma = "" if inside.endswith(",") else ","
+    space = "\n" + _indent_of(inside) if "\n" in inside else " "
+    if dialect(use) == "redis-py":
+        return f"{text[:start]}{inside}{comma}{space}block=5000{gap}{text[end:]}"
+    at = text.rfind("{ COUNT", start, end)
+    if at >= 0:
+        return f"{text[:at]}{{ BLOCK: 5000, {text[at + 2 :]}"
+    return f"{text[:start]}{inside}{comma}{space}{{ BLOCK: 5000 }}{gap}{text[end:]}"

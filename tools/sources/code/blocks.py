@@ -57,7 +57,9 @@ def read(module: Module, node: Node) -> None:
 def _loop(path: str, node: Node) -> Loop:
     condition = node.field("condition")
     text = condition.text.strip("()").strip() if condition is not None else ""
-    header = node.text.split("\n", 1)[0]
+    body = node.field("body")
+    until = body.start - node.start if body is not None and node.kind != "do_statement" else None
+    header = node.text[:until].split("\n", 1)[0].rstrip()
     return Loop(
         path=path,
         line=node.line,
