@@ -202,3 +202,20 @@ def test_a_payload_knows_whether_it_is_known_whole(
 ) -> None:
     (use,) = uses(index_of(tmp_path, {name: code}), CodeKind.XADD)
     assert (use.fields, use.around.inner_fields, use.around.fields_open) == expected
+
+
+def test_what_is_made_of_itself_ends(tmp_path: Path) -> None:
+    code = """
+    def f(rows, data):
+        for _, rows in rows:
+            for rows, row in rows:
+                handle(rows, row)
+        data = json.dumps(data)
+        r.xreadgroup("g", "c", {"s": ">"})
+        r.xadd("s", {"data": json.dumps(data), **data})
+        r.xack("s", "g", row)
+    """
+    made = index_of(tmp_path, {"app.py": code})
+    found = {use.kind for use in made.uses if use.stream is not None and use.stream.value == "s"}
+    assert found == {CodeKind.XREADGROUP, CodeKind.XADD, CodeKind.XACK}
+    assert not [gap for gap in made.gaps if "circles" in gap.why]

@@ -108,8 +108,9 @@ def _uses(program: Program, finder: UseFinder, gaps: list[Gap], now_ms: int) -> 
     found: list[CodeUse] = []
     seen: set[tuple[object, ...]] = set()
     for module in program.modules.values():
-        try:
-            for site in module.sites:
+        in_circles: list[int] = []
+        for site in module.sites:
+            try:
                 command = _recognise(program, module, site)
                 for use in finder.uses(module, site, command) if command is not None else ():
                     names = (use.stream and use.stream.value, use.group and use.group.value, use.name)
@@ -117,10 +118,14 @@ def _uses(program: Program, finder: UseFinder, gaps: list[Gap], now_ms: int) -> 
                     if key not in seen:
                         seen.add(key)
                         found.append(use)
-            found += finder.swallowed(module)
-        except RecursionError:
-            why = "its names lead in circles too deep to follow"
-            gaps.append(_gap(module.path, why, "name streams by constants", now_ms))
+            except RecursionError:
+                in_circles.append(site.expression.line)
+        found += finder.swallowed(module)
+        if in_circles:
+            what = f"names in {module.path} (line {', '.join(map(str, in_circles[:10]))})"
+            gaps.append(
+                _gap(what, "they lead in circles too deep to follow", "name streams by constants", now_ms)
+            )
         if len(found) >= USES_MAX:
             gaps.append(
                 _gap("code", f"more than {USES_MAX} uses", "narrow project.include", now_ms, blind=True)

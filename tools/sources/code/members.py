@@ -117,7 +117,7 @@ class Members(Lookup):
                 for name in names:
                     yield from self._member_of(terminal, replace(made, kind="member", value=name), depth)
             elif thing.kind == "map":
-                for item in self.items_of(terminal, values=True):
+                for item in self.items_of(terminal, values=True, depth=depth):
                     yield from self.follow(item.expression, item.context, item.chain, depth)
             elif thing.kind == "list":
                 position = names[0] if names else ""
@@ -134,22 +134,21 @@ class Members(Lookup):
     ) -> Iterator[Terminal]:
         """What a loop variable runs over."""
         for terminal in self.follow(made.parts[0], context, chain, depth):
-            for item in self.items_of(
-                terminal, values=made.kind == "element" and terminal.expression.kind != "map"
-            ):
+            values = made.kind == "element" and terminal.expression.kind != "map"
+            for item in self.items_of(terminal, values=values, depth=depth):
                 yield from self.follow(item.expression, item.context, item.chain, depth)
 
-    def items_of(self, terminal: Terminal, *, values: bool = False) -> Iterator[Terminal]:
+    def items_of(self, terminal: Terminal, *, values: bool = False, depth: int = 1) -> Iterator[Terminal]:
         """The items of a list, or the keys (or values) of a map; anything else itself."""
         thing = terminal.expression
         if thing.kind == "list":
             for part in thing.parts[:VALUES_MAX]:
-                yield from self.follow(part, terminal.context, terminal.chain, 1)
+                yield from self.follow(part, terminal.context, terminal.chain, depth)
         elif thing.kind == "map":
             for key, value in thing.pairs[:VALUES_MAX]:
                 wanted = value if values else key
                 if wanted is not None:
-                    yield from self.follow(wanted, terminal.context, terminal.chain, 1)
+                    yield from self.follow(wanted, terminal.context, terminal.chain, depth)
         else:
             yield terminal
 

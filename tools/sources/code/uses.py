@@ -225,9 +225,11 @@ class UseFinder:
         around = Around(receiver=masking.mask(receiver), library=self._surroundings.library(place.module))
         return with_changes(use, name=masking.mask(known or written), around=around)
 
-    def _payload(self, payload: Expression | None, context: Context) -> tuple[tuple[str, ...], Around]:
+    def _payload(
+        self, payload: Expression | None, context: Context, level: int = 0
+    ) -> tuple[tuple[str, ...], Around]:
         """The field names of a payload, those inside of JSON in it, and whether there may be more."""
-        if payload is None:
+        if payload is None or level > LEVELS_MAX:
             return (), Around()
         names: list[str] = []
         inner: list[str] = []
@@ -237,7 +239,7 @@ class UseFinder:
                 return (), Around()
             for key, value in end.expression.pairs:
                 if key is None:
-                    found, around = self._payload(value, end.context)
+                    found, around = self._payload(value, end.context, level + 1)
                     names += found
                     inner += around.inner_fields
                     is_open |= around.fields_open
@@ -246,18 +248,18 @@ class UseFinder:
                 if None in known:
                     return (), Around()
                 names += [masking.mask(name) for name in known if name is not None]
-                inside, unread = self._json(value, end.context)
+                inside, unread = self._json(value, end.context, level)
                 inner += inside
                 is_open |= unread
         around = Around(inner_fields=tuple(dict.fromkeys(inner)), fields_open=is_open or not names)
         return tuple(dict.fromkeys(names)), around
 
-    def _json(self, value: Expression, context: Context) -> tuple[tuple[str, ...], bool]:
+    def _json(self, value: Expression, context: Context, level: int) -> tuple[tuple[str, ...], bool]:
         """The names inside of a value that is JSON of a map; whether it is JSON that cannot be read."""
         for end in self._resolver.terminals(value, context):
             made = end.expression
             if made.kind == "call" and made.callee.value in _JSON and made.arguments:
-                names, around = self._payload(made.arguments[0], end.context)
+                names, around = self._payload(made.arguments[0], end.context, level + 1)
                 return (*names, *around.inner_fields), around.fields_open
         return (), False
 
