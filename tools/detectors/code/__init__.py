@@ -5,6 +5,7 @@ from __future__ import annotations
 from tools.detectors.code import (
     console_logging,
     count_one,
+    hardcoded_stream,
     keys_command,
     polling_read,
     xadd_no_maxlen,
@@ -19,5 +20,6 @@ DETECTORS: tuple[CodeDetector, ...] = (
     keys_command,
     polling_read,
     count_one,
+    hardcoded_stream,
 )
 """Every rule module of this folder, one line each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re2
 
-from tools.sources.records import CodeUse
+from tools.sources.records import CodeUse, Handler
 
 _RECEIVER = re2.compile(r"((?:await\s+)?[\w.$]+(?:\(\))?)\??\.[xX][rR]ead[gG]roup")
 _CAMEL = re2.compile(r"\.x[A-Z]")
@@ -164,3 +164,42 @@ def blocking(text: str, use: CodeUse) -> str | None:
     if at >= 0:
         return f"{text[:at]}{{ BLOCK: 5000, {text[at + 2 :]}"
     return f"{text[:start]}{inside}{comma}{space}{{ BLOCK: 5000 }}{gap}{text[end:]}"
+
+
+def quoted(use: CodeUse, name: str) -> str | None:
+    """A name as it stands in the text of a use, quotes included; None where it does not."""
+    return next((form for quote in "\"'`" if (form := f"{quote}{name}{quote}") in use.text), None)
+
+
+def named(text: str, use: CodeUse, name: str) -> str | None:
+    """The text of a call with a constant in place of a literal, and the constant."""
+    form = quoted(use, name)
+    words = "".join(char if char.isascii() and char.isalnum() else " " for char in name).split()
+    if form is None or not words:
+        return None
+    constant = "_".join(words).upper() + ("" if words[-1].lower() in {"stream", "events"} else "_STREAM")
+    constant = constant if not constant[0].isdigit() else f"STREAM_{constant}"
+    declared = f"{constant} = {form}" if use.language == "python" else f"const {constant} = {form};"
+    return f"{declared}\n\n{text.replace(form, constant)}"
+
+
+def outdented(text: str) -> str:
+    """A text without the indentation of its last line, which that of a clause is not."""
+    lines = text.split("\n")
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    return "\n".join(line[min(indent, len(line) - len(line.lstrip())) :] for line in lines)
+
+
+def told(use: CodeUse, handler: Handler, *, of_group: bool) -> str | None:
+    """A handler that tells its error, or lets only BUSYGROUP pass; None for forms that cannot be rewritten."""
+    if handler.form != "block":
+        return None
+    if use.language == "python":
+        types = ", ".join(handler.catches) or "Exception"
+        caught = f"({types})" if len(handler.catches) > 1 else types
+        if of_group:
+            return f'except {caught} as error:\n    if "BUSYGROUP" not in str(error):\n        raise'
+        return f'except {caught}:\n    logger.exception("could not handle it")\n    raise'
+    if of_group:
+        return "} catch (error) {\n  if (!error.message.includes('BUSYGROUP')) {\n    throw error;\n  }\n}"
+    return "} catch (error) {\n  logger.error({ err: error }, 'could not handle it');\n  throw error;\n}"
