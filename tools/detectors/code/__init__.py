@@ -8,6 +8,7 @@ from tools.detectors.code import (
     hardcoded_stream,
     keys_command,
     polling_read,
+    silent_catch,
     xadd_no_maxlen,
     xreadgroup_no_ack,
 )
@@ -21,5 +22,6 @@ DETECTORS: tuple[CodeDetector, ...] = (
     polling_read,
     count_one,
     hardcoded_stream,
+    silent_catch,
 )
 """Every rule module of this folder, one line each."""

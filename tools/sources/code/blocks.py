@@ -33,7 +33,6 @@ _NOTHING = {
     "comment",
     "pass_statement",
     "continue_statement",
-    "break_statement",
     "ellipsis",
     "empty_statement",
 }
@@ -288,7 +287,7 @@ def _promised(path: str, receiver: Node, function: Node, body: Node) -> Handler:
         commented=any(child.kind == "comment" for child in body.children()),
         calls=_called(body),
         assigns=next(body.find({"assignment_expression", "update_expression"}), None) is not None,
-        returns=_shown(value),
+        returns="" if body.kind == "call_expression" else _shown(value),
         guards=_called(receiver),
     )
 
