@@ -7,6 +7,7 @@ from tools.detectors.code import (
     count_one,
     hardcoded_stream,
     keys_command,
+    no_dead_letter,
     polling_read,
     silent_catch,
     xadd_no_maxlen,
@@ -23,5 +24,6 @@ DETECTORS: tuple[CodeDetector, ...] = (
     count_one,
     hardcoded_stream,
     silent_catch,
+    no_dead_letter,
 )
 """Every rule module of this folder, one line each."""

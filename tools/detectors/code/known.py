@@ -120,6 +120,18 @@ def streams_of(uses: Iterable[CodeUse]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for use in uses if (name := value(use.stream)) is not None))
 
 
+def acked(index: CodeIndex, read: CodeUse, stream: str, group: str) -> bool:
+    """Whether an XACK names the pair, or one whose names are open could: of this service, or shared code."""
+    for ack in of_kind(index, CodeKind.XACK):
+        if (value(ack.stream), value(ack.group)) == (stream, group):
+            return True
+        is_open = not (known(ack.stream) and known(ack.group))
+        near = ack.service is None or ack.service == read.service
+        if is_open and near and may_be(ack.stream, stream) and may_be(ack.group, group):
+            return True
+    return False
+
+
 def chain_quotes(use: CodeUse, *names: Resolved | None) -> tuple[Quote, ...]:
     """The use, and the lines by which its names were resolved, each once."""
     steps: dict[tuple[str, int], ChainStep] = {}

@@ -60,6 +60,55 @@ def acknowledged(use: CodeUse) -> str:
     )
 
 
+def dead_lettered(use: CodeUse) -> str:
+    """A loop over what was read that parks an entry after its third failure."""
+    stream, group = (name.value if name is not None else None for name in (use.stream, use.group))
+    found = _RECEIVER.search(use.text)
+    receiver = (found.group(1) if found is not None else "client").removeprefix("await ").strip()
+    waits = "await " if "await" in use.text else ""
+    if use.language == "python":
+        return _PYTHON_DEAD.format(stream=stream, group=group, client=receiver, waits=waits)
+    node_redis = dialect(use) == "node-redis"
+    return _SCRIPT_DEAD.format(
+        stream=stream,
+        client=receiver,
+        pending="xPendingRange" if node_redis else "xpending",
+        count="pending?.deliveriesCounter" if node_redis else "pending?.[3]",
+        add="xAdd" if node_redis else "xadd",
+        fields=(
+            "{ ...message, sourceId: id }"
+            if node_redis
+            else "...Object.entries(message).flat(), 'sourceId', id"
+        ),
+        ack="xAck" if node_redis else "xack",
+        key=f"'{stream}', '{group}'",
+    )
+
+
+_PYTHON_DEAD = """\
+for _, entries in replies or []:
+    for message_id, event in entries:
+        try:
+            handle(event)
+        except Exception:
+            pending = {waits}{client}.xpending_range("{stream}", "{group}", message_id, message_id, 1)
+            if not pending or pending[0]["times_delivered"] < 3:
+                continue
+            {waits}{client}.xadd("{stream}.dead", {{**event, "source_id": message_id}}, maxlen=10_000)
+        {waits}{client}.xack("{stream}", "{group}", message_id)"""
+_SCRIPT_DEAD = """\
+for (const {{ id, message }} of entries) {{
+  try {{
+    await handle(message);
+  }} catch (error) {{
+    const [pending] = await {client}.{pending}({key}, id, id, 1);
+    if (!({count} >= 3)) continue;
+    await {client}.{add}('{stream}.dead', '*', {fields});
+  }}
+  await {client}.{ack}({key}, id);
+}}"""
+
+
 def _arguments(text: str, name: str) -> tuple[int, int] | None:
     """Where the arguments of the first call of `name` begin and end."""
     at = text.lower().find(name)

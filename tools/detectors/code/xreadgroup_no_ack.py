@@ -13,7 +13,7 @@ from tools.detectors.code import known, snippets
 from tools.detectors.contract import CodeView
 from tools.findings.model import AgentId, Effort, Impact, Priority, ScoutCategory
 from tools.findings.rule import Rule, Symptom
-from tools.sources.records import CodeIndex, CodeKind, CodeUse
+from tools.sources.records import CodeKind, CodeUse
 
 RULE = Rule(
     id="code.xreadgroup-no-ack",
@@ -35,22 +35,10 @@ def detect(view: CodeView) -> Iterator[Symptom]:
         stream, group = known.value(use.stream), known.value(use.group)
         if stream is None or group is None or "noack" in use.options:
             continue
-        if not _acked(index, use, stream, group) and not known.silenced(index, RULE.id, use):
+        if not known.acked(index, use, stream, group) and not known.silenced(index, RULE.id, use):
             pairs.setdefault((stream, group), []).append(use)
     for (stream, group), uses in pairs.items():
         yield _symptom(stream, group, uses)
-
-
-def _acked(index: CodeIndex, read: CodeUse, stream: str, group: str) -> bool:
-    """Whether an XACK names the pair, or one whose names are open could: of this service, or shared code."""
-    for ack in known.of_kind(index, CodeKind.XACK):
-        if known.value(ack.stream) == stream and known.value(ack.group) == group:
-            return True
-        is_open = not (known.known(ack.stream) and known.known(ack.group))
-        near = ack.service is None or ack.service == read.service
-        if is_open and near and known.may_be(ack.stream, stream) and known.may_be(ack.group, group):
-            return True
-    return False
 
 
 def _symptom(stream: str, group: str, uses: list[CodeUse]) -> Symptom:

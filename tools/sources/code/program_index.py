@@ -57,6 +57,10 @@ class Program:
         found = self._methods.get(name, [])
         return found[0] if len(found) == 1 else None
 
+    def methods(self, name: str) -> tuple[ScopeKey, ...]:
+        """The methods of that name, of any class."""
+        return tuple(self._methods.get(name, ()))
+
     def module_of(self, importer: str, name: str) -> str | None:
         """Path of the module that `name` means in the file `importer`; None where it is not the project's."""
         key = (posixpath.dirname(importer), name)

@@ -11,7 +11,8 @@ from tools.sources.code.resolution import Context
 from tools.sources.code.resolve import Resolver
 from tools.sources.code_records import Around, Loop
 
-CALLERS_LEVELS_MAX = 3
+CALLERS_LEVELS_MAX, CALLERS_MAX = 3, 20
+METHODS_MAX = 10
 REACH_LEVELS_MAX = 5
 REACH_FUNCTIONS_MAX = 150
 
@@ -21,8 +22,8 @@ _POLICIES = {
         r"(?i)dead.?letter|(?<![a-z])dlq|dlq(?![a-z])|poison|quarantine|park(?:ed|ing)|failed.?(?:stream|queue|jobs|events|messages)"
     ),
     "deliveries": re.compile(
-        r"(?i)times_?delivered|deliver(?:y|ies)_?count|deliveries|max_?(?:deliver|retr|attempt|tries)|(?:retry|attempt|retries)_?count"
-        r"|\battempts?\b|\bretries\b|xpending"
+        r"(?i)times_?delivered|deliver(?:y|ies)_?count|deliveries|max_?(?:deliver|attempt|tries|retries(?!per)|retry)"
+        r"|(?:retry|retries|attempts?)_?count|xpending"
     ),
 }
 
@@ -40,13 +41,22 @@ class Surroundings:
         self._resolver = resolver
         self._own: dict[ScopeKey, tuple[frozenset[str], tuple[ScopeKey, ...]]] = {}
 
-    def of(self, *spots: Spot) -> Around:
-        """The loop and the policy around a Redis call; further spots are the calls of wrappers that led to it."""
-        ways = list(dict.fromkeys((*spots, *self._above(spots[-1][0]))))
-        loop = next((found for key, line in ways if (found := self._loop(key, line)) is not None), None)
-        policy: set[str] = set()
-        for key, _ in ways:
-            policy |= self._reach(self._function(key))
+    def of(self, start: Spot, place: CallSite) -> Around:
+        """The loop and the policy around a Redis call; `place` is the call itself or that of a wrapper around it.
+
+        Above the loop only what is handed down counts, such as a handler: what else a caller does is its own.
+        """
+        loop = self._loop(*start)
+        policy = self._reach([self._function(start[0])])
+        for number, caller in enumerate((place, *self._above(start[0]))):
+            there = ((caller.module.path, caller.site.scope), caller.site.expression.line)
+            if number == 0 and there == start:
+                continue
+            if loop is None:
+                loop = self._loop(*there)
+                policy |= self._reach([self._function(there[0])])
+            else:
+                policy |= self._reach(list(self._handed_down(caller)))
         return Around(loop=loop, policy=tuple(sorted(policy)))
 
     def library(self, module: Module) -> str:
@@ -78,7 +88,7 @@ class Surroundings:
             return any((end.context.module, end.context.scope) == wanted for end in known)
         return callee.kind == "member" and self._program.only_method(name) == wanted
 
-    def _above(self, key: ScopeKey) -> Iterator[Spot]:
+    def _above(self, key: ScopeKey) -> Iterator[CallSite]:
         """Where the functions around a scope are called, a few levels up."""
         level = [key]
         for _ in range(CALLERS_LEVELS_MAX):
@@ -87,11 +97,18 @@ class Surroundings:
                 scope = self._program.scope(function)
                 if scope.kind != "function" or not scope.name or scope.name in {"__init__", "constructor"}:
                     continue
-                for caller in self.callers(function)[:20]:
-                    there = (caller.module.path, caller.site.scope)
-                    found.append(there)
-                    yield there, caller.site.expression.line
+                for caller in self.callers(function)[:CALLERS_MAX]:
+                    found.append((caller.module.path, caller.site.scope))
+                    yield caller
             level = found
+
+    def _handed_down(self, caller: CallSite) -> Iterator[ScopeKey]:
+        """The functions among the arguments of a call, in options too."""
+        made = caller.site.expression
+        context = Context(caller.module.path, caller.site.scope)
+        given = [*made.arguments, *(value for _, value in made.pairs)]
+        for part in (*given, *(value for option in given for _, value in option.pairs)):
+            yield from self._functions(part, context)
 
     def _function(self, key: ScopeKey) -> ScopeKey:
         """The outermost function around a scope: closures belong to what they stand in."""
@@ -117,9 +134,9 @@ class Surroundings:
 
     # --- what a function leads to ------------------------------------------------------------------------
 
-    def _reach(self, start: ScopeKey) -> set[str]:
+    def _reach(self, starts: list[ScopeKey]) -> set[str]:
         policy: set[str] = set()
-        seen, level = {start}, [start]
+        seen, level = set(starts), starts
         for _ in range(REACH_LEVELS_MAX):
             below: list[ScopeKey] = []
             for key in level:
@@ -155,9 +172,10 @@ class Surroundings:
                 some = True
                 yield end.context.module, end.context.scope
         if not some and made.kind == "member":
-            only = self._program.only_method(made.value)
-            if only is not None:
-                yield only
+            of_subclass = made.parts[0].value in {"self", "this"}
+            methods = self._program.methods(made.value)
+            if len(methods) == 1 or (of_subclass and len(methods) <= METHODS_MAX):
+                yield from methods
 
 
 def _imports(module: Module) -> Iterator[Import]:

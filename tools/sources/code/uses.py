@@ -18,7 +18,7 @@ from tools import masking
 from tools.sources.code.commands import Command
 from tools.sources.code.invocations import frame_of
 from tools.sources.code.program import Expression, Module, Site
-from tools.sources.code.program_index import Program, ScopeKey
+from tools.sources.code.program_index import CallSite, Program, ScopeKey
 from tools.sources.code.resolution import STEP_READ, STEP_SHOWN, Chain, Context, Frame, Value
 from tools.sources.code.resolve import Resolver
 from tools.sources.code.surroundings import Spot, Surroundings
@@ -151,8 +151,7 @@ class UseFinder:
         if command.kind is CodeKind.XADD:
             fields, around = self._payload(command.payload, context)
         elif command.kind in _READS:
-            here = ((place.module.path, place.site.scope), place.site.expression.line)
-            around = self._surroundings.of(start, here)
+            around = self._surroundings.of(start, CallSite(place.module, place.site))
         ends: list[Resolved | None] = [*streams] or [None]
         for stream, group in list(product(ends, groups))[:PAIRS_MAX]:
             use = self._use(place, command, stream, group, options)
