@@ -7,6 +7,7 @@ from tools.detectors.code import (
     count_one,
     hardcoded_stream,
     keys_command,
+    no_correlation_id,
     no_dead_letter,
     polling_read,
     silent_catch,
@@ -25,5 +26,6 @@ DETECTORS: tuple[CodeDetector, ...] = (
     hardcoded_stream,
     silent_catch,
     no_dead_letter,
+    no_correlation_id,
 )
 """Every rule module of this folder, one line each."""

@@ -252,3 +252,28 @@ def told(use: CodeUse, handler: Handler, *, of_group: bool) -> str | None:
     if of_group:
         return "} catch (error) {\n  if (!error.message.includes('BUSYGROUP')) {\n    throw error;\n  }\n}"
     return "} catch (error) {\n  logger.error({ err: error }, 'could not handle it');\n  throw error;\n}"
+
+
+def correlated(text: str, use: CodeUse) -> str | None:
+    """The text of an XADD with a correlation id in its payload; None where the payload stands elsewhere."""
+    span = _arguments(text, "xadd")
+    if span is None:
+        return None
+    start, end = span
+    style = dialect(use)
+    if style == "ioredis":
+        at = re2.compile(r"""(['"]\*['"]),""").search(text[start:end])
+        return (
+            None
+            if at is None
+            else f"{text[: start + at.end()]} 'correlationId', correlationId,{text[start + at.end() :]}"
+        )
+    brace = text.find("{", start, end)
+    if brace < 0 or style == "raw":
+        return None
+    field = '"correlation_id": correlation_id' if style == "redis-py" else "correlationId"
+    rest = text[brace + 1 :]
+    gap = "" if rest.startswith("\n") else " " if style == "node-redis" else ""
+    comma = "" if rest.lstrip().startswith("}") else ","
+    space = " " if comma and not rest[0].isspace() else ""
+    return f"{text[: brace + 1]}{gap}{field}{comma}{space}{rest}"
