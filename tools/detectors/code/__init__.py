@@ -12,6 +12,7 @@ from tools.detectors.code import (
     polling_read,
     silent_catch,
     xadd_no_maxlen,
+    xread_no_group,
     xreadgroup_no_ack,
 )
 from tools.detectors.contract import CodeDetector
@@ -27,5 +28,6 @@ DETECTORS: tuple[CodeDetector, ...] = (
     silent_catch,
     no_dead_letter,
     no_correlation_id,
+    xread_no_group,
 )
 """Every rule module of this folder, one line each."""

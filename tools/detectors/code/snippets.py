@@ -277,3 +277,28 @@ def correlated(text: str, use: CodeUse) -> str | None:
     comma = "" if rest.lstrip().startswith("}") else ","
     space = " " if comma and not rest[0].isspace() else ""
     return f"{text[: brace + 1]}{gap}{field}{comma}{space}{rest}"
+
+
+_READ_CALL = re2.compile(r"((?:await\s+)?[\w.$]+(?:\(\))?)\??\.[xX][rR]ead\(")
+
+
+def grouped(use: CodeUse, stream: str) -> str | None:
+    """A read of the group `workers` and its acknowledgement; None where the call is written in another way."""
+    found = _READ_CALL.search(use.text)
+    if found is None:
+        return None
+    client = found.group(1).removeprefix("await ").strip()
+    if use.language == "python":
+        waits = "await " if "await" in found.group(1) else ""
+        return (
+            f'replies = {waits}{client}.xreadgroup("workers", consumer, {{"{stream}": ">"}}, count=50, block=5000)\n'
+            f"for _, entries in replies or []:\n    for message_id, event in entries:\n        handle(event)\n"
+            f'        {waits}{client}.xack("{stream}", "workers", message_id)'
+        )
+    if dialect(use) == "node-redis":
+        read = f"{client}.xReadGroup('workers', consumer, {{ key: '{stream}', id: '>' }}, {{ COUNT: 50, BLOCK: 5000 }})"
+        ack = f"{client}.xAck('{stream}', 'workers', id)"
+    else:
+        read = f"{client}.xreadgroup(\n  'GROUP', 'workers', consumer, 'COUNT', 50, 'BLOCK', 5000, 'STREAMS', '{stream}', '>',\n)"
+        ack = f"{client}.xack('{stream}', 'workers', id)"
+    return f"const replies = await {read};\n// once an entry is handled:\nawait {ack};"
