@@ -9,6 +9,7 @@ import pytest
 from tests.sources.logs.lines import line
 from tools.sources.logs.classify import classify, is_candidate
 from tools.sources.logs.templates import message_ids, template_of
+from tools.sources.logs.window import Window
 
 FRAMES = {
     "plain": "{}",
@@ -129,3 +130,22 @@ def test_lines_that_differ_in_numbers_share_a_template(first: str, second: str) 
 )
 def test_message_ids_are_found_whole(text: str, ids: tuple[str, ...]) -> None:
     assert message_ids(text) == ids
+
+
+@pytest.mark.parametrize(
+    ("failure", "harmless"),
+    [
+        ("batch done: 3 errors", "batch done: 0 errors"),
+        ("OOM kills: 2", "OOM kills: 0"),
+        ("upstream error, status 500", "upstream error, status 404"),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_line_is_judged_by_its_own_figures(failure: str, harmless: str, *, turned: bool) -> None:
+    texts = (harmless, failure) if turned else (failure, harmless)
+    window = Window([], 0)
+    for number, text in enumerate(texts * 2, start=1):
+        for item in window.fold(line(text, number)):
+            window.take(item)
+    [found] = window.touched()
+    assert (found.total, found.first.text, found.example.text) == (2, failure, failure)

@@ -120,6 +120,8 @@ _NAMED_START = re2.compile(
 _FAILED = re2.compile(r"(?i)\b(?:failed|failure|fails|cannot|can't|could not|couldn't|unable to|error)\b")
 _KEYED_ERROR = re2.compile(r'\b(?:err|error|cause|reason)=(?:"(?:[^"\\]|\\.)*"|\S+)')
 _NO_VALUES = frozenset({"", "null", "nil", "<nil>", "none", "false", "undefined", "0"})
+_TELLING = re2.compile(r"(?:^|\D)(?:[01]|4\d\d)(?:\D|$)")
+"""None of something, a first attempt, an HTTP status that is no fault."""
 _JUDGED_CHARACTERS = 4000
 
 
@@ -128,10 +130,10 @@ def is_candidate(line: LogLine) -> bool:
     return line.level in {"WARN", "ERROR", "FATAL"} or _CANDIDATE.search(line.text) is not None
 
 
-def negated(line: LogLine) -> bool:
-    """Whether lines that differ in figures alone may be judged apart: "0 errors" and "3 errors", a score of 0.9 and of 0.2."""
+def figures_matter(line: LogLine) -> bool:
+    """Whether the line holds a number that its verdict may rest on: "0 errors" and "3 errors", a score of 0.9 and of 0.2."""
     text = line.text[:_JUDGED_CHARACTERS]
-    return _NOT_A_FAILURE.search(text) is not None or agent_runs.measures(text)
+    return _TELLING.search(text) is not None or agent_runs.measures(text)
 
 
 def classify(line: LogLine) -> str:

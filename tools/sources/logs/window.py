@@ -225,13 +225,12 @@ class Window:
             verdict = classify.classify(line)
             return verdict, _access_template(line.text) if verdict else ""
         key = (line.level, line.format, line.text[:2000].translate(_NO_DIGITS))
-        known = self._verdicts.get(key)
-        if known is not None:
+        plain = not classify.figures_matter(line)
+        if plain and (known := self._verdicts.get(key)) is not None:
             return known
         verdict = classify.classify(line)
         found = verdict, template_of(classify.spoken(line) or line.text) if verdict else ""
-        # "0 errors" and "3 errors" share a key without digits, so no such line is remembered.
-        if not classify.negated(line):
+        if plain:
             if len(self._verdicts) >= _CACHE_MAX:
                 self._verdicts.clear()
             self._verdicts[key] = found
