@@ -138,6 +138,7 @@ def test_message_ids_are_found_whole(text: str, ids: tuple[str, ...]) -> None:
         ("batch done: 3 errors", "batch done: 0 errors"),
         ("OOM kills: 2", "OOM kills: 0"),
         ("upstream error, status 500", "upstream error, status 404"),
+        ("job failed, attempt 2", "job taken, attempt 1"),
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
@@ -149,3 +150,42 @@ def test_a_line_is_judged_by_its_own_figures(failure: str, harmless: str, *, tur
             window.take(item)
     [found] = window.touched()
     assert (found.total, found.first.text, found.example.text) == (2, failure, failure)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INFO processing order 12 (attempt 1)",
+        "INFO processing order 12 attempt 1/3",
+        "order 12 processed retries=0",
+        "order 12 processed, retries left: 3",
+        "INFO order 12 acked, no retry needed",
+        "INFO backoff=0 order 12",
+        "processed 12 in 7 ms timeout=30000",
+        "timeout set to 30s",
+        "polling orders, block timeout reached, no messages",
+        "XREADGROUP timed out, no new messages",
+        "no new messages, retrying in 1s",
+        "idle: no messages, backing off 100 ms",
+        "[GC (Allocation Failure) [PSYoungGen: 65536K->1024K(76288K)] 65536K->1032K(251392K), 0.0012 secs]",
+        "heartbeat ok failures=0 critical=0",
+        "status=ok failed=0 warn=0 refused=0",
+    ],
+)
+def test_what_a_healthy_service_repeats_is_no_retry_and_no_warning(text: str) -> None:
+    assert not is_candidate(line(text)) or classify(line(text)) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("INFO processing order 12 (attempt 2)", "retry"),
+        ("order 12: attempt 12 of 20", "retry"),
+        ("timeout of 5000ms exceeded", "warn"),
+        ("read timed out after 5000ms", "warn"),
+        ("order 12 put back, retries: 3", "retry"),
+        ("no connection, retrying in 1s", "retry"),
+    ],
+)
+def test_what_a_service_in_trouble_repeats_still_counts(text: str, verdict: str) -> None:
+    assert classify(line(text)) == verdict

@@ -38,30 +38,55 @@ _THINGS = (
     "handlers?|handling|boundary|boundaries|middleware|report(?:er|ing|s)?|loggers?|logs?|logging|pages?|templates?|codes|polic(?:y|ies)"
     "|budget|rates?|counts?|counters?|metrics?|queues?|topics?|streams?|types?|class(?:es)?|strateg(?:y|ies)|config\\w*|settings?"
     "|limits?|levels?|tracking|recovery|correction|threshold|monitor\\w*|dump path|snapshots?|messages|filters?|support|injection"
-    "|probabilit\\w+|collectors?|classifiers?|translations?|catalog\\w*|schemas?|budgets?"
+    "|probabilit\\w+|collectors?|classifiers?|translations?|catalog\\w*|schemas?|budgets?|margins?|tolerances?|detection"
+    "|channels?|hooks?|listeners?|protection|guards?|watchdogs?"
 )
-_ZERO = r"(?:0(?:\.0+)?(?:[^.\d]|$)|null|none|false|nil|undefined|\[\]|\{\}|\"\")"
+_ZERO = r"(?:0(?:\.0+)?(?:[^.\d]|$)|null|none|false|nil|<nil>|undefined|\[\]|\{\}|\"\")"
+_PEER = r"(?:econn\w+|etimedout|epipe|enotfound)"
+_AT_FAULT = r"(?:unhandled|uncaught)[ -]?(?:promise )?(?:rejection|exception|error)s?"
 _NOT_A_FAILURE = re2.compile(
     "(?i)"
     + "|".join(
         (
             # None of them: "0 errors", "errors: 0", "unhandled rejections: 0".
             r"\b(?:0|no|zero|without(?: any)?|any) (?:[a-z]+ )?(?:errors?|failures?|exceptions?|failed|retries|timeouts?|rejections?|panics?|crashes)\b",
-            rf"\b[\w.-]{{0,40}}(?:errors?|failures?|exceptions?|failed|fails|timeouts?)[\w.]{{0,20}}\\?[\"']?\s?[:=]\s?\\?[\"']?{_ZERO}",
-            rf"\b(?:oom|out of memory|unhandled \w+|uncaught \w+|econn\w+|etimedout|panics?)(?: events?| counts?| kills?| errors?)?\s?[:=]\s?{_ZERO}",
+            rf"\b[\w.-]{{0,40}}(?:errors?|failures?|exceptions?|failed|fails|timeouts?|fatals?)[\w.]{{0,20}}(?:/\w{{1,6}})?\\?[\"']?\s?[:=]\s?\\?[\"']?{_ZERO}",
+            rf"\b(?:oom|out of memory|unhandled \w+|uncaught \w+|{_PEER}|panics?)(?: events?| counts?| kills?| errors?)?\s?[:=]\s?{_ZERO}",
+            rf"\boom[ _-]?(?:kill\w*|scores?|events?|counts?)\\?[\"']?\s?[:=]\s?\\?[\"']?{_ZERO}",
+            r"\b(?:errors?|failures?|failed|exceptions?|timeouts?|fatals?|panics?) 0(?:[,;|)\s]|$)",
             r"\b(?:[a-z]\w*_)(?:errors?|failures?|exceptions?|timeouts?|econn\w+)_total(?:\{[^}]*\})? 0\b|\becon\w+_total 0\b",
             r"\b0 (?:[a-z]+ )?(?:out of memory|oom)\b",
+            rf"\b(?:criticals?|warn(?:ings?)?|refused|retr(?:y|ies)|attempts?|back-?off)(?:[ _-]?(?:attempts?|counts?|alarms?|alerts?))?\\?[\"']?\s?[:=]?\s?\\?[\"']?{_ZERO}",
+            r"\b(?:no|without(?: a)?) retr(?:y|ies)\b|\bretries (?:left|remaining|allowed)\b|\bmax(?:imum)?[ _]?(?:retries|attempts)\b",
+            # A reader that waits for messages.
+            r"\b(?:timed? ?out|timeout)\b[^.;:]{0,20},? (?:no|0|without)(?: new| more)? (?:messages|entries|records|jobs|data)\b|\bblock(?:ing)? timeout\b",
+            r"\b(?:no|0)(?: new| more)? (?:messages|entries|records|jobs|work|data)\b[,;:]? (?:will )?(?:retry\w*|back\w*[ -]?off|polling again|trying again)\b",
+            r"\btimeout(?:[ _]?ms)?[\"']?\s?[:=]\s?[\"']?\d|\btimeouts? (?:is |was |set |configured )+(?:to )?\d",
             # Names, addresses, URLs, paths.
             r"[\w.+-]*(?:error|exception|fatal)[\w.+-]*@|\bhttps?://\S+",
             r"[\w.-]*/(?:[\w.-]*/)*[\w.-]*(?:error|exception|fatal|fail|heap|oom|panic|retry)[\w./?=&-]*",
             r"\\[\w.\\-]*(?:error|exception|fatal|fail|heap|oom|panic|retry)[\w.\\-]*",
             r"\b(?-i:[a-z0-9_]+)[-.:](?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?|oom)\b(?-i:[-.:][a-z0-9_]+\b)*",
             r"\b(?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?)-(?-i:[a-z][a-z0-9_-]*)",
+            r"\b(?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?)\.(?-i:[a-z][a-z0-9_.]*)",
+            r"(?:^|\s)# (?:HELP|TYPE) .*",
+            # Figures: a part or a deviation, never a number of failures.
+            r"\berrors?\s?[:=]?\s?[-+±]?\d{1,6}\.\d+(?:e-?\d+)?(?:[%,;|)\]]|\s*$|\s+\w+[=:])",
+            r"\b(?:mean|squared|absolute|relative|standard|rms|training|train|rounding|percentage|prediction|estimation) errors?\s?(?:\(\w+\))?\s?[:=]?\s?[-+±]?\d",
             # What only deals with them.
+            r"-xx:[+-]?\w+(?:=\S+)?|--max[-_]old[-_]space[-_]size\S*",
+            rf"\b(?:avoid|prevent|guard against|protect against|protection against)(?:s|ing)? (?:an? |any |the )?(?:{_AT_FAULT}|oom\b|(?:heap )?out of memory)",
+            r"\boom[ _-]?(?:protection|guard|watchdog|monitor\w*|detect\w+|score\w*|polic\w+|handl\w+)\b",
+            rf"\b(?:captur(?:e|es|ing)|install\w*|regist\w*|catch(?:es|ing)?|listen\w*|watch\w*) (?:for |on |to |all |any |an? |the )*{_AT_FAULT}",
+            rf"\b{_AT_FAULT} (?:handl\w+|hooks?|listeners?|monitor\w*|track\w+|captur\w+|modes?|polic\w+|will be)\b",
+            rf"\b(?:will|would|can|may|to) (?:be )?re-?(?:tr\w+|connect\w*) (?:on|for|after|upon) {_PEER}(?:(?:,| or| and|/)+ ?{_PEER})*",
+            rf"\bretry(?:able)? (?:errors|codes|on)\s?[:=]?\s?\W?{_PEER}(?:[,/'\" ]+(?:(?:or|and) )?{_PEER})*|\b(?:if|when|unless) {_PEER}",
+            r"\b(?:writ(?:e|es|ing)|log(?:s|ging)?|send(?:s|ing)?|redirect\w*) (?:all )?(?:errors|exceptions) to\b|\.on(?:ce)?\(\W{0,2}sig\w+",
+            r"\(allocation failure\)|\ballocation failure;",
             rf"\b[\w-]*(?:error|exception|failure|panic|fatal|retry|timeout|heap)s?[ _-]?(?:{_THINGS})\b",
             r"\b(?:on|handle|is|with|log|report|catch|track)_?(?:error|exception|failure)s?\b[( =:,]|\bstderr\b",
             r"\b(?:on|handle|is|with)(?:Error|Exception|Failure)\b",
-            r"\blog[_ -]?level\b\W{0,3}(?:is |set |to )*\W?(?:error|fatal|critical)\b|\b(?:at|minimum) level\b\W{0,3}(?:error|fatal|critical)\b",
+            r"\blog[_ -]?level\b\W{0,3}(?:is |set |to )*\W?(?:error|fatal|critical)\b|\b(?:at|minimum|with|using) level\b\W{0,3}(?:error|fatal|critical)\b",
             r"\b(?:if|when|unless|in case of|should) (?:an? |any |the )?(?:errors?|exceptions?|failures?)\b|\berrors? (?:will|would|may|can) be\b",
             r"\b(?:will|to|handlers?|listen\w*|wait\w*|regist\w*|install\w*)\b[^.;:]{0,40}\bsig(?:term|kill|int)\b(?:, ?sig\w+)*",
             r"\boom[ -]?killer (?:is )?(?:dis|en)abled\b",
@@ -73,6 +98,11 @@ _NOT_A_FAILURE = re2.compile(
         )
     )
 )
+_STATEMENT = re2.compile(r"(?i)\b(?:select\b.*\bfrom\b|insert into\b|update \S{1,100} set\b|delete from\b)")
+_NAMED_BY_IT = re2.compile(
+    r"(?i)'[^']{0,200}'|\"[^\"]{0,200}\"|`[^`]{0,200}`|\b(?:from|into|update|join|table) [\w.]+"
+)
+"""Values, columns and tables of a statement: what they are called says nothing of how it went."""
 _CONNECTION = r"econnrefused|econnreset|etimedout"
 _HARD = re2.compile(
     rf"(?i)\b(?:{_CONNECTION}|uncaught|unhandled|sigkill|oom[- _]?kill\w*|out of memory|outofmemoryerror"
@@ -80,7 +110,7 @@ _HARD = re2.compile(
     r"|\bpanic: |\bfatal(?: error)?\b(?:[:!,.]|$| \w)"
 )
 _TYPED = re2.compile(
-    r"\b[A-Za-z_$][\w.$]*[a-z](?:Exception|Error)\b(?::|$|\s*\(|\s+(?:at|in|while|from|thrown)\b)"
+    r"\b(?:OS|IO|EOF|[A-Za-z_$][\w.$]*[a-z])(?:Exception|Error)\b(?::|$|\s*\(|\s+(?:at|in|while|from|thrown)\b)"
 )
 _WORDS = re2.compile(r"(?i)\b(?:error|errors|exception|exceptions|fatal)\b|\berr!")
 _TERMINATED = re2.compile(
@@ -101,7 +131,7 @@ _RESOLVED = re2.compile(
     r"(?i)\b(?:recovered|reconnected|resolved|succeeded|ignored|ignoring|suppressed|handled gracefully|retry succeeded|expected)\b"
 )
 _RETRY = re2.compile(
-    r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?\d|\bback(?:ing)?[ -]?off\b"
+    r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?(?:[2-9]|[1-9]\d)|\bback(?:ing)?[ -]?off\b"
 )
 _SOFT = re2.compile(
     r"(?i)\b(?:failed|failure|failing|timed? ?out|timeout|refused|warning|warn|critical|broken pipe|epipe|enotfound)\b"
@@ -153,6 +183,8 @@ def _tells(text: str) -> bool:
 
 
 def _by_words(line: LogLine, words: str) -> str:
+    if (line.format == "text" or line.message is not None) and _STATEMENT.search(words):
+        words = _NAMED_BY_IT.sub(" ", words)
     rest = _NOT_A_FAILURE.sub(" ", words)
     failure = _failure(line.level, rest)
     if failure and not _EXPECTED.search(words) and not (_RESOLVED.search(rest) and failure != FATAL):

@@ -72,6 +72,7 @@ _SYSLOG_NEW = re2.compile(
 )
 _COUNTED = re2.compile(r"(?i)(?:^|[A-Za-z,;:\]]\s+)(?:0|no|zero|any)\s$")
 _NOTHING = re2.compile(r"^\W*(?:0|null|none|false|nil|undefined|\[\]|\{\})\s*[,;.]?\s*$")
+_NONE_OF_THEM = re2.compile(r"^[\s:|]{1,3}0\s*(?:[,;|]|$)")
 _TIME_FIRST = re2.compile(rf"^(?:\W|\S{{1,80}}\s)?{_TIME}\W*")
 _COMMON_LATER = re2.compile(
     rf"^(?:[\w.@/$<>#*:-]{{1,60}}\s+|(?:[\w.@/$<>#*:-]*[^a-zA-Z\s][\w.@/$<>#*:-]*\s+|[A-Z]+\s+){{2,4}})({'|'.join(_UPPER)})[\s:|\]]"
@@ -209,7 +210,9 @@ def _later(head: str) -> Head:
     # A program's own names may stand before the level; what follows it is not told apart.
     time = _TIME_FIRST.match(head)
     match = None if time is None else _COMMON_LATER.match(head[time.end() :])
-    if match is None or _COUNTED.search(match.group(0)[: match.start(1)]):
+    if time is None or match is None or _COUNTED.search(match.group(0)[: match.start(1)]):
+        return NO_HEAD
+    if _NONE_OF_THEM.match(head[time.end() + match.end(1) :]):
         return NO_HEAD
     return Head(level_of(match.group(1)))
 

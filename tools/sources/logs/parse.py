@@ -34,6 +34,10 @@ _ACCESS_SHORT = re2.compile(
     r"(?:^|\s|\"|\])(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: HTTP/[\d.]{1,3})?\"?\s(\d{3})(?:\s+(?:[\d.]+|-)\s?(?:[mµu]?s|bytes)?\b|\s*$|\s+-)"
 )
 _LOGFMT = re2.compile(r'(?:^|\s)(level|lvl|severity)="?([\w+-]+)"?(?:\s|$)')
+_IN_PROSE = re2.compile(
+    r"(?:^|[\s,;])(?:[a-z]+ )?(?:with|at|to|using|is|set|and|by|from|of) (?:level|lvl|severity)="
+)
+"""A sentence that names a level: `logger started with level=error`."""
 _LOGFMT_START = re2.compile(r"^[A-Za-z_][\w.]{0,40}=(?:\"(?:[^\"\\]|\\.)*\"|\S+)\s+[A-Za-z_][\w.]{0,40}=")
 _PAIR = re2.compile(r'(?:^|\s)([A-Za-z_][\w.-]{0,60})=(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 _LOGFMT_KEYS = ("time=", "ts=", "t=", "level=", "lvl=", "msg=", "at=", "severity=", "timestamp=")
@@ -138,7 +142,7 @@ def _from_text(text: str, arrived_ms: int) -> Parsed:
     if text.startswith(_LOGFMT_KEYS):
         return _from_logfmt(text, None)
     event_ms = times.from_head(head, arrived_ms)
-    if "=" in text and (_LOGFMT_START.match(text) or _LOGFMT.search(head)):
+    if "=" in text and (_LOGFMT_START.match(text) or (_LOGFMT.search(head) and not _IN_PROSE.search(head))):
         return _from_logfmt(text, event_ms)
     if any(method in text for method in _METHODS):
         status = status_of(text)
