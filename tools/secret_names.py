@@ -249,6 +249,8 @@ def _is_password(text: bytes, *, short: bool, prose: bool, unsure: bool) -> bool
 def _is_opaque(text: bytes, named: _Named, *, prose: bool, unsure: bool) -> bool:
     if len(text) < 8 or text.isdigit() or values.is_digest(text):
         return False
+    if named.weak and values.is_passing(text):
+        return False
     if named.weak and values.is_uuid(text) and (prose or _SESSION.search(named.name) is not None):
         return False
     if named.weak or prose or unsure:

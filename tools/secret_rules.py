@@ -240,6 +240,8 @@ ON_COMMAND_LINES = (
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"sshpass\s{1,3}-p\s{0,3}['\"]?", shown=0, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"HELLO['\"]?\s{1,3}['\"]?[23]['\"]?\s{1,3}['\"]?AUTH['\"]?\s{1,3}['\"]?[^\s'\"]{1,64}['\"]?\s{1,3}['\"]?", gate=r"HELLO['\"]?\s{1,3}['\"]?[23]", shown=0, caseless=True, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"SETUSER['\"]?\s[^\n]{1,200}?\s['\"]?>", gate=r"SETUSER", shown=0, caseless=True, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:requirepass|masterauth)['\"]?\s{1,3}['\"]?", shown=0, caseless=True, check=Check.OPAQUE),
+    _R("password", r"[^'\"]{3}", r"[^'\"]*", before=r"\bauth\(\[ ?(?:['\"][^'\"]{1,64}['\"], ?)?['\"]", after=r"['\"] ?\]", shown=0, check=Check.CHOSEN),
     _R("password", r"[^'\"]{3}", r"[^'\"]*", before=r"IDENTIFIED\s{1,3}BY\s{1,3}['\"]", shown=0, caseless=True, check=Check.CHOSEN),
 )  # fmt: skip
 

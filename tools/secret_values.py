@@ -26,6 +26,8 @@ _KEBAB = re2.compile(rb"^[a-z]+(?:[-_/.:][a-z]+)*$")
 _LETTER_AND_DIGIT = re2.compile(rb"[A-Za-z].*\d|\d.*[A-Za-z]")
 _IDENTIFIER = re2.compile(rb"(?i)^(?:sha\d{1,3}[:-]|md5[:-]|urn:|0x[0-9a-f]+$)")
 _UUID = re2.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")
+_LOCK = re2.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}:\d{1,9}$")
+_MOMENT = re2.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d")
 _PARTS = re2.compile(rb"[-_.:/,@+=]+")
 _REFERENCE = re2.compile(rb"(?i)^[a-z_$][a-z_$.]*(?:pass|pwd|secret|token|key|cred|auth|cookie)[a-z_$.]*$")
 _CODE = re2.compile(
@@ -58,6 +60,11 @@ def is_reference(value: bytes) -> bool:
 def is_uuid(value: bytes) -> bool:
     """Whether a value is written as a UUID."""
     return _UUID.search(value) is not None
+
+
+def is_passing(value: bytes) -> bool:
+    """Whether a value is a moment, or a UUID and a counter, as BullMQ locks each job by: nobody gets in with either."""
+    return _LOCK.search(value) is not None or _MOMENT.search(value) is not None
 
 
 def is_words(value: bytes) -> bool:
