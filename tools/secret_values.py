@@ -11,7 +11,7 @@ import msgspec
 import re2
 
 _PLACEHOLDER = re2.compile(
-    rb"(?i)^(?:[x*.\-_#?]+|.*\*{3}.*|<.*>?|\$[{(].*|\$(?-i:[A-Z_][A-Z0-9_]*|[a-z_]+)|\$\w+\$.*|\{.*|%[({].*|%[a-z]|@\w+\(.*|none|null|nil|true|false|yes|no|undefined"
+    rb"(?i)^(?:[x*.\-_#?]+|.*\*{3}.*|<.*>?|\$[{(].*|(?-i:\$[A-Z_][A-Z0-9_]*|\$[a-z_]+|\$\d)|\{.*|%[a-z]|%\w+%|%[({].*|@[\w.]*\(.*|[:@][a-z_]+\d{0,2}|none|null|nil|true|false|yes|no|undefined"
     rb"|nan|n/a|\[?(?:redacted|masked|filtered|hidden|secret|removed|omitted|sanitized|scrubbed|object)\b.*"
     rb"|(?:change|replace|fill)[_-]?(?:me|this|it|in)\b.*|placeholder.*|.*example.*|your[_ -].*|(?:my|some|the|a|dummy|fake|sample"
     rb"|insert|enter)[_ -][a-z _-]*|required|missing|invalid|incorrect|wrong|expired|revoked|rotated|refreshed|not[_-]?set|unset"
