@@ -306,6 +306,8 @@ def test_an_open_trace_survives_a_restart() -> None:
     "text",
     [
         "(node:12) MaxListenersExceededWarning: leak\n    at f (/a.js:1:2)",
+        "(node:12) Warning: Accessing property x inside circular dependency\n    at f (/a.js:1:2)\n    at g (/a.js:2:2)",
+        "(node:12) [DEP0001] Warning: old\n    at f (/a.js:1:2)",
         '{"level":40,"msg":"validation failed","err":{"stack":"E: bad email\\n    at f (/a.js:1:2)"}}',
         '{"level":20,"msg":"x","err":{"stack":"Error: x\\n    at f (/a.js:1:2)"}}',
         "    at the end of the day\nINFO all is well",

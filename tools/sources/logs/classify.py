@@ -282,4 +282,4 @@ def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool) -> s
 
 
 TRACE, TRACE_FATAL = "trace", "trace-fatal"
-_WARNING = re2.compile(r"\b\w+Warning: ")
+_WARNING = re2.compile(r"^(?:\(node:\d+\) )?(?:\[\w+\] )?Warning: |\b\w+Warning: ")

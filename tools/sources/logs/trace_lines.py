@@ -8,7 +8,7 @@ import re2
 
 HEAD = re2.compile(
     r"(?:^|[\s:(\[])[A-Za-z_$][\w.$]*(?:Error|Exception|Throwable|Failure|Warning|Rejection)\b|^Uncaught |^Unhandled |exception|panic"
-    r"|ERROR|FATAL|^Error\b|\bError: |\bException\b"
+    r"|^\(node:\d+\) (?:\[\w+\] )?Warning: |ERROR|FATAL|^Error\b|\bError: |\bException\b"
 )
 HEAD_WORDS = (
     "rror",
