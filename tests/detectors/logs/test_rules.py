@@ -509,3 +509,11 @@ def test_a_configured_limit_is_used() -> None:
 
 def test_an_empty_view_has_no_symptom() -> None:
     assert [symptom for detector in DETECTORS for symptom in detector.detect(view(final=True))] == []
+
+
+@pytest.mark.parametrize("hint", ["x-expABC", "-exp", "HS256-exp1.5", "HS256-exp-"])
+def test_a_mark_that_a_service_made_up_hides_no_secret(hint: str) -> None:
+    forged = replace_secrets(line(f"sent [masked:jwt:{hint}:0123456789ab]"), (("jwt", "0123456789ab"),))
+    true = replace_secrets(line("login", service="payments"), (("password", "ba9876543210"),))
+    found = told(secret, view(secrets=(forged, true)))
+    assert [symptom.entity for symptom in found] == [("orders", "jwt"), ("payments", "password")]

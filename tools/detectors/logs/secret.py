@@ -90,7 +90,7 @@ def _told(marks: list[masking.SecretMark], line: LogLine) -> str:
 def _of_jwt(hint: str, when_ms: int | None) -> str:
     """`HS256-exp1750000000` in words: what signs it, and whether it could still be used when it was logged."""
     algorithm, dash, expires = hint.rpartition("-exp")
-    if not dash:
+    if not (dash and expires.isdecimal()):  # also of a mark that the service printed itself
         return f"It is signed with {hint} and does not say when it expires."
     at_s = int(expires)
     signed = "It is not signed" if algorithm.lower() == "none" else f"It is signed with {algorithm}"
