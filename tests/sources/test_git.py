@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -193,6 +195,35 @@ def test_links_stay_inside_and_long_files_keep_their_size(repository: GitReposit
         assert not os.path.lexists(folder / "out")
         assert not os.path.lexists(folder / "absolute")
         assert (folder / "long.json").stat().st_size == FILE_BYTES_MAX + 5
+
+
+def test_what_a_killed_session_left_is_removed_and_what_is_in_use_is_not(
+    repository: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, used, young, foreign = (tmp_path / f"streamgauge-base-{name}" for name in ("a", "b", "c", "d"))
+    foreign.symlink_to(repository.root)
+    for folder in (left, used, young):
+        (folder / "shop").mkdir(parents=True)
+        (folder / "lock").touch()
+    for folder in (left, used):
+        os.utime(folder, (0, 0))
+    with (used / "lock").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        files_of(repository.root, repository.git("rev-parse", "HEAD"))
+    assert sorted(path.name for path in tmp_path.glob("streamgauge-base-*")) == [
+        used.name,
+        young.name,
+        foreign.name,
+    ]
+    assert (repository.root / "app.py").exists()
+
+
+def test_what_no_audit_enters_is_not_copied(repository: GitRepository) -> None:
+    head = repository.commit({"node_modules/x/index.js": "x\n", "vendor/y.py": "y\n", "vendor.py": "z\n"})
+    base = ChangeBase(asked="x", commit=head, how="revision")
+    with tree_of(repository.root, base, (), ()) as folder:
+        assert {path.name for path in folder.iterdir()} == {"app.py", "services", "vendor.py"}
 
 
 def test_names_that_lead_out_are_left_out(repository: GitRepository, tmp_path: Path) -> None:

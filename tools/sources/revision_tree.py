@@ -6,6 +6,7 @@ The folder gets what git stores and nothing that git would do on a checkout. Wha
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat
@@ -16,11 +17,14 @@ from tempfile import TemporaryDirectory
 
 from tools.errors import UsageError
 from tools.sources.change import ChangeBase
-from tools.sources.code.walk import FILE_BYTES_MAX, FILES_MAX, walk
+from tools.sources.code.walk import FILE_BYTES_MAX, FILES_MAX, is_never_entered, walk
 from tools.sources.git import Blob, Repository, TreeEntry
 
 _FILES = frozenset({b"100644", b"100755", b"100664"})
 _LINK = b"120000"
+_PREFIX, _LOCK = "streamgauge-base-", "lock"
+_YOUNG_S = 60.0
+"""A folder of this age may belong to a session that is just about to lock it."""
 _ENTRIES_MAX = 4 * FILES_MAX
 _LINK_BYTES_MAX = 4096
 
@@ -34,7 +38,11 @@ def tree_of(root: Path, base: ChangeBase, include: Sequence[str], exclude: Seque
     """
     repository = Repository(root)
     try:
-        with TemporaryDirectory(prefix="streamgauge-base-", ignore_cleanup_errors=True) as private:
+        with (
+            TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as private,
+            _held(Path(private)),
+        ):
+            _remove_left(Path(private))
             folder = Path(private) / (repository.root.name or "project")
             folder.mkdir()
             _extract(repository, base.commit, folder)
@@ -45,6 +53,27 @@ def tree_of(root: Path, base: ChangeBase, include: Sequence[str], exclude: Seque
         raise UsageError(
             f"The files to compare with cannot be written: {where}: {error.strerror or error}."
         ) from error
+
+
+@contextmanager
+def _held(private: Path) -> Iterator[None]:
+    """Tell other sessions that this folder is in use; the lock ends with the process, however that ends."""
+    with (private / _LOCK).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_left(private: Path) -> None:
+    """Remove the folders of sessions that were killed: they hold source code."""
+    now = private.lstat()
+    for old in private.parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            status = old.lstat()
+            ours = stat.S_ISDIR(status.st_mode) and status.st_uid == now.st_uid
+            if ours and now.st_mtime - status.st_mtime > _YOUNG_S:
+                with (old / _LOCK).open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(old, ignore_errors=True)
 
 
 def globs(folders: Sequence[str]) -> tuple[str, ...]:
@@ -95,12 +124,14 @@ def _link(folder: Path, entry: TreeEntry, data: bytes) -> None:
 
 
 def _is_plain(path: bytes) -> bool:
-    """Whether a path stays below the folder and is none of git's own; a tree made by hand may hold any name."""
+    """Whether a path stays below the folder, is none of git's own, and no audit leaves it out.
+
+    A tree made by hand may hold any name.
+    """
     parts = path.split(b"/")
-    return (
-        all(part not in {b"", b".", b".."} and part.lower() != b".git" for part in parts)
-        and b"\0" not in path
-    )
+    if b"\0" in path or any(is_never_entered(os.fsdecode(part)) for part in parts[:-1]):
+        return False
+    return all(part not in {b"", b".", b".."} and part.lower() != b".git" for part in parts)
 
 
 def _copy_ignored(

@@ -77,6 +77,11 @@ def walk(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -
             return
 
 
+def is_never_entered(name: str) -> bool:
+    """Whether folders of this name are left out of every project: what tools make or fetch."""
+    return name in _FOLDERS
+
+
 def _walk(
     folder: Path, root: Path, relative: str, ignores: list[gitignore.IgnoreFile], entered: set[Path]
 ) -> Iterator[ProjectFile]:
@@ -97,7 +102,7 @@ def _walk(
         name = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
         path = posixpath.join(relative, name)
         if entry.is_dir():
-            if entry.name not in _FOLDERS and not gitignore.ignored(path, True, ignores):
+            if not is_never_entered(entry.name) and not gitignore.ignored(path, True, ignores):
                 yield from _walk(Path(entry.path), root, path, ignores, entered)
         elif is_env_file(name) or not gitignore.ignored(path, False, ignores):
             found = _file(entry, path, root)
