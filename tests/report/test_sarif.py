@@ -131,7 +131,7 @@ def test_what_lies_in_no_file_is_counted_and_not_invented(desk: Desk) -> None:
     run = desk.run()
     assert [place_of(result) for result in run["results"]] == [("a.py", 3)]
     notes = [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
-    assert notes == ["1 findings about code or configuration lie in no file; the report has them."]
+    assert notes == ["1 finding lies in no file, though about code or configuration; the report has all."]
 
 
 def test_the_line_is_whole_and_other_places_are_related(desk: Desk) -> None:
@@ -244,7 +244,7 @@ def test_beyond_the_limit_the_mildest_are_left_out_and_counted(desk: Desk) -> No
     log = sarif.build(many, sarif.About("s", desk.project))
     assert len(log.runs[0].results) == sarif.RESULTS_MAX
     (note,) = log.runs[0].invocations[0].tool_execution_notifications
-    assert note.message.text.startswith("7 results beyond the first 25000")
+    assert note.message.text.startswith("More than 25000 results: the mildest 7 are left out")
 
 
 def test_a_session_about_a_change_says_so(desk: Desk) -> None:

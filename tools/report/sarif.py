@@ -122,10 +122,11 @@ def _notes(without_file: int, left_out: int, facts: SessionFacts | None) -> Iter
         text = f"Partial view: only what changed since {plain(change.asked)} (commit {change.commit[:12]}) is here."
         yield Notification(Text(text), "note")
     if without_file:
-        text = f"{without_file} findings about code or configuration lie in no file; the report has them."
+        lie = "finding lies" if without_file == 1 else "findings lie"
+        text = f"{without_file} {lie} in no file, though about code or configuration; the report has all."
         yield Notification(Text(text), "note")
     if left_out:
-        text = f"{left_out} results beyond the first {RESULTS_MAX}, the mildest, were left out; the report has them."
+        text = f"More than {RESULTS_MAX} results: the mildest {left_out} are left out; the report has them."
         yield Notification(Text(text), "warning")
 
 
@@ -142,7 +143,7 @@ def _rules(findings: Sequence[Finding]) -> list[ReportingDescriptor]:
 
 
 def _rule(rule: Rule) -> ReportingDescriptor:
-    about = Text(_sentence(rule.condition))
+    about = Text(_sentence(_no_placeholder(rule.condition)))
     worst = rule.severity.rank if rule.severity else rule.priority.rank if rule.priority else 0
     return _descriptor(rule.id, about, str(rule.category), _level(worst, advice=rule.severity is None))
 
