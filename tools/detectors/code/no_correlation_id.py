@@ -41,14 +41,15 @@ _CARRIERS = re.compile(
     r"(?i)^(?:data|payload|body|event|message|msg|json|value|content|envelope|meta(?:data)?|headers?|context|ctx|attributes|raw)$"
 )
 _NO_ACTION = re.compile(
-    r"(?i)heart|metric|telemetr|\bstats\b|levels?\b|tick(?!et)|price|quote|\blogs?\b|health|cache|position|sensor"
+    r"(?i)heart|metric|telemetr|(?<![a-z])(?:stats|logs?|levels?)(?![a-z])|tick(?!et)|price|quote|health|cache|position|sensor"
 )
 
 
 def detect(view: CodeView) -> Iterator[Symptom]:
     """One symptom a place of the Redis call, or one a service where no producer carries an id."""
     index = view.index
-    writes = [use for use in known.of_kind(index, CodeKind.XADD) if known.value(use.stream) is not None]
+    # The run-time part of a name may be the id.
+    writes = [use for use in known.of_kind(index, CodeKind.XADD) if known.known(use.stream)]
     carried = any(_traced(use) for use in writes)
     places: dict[ChainStep, list[CodeUse]] = defaultdict(list)
     services: dict[str, list[CodeUse]] = defaultdict(list)
