@@ -123,6 +123,7 @@ def _coverage(coverage: Coverage) -> str:
         ),
         ("rules of this version", str(coverage.rules_active)),
         ("rules with nothing to look at", _names(coverage.rules_not_looked_at)),
+        ("ignored by comments in the code", "; ".join(map(inline, coverage.ignored)) or "nothing"),
         ("not looked at in this mode", "; ".join(map(inline, coverage.limits)) or "nothing"),
         ("agents", "; ".join(map(inline, coverage.agents)) or "each ran through on its first attempt"),
     ]

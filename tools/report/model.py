@@ -220,6 +220,8 @@ class Coverage(Struct, frozen=True, kw_only=True, rename="camel"):
     rules_active: int
     rules_not_looked_at: tuple[str, ...]
     """Rule ids that exist and had nothing to look at, with the reason."""
+    ignored: tuple[str, ...]
+    """The `streamgauge-ignore` comments of the code: rule, place and reason."""
     limits: tuple[str, ...]
     """What a session of this mode never looks at, however well it goes."""
     agents: tuple[str, ...]

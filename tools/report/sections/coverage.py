@@ -44,6 +44,7 @@ def build(context: Context) -> Coverage:
         languages={} if data.index is None else dict(sorted(data.index.languages.items())),
         rules_active=len(rules),
         rules_not_looked_at=tuple(_idle_rules(context, rules)),
+        ignored=tuple(_ignored(data, rules)),
         limits=tuple(_limits(context)),
         agents=tuple(_agents(context)),
     )
@@ -67,6 +68,15 @@ def source_gaps(context: Context) -> tuple[SourceGap, ...]:
         for gap in found.values()
     ]
     return tuple(sorted(rows, key=lambda gap: (not gap.blind, gap.source, gap.what, gap.at)))
+
+
+def _ignored(data: SessionData, rules: tuple[Rule, ...]) -> Iterator[str]:
+    """Each comment that silences a rule; one that names no rule silences nothing, and is told so."""
+    known = {rule.id for rule in rules}
+    for ignore in data.index.ignores if data.index is not None else ():
+        rule, _, reason = ignore.text.partition(" ")
+        note = "" if rule in known else " (there is no such rule)"
+        yield f"{rule} at {ignore.path}:{ignore.line}: {reason}{note}"
 
 
 def _until_ms(gap: Gap, data: SessionData) -> int | None:
