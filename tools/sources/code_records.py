@@ -52,6 +52,14 @@ class Handler(Struct, frozen=True, kw_only=True):
     """Names of what the guarded lines call."""
 
 
+class Setting(Struct, frozen=True, kw_only=True):
+    """One option of a call, as its masked source line."""
+
+    path: str
+    line: int
+    text: str
+
+
 class Around(Struct, frozen=True, kw_only=True):
     """What a use has around it, each where it was looked for."""
 
@@ -66,6 +74,10 @@ class Around(Struct, frozen=True, kw_only=True):
     """Of XADD: names inside of JSON that a field of the payload holds."""
     fields_open: bool = True
     """Of XADD: the payload may hold more than the names that could be read."""
+    gives_up: Setting | None = None
+    """Of XADD: the option of its client that switches retries or the queue of unsent commands off."""
+    retried: bool = False
+    """Of XADD: the functions around it speak of retries, backoff, a breaker, an outbox or a fallback."""
     receiver: str = ""
     """Of KEYS: what it is called on."""
     library: str = ""

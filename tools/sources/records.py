@@ -19,6 +19,7 @@ from tools.findings.rule import Quote
 from tools.sources.code_records import Around as Around  # noqa: PLC0414
 from tools.sources.code_records import Handler as Handler  # noqa: PLC0414
 from tools.sources.code_records import Loop as Loop  # noqa: PLC0414
+from tools.sources.code_records import Setting as Setting  # noqa: PLC0414
 from tools.sources.process_samples import ProcessSample as ProcessSample  # noqa: PLC0414 - for rules, which import
 from tools.sources.process_samples import SampleLine as SampleLine  # noqa: PLC0414 - nothing but this module
 from tools.sources.server_records import ClientState as ClientState  # noqa: PLC0414

@@ -10,6 +10,7 @@ from tools.detectors.code import (
     no_correlation_id,
     no_dead_letter,
     polling_read,
+    producer_no_retry,
     silent_catch,
     xadd_no_maxlen,
     xread_no_group,
@@ -29,5 +30,6 @@ DETECTORS: tuple[CodeDetector, ...] = (
     no_dead_letter,
     no_correlation_id,
     xread_no_group,
+    producer_no_retry,
 )
 """Every rule module of this folder, one line each."""

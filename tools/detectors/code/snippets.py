@@ -302,3 +302,21 @@ def grouped(use: CodeUse, stream: str) -> str | None:
         read = f"{client}.xreadgroup(\n  'GROUP', 'workers', consumer, 'COUNT', 50, 'BLOCK', 5000, 'STREAMS', '{stream}', '>',\n)"
         ack = f"{client}.xack('{stream}', 'workers', id)"
     return f"const replies = await {read};\n// once an entry is handled:\nawait {ack};"
+
+
+def retried(text: str, use: CodeUse) -> str:
+    """A write that is tried five times with a growing pause."""
+    if use.language == "python":
+        pause = "await asyncio.sleep" if "await" in text else "time.sleep"
+        body = text.replace("\n", "\n        ")
+        return (
+            f"for attempt in range(5):\n    try:\n        {body}\n        break\n"
+            f"    except (redis.ConnectionError, redis.TimeoutError):\n        if attempt == 4:\n            raise\n"
+            f"        {pause}(0.1 * 2**attempt)"
+        )
+    body = text.replace("\n", "\n    ")
+    return (
+        f"for (let attempt = 0; ; attempt += 1) {{\n  try {{\n    {body}\n    break;\n  }} catch (error) {{\n"
+        "    if (attempt === 4) throw error;\n"
+        "    await new Promise((done) => setTimeout(done, 100 * 2 ** attempt));\n  }\n}"
+    )

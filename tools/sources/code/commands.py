@@ -34,7 +34,7 @@ class Command:
     options: Mapping[str, Expression] = field(default_factory=dict)
     payload: Expression | None = None
     receiver: Expression | None = None
-    """Of KEYS: what it is called on; None in a raw command, which only Redis has."""
+    """Of KEYS and XADD: what it is called on; None for a raw KEYS, which only Redis has."""
 
 
 KINDS = {

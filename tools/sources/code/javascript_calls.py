@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tools.sources.code.commands import KINDS, Command, raw
 from tools.sources.code.environment import environment_read
 from tools.sources.code.program import Expression, Module, Site
@@ -30,7 +32,10 @@ def recognise(program: Program, module: Module, site: Site) -> Command | None:
         return Command(
             CodeKind.CONSOLE_LOG, name=Expression("other", callee.text, made.line, made.line, callee.text)
         )
-    return _redis(made, callee.value)
+    command = _redis(made, callee.value)
+    if command is not None and command.kind is CodeKind.XADD:
+        return replace(command, receiver=callee.parts[0])
+    return command
 
 
 def _redis(made: Expression, method: str) -> Command | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tools.sources.code.commands import KINDS, Command, raw
 from tools.sources.code.environment import environment_read
 from tools.sources.code.program import Expression, Module, Site
@@ -27,7 +29,10 @@ def recognise(program: Program, module: Module, site: Site) -> Command | None:
         to_file = made.keyword("file") is not None
         return None if to_file else Command(CodeKind.CONSOLE_LOG, name=callee)
     if callee.kind == "member":
-        return _redis(made, callee.value.lower())
+        command = _redis(made, callee.value.lower())
+        if command is not None and command.kind is CodeKind.XADD:
+            return replace(command, receiver=callee.parts[0])
+        return command
     return None
 
 

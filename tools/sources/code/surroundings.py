@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tools import masking
 from tools.sources.code.program import Expression, Import, Module, Scope
 from tools.sources.code.program_index import CallSite, Program, ScopeKey
-from tools.sources.code.resolution import Context
+from tools.sources.code.resolution import STEP_SHOWN, Context
 from tools.sources.code.resolve import Resolver
-from tools.sources.code_records import Around, Loop
+from tools.sources.code_records import Around, Loop, Setting
 
 CALLERS_LEVELS_MAX, CALLERS_MAX = 3, 20
 METHODS_MAX = 10
@@ -27,6 +28,19 @@ _POLICIES = {
     ),
 }
 
+_RETRIES = re.compile(
+    r"(?i)retr(?:y|ies)(?!\w*per)|backoff|breaker|tenacity|attempt|opossum|outbox|spool|fallback|stamina|resilien"
+)
+_NEVER = re.compile(r"null|false|undefined|(?:\(\w*\)|\w+)\s*=>\s*(?:null|undefined|false|void 0)")
+_OFF = {
+    "maxRetriesPerRequest": re.compile("0"),
+    "enableOfflineQueue": re.compile("false"),
+    "retryStrategy": _NEVER,
+    "disableOfflineQueue": re.compile("true"),
+    "reconnectStrategy": _NEVER,
+    "retry": re.compile(r"(?:\w+\.)*Retry\(\s*(?:\w+\.)*NoBackoff\(\)\s*,\s*(?:retries\s*=\s*)?0\s*\)"),
+}
+"""Options of ioredis, node-redis and redis-py, and the values by which a client never tries again."""
 _LIBRARIES = {"ioredis": "ioredis", "redis": "node-redis", "@redis/client": "node-redis"}
 
 Spot = tuple[ScopeKey, int]
@@ -58,6 +72,38 @@ class Surroundings:
             else:
                 policy |= self._reach(list(self._handed_down(caller)))
         return Around(loop=loop, policy=tuple(sorted(policy)))
+
+    def retried(self, start: Spot, option: Setting) -> bool:
+        """Whether the function around a call, or one that calls it, speaks of another attempt; `option` does not."""
+        keys = {self._function(start[0])}
+        keys |= {self._function((c.module.path, c.site.scope)) for c in self._above(start[0])}
+        for key in keys:
+            module, scope = self._program.modules[key[0]], self._program.scope(key)
+            first, last = (scope.line, scope.end_line) if scope.end_line else (1, len(module.lines))
+            while first > 1 and module.lines[first - 2].lstrip().startswith("@"):
+                first -= 1
+            lines = _code_of(module, first, last).split("\n")
+            at = option.line - first if option.path == module.path else -1
+            if any(_RETRIES.search(line) for number, line in enumerate(lines) if number != at):
+                return True
+        return False
+
+    def gives_up(self, client: Expression, context: Context, level: int = 0) -> Setting | None:
+        """The option by which the client of a call gives up at the first failure; None where it does not."""
+        for end in self._resolver.terminals(client, context):
+            made = end.expression
+            if made.kind != "call" or level > CALLERS_LEVELS_MAX:
+                continue
+            if made.callee.kind == "member" and made.callee.value in {"pipeline", "multi", "duplicate"}:
+                return self.gives_up(made.callee.parts[0], end.context, level + 1)
+            maps = [
+                made,
+                *(e.expression for a in made.arguments for e in self._resolver.terminals(a, end.context)),
+            ]
+            for option in (found for given in maps for found in _switched_off(given)):
+                step = self._resolver.step(option, end.context.module)
+                return Setting(path=step.path, line=step.line, text=masking.beginning(step.text, STEP_SHOWN))
+        return None
 
     def library(self, module: Module) -> str:
         """The client library that a script file imports, or that alone is imported in the project."""
@@ -176,6 +222,15 @@ class Surroundings:
             methods = self._program.methods(made.value)
             if len(methods) == 1 or (of_subclass and len(methods) <= METHODS_MAX):
                 yield from methods
+
+
+def _switched_off(options: Expression) -> Iterator[Expression]:
+    for key, value in options.pairs:
+        name = key.value if key is not None else ""
+        if name == "socket":
+            yield from _switched_off(value)
+        elif name in _OFF and _OFF[name].fullmatch(value.text):
+            yield value
 
 
 def _imports(module: Module) -> Iterator[Import]:

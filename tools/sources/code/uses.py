@@ -150,6 +150,7 @@ class UseFinder:
         fields: tuple[str, ...] = ()
         if command.kind is CodeKind.XADD:
             fields, around = self._payload(command.payload, context)
+            around = self._attempts(around, start, command, context)
         elif command.kind in _READS:
             around = self._surroundings.of(start, CallSite(place.module, place.site))
         ends: list[Resolved | None] = [*streams] or [None]
@@ -223,6 +224,16 @@ class UseFinder:
         use = self._use(place, command, None, None, {})
         around = Around(receiver=masking.mask(receiver), library=self._surroundings.library(place.module))
         return with_changes(use, name=masking.mask(known or written), around=around)
+
+    def _attempts(self, around: Around, start: Spot, command: Command, context: Context) -> Around:
+        """What is known of an XADD's second attempt."""
+        (path, scope), _ = start
+        if command.receiver is None:
+            return around
+        gives_up = self._surroundings.gives_up(command.receiver, context.at((path, scope)))
+        if gives_up is None:
+            return around
+        return with_changes(around, gives_up=gives_up, retried=self._surroundings.retried(start, gives_up))
 
     def _payload(
         self, payload: Expression | None, context: Context, level: int = 0
