@@ -216,3 +216,36 @@ PIECES = st.sampled_from([NPM, STRIPE, *NAMED.values(), '"', "\\", " ", "=", ":"
 def test_masking_a_json_text_keeps_it_json(data: dict[str, object]) -> None:
     json.loads(masking.mask(json.dumps(data)))
     json.loads(masking.mask(json.dumps({"body": json.dumps(data)})))
+
+
+ARMOUR = "-----BEGIN " + "PRIVATE KEY-----"
+
+
+def test_words_about_a_private_key_are_none_and_hide_nothing() -> None:
+    lines = [
+        f"Error: the key must start with {ARMOUR}",
+        "INFO order 12 stored",
+        "INFO listening on port 3000",
+    ]
+    masker = masking.LineMasker()
+    assert [masker.scan(text) for text in lines] == [(text, ()) for text in lines]
+    assert masker.open_lines == 0
+    assert masking.mask(f"{ARMOUR} is missing") == f"{ARMOUR} is missing"
+
+
+def test_a_key_that_is_cut_off_hides_no_lines_behind_it() -> None:
+    masker = masking.LineMasker()
+    masker.scan(f"app | {ARMOUR}")
+    assert masker.scan("app | " + "aB3/" * 16)[0] == "app | [masked:private-key]"
+    assert masker.scan("app | x9==")[0] == "app | [masked:private-key]"
+    assert masker.scan("app | order 12 stored") == ("app | order 12 stored", ())
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\\n", "\\\\n"])
+@pytest.mark.parametrize(
+    "headers", [["Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-128-CBC,0A1B", ""], ["Version: GnuPG v2", ""]]
+)
+def test_a_private_key_with_headers_is_masked_whole(headers: list[str], newline: str) -> None:
+    end = ARMOUR.replace("BEGIN", "END")
+    key = newline.join([ARMOUR, *headers, "aB3/" * 16, "x9==", end])
+    assert masking.mask(f"read {key} done") == "read [masked:private-key] done"

@@ -27,6 +27,8 @@ _LONGEST = 2048
 """Characters that a secret may go on behind a cut: more than any token of a provider has."""
 _KEY_LINES_MAX = 200
 """A 16,384-bit RSA key has 196 lines; after more, it is not a key any longer."""
+_KEY_LINE_CHARACTERS = 24
+"""They are 64 or 70; some loggers break them once more."""
 _KEY_BODY = re2.compile(r"(?:^|[\s|\]])([A-Za-z0-9+/]{2,}={0,2})\s*$")
 _MARK = re2.compile(r"\[masked:([a-z0-9_-]{1,60})(?::([A-Za-z0-9_.+-]{1,32}))??(?::([0-9a-f]{12}))?\]")
 _KEY_HEADER = re2.compile(r"Proc-Type: |DEK-Info: |Version: |Comment: ")
@@ -163,8 +165,13 @@ class LineMasker:
         ends = "-----END " in line
         plain = _without_surrogates(line)
         body = _KEY_BODY.search(plain)
+        # All lines of a key but its last are as long as its first: what ends in a word is no key.
+        short = body is not None and body.end(1) - body.start(1) < _KEY_LINE_CHARACTERS
+        if short and self.open_lines == 2:
+            body = None
         if (
-            ends
+            short
+            or ends
             or self.open_lines > _KEY_LINES_MAX
             or not (body or _KEY_HEADER.search(plain) or not line.strip())
         ):

@@ -158,7 +158,7 @@ def _judged(rule: SecretRule, value: bytes) -> str | None:
     if rule.check is Check.JWT:
         return secret_values.jwt_details(value)
     if rule.check is Check.KEY:
-        return ""
+        return "" if secret_values.holds_key_body(value) else None
     if not _holds(rule, value):
         return None
     return _printable(value[: rule.shown]) if rule.shown else _length_of(len(value))

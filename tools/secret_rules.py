@@ -36,7 +36,7 @@ class Check(Enum):
     CHOSEN = auto()
     """No placeholder; what people choose may be anything."""
     KEY = auto()
-    """Nothing more: the armour is proof."""
+    """Something of a key behind the armour."""
     KEY_BASE64 = auto()
     """Base64 of a private key's armour."""
 
@@ -218,7 +218,10 @@ OFFICE = (
 
 _ARMOUR = rf"-----BEGIN(?:[A-Z0-9]|{_SPACE}){{0,30}}PRIVATE{_SPACE}KEY"
 _ARMOUR_END = rf"-----END(?:[A-Z0-9]|{_SPACE}){{0,30}}PRIVATE{_SPACE}KEY(?:{_SPACE}BLOCK)?-----"
-_ARMOUR_BODY = r"(?:(?:Proc-Type|DEK-Info): [^\r\n\\\"]*(?:\s|\\+[rn])+)*(?:[A-Za-z0-9+/=\s%]|\\+[nrtu/])*"
+_ARMOUR_BODY = (
+    r"(?:(?:\s|\\+[rn])*(?:Proc-Type|DEK-Info|Version|Comment|Hash): [^\r\n\\\"]*)*"
+    r"(?:[A-Za-z0-9+/=\s%]|\\+[nrtu/])*"
+)
 
 ANYWHERE = (
     _R("private-key", _ARMOUR, rf"(?:{_SPACE}BLOCK)?-----{_ARMOUR_BODY}(?:{_ARMOUR_END})?", anchored=False, shown=0, check=Check.KEY),

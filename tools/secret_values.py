@@ -28,6 +28,7 @@ _IDENTIFIER = re2.compile(rb"(?i)^(?:sha\d{1,3}[:-]|md5[:-]|urn:|0x[0-9a-f]+$)")
 _UUID = re2.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")
 _LOCK = re2.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}:\d{1,9}$")
 _MOMENT = re2.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d")
+_KEY_BODY = re2.compile(rb"(?s)KEY.*-----.*[A-Za-z0-9+/=%]{16}")
 _PARTS = re2.compile(rb"[-_.:/,@+=]+")
 _REFERENCE = re2.compile(rb"(?i)^[a-z_$][a-z_$.]*(?:pass|pwd|secret|token|key|cred|auth|cookie)[a-z_$.]*$")
 _CODE = re2.compile(
@@ -111,6 +112,11 @@ def is_encoded_key(value: bytes) -> bool:
     """Whether base64 holds the armour of a private key."""
     plain = _decoded(value[: min(len(value), 128) // 4 * 4])
     return plain is not None and b"PRIVATE KEY" in plain
+
+
+def holds_key_body(armoured: bytes) -> bool:
+    """Whether there is a key behind the armour's first line, and not only words about it."""
+    return _KEY_BODY.search(armoured) is not None
 
 
 def jwt_details(token: bytes) -> str | None:
