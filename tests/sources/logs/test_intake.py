@@ -113,13 +113,13 @@ def test_an_attached_log_gives_its_last_lines_for_their_format_only(bench: Bench
 
 def test_a_new_attempt_goes_on_where_the_last_one_stood(bench: Bench) -> None:
     bench.say("-----BEGIN PRIVATE KEY-----")
-    bench.say("one")
+    bench.say("aB3/" * 16)
     bench.open(ORDERS)
     bench.read_until(lambda: len(bench.lines) == 2)
     assert bench.intake is not None
     states = msgspec.json.decode(msgspec.json.encode(bench.intake.states()), type=list[SourceState])
     bench.intake.close()
-    bench.say("two")
+    bench.say("x9" * 20)
     bench.open(ORDERS, states=states)
     bench.read_until(lambda: len(bench.lines) == 3)
     assert [line.line for line in bench.lines] == [1, 2, 3]
