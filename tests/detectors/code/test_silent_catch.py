@@ -78,6 +78,9 @@ STAYS_SILENT = {
     "JSON or not": py(
         f"while True:\n    for m in {READ}:\n        try:\n            m = json.loads(m)\n        except Exception:\n            pass"
     ),
+    "elsewhere, suppressed": py(f"{ADD}\nwith suppress(Exception):\n    warm()"),
+    "elsewhere, a promise": ts("redis.xadd('s', '*', 'a', 1);\nwarm().catch(() => undefined);"),
+    "a file without streams": {**py(ADD), "services/a/warm.py": "try:\n    warm()\nexcept Exception:\n    pass"},
     "a service without streams": py("try:\n    warm()\nexcept Exception:\n    pass"),
     "a script": {"scripts/x.py": f"try:\n    {ADD}\nexcept Exception:\n    pass"},
     "a test": {"services/a/tests/x.py": f"try:\n    {ADD}\nexcept Exception:\n    pass"},

@@ -1,9 +1,10 @@
 """An error is caught and nobody hears of it: no log, no rethrow, nothing done.
 
 On the path of messages one finding a handler: around a stream command, or around the handling in a read loop.
-Elsewhere one finding a service, low. A handler of one narrow error, one with a reason written beside it, one that
-closes, parses or reads something optional, and one that does anything at all is fine. Around XGROUP CREATE the
-error must be tested: "already exists" is only one of those that the server may answer.
+Elsewhere in a file with such commands one low finding a service, for blocks only: `suppress` and `.catch()` say
+what they mean. A handler of one narrow error, one with a reason written beside it, one that closes, parses or reads
+something optional, and one that does anything at all is fine. Around XGROUP CREATE the error must be tested:
+"already exists" is only one of those that the server may answer.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ RULE = Rule(
     category=ScoutCategory.RESILIENCE,
     condition=(
         "an empty handler of every error around a stream command or around the handling in a read loop, without a "
-        "written reason; P3_LOW around XGROUP CREATE (where the error is not tested), and for the other handlers of "
-        "a service that uses streams together"
+        "written reason; P3_LOW around XGROUP CREATE (where the error is not tested), and for the other empty blocks in "
+        "the files of a service that name streams, together"
     ),
     priority=Priority.P2_MEDIUM,
     effort=Effort.HOURS_2_4,
@@ -59,7 +60,7 @@ class _Silent:
 def detect(view: CodeView) -> Iterator[Symptom]:
     """One symptom a handler on the path of messages, one a service for the rest."""
     index = view.index
-    with_streams = {use.service for use in index.uses if use.stream is not None}
+    with_streams = {use.path for use in index.uses if use.stream is not None}
     rest: dict[str, list[CodeUse]] = defaultdict(list)
     for found in _silent(index):
         use = found.use
@@ -75,7 +76,12 @@ def detect(view: CodeView) -> Iterator[Symptom]:
             yield _on_path(found, _names(found.streams), Priority.P2_MEDIUM)
         elif found.in_read_loop and not kinds:
             yield _on_path(found, "the handling of an entry", Priority.P2_MEDIUM)
-        elif not kinds and use.service in with_streams and use.service is not None:
+        elif (
+            not kinds
+            and use.service is not None
+            and found.handler.form == "block"
+            and use.path in with_streams
+        ):
             rest[use.service].append(use)
     for service, uses in sorted(rest.items()):
         yield _elsewhere(service, uses)
