@@ -52,6 +52,9 @@ POLLS_NOT = {
         'while True:\n    r.xreadgroup("g", "c", {"urgent": ">"})\n    r.xreadgroup("g", "c", {"s": ">"}, block=1000)'
     ),
     "another command that waits": py('while True:\n    r.xread({"s": last})\n    r.blpop("wake", 5)'),
+    "the pace of a client": py(
+        "async def f(ws):\n    while True:\n        await ws.receive_text()\n        await r.xread({'s': last})"
+    ),
     "a name that is not known": py("def f(s):\n    while True:\n        r.xread({s: last})"),
     "a script": {"scripts/x.py": 'while True:\n    r.xread({"s": last})'},
     "a test": {"services/a/test_x.py": 'while True:\n    r.xread({"s": last})'},

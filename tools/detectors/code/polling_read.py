@@ -38,18 +38,11 @@ RULES: tuple[Rule, ...] = (RULE,)
 _NUMBER = re.compile(r"\b\d[\d_]{0,12}(?:\.\d{1,9})?\b")
 _BLOCKING = frozenset(
     {
-        "blpop",
-        "brpop",
-        "blmove",
-        "brpoplpush",
-        "bzpopmin",
-        "bzpopmax",
-        "blmpop",
-        "get_message",
-        "listen",
-        "get",
+        "blpop", "brpop", "blmove", "brpoplpush", "bzpopmin", "bzpopmax", "blmpop", "get_message", "listen",
+        "receive", "recv", "receive_text", "receive_json", "accept", "readline", "prompt", "input",
     }
-)
+)  # fmt: skip
+"""Calls that wait for something else: the loop goes at their pace."""
 
 
 def detect(view: CodeView) -> Iterator[Symptom]:
