@@ -242,7 +242,8 @@ def test_no_secret_of_the_fleet_stands_in_any_file(faulty: Audit) -> None:
 def test_a_static_audit_needs_no_server_and_no_window(tmp_path: Path) -> None:
     done = audit(tmp_path, "faulty", "--mode", "static")
     rules = {finding.rule_id for finding in done.findings()}
-    assert {"code.xadd-no-maxlen", "code.xreadgroup-no-ack", "code.console-logging"} <= rules
+    wanted = {"code.xadd-no-maxlen", "code.xreadgroup-no-ack", "code.console-logging", "code.no-dead-letter"}
+    assert wanted <= rules
     run = checked(done.workspace.path("report.sarif").read_text(encoding="utf-8"))
     in_files = {item.finding_id for item in done.findings() if getattr(item, "affected_files", ())}
     assert {result["properties"]["findingId"] for result in run["results"]} == in_files
