@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -66,6 +67,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "product" in getattr(item, "fixturenames", ()):
             item.add_marker("matrix")
+    _longest_first(items)
+
+
+def _longest_first(items: list[pytest.Item]) -> None:
+    """Modules that run audits and sessions in turn, then the rest: else one worker is left alone with the longest."""
+    long: dict[str, list[Path]] = {"e2e": [], "session": []}
+    for item in items:
+        known = long.get(item.path.parent.name)
+        if known is not None and item.path not in known:
+            known.append(item.path)
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*long.values()))
+    places = {path: place for place, path in enumerate(path for path in turns if path is not None)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -23,7 +23,7 @@ FOLDER = ROOT / "deploy" / "github-action"
 ACTION: dict[str, Any] = yaml.safe_load((FOLDER / "action.yml").read_text(encoding="utf-8"))
 STEPS: dict[str, dict[str, Any]] = {step["name"]: step for step in ACTION["runs"]["steps"]}
 DOCUMENT = (ROOT / "docs" / "github-action.md").read_text(encoding="utf-8")
-CODE = 'import os, redis\nredis.Redis().xadd("orders", {"a": 1})\nos.environ["OLD_URL"]\n'
+CODE = 'import os, redis\nORDERS = "orders"\nredis.Redis().xadd(ORDERS, {"trace_id": "1"})\nos.environ["OLD_URL"]\n'
 
 
 def test_the_action_is_composite_and_every_step_is_whole() -> None:

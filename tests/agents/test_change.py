@@ -27,8 +27,8 @@ from tools.sources.git import Repository
 from tools.sources.revision_tree import globs, tree_of
 
 BASE = {
-    "services/orders/app.py": 'import os, redis\nr = redis.Redis()\nr.xadd("orders", {"a": 1})\nos.environ["OLD"]\n',
-    "services/mail/app.py": 'r.xreadgroup("mailers", "m", {"orders": ">"})\nfor id in ids:\n    r.xack("orders", "mailers", id)\n',
+    "services/orders/app.py": 'import os, redis\nORDERS = "orders"\nr = redis.Redis()\nr.xadd(ORDERS, {"trace_id": "1"})\nos.environ["OLD"]\n',
+    "services/mail/app.py": 'ORDERS = "orders"\nr.xreadgroup("mailers", "m", {ORDERS: ">"})\nfor id in ids:\n    r.xack(ORDERS, "mailers", id)\n',
     ".env.example": "TOKEN=\n",
     "services/mail/settings.py": 'import os\nos.environ["TOKEN"]\n',
 }
@@ -107,12 +107,15 @@ def test_nothing_changed_brings_nothing_and_counts_what_is_there(review: Review)
             id="a file that moved",
         ),
         pytest.param(
-            {"services/orders/app.py": BASE["services/orders/app.py"] + 'r.xadd("invoices", {"a": 1})\n'},
+            {
+                "services/orders/app.py": BASE["services/orders/app.py"]
+                + 'INVOICES = "invoices"\nr.xadd(INVOICES, {"trace_id": "1"})\n'
+            },
             ["code.xadd-no-maxlen XADD without a cap on 'invoices' in services/orders/app.py"],
             id="a new call",
         ),
         pytest.param(
-            {"services/mail/app.py": 'r.xreadgroup("mailers", "m", {"orders": ">"})\n'},
+            {"services/mail/app.py": 'ORDERS = "orders"\nr.xreadgroup("mailers", "m", {ORDERS: ">"})\n'},
             ["code.xreadgroup-no-ack"],
             id="an ack that is gone, found at a line nobody touched",
         ),
@@ -135,7 +138,9 @@ def test_only_what_the_change_brings_is_reported(
 
 def test_what_is_not_committed_yet_is_part_of_the_change(review: Review) -> None:
     review.repository.write(
-        {"services/orders/new.py": 'import redis\nredis.Redis().xadd("invoices", {"a": 1})\n'}
+        {
+            "services/orders/new.py": 'import redis\nINVOICES = "invoices"\nredis.Redis().xadd(INVOICES, {"trace_id": "1"})\n'
+        }
     )
     assert [line.split()[0] for line in review.found()] == ["code.xadd-no-maxlen"]
 
@@ -150,7 +155,9 @@ def test_what_was_mended_on_the_branch_meanwhile_is_not_blamed_on_the_change(rev
 
 def test_a_base_that_cannot_be_read_blames_nothing_on_the_change_and_is_told(review: Review) -> None:
     review.repository.commit(
-        {"services/orders/new.py": 'import redis\nredis.Redis().xadd("invoices", {"a": 1})\n'}
+        {
+            "services/orders/new.py": 'import redis\nINVOICES = "invoices"\nredis.Redis().xadd(INVOICES, {"trace_id": "1"})\n'
+        }
     )
     review.prepare()
     next(iter(review.reporters.values())).workspace.base_index.write_bytes(b"torn")

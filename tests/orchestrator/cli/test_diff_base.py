@@ -11,7 +11,7 @@ from tests.fakes.repositories import GitRepository
 from tests.orchestrator.cli.test_app import typed
 from tests.report.sarif_rules import checked
 
-CODE = 'import os, redis\nredis.Redis().xadd("orders", {"a": 1})\nos.environ["OLD_URL"]\n'
+CODE = 'import os, redis\nORDERS = "orders"\nredis.Redis().xadd(ORDERS, {"trace_id": "1"})\nos.environ["OLD_URL"]\n'
 OUTSIDE = ("--workspace", "../ws", "--state-db", "../state/o.db")
 
 
@@ -45,7 +45,7 @@ def test_a_run_reports_what_the_change_brings_and_says_what_it_leaves_out(
     assert "**Partial view:** only what changed since commit" in markdown
     (result,) = checked((tmp_path / "ws" / "report.sarif").read_text(encoding="utf-8"))["results"]
     assert result["baselineState"] == "new"
-    assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 5
+    assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 6
     assert repository.state() == before
     assert list((tmp_path / "tmp").glob("streamgauge-base-*")) == []
     assert typed("report", *OUTSIDE, cwd=repository.root).returncode == 0
