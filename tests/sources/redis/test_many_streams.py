@@ -10,7 +10,7 @@ from tests.conftest import Server
 from tests.fakes.clock import ManualClock
 from tests.sources.redis.raw import client_of
 from tools.sources.records import Poll
-from tools.sources.redis import streams
+from tools.sources.redis import preflight, streams
 from tools.sources.redis.details import TURNS
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
@@ -156,3 +156,19 @@ def test_one_that_was_trimmed_and_refilled_in_the_same_moment_is_seen(
     pipe.xreadgroup("g", "c", {"s3": ">"})
     pipe.execute()
     assert facts(as_many.look()) == afresh(server)
+
+
+def test_a_user_who_may_not_ask_for_lengths_is_refused_at_one_look_only(
+    any_own_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = any_own_server
+    monkeypatch.setattr(streams, "STREAMS_ALWAYS", 0)
+    fill(server, FEW)
+    with ReadOnlyClient.connect(server.url) as client:
+        identity = StreamSource(client, ManualClock()).poll(0, previous=None).server
+    line = preflight.acl_line(identity.flavour, identity.version).replace(" +xlen", "")
+    with ReadOnlyClient.connect(server.user(line, "of-the-auditor")) as client:
+        narrow = Looking(client, server)
+        narrow.settle()
+        assert [narrow.sent().get("xlen", 0) for _ in range(TURNS)] == [0] * TURNS
+        assert facts(narrow.look()) == afresh(server)

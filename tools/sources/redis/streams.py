@@ -43,6 +43,7 @@ class StreamReader:
         self._seen: dict[bytes, Seen] = {}
         self._sizes: dict[bytes, int] = {}
         self._turn = 0
+        self._no_lengths = False
         self._lags = LagReader(pacer, clock, limits, self.light)
         self._details = DetailReader(pacer, clock, limits, self._excuse)
         self.sampler = Sampler(pacer, reads=limits.samples, name_of=names.text)
@@ -88,16 +89,16 @@ class StreamReader:
         whatever does not stand still is then asked for as a whole.
         """
         self._turn += 1
-        known = {} if len(raws) <= STREAMS_ALWAYS else self._told_briefly(raws)
+        known = self._told_briefly(raws) if len(raws) > STREAMS_ALWAYS and not self._no_lengths else {}
         still: dict[bytes, Seen] = {}
         if known:
             asks = [joined(_LENGTH(raw), _GROUPS(raw)) for raw in known]
             answers = self._pacer.each(asks, [GROUP_BYTES * len(seen.groups) for seen in known.values()])
-            still = {
-                raw: seen
-                for (raw, seen), length, groups in zip(known.items(), answers, answers, strict=True)
-                if length == seen.info.length and seen.answers[1] == _as_told(groups)
-            }
+            for (raw, seen), length, groups in zip(known.items(), answers, answers, strict=True):
+                if length == seen.info.length and seen.answers[1] == _as_told(groups):
+                    still[raw] = seen
+                elif isinstance(length, ReplyError) and length.forbidden:
+                    self._no_lengths = True  # a narrower user: each question would be an entry of its ACL LOG
             if not is_told():
                 still = {}
         for seen in still.values():
