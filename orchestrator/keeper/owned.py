@@ -263,23 +263,29 @@ def describe(process: psutil.Process) -> Leftover:
 
 
 def describe_trees(processes: Iterable[psutil.Process]) -> tuple[Leftover, ...]:
-    """Each process that is below none of the others, with those that are below it; ordered by pid."""
-    given = {process.pid: process for process in processes}
+    """Each process that is below none of the others, with those that are below it; ordered by pid.
+
+    One that has ended by now is told nowhere: it is not left, and nobody could say any more what it was.
+    """
     parents: dict[int, int] = {}
-    for pid, process in given.items():
+    told: dict[int, Leftover] = {}
+    for process in processes:
         with suppress(psutil.Error):
-            parents[pid] = process.ppid()
+            parent = process.ppid()
+            described = describe(process)
+            # Asked last: what was said above is of a process that still runs.
+            if _alive(process):
+                parents[process.pid], told[process.pid] = parent, described
     found: dict[int, Leftover] = {}
     under: dict[int, list[str]] = {}
-    for pid in sorted(given):
+    for pid in sorted(told):
         top = pid
-        while parents.get(top) in given:
+        while parents[top] in told:
             top = parents[top]
         if top == pid:
-            found[pid] = describe(given[pid])
+            found[pid] = told[pid]
         else:
-            child = describe(given[pid])
-            under.setdefault(top, []).append(f"pid {child.pid}: {child.command}")
+            under.setdefault(top, []).append(f"pid {pid}: {told[pid].command}")
     return tuple(
         Leftover(pid, left.command, tuple(under.get(pid, ())[:_BELOW_MAX])) for pid, left in found.items()
     )

@@ -98,6 +98,16 @@ class Run:
     def observing(self) -> bool:
         return len({str(event["agent"]) for event in self.events("agent-started")} - {"INDEXER"}) == 4
 
+    def wait_until_observing(self) -> None:
+        """Until the four agents have started; the output of a session that ended instead is told."""
+
+        def observing() -> bool:
+            process = self.processes[-1]
+            assert process.poll() is None, f"the session ended: {self.finish(process)}"
+            return self.workspace.events.exists() and self.observing()
+
+        wait_for(observing, seconds=60, what="the four agents")
+
     def left(self) -> list[str]:
         """Command lines of processes of this session that still run: ours, theirs, and the server."""
         found = []

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import free_port
-from tests.fakes.waiting import wait_for
 from tests.orchestrator.session.runs import Run
 from tools.findings.model import AgentId, LogFinding
 from tools.findings.recorder import load
@@ -48,7 +47,7 @@ def animals_of(run: Run) -> list[str]:
 
 
 def wait_for_window(run: Run) -> None:
-    wait_for(lambda: run.workspace.events.exists() and run.observing(), seconds=40, what="the window")
+    run.wait_until_observing()
 
 
 # --- The process zoo -------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def test_the_dead_time_begins_with_the_last_sign_of_life(run: Run, own_server: S
     run.attach_to(own_server)
     run.config["session"]["duration"] = 12
     process = run.start("attach")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     process.kill()
     run.finish(process)
     died_ms = SystemClock().now_ms()

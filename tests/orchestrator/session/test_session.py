@@ -94,7 +94,7 @@ def test_a_second_session_is_refused_while_the_first_runs(run: Run, own_server: 
     run.attach_to(own_server)
     run.config["session"]["duration"] = 60
     first = run.start("attach")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     second = run("attach")
     assert second[0] == 1
     assert f"LockHeld: Another session is at work on this workspace: pid {first.pid}" in second[1]
@@ -122,7 +122,7 @@ def test_a_signal_ends_the_window_early_with_a_report(
     run.attach_to(own_server)
     run.config["session"]["duration"] = 600
     process = run.start("attach")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     process.send_signal(number)
     assert run.finish(process)[0] == code
     assert run.facts.ended_by == "signal"
@@ -135,7 +135,7 @@ def test_a_stop_file_ends_the_window_early(run: Run, own_server: Server) -> None
     run.attach_to(own_server)
     run.config["session"]["duration"] = 600
     process = run.start("attach")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     run.workspace.stop_file.touch()
     assert run.finish(process)[0] == 0
     assert run.facts.ended_by == "stop-file"
@@ -149,7 +149,7 @@ def test_a_watcher_that_is_killed_or_stopped_is_restarted(
     run.config["session"]["duration"] = 60
     run.config["session"]["flush_grace"] = 3
     process = run.start("attach")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     victim = next(event for event in run.events("agent-started") if event["agent"] == "LOG_WATCHER")
     marker = run.workspace.agent_dir(AgentId.LOG_WATCHER) / "state.json"
     wait_for(marker.exists)
@@ -230,7 +230,7 @@ def test_a_resumed_window_keeps_its_length_and_its_index_is_made(run: Run, own_s
     run.attach_to(own_server)
     run.config["session"]["duration"] = 6
     process = run.start("attach")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     process.kill()
     run.finish(process)
     before = run.facts
@@ -248,7 +248,7 @@ def test_a_session_does_not_go_on_against_another_server(run: Run, own_server: S
     run.attach_to(own_server)
     run.config["session"]["duration"] = 600
     process = run.start("attach")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     process.kill()
     run.finish(process)
     before = run.facts
@@ -260,10 +260,10 @@ def test_a_session_does_not_go_on_against_another_server(run: Run, own_server: S
 
 
 def test_learned_services_are_known_after_resume(run: Run) -> None:
-    run.manage("orders=good", expected=[])
+    run.manage("orders=good", expected=[], ready_timeout=3)
     run.config["session"]["duration"] = 8
     process = run.start("managed")
-    wait_for(lambda: run.workspace.events.exists() and run.observing(), seconds=30)
+    run.wait_until_observing()
     process.kill()
     run.finish(process)
     run("managed", "resume")
@@ -381,7 +381,7 @@ def test_a_second_ctrl_c_ends_at_once_and_still_leaves_nothing(run: Run) -> None
     run.manage("stubborn=deaf")
     run.config["session"] |= {"duration": 600, "drain": 300}
     process = run.start("managed")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     process.send_signal(signal.SIGINT)
     wait_for(lambda: "shutdown" in run.phases())
     process.send_signal(signal.SIGINT)
@@ -393,7 +393,7 @@ def test_impatience_leaves_nothing_either(run: Run) -> None:
     run.manage("stubborn=deaf", "tough=deaf", "runaway=escaped", expected=["stubborn"])
     run.config["session"] |= {"duration": 600, "drain": 300}
     process = run.start("managed")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     process.send_signal(signal.SIGINT)
     wait_for(lambda: "shutdown" in run.phases())
     pressed = 0
@@ -410,7 +410,7 @@ def test_a_managed_session_that_was_killed_goes_on_with_its_services(run: Run) -
     run.manage("orders=good")
     run.config["session"]["duration"] = 8
     process = run.start("managed")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     process.kill()
     run.finish(process)
     assert [line for line in run.left() if "good" in line]
@@ -427,7 +427,7 @@ def test_nobody_goes_on_so_the_keeper_ends_everything_by_itself(run: Run) -> Non
     run.manage("orders=good", "stubborn=deaf", "runaway=escaped", expected=["orders", "stubborn"])
     run.config["session"] |= {"duration": 600, "keep_alive": 1, "drain": 1}
     process = run.start("managed")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     process.kill()
     run.finish(process)
     wait_for(lambda: not run.left(), seconds=30, what="the keeper's end")
@@ -445,7 +445,7 @@ def test_what_a_killed_session_left_is_ended_by_the_next(run: Run) -> None:
     run.manage("orders=good")
     run.config["session"]["duration"] = 600
     process = run.start("managed")
-    wait_for(lambda: run.workspace.events.exists() and run.observing())
+    run.wait_until_observing()
     process.kill()
     run.finish(process)
     run.config["session"]["duration"] = 1
