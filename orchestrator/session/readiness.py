@@ -83,7 +83,7 @@ def has_group(connect: Callable[[], ReadOnlyClient], stream: str, group: str) ->
     """Whether the stream has the consumer group now."""
     try:
         with closing(connect()) as client:
-            found = list(replies.groups(client.call("XINFO", "GROUPS", stream)))
+            found = replies.groups(client.call("XINFO", "GROUPS", stream))
     except SourceUnavailable:
         return False
     return group.encode() in {name for name, _ in found}

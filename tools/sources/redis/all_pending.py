@@ -99,7 +99,7 @@ class _List:
         if isinstance(reply, ReplyError):
             self.refuse(reply)
             return 0
-        page = list(pending(reply))
+        page = pending(reply)
         self.entries += page
         self.ended = len(page) < count
         return len(page)

@@ -90,21 +90,27 @@ class Form:
         self._names = (check(words),)
         self._words, self._count = b"".join(map(_bulk, words)), len(words) + len(then)
         self._then = b"".join(map(_bulk, then))
+        self._shapes: dict[int, bytes] = {}
 
     def __call__(self, *raws: bytes, reply_bytes: int = 0) -> Question:
         """The question with these arguments."""
-        shape = _SHAPES.get(len(raws)) or _shape(len(raws))
-        lengths = [part for raw in raws for part in (len(raw), raw)]
-        data = shape % (self._count + len(raws), self._words, *lengths, self._then)
+        count = len(raws)
+        shape = self._shapes.get(count) or self._shape(count)
+        if count == 1:
+            data = shape % (len(raws[0]), raws[0])
+        elif count == 2:
+            one, other = raws
+            data = shape % (len(one), one, len(other), other)
+        else:
+            data = shape % tuple([part for raw in raws for part in (len(raw), raw)])
         return Question(data, self._names, reply_bytes)
 
-
-def _shape(raws: int) -> bytes:
-    """The format of a command with so many raw arguments."""
-    return b"*%d\r\n%b" + b"$%d\r\n%b\r\n" * raws + b"%b"
-
-
-_SHAPES = {raws: _shape(raws) for raws in (1, 2)}
+    def _shape(self, count: int) -> bytes:
+        """The command's bytes, with places for so many raw arguments."""
+        head = (b"*%d\r\n" % (self._count + count) + self._words).replace(b"%", b"%%")
+        made = head + b"$%d\r\n%b\r\n" * count + self._then.replace(b"%", b"%%")
+        self._shapes[count] = made
+        return made
 
 
 def joined(*questions: Question) -> Question:

@@ -111,7 +111,7 @@ class DeepPending:
         if isinstance(reply, ReplyError):
             self._on_error(reply)
             return []
-        return list(pending(reply))
+        return pending(reply)
 
     def _ask_again(self, found: Mapping[Key, dict[str, PendingEntry]]) -> None:
         """What is watched and was on no page of this poll: asked for by id, and dropped where it has left the list."""

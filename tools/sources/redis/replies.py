@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 
 from tools.sources.records import ConsumerInfo, GroupInfo, PendingEntry, StreamInfo
@@ -43,8 +43,7 @@ def as_map(reply: object) -> dict[str, object]:
 
 def as_id(reply: object) -> str | None:
     """An entry id as text; None where there is none."""
-    text = as_bytes(reply).decode("ascii", "replace")
-    return text or None
+    return (reply.decode("ascii", "replace") or None) if isinstance(reply, bytes) else None
 
 
 def entry(reply: object) -> Entry | None:
@@ -116,47 +115,56 @@ def _id_of(reply: object) -> str | None:
     return as_id(reply[0]) if isinstance(reply, list) and len(reply) > 1 else None
 
 
-def groups(reply: object) -> Iterator[tuple[bytes, GroupInfo]]:
+# Tens of thousands of what follows are read a look: they are lists at once, and what is as expected is taken
+# without a call.
+
+
+def groups(reply: object) -> list[tuple[bytes, GroupInfo]]:
     """XINFO GROUPS: raw name and record of each group."""
+    found = []
     for item in as_list(reply):
         name, consumers, pending, delivered, read, lag = _GROUP.values(as_list(item))
-        raw = as_bytes(name)
-        yield (
-            raw,
-            GroupInfo(
-                name=display(raw),
-                consumers=as_int(consumers) or 0,
-                pending=as_int(pending) or 0,
-                last_delivered_id=as_id(delivered) or "0-0",
-                entries_read=as_int(read),
-                lag=as_int(lag),
-            ),
+        raw = name if type(name) is bytes else as_bytes(name)
+        info = GroupInfo(
+            name=display(raw),
+            consumers=consumers if type(consumers) is int else as_int(consumers) or 0,
+            pending=pending if type(pending) is int else as_int(pending) or 0,
+            last_delivered_id=as_id(delivered) or "0-0",
+            entries_read=read if type(read) is int else as_int(read),
+            lag=lag if type(lag) is int else as_int(lag),
         )
+        found.append((raw, info))
+    return found
 
 
-def consumers(reply: object) -> Iterator[ConsumerInfo]:
+def consumers(reply: object) -> list[ConsumerInfo]:
     """XINFO CONSUMERS."""
+    found = []
     for item in as_list(reply):
         name, pending, idle, inactive = _CONSUMER.values(as_list(item))
-        yield ConsumerInfo(
-            name=display(as_bytes(name)),
+        info = ConsumerInfo(
+            name=display(name if type(name) is bytes else as_bytes(name)),
             pending=pending if type(pending) is int else as_int(pending) or 0,
             idle=idle if type(idle) is int else as_int(idle) or 0,
             inactive=inactive if type(inactive) is int else as_int(inactive),
         )
+        found.append(info)
+    return found
 
 
-def pending(reply: object) -> Iterator[PendingEntry]:
+def pending(reply: object) -> list[PendingEntry]:
     """XPENDING's long form; an entry that nobody owns (8.8) has the consumer ""."""
+    found = []
     for item in as_list(reply):
         if not isinstance(item, list) or len(item) < 4:
             continue
-        # 60,000 of these a look: what is as expected is taken without a call.
         raw, consumer, idle, deliveries = item if len(item) == 4 else item[:4]
         if isinstance(raw, bytes) and raw:
-            yield PendingEntry(
+            entry = PendingEntry(
                 id=raw.decode("ascii", "replace"),
                 consumer=display(consumer if type(consumer) is bytes else as_bytes(consumer)),
                 idle=idle if type(idle) is int else as_int(idle) or 0,
                 deliveries=deliveries if type(deliveries) is int else as_int(deliveries) or 0,
             )
+            found.append(entry)
+    return found
