@@ -18,7 +18,8 @@ SWEEP_ROUNDS = 3
 PEER_ROUNDS = 2
 """Peers that take ten seconds a look."""
 
-INTERVALS = 3
+INTERVALS = 8
+"""Two minutes: the first looks still count what waits, and sample, a part each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from tests.conftest import Server
 from tests.fakes.clock import ManualClock
 from tests.sources.redis.raw import client_of
 from tools.sources.records import Poll
-from tools.sources.redis import preflight, streams
+from tools.sources.redis import lag, preflight, streams
 from tools.sources.redis.details import TURNS
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
@@ -100,7 +100,7 @@ def afresh(server: Server) -> dict[str, object]:
         return facts(StreamSource(client, ManualClock()).poll(0, previous=None))
 
 
-def test_streams_that_stand_still_are_asked_for_length_and_groups(server: Server, looking: Looking) -> None:
+def test_streams_that_stand_still_are_asked_for_their_groups(server: Server, looking: Looking) -> None:
     count = streams.STREAMS_ALWAYS + 2
     fill(server, count)
     looking.settle()
@@ -111,7 +111,24 @@ def test_streams_that_stand_still_are_asked_for_length_and_groups(server: Server
     assert max(whole) - min(whole) <= TURNS
     groups = {sent["xinfo|groups"] for sent in asked}
     assert groups == {count}
+    assert looking.last is not None
+    lengths = 0 if lag.grows_always(looking.last.server) else TURNS * count - sum(whole)
+    assert sum(sent.get("xlen", 0) for sent in asked) == lengths
     assert facts(looking.look()) == afresh(server)
+
+
+def test_the_second_look_is_short_already(
+    server: Server, looking: Looking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "STREAMS_ALWAYS", 0)
+    fill(server, FEW)
+    looking.look()
+    server.send("XADD", "s3", "9-0", "a", "1")
+    sent = looking.sent()
+    shortly = FEW - sent["xinfo|stream"]
+    assert shortly >= FEW // 3 if tells_lag(server) else shortly == 0
+    assert looking.last is not None
+    assert facts(looking.last) == afresh(server)
 
 
 @pytest.mark.parametrize("stream", ["s3", "s4"], ids=["at the end", "behind"])

@@ -49,8 +49,8 @@ _TOLD = _QUIET | {
     "pexpire", "pexpireat", "psetex", "set", "setex", "unlink", "xack", "xadd", "xautoclaim", "xclaim", "xread",
     "xreadgroup", "xgroup|createconsumer", "xgroup|delconsumer",
 }  # fmt: skip
-"""Commands after which XLEN or XINFO GROUPS shows a change wherever XINFO STREAM does, as long as a group's lag
-counts what is added: XDEL, XTRIM, XSETID, RESTORE and what is not known here are not among them."""
+"""Commands after which XINFO GROUPS shows a change wherever XINFO STREAM does, as long as a group's lag counts what
+is added (with XLEN, where `lag.grows_always` is not true): XDEL, XTRIM, XSETID, RESTORE and what is not known here are not among them."""
 
 
 class Calls(Struct, frozen=True):
@@ -99,7 +99,7 @@ def is_quiet(moved: Mapping[str, int]) -> bool:
 
 
 def is_told_briefly(moved: Iterable[str]) -> bool:
-    """Whether all that was done shows in XLEN and XINFO GROUPS, where a group's lag counts what is added."""
+    """Whether all that was done shows in XINFO GROUPS (and XLEN), where a group's lag counts what is added."""
     return all(name in _TOLD or name.partition("|")[0] in _QUIET for name in moved)
 
 

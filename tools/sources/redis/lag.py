@@ -30,8 +30,9 @@ PAGE_ENTRIES_MAX = 250
 PAGE_BYTES = 65_536
 """A page of 250 entries of 200 bytes costs the server about 0.1 ms."""
 
-FIRST_PAGE_ENTRIES = 8
-"""The first and last entry are all that is known of their sizes: between two small ones may lie documents."""
+FIRST_PAGE_ENTRIES, FIRST_PAGE_MAX = 8, 24
+"""The first and last entry are all that is known of their sizes: between two small ones may lie documents. Where the
+server says how many wait, one page shall do up to the second figure."""
 
 ROUND_BYTES = 1_000_000
 """Pages that are asked for before any of them is added up."""
@@ -65,6 +66,16 @@ def is_honest(server: ServerState) -> bool:
     """Whether this server's own lag may be believed at all, under the conditions of `derive`."""
     return server.flavour == "valkey" or (
         server.flavour == "redis" and version_of(server.version) >= FIRST_HONEST_REDIS
+    )
+
+
+def grows_always(server: ServerState) -> bool:
+    """Whether the lag that this server tells grows with every entry added, once it is entries added less entries read.
+
+    Redis says from 7.4 on how many entries there are where a trim went past the group: that may be as before.
+    """
+    return server.flavour == "valkey" or (
+        server.flavour == "redis" and version_of(server.version) < FIRST_HONEST_REDIS
     )
 
 
@@ -139,7 +150,12 @@ class Tally:
     """With no lag: the server refused XRANGE."""
     capped: bool = False
     """Whether it ended at its own limit, and not at that of all."""
-    step: int = FIRST_PAGE_ENTRIES
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        said = self.group.lag
+        if not self.step:
+            self.step = FIRST_PAGE_ENTRIES if said is None or said < 0 else min(said + 1, FIRST_PAGE_MAX)
 
     @property
     def wanted(self) -> int:
@@ -155,6 +171,13 @@ class Tally:
     def page_bytes(self) -> int:
         """A guess of the next page: a stream has no more entries than it has."""
         return self.guess * min(self.wanted, max(self.info.length - self.counted, 1))
+
+    @property
+    def rest_bytes(self) -> int:
+        """A guess of all pages to come, by what the server says of the lag."""
+        said = self.group.lag
+        entries = self.info.length if said is None or said < 0 else said
+        return min(self.guess * max(entries - self.counted, 1), max(COUNT_BYTES_MAX - self.size, 1))
 
     @property
     def command(self) -> Command:
@@ -192,15 +215,19 @@ def _id_of(item: object) -> str:
     return as_bytes(as_list(item)[0]).decode("ascii", "replace")
 
 
-def count(pacer: Pacer, tallies: Sequence[Tally], budget_bytes: int) -> None:
-    """Count many groups in their order; what the budget does not reach ends as a bound.
+def count(pacer: Pacer, tallies: Sequence[Tally], budget_bytes: int) -> int:
+    """Count many groups in their order; what the budget does not reach ends as a bound. Returns the bytes read.
 
     Raises SourceUnavailable.
     """
-    waiting = deque(tallies)
+    waiting, given_bytes = deque(tallies), budget_bytes
     while waiting and budget_bytes > 0:
-        asked, planned = [waiting.popleft()], 0
-        while waiting and (planned := planned + asked[-1].page_bytes) < min(ROUND_BYTES, budget_bytes):
+        asked, planned, rest = [waiting.popleft()], 0, 0
+        while waiting:
+            planned, rest = planned + asked[-1].page_bytes, rest + asked[-1].rest_bytes
+            # No more are begun than can be ended: of what is begun and not ended, nothing is known.
+            if planned >= ROUND_BYTES or rest >= budget_bytes:
+                break
             asked.append(waiting.popleft())
         wanted, before = [tally.wanted for tally in asked], sum(tally.size for tally in asked)
         pages = pacer.each([tally.command for tally in asked], [tally.page_bytes for tally in asked])
@@ -211,6 +238,7 @@ def count(pacer: Pacer, tallies: Sequence[Tally], budget_bytes: int) -> None:
         waiting.extendleft(tally for tally in reversed(asked) if not tally.done)
     for tally in waiting:
         tally.end()
+    return given_bytes - budget_bytes
 
 
 def first_waiting(info: StreamInfo, group: GroupInfo) -> str:

@@ -15,6 +15,9 @@ from tools.sources.redis.pacing import Never, Pacer
 COUNT_BYTES_PER_POLL = 16_000_000
 """What is not reached is a bound, and its turn comes at the next poll: what has not moved is not counted again."""
 
+SMALL_COUNT_BYTES_PER_POLL = 4_000_000
+"""The same of groups whose lag cannot be above their limit: no claim waits for it, so many are counted by and by."""
+
 REACHES_MAX = 1_000
 """Groups behind their stream whose last read is looked at; three light commands each."""
 
@@ -40,11 +43,14 @@ class LagReader:
     def _count(self, groups: Sequence[tuple[Seen, SeenGroup]]) -> None:
         """Count what waits for these groups: first where it may be above the limit, once for all at the same entry."""
         tallies: dict[tuple[bytes, str], lags.Tally] = {}
-        for item, group in sorted(groups, key=_may_be_near):
+        urgent, small = list[lags.Tally](), list[lags.Tally]()
+        for item, group in sorted(groups, key=_is_small):
             place = item.raw, group.info.last_delivered_id
             if place not in tallies:
-                tallies[place] = lags.Tally(item.raw, item.info, group.info, item.entry_size)
-        lags.count(self._pacer, list(tallies.values()), COUNT_BYTES_PER_POLL)
+                tally = tallies[place] = lags.Tally(item.raw, item.info, group.info, item.entry_size)
+                (small if _is_small((item, group)) else urgent).append(tally)
+        left = COUNT_BYTES_PER_POLL - lags.count(self._pacer, urgent, COUNT_BYTES_PER_POLL)
+        lags.count(self._pacer, small, min(left, SMALL_COUNT_BYTES_PER_POLL))
         for item, group in groups:
             tally = tallies[item.raw, group.info.last_delivered_id]
             group.lag = tally.lag
@@ -130,8 +136,8 @@ class LagReader:
                         before.time_lag_ms = min(before.time_lag_ms, late)
 
 
-def _may_be_near(pair: tuple[Seen, SeenGroup]) -> bool:
-    """Whether even all entries but one would be within the limit of the group: such are counted last."""
+def _is_small(pair: tuple[Seen, SeenGroup]) -> bool:
+    """Whether even all entries but one would be within the limit of the group."""
     item, group = pair
     return item.info.length - 1 <= group.book.limit
 

@@ -111,7 +111,7 @@ class Seen:
     groups: list[SeenGroup]
     answers: tuple[int | None, int | None]
     told_briefly: bool = False
-    """Whether it stood still at a look, and XLEN with XINFO GROUPS shows whatever is added to it."""
+    """Whether it may be standing still, and XINFO GROUPS (with XLEN) shows whatever is added to it."""
     still: bool = False
     """Whether it stood still since it was read."""
     waited: int = 0
@@ -124,11 +124,16 @@ class Seen:
         self.entry_size = max(first, last)
         self.reply_bytes = first + last + STREAM_BYTES + GROUP_BYTES * len(self.groups)
 
+    @property
+    def tells(self) -> bool:
+        """Whether XINFO GROUPS (with XLEN) shows whatever is added to it."""
+        return any(_tells(self.info, group.info) for group in self.groups)
+
     def stood_still(self) -> None:
         """It was seen again, and nothing about it is new."""
         if not self.still:
             self.still = True
-            self.told_briefly = any(_tells(self.info, group.info) for group in self.groups)
+            self.told_briefly = self.tells
         if self.entry_size > KEPT_BYTES:
             self.first = self.last = None
 

@@ -20,8 +20,10 @@ from tools.sources.redis.readonly import ReplyError
 from tools.sources.redis.replies import Entry, as_list, entry, entry_bytes
 from tools.sources.redis.shapes import FIELDS_MAX, shape
 
-NEWEST = 10
+NEWEST, NEWEST_MIN = 10, 4
 OLDEST = 3
+"""Of a stream that is new to us. Where many are, these are fewer: the first and last entry are known already."""
+
 SHAPES_MAX = 12
 """Different shapes of one stream that are kept."""
 
@@ -32,8 +34,8 @@ SAMPLE_BYTES = 65_536
 PAGE_ENTRIES = 25
 """Entries that one command asks for: nobody knows their sizes before."""
 
-BATCH_PAGES = 16
-"""Pages sent at once: one of 25 entries of 160 bytes takes the server 10 µs."""
+BATCH_ENTRIES = 400
+"""Asked for at once: 25 entries of 160 bytes take the server 10 µs."""
 
 ENTRIES_PER_POLL = 2_000
 """Shared by the streams that moved; each has at least `NEWEST` and at most `ENTRIES_PER_STREAM`."""
@@ -147,7 +149,7 @@ class Sampler:
         share = max(NEWEST, min(ENTRIES_PER_STREAM, ENTRIES_PER_POLL // max(len(due), 1)))
         looks = [self._begin(raw, streams, share) for raw in due]
         if self.reads and not self.refused:
-            self._read_ends([look for look in looks if not look.known])
+            self._read_ends([look for look in looks if not look.known], ENTRIES_PER_POLL // max(len(due), 1))
             self._read_on([look for look in looks if look.known and look.left() != 0])
         for look in looks:
             self._end(look)
@@ -189,15 +191,16 @@ class Sampler:
         look.take(item for item in shown if not known or is_after(item, known))
         return look
 
-    def _read_ends(self, looks: list[_Look]) -> None:
-        """The newest entries of streams that are new to us, and the oldest."""
+    def _read_ends(self, looks: list[_Look], share: int) -> None:
+        """The newest entries of streams that are new to us, and the oldest, about `share` of each."""
+        newest_each = min(NEWEST, max(share, NEWEST_MIN))
         questions: list[tuple[_Look, Command]] = []
         for look in looks:
             room = SAMPLE_BYTES // look.album.biggest
             if look.info.length > 2 and room > 2:
-                newest, oldest = min(NEWEST, room), min(OLDEST, room)
+                newest, oldest = min(newest_each, room), min(OLDEST, room)
                 questions.append((look, ("XREVRANGE", look.raw, "+", "-", "COUNT", newest)))
-                if look.info.length > NEWEST:
+                if look.info.length > newest and share >= NEWEST + OLDEST:
                     questions.append((look, ("XRANGE", look.raw, "-", "+", "COUNT", oldest)))
         for look, entries, _ in self._ask(questions):
             look.take(entries)
@@ -231,8 +234,11 @@ class Sampler:
 
     def _ask(self, questions: list[tuple[_Look, Command]]) -> Iterable[tuple[_Look, list[Entry | None], int]]:
         """Each answered question with its entries, and how many were asked for."""
-        for start in range(0, len(questions), BATCH_PAGES):
-            batch = questions[start : start + BATCH_PAGES]
+        start = 0
+        while start < len(questions):
+            pages = max(BATCH_ENTRIES // int(questions[start][1][-1]), 1)
+            batch = questions[start : start + pages]
+            start += pages
             counts = [int(command[-1]) for _, command in batch]
             sizes = [count * look.album.biggest for count, (look, _) in zip(counts, batch, strict=True)]
             replies = self._pacer.run([command for _, command in batch], sizes)

@@ -29,7 +29,7 @@ class Since:
         return moved is not None and lag.is_steady(moved)
 
     def is_told_briefly(self) -> bool:
-        """Whether XLEN and XINFO GROUPS show all that was done to streams from there to here."""
+        """Whether XINFO GROUPS (and XLEN) show all that was done to streams from there to here."""
         moved = self._moved()
         return moved is not None and commandstats.is_told_briefly(moved)
 

@@ -81,26 +81,21 @@ class StreamReader:
                 found.append(seen)
         return found
 
-    def whole(self, raws: Sequence[bytes], is_told: Callable[[], bool]) -> list[Seen]:
+    def whole(
+        self, raws: Sequence[bytes], is_told: Callable[[], bool], *, lengths: bool = True
+    ) -> list[Seen]:
         """The light pass over all streams that there are. Raises SourceUnavailable.
 
-        Of many, those that stood still are asked for their length and groups alone, where these show everything that
-        is added. `is_told` is asked afterwards whether nothing was done since the last look that they do not show;
-        whatever does not stand still is then asked for as a whole.
+        Of many, those that stood still, or were seen once, are asked for their groups alone, and for their length
+        with `lengths`, where these show everything that is added. `is_told` is asked afterwards whether nothing was
+        done since the last look that they do not show; whatever does not stand still is then asked for as a whole.
         """
         self._turn += 1
-        known = self._told_briefly(raws) if len(raws) > STREAMS_ALWAYS and not self._no_lengths else {}
-        still: dict[bytes, Seen] = {}
-        if known:
-            asks = [joined(_LENGTH(raw), _GROUPS(raw)) for raw in known]
-            answers = self._pacer.each(asks, [GROUP_BYTES * len(seen.groups) for seen in known.values()])
-            for (raw, seen), length, groups in zip(known.items(), answers, answers, strict=True):
-                if length == seen.info.length and seen.answers[1] == _as_told(groups):
-                    still[raw] = seen
-                elif isinstance(length, ReplyError) and length.forbidden:
-                    self._no_lengths = True  # a narrower user: each question would be an entry of its ACL LOG
-            if not is_told():
-                still = {}
+        briefly = len(raws) > STREAMS_ALWAYS and not (lengths and self._no_lengths)
+        known = self._told_briefly(raws) if briefly else {}
+        still = self._still(known, lengths=lengths) if known else {}
+        if still and not is_told():
+            still = {}
         for seen in still.values():
             seen.waited += 1
         if not still:
@@ -108,6 +103,22 @@ class StreamReader:
         fresh = {seen.raw: seen for seen in self.light([raw for raw in raws if raw not in still])}
         found = [still.get(raw) or fresh.get(raw) for raw in raws]
         return [seen for seen in found if seen is not None]
+
+    def _still(self, known: Mapping[bytes, Seen], *, lengths: bool) -> dict[bytes, Seen]:
+        """Those whose groups, and lengths where these are asked for, are as they were."""
+        sizes = [GROUP_BYTES * len(seen.groups) for seen in known.values()]
+        if not lengths:
+            answers = self._pacer.each([_GROUPS(raw) for raw in known], sizes)
+            pairs = zip(known.items(), answers, strict=True)
+            return {raw: seen for (raw, seen), groups in pairs if seen.answers[1] == _as_told(groups)}
+        still = {}
+        answers = self._pacer.each([joined(_LENGTH(raw), _GROUPS(raw)) for raw in known], sizes)
+        for (raw, seen), length, groups in zip(known.items(), answers, answers, strict=True):
+            if length == seen.info.length and seen.answers[1] == _as_told(groups):
+                still[raw] = seen
+            elif isinstance(length, ReplyError) and length.forbidden:
+                self._no_lengths = True  # a narrower user: each question would be an entry of its ACL LOG
+        return still
 
     def _told_briefly(self, raws: Sequence[bytes]) -> dict[bytes, Seen]:
         """The streams that need not be asked for as a whole; each of them is, now and then."""
@@ -121,7 +132,7 @@ class StreamReader:
         }
 
     def _parse(self, raw: bytes, stream: object, groups: object) -> Seen | None:
-        self._seen.pop(raw, None)
+        known = self._seen.pop(raw, None)
         refused = next((item for item in (stream, groups) if isinstance(item, ReplyError)), None)
         if refused is not None:
             self._excuse(refused)
@@ -130,6 +141,7 @@ class StreamReader:
         name = self._names.text(raw)
         made = [SeenGroup(self._book(raw, name, own, group), group) for own, group in replies.groups(groups)]
         seen = Seen(raw, name, info, first, last, made, (_as_told(stream), _as_told(groups)))
+        seen.told_briefly = known is None and seen.tells
         self._sizes[raw] = seen.reply_bytes
         self._seen[raw] = seen
         return seen

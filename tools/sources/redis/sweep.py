@@ -295,7 +295,8 @@ class StreamSource:
             self._discovered_ms = now
         self._reader.refused = None
         since = Since(self._pacer, None if before is None else before.stats, self._last_sent)
-        seen = self._reader.whole(self._raws, since.is_told_briefly)
+        lengths = not lag.grows_always(reading.state)
+        seen = self._reader.whole(self._raws, since.is_told_briefly, lengths=lengths)
         there = {item.raw for item in seen}
         for raw in self._raws:
             if raw not in there:
