@@ -84,6 +84,14 @@ class ChangeJob(_Part):
     exclude: tuple[str, ...] = ()
 
 
+class MergedSpec(_Part):
+    """`logs/merged.log`: whether it is written, at which size it is rotated, and how many older ones are kept."""
+
+    enabled: bool = True
+    size_bytes: int = 64 * 1024 * 1024
+    keep: int = 3
+
+
 class WatcherJob(_Part):
     """One watcher's whole job; the same object starts every attempt, with a higher `attempt`.
 
@@ -102,6 +110,7 @@ class WatcherJob(_Part):
     redis: RedisTarget | None = None
     logs: tuple[LogSource, ...] = ()
     logs_since_ms: int | None = None
+    merged: MergedSpec = MergedSpec()
     services: tuple[ServiceSpec, ...] = ()
     root_pids: tuple[int, ...] = ()
     judgement: Judgement = Judgement()

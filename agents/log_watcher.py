@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 import msgspec
 from msgspec import Struct
@@ -20,16 +20,23 @@ from agents.job import WatcherJob
 from agents.log_processes import ProcessesState, ServiceProcesses
 from agents.loop import Reporter
 from agents.stream_lives import StreamLives
-from tools.clock import NEVER, iso
+from tools.clock import NEVER
 from tools.detectors.contract import LogView, ServiceActivity, TemplateStats
 from tools.detectors.logs import DETECTORS
 from tools.findings.model import AgentId
 from tools.sources.logs.activity import Activity
+from tools.sources.logs.blocks import Block
+from tools.sources.logs.engine.batch import Batch
+from tools.sources.logs.engine.budgets import Work, over
+from tools.sources.logs.engine.fold import Folded, Folder
+from tools.sources.logs.engine.recorded import LineRecorder
+from tools.sources.logs.engine.scanning import scanner
 from tools.sources.logs.intake import Intake, SourceState
-from tools.sources.logs.window import Item, Template, Window, WindowState
+from tools.sources.logs.merged import Merged, MergedMark
+from tools.sources.logs.window import Item, Template, Window, WindowState, last_of
 from tools.sources.recording import Recording
-from tools.sources.records import Gap, LogLine
-from tools.workspace import Workspace, write_atomically
+from tools.sources.records import Gap
+from tools.workspace import write_atomically
 
 _TIMED_EVERY_S = 1.0
 _PROCESSES_EVERY_S = 5.0
@@ -39,7 +46,9 @@ _DRAIN_S = 7.0
 """Of the 10 s that agents have to flush."""
 _DRAIN_READS_MAX = 2000
 _DRAIN_PAUSE_S = 0.01
-_MERGED_BYTES_MAX = 256 * 1024 * 1024
+_READS_MAX = 64
+_READING_S = 0.4
+"""In one tick, while more is there: a backlog is read at full speed, and STOP and heartbeats are never far."""
 
 
 class WatcherState(Struct, kw_only=True):
@@ -48,7 +57,7 @@ class WatcherState(Struct, kw_only=True):
     window: WindowState
     sources: list[SourceState]
     lines: int
-    merged_bytes: int
+    merged: MergedMark | None
     recording_bytes: int
     processes: ProcessesState = ProcessesState()
 
@@ -72,7 +81,16 @@ class LogWatcher:
         _cut(recording, state.recording_bytes if state else None)
         self._recording_path = recording
         self._recording = Recording(recording)
-        self._merged = _Merged(workspace, state.merged_bytes if state else None)
+        self._merged = (
+            Merged(
+                workspace.path("logs", "merged.log"),
+                state.merged if state else None,
+                size_max=job.merged.size_bytes,
+                keep=job.merged.keep,
+            )
+            if job.merged.enabled
+            else None
+        )
         self._intake = Intake(
             job.logs,
             (job.project_root, workspace.root),
@@ -87,6 +105,9 @@ class LogWatcher:
             self._clock.now_ms(),
             state.window if state else None,
         )
+        self._folder = Folder(self._window, scanner())
+        self._recorder = LineRecorder(self._recording, self._clock.monotonic())
+        self._over_told: set[tuple[str, Work]] = set()
         self._processes = ServiceProcesses(job, self._clock, state.processes if state else None)
         self._lives = StreamLives(workspace)
         self._lines = state.lines if state else 0
@@ -114,8 +135,13 @@ class LogWatcher:
         if now >= self._processes_at:
             self._look_beside()
             self._processes_at = now + _PROCESSES_EVERY_S
-        if self._read() or timed:
+        if self._read_on() or timed:
             self._detect()
+
+    @property
+    def lines(self) -> int:
+        """How many were read."""
+        return self._lines
 
     def finish(self) -> None:
         """Read to the end, close open traces, and look once more at everything."""
@@ -135,6 +161,7 @@ class LogWatcher:
         self._look_beside()
         self._detect(final=True)
         self._intake.say_what_was_blind(self._clock.now_ms())
+        self._tell_totals()
         if self._recording.partial:
             self._reporter.gap(
                 self._gap(
@@ -159,7 +186,8 @@ class LogWatcher:
     def close(self) -> None:
         """Close all files; what was not written by a checkpoint is read again by the next attempt."""
         self._intake.close()
-        self._merged.close()
+        if self._merged is not None:
+            self._merged.close()
 
     def _look_beside(self) -> None:
         # Processes and streams tell a quiet service from a dead one.
@@ -169,31 +197,63 @@ class LogWatcher:
 
     def _open(self, now: float) -> None:
         # Where reading begins is on disk before anything is read: a kill at any moment loses no line.
-        for line in self._intake.discover(self._clock.now_ms(), now):
-            self._recording.add("line", line)
-            self._window.fold(line)
+        for batch in self._intake.discover(self._clock.now_ms(), now):
+            self._take_batch(batch, now)
         self._opened = self._dirty = True
         self._checkpoint()
 
+    def _read_on(self) -> bool:
+        """Read what is there, for the time of one tick."""
+        until, any_line = self._clock.monotonic() + _READING_S, False
+        for _ in range(_READS_MAX):
+            any_line = self._read() or any_line
+            if not self._intake.pending or self._clock.monotonic() >= until:
+                break
+        return any_line
+
     def _read(self, *, final: bool = False) -> bool:
-        now_ms, any_line = self._clock.now_ms(), False
-        for line in self._intake.read(now_ms, self._clock.monotonic(), final=final):
+        now_ms, now, any_line = self._clock.now_ms(), self._clock.monotonic(), False
+        for batch in self._intake.read(now_ms, now, final=final):
             any_line = True
-            self._recording.add("line", line)
-            if not line.backfill:
-                self._lines += 1
-                self._merged.add(line)
-            for item in self._window.fold(line):
-                self._take(item)
+            self._take_batch(batch, now)
         for item in self._window.settle(now_ms, final=final):
             any_line = True
             self._take(item)
         self._dirty = self._dirty or any_line
+        if self._merged is not None and self._merged.full:
+            self._checkpoint()
+            self._merged.rotate()
         return any_line
+
+    def _take_batch(self, batch: Batch, now: float) -> None:
+        for block in self._apart(batch):
+            folded = self._folder.fold(replace(batch, block=block), now)
+            if folded.has_long_line:
+                self._intake.tell_cut(batch)
+            for item in folded.items:
+                self._take(item)
+            self._recorder.take(folded, now)
+            if not batch.backfill:
+                self._lines += folded.table.count
+                if self._merged is not None:
+                    self._merged.add(folded)
+            self._tell_what_is_over(folded)
+
+    def _apart(self, batch: Batch) -> Iterator[Block]:
+        """The block, cut at each position that a finding is counted to."""
+        block: Block | None = batch.block
+        for position in reversed(self._counted.get(batch.origin.source, ())):
+            if block is None:
+                return
+            before, block = block.split(position)
+            if before is not None:
+                yield before
+        if block is not None:
+            yield block
 
     def _take(self, item: Item) -> None:
         # Lines on both sides of a counted position never share a view: the recorder drops or counts them whole.
-        last = item if isinstance(item, LogLine) else item.last
+        last = last_of(item)
         counted = self._counted.get(last.source)
         if counted and last.position > counted[-1]:
             self._detect()
@@ -201,7 +261,31 @@ class LogWatcher:
                 counted.pop()
         self._window.take(item)
 
+    def _tell_what_is_over(self, folded: Folded) -> None:
+        service = folded.batch.origin.service
+        budget = self._folder.budgets.get(service)
+        for work in budget.lines_over if budget is not None else ():
+            if (service, work) not in self._over_told:
+                self._over_told.add((service, work))
+                self._reporter.gap(self._over_gap(service, work, "some lines"))
+
+    def _tell_totals(self) -> None:
+        for service, work, lines, marks in over(self._folder.budgets):
+            what = f"{lines:,} lines ({marks})" if marks else f"{lines:,} lines"
+            self._reporter.gap(self._over_gap(service, work, what))
+        for service, lines in sorted(self._recorder.left_out.items()):
+            if lines:
+                why = "there is room for a sample of them, chosen by their ids"
+                what = f"the recording of {lines:,} lines with ids of {service}"
+                self._reporter.gap(self._gap(what, why, "Trace a flow that was kept.", blind=False))
+
+    def _over_gap(self, service: str, work: Work, what: str) -> Gap:
+        why = f"more {work} than its share at a time; what is over it is counted by pattern"
+        fix = "Find why it writes so many different lines; log less, or sample."
+        return self._gap(f"{work} of {what} of {service}", why, fix, blind=False)
+
     def _detect(self, *, final: bool = False) -> None:
+        self._folder.settle()
         now_ms, unread = self._clock.now_ms(), self._intake.unread
         activities = (item for item in self._window.activities() if item.service not in unread)
         view = LogView(
@@ -226,6 +310,7 @@ class LogWatcher:
             return
         # First the findings, then how far was read: never the other way round.
         self._reporter.recorder.flush()
+        self._folder.settle()
         self._window.clear()
         self._recording.flush()
         path = self._recording_path
@@ -233,7 +318,7 @@ class LogWatcher:
             window=self._window.state(),
             sources=self._intake.states(),
             lines=self._lines,
-            merged_bytes=self._merged.flush(),
+            merged=self._merged.flush() if self._merged is not None else None,
             recording_bytes=path.stat().st_size if path.exists() else 0,
             processes=self._processes.state(),
         )
@@ -242,35 +327,6 @@ class LogWatcher:
 
     def _gap(self, what: str, why: str, fix: str, *, blind: bool = True) -> Gap:
         return Gap(what=what, why=why, fix=fix, source="logs", at_ms=self._clock.now_ms(), blind=blind)
-
-
-class _Merged:
-    """`logs/merged.log`: every masked line as time, service, output and text. Cut to where the last attempt stood."""
-
-    def __init__(self, workspace: Workspace, size: int | None) -> None:
-        path = workspace.path("logs", "merged.log")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _cut(path, size)
-        self._file: IO[bytes] = path.open("ab")
-        self._bytes = self._file.tell()
-        self._at_ms, self._at = -1, ""
-
-    def add(self, line: LogLine) -> None:
-        """Append one line, up to 256 MB in all."""
-        if self._bytes < _MERGED_BYTES_MAX:
-            if line.arrived_ms != self._at_ms:
-                self._at_ms, self._at = line.arrived_ms, iso(line.arrived_ms)
-            text = f"{self._at} {line.service} {line.output} {line.text}\n"
-            self._bytes += self._file.write(text.encode("utf-8", "replace"))
-
-    def flush(self) -> int:
-        """Write what was added; returns the file's size."""
-        self._file.flush()
-        return self._bytes
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 def _load(path: Path) -> WatcherState | None:

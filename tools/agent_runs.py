@@ -29,12 +29,16 @@ _AFTER = re2.compile(
     r"(?i)\b(?:after|elapsed|took|of|duration|timeout|waited)[\"'\s:=]{0,4}(\d+(?:\.\d+)?)\s?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b"
 )
 _KEYED = re2.compile(r"(?i)\"(?:duration|elapsed|timeout|took)_?(ms|s|sec|seconds)?\"\s?:\s?(\d+(?:\.\d+)?)")
-_RETRIES = re2.compile(
-    r"(?i)\b(?:retry|retries|attempts?|iteration|step|turn)[ _-]?limit[ _-](?:was |has been )?(?:hit|reached|exceeded|exhausted)\b"
+RETRIES_PATTERN = (
+    r"\b(?:retry|retries|attempts?|iteration|step|turn)[ _-]?limit[ _-](?:was |has been )?(?:hit|reached|exceeded|exhausted)\b"
     r"|\b(?:max(?:imum)?)[ _-](?:number of )?(?:retries|attempts|iterations|steps|turns)[ _-](?:was |were )?(?:hit|reached|exceeded|exhausted)\b"
     r"|\b(?:reached|hit|exceeded)[ _-](?:its |the )?(?:max(?:imum)?[ _-](?:retries|attempts|iterations|steps|turns)|retry limit)\b"
     r"|\bretries exhausted\b|\bgave up after \d+ (?:retries|attempts)\b"
 )
+"""That a run was stopped for its number of steps (without case)."""
+PATTERN = rf"safety|timed?[ -]?out|exceeded (?:its |the )?time|{RETRIES_PATTERN}"
+"""What stands in every line that tells of a run's trouble (without case)."""
+_RETRIES = re2.compile(f"(?i){RETRIES_PATTERN}")
 _NOT_YET = re2.compile(r"(?i)\b(?:not|no|never|until|if|when|before|without|unless)\b[^,.;]{0,24}$")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _CHARACTERS_MAX = 4000

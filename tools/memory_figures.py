@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import re2
 
-_FIGURE = re2.compile(
-    r"(?i)(?:\b|_)(heap[_ -]?used|used[_ -]?heap|heap[_ -]?(?:size|usage)|heap[_ -]?alloc|rss|resident(?:[_ -]?set)?(?:[_ -]?size)?"
+PATTERN = (
+    r"(?:\b|_)(heap[_ -]?used|used[_ -]?heap|heap[_ -]?(?:size|usage)|heap[_ -]?alloc|rss|resident(?:[_ -]?set)?(?:[_ -]?size)?"
     r"|process_resident_memory_bytes|mem(?:ory)?[_ -]?(?:used|usage)|used[_ -]?mem(?:ory)?|working[_ -]?set)(?:[_ -]?(bytes|kb|mb|gb))?"
-    r"[\"']?(?:\s?(?:is|at|of|now|[:=])){0,2}\s?[\"']?(\d+(?:\.\d+)?)\s?(bytes|[kmg]i?b\b|[kmg]\b)?"
+    r"[\"']?(?:\s?(?:is|at|of|now|[:=])){0,2}\s?[\"']?"
 )
+"""What stands before a figure (without case)."""
+_FIGURE = re2.compile(rf"(?i){PATTERN}(\d+(?:\.\d+)?)\s?(bytes|[kmg]i?b\b|[kmg]\b)?")
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _BARE_MIN = 1_000_000
 """A figure without a unit is bytes only from here on; a smaller one may be anything."""
@@ -35,3 +37,8 @@ def figure_of(text: str) -> Figure | None:
     if (not unit and value < _BARE_MIN) or not 0 < value < _LARGEST:
         return None
     return Figure(round(value), "heap" in match.group(1).lower())
+
+
+def measures(text: str) -> bool:
+    """Whether lines like this one may differ in judgement by their figures alone."""
+    return _FIGURE.search(text[:_CHARACTERS_MAX]) is not None

@@ -20,7 +20,9 @@ _FRAME = (
     r"|\bat [\w.$]{3,200}\([\w$]{1,80}\.(?:java|kt|scala):\d+\)|File \\?\"[^\"]{1,300}\", line \d+|Traceback \(most recent call last\)"
     r"|goroutine \d+ \[running\]| at [\w.]{3,200}\([^)]{0,200}\) in [^\s\"]{1,200}:line \d+"
 )
-_INTERNAL = re2.compile(f"{_FRAME}|{_PATH}")
+PATTERN = f"{_FRAME}|{_PATH}"
+"""What stands in every line that shows the inside: a frame or a path."""
+_INTERNAL = re2.compile(PATTERN)
 _FAILS = re2.compile(
     r"(?i)error|exception|stack|trace|enoent|eacces|no such file|not found|cannot|failed|denied|unexpected"
 )
@@ -49,6 +51,11 @@ def exposed(text: str) -> str | None:
     if _INTERNAL.search(text) is None:
         return None
     return next((found for part in _answers(text) if (found := _inside(part)) is not None), None)
+
+
+def shows_inside(text: str) -> bool:
+    """Whether lines like this one may differ in judgement by a status alone."""
+    return _INTERNAL.search(text[:_CHARACTERS_MAX]) is not None
 
 
 def _inside(part: str) -> str | None:

@@ -200,6 +200,9 @@ class LogsSection(_Section):
 
     sources: tuple[LogSourceSection, ...] = ()
     expected: tuple[ExpectedLines, ...] = ()
+    merged: bool = Field(default=True, description="write logs/merged.log: all services' lines in one file")
+    merged_size_mb: int = Field(default=64, ge=1, description="at which merged.log is rotated, in MB")
+    merged_keep: int = Field(default=3, ge=0, le=100, description="rotated files of it that are kept")
 
 
 class SessionSection(_Section):

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from pydantic import SecretStr
 
-from agents.job import ChangeJob, LogSource, RedisTarget, ServiceSpec, WatcherJob, Window
+from agents.job import ChangeJob, LogSource, MergedSpec, RedisTarget, ServiceSpec, WatcherJob, Window
 from orchestrator.config.model import Config, Mode, RedisSection
 from tools.findings.model import AgentId
 from tools.workspace import Workspace
@@ -50,6 +50,11 @@ def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
         exclude=config.project.exclude,
         redis=None if url is None else redis_target(url, config.redis),
         logs=() if static else log_sources(given),
+        merged=MergedSpec(
+            enabled=config.logs.merged,
+            size_bytes=config.logs.merged_size_mb * 1024 * 1024,
+            keep=config.logs.merged_keep,
+        ),
         logs_since_ms=given.began_ms if given.mode is Mode.MANAGED else None,
         services=() if given.services_ended else services(given),
         root_pids=() if given.services_ended else given.root_pids,

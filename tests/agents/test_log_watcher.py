@@ -93,7 +93,8 @@ class Session:
     def kill(self) -> None:
         """As SIGKILL leaves it: what was not written is gone."""
         watcher, reporter = self.watchers.pop()
-        watcher._merged._file.flush()
+        if watcher._merged is not None:
+            watcher._merged._file.flush()
         watcher.close()
         reporter.recorder._grown.clear()
         reporter.recorder.close()

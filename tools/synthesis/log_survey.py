@@ -9,6 +9,7 @@ import msgspec
 import re2
 from msgspec import Struct
 
+from tools.sources.line_blocks import LineBlock
 from tools.sources.records import LogLine
 
 FLOW_LINES_MAX = 200_000
@@ -76,12 +77,18 @@ class _Counts:
     last_arrived_ms: int | None = None
 
 
-def survey(lines: Iterable[LogLine], flow_lines_max: int = FLOW_LINES_MAX) -> LogSurvey:
+def survey(lines: Iterable[LogLine | LineBlock], flow_lines_max: int = FLOW_LINES_MAX) -> LogSurvey:
     """Count what is there and keep what tells of a flow. Reads `lines` once; memory is bounded."""
     counts: dict[str, _Counts] = {}
     kept: list[LogLine] = []
     left_out, until_ms = 0, None
     for line in lines:
+        if isinstance(line, LineBlock):
+            _count_block(counts.setdefault(line.service, _Counts()), line)
+            if line.flow_lines_left_out:
+                left_out += line.flow_lines_left_out
+                until_ms = line.arrived_ms if until_ms is None else min(until_ms, line.arrived_ms)
+            continue
         _count(counts.setdefault(line.service, _Counts()), line)
         if not line.backfill and (line.correlation_id or _MESSAGE_ID.search(line.text)):
             if len(kept) < flow_lines_max:
@@ -104,6 +111,15 @@ def _count(found: _Counts, line: LogLine) -> None:
         if found.json_lines < SAMPLES_MAX:
             found.keys.update(dict.fromkeys(_keys(line.text)))
         found.json_lines += 1
+
+
+def _count_block(found: _Counts, block: LineBlock) -> None:
+    found.lines += block.lines
+    found.json_lines += block.json_lines
+    found.correlated_lines += block.correlated_lines
+    found.sources.add(block.source)
+    found.events.update(block.events)
+    found.last_arrived_ms = max(block.arrived_ms, found.last_arrived_ms or 0)
 
 
 def _keys(text: str) -> tuple[str, ...]:

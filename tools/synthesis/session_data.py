@@ -25,6 +25,7 @@ from tools.sources.change import ChangeCounts
 from tools.sources.code.index import read_index
 from tools.sources.entry_samples import FILE, EntrySample, LeftOut, read_samples
 from tools.sources.gaps import newest
+from tools.sources.line_blocks import LineBlock
 from tools.sources.records import CodeIndex, Gap, LogLine, Poll
 from tools.sources.redis.poll_steps import PollSteps
 from tools.sources.redis.polls import read_baseline
@@ -210,14 +211,16 @@ def _read_polls(workspace: Workspace, polls: PollDigest, now_ms: int, found: lis
         found.append(_gap("streams/polls.jsonl", "it holds no poll", now_ms))
 
 
-def _lines(workspace: Workspace) -> Iterator[LogLine]:
+def _lines(workspace: Workspace) -> Iterator[LogLine | LineBlock]:
     path = workspace.path("recording", f"{AgentId.LOG_WATCHER.slug}.jsonl.gz")
-    decoder = msgspec.json.Decoder(LogLine)
+    decoder, blocks = msgspec.json.Decoder(LogLine), msgspec.json.Decoder(LineBlock)
     empty = path.stat().st_size > 0
     for kind, record in recording.read(path):
         empty = False
         if kind == "line":
             yield decoder.decode(record)
+        elif kind == "block":
+            yield blocks.decode(record)
     if empty:
         raise ValueError("it holds no whole record")
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from tools.sources.logs.engine.batch import Batch
+from tools.sources.logs.engine.table import LineTable
 from tools.sources.logs.parse import parse
 from tools.sources.records import LogLine
 
@@ -26,3 +30,10 @@ def line(text: str, number: int = 1, *, at_ms: int = AT_MS, service: str = "orde
         correlation_id=parsed.correlation_id,
         format=parsed.format,
     )
+
+
+def lines_of(batch: Batch) -> Iterator[LogLine]:
+    """Every line of a batch as a record, in order."""
+    table = LineTable(batch.block.data)
+    for row, (start, end) in enumerate(zip(table.starts.tolist(), table.ends.tolist(), strict=True)):
+        yield batch.record(batch.raw(row, start, end), in_order=True)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.job import LogSource
+from tests.sources.logs.lines import lines_of
 from tools.sources.logs import captured
 from tools.sources.logs.captured import Place
 from tools.sources.logs.intake import Intake
@@ -25,7 +26,7 @@ def read(workspace: Path, log: Path) -> list[LogLine]:
     intake = Intake(
         [LogSource(service="orders", path=str(log), captured=True)], (workspace, workspace), no_gap
     )
-    lines = list(intake.read(1000, 1.0, final=True))
+    lines = [line for batch in intake.read(1000, 1.0, final=True) for line in lines_of(batch)]
     intake.close()
     return lines
 

@@ -13,6 +13,7 @@ from agents.job import LogSource
 from tests.fakes import log_engine
 from tests.fakes.log_store import Store
 from tests.fakes.waiting import wait_for
+from tests.sources.logs.lines import lines_of
 from tools.sources.logs.intake import COMMANDS_MAX, Intake, SourceState
 from tools.sources.records import Gap, LogLine
 
@@ -45,7 +46,8 @@ class Bench:
 
     def read(self, *, final: bool = False) -> None:
         assert self.intake is not None
-        self.lines += self.intake.read(START_MS, self.now, final=final)
+        for batch in self.intake.read(START_MS, self.now, final=final):
+            self.lines += lines_of(batch)
 
     def read_until(self, condition: Callable[[], object]) -> None:
         def is_so() -> object:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.clock import from_iso
-from tools.sources.logs.intake import clean
+from tools.sources.logs.engine.batch import clean
 from tools.sources.logs.parse import Parsed, decode, parse, stack_of
 
 ARRIVED_MS = from_iso("2025-06-15T12:00:00.000Z")

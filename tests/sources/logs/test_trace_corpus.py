@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.sources.logs.labelled import traces
 from tests.sources.logs.lines import AT_MS, line
-from tools.sources.logs.traces import RECORDS_MIN, Assembler, Trace
+from tools.sources.logs.traces import Assembler, Trace
 from tools.sources.logs.window import Window
+from tools.sources.logs.written import RECORDS_MIN
 from tools.sources.records import LogLine
 
 TRACES = traces()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import log2
 
 from msgspec import Struct
@@ -55,19 +56,25 @@ class Activity(Struct, kw_only=True):
         if line.backfill:
             self.known_lines += 1
             return
-        self.lines += 1
-        at = line.arrived_ms
-        if self.first_arrived_ms is None:
-            self.first_arrived_ms = at
-        elif (
-            self.last_arrived_ms is not None and not line.late and at - self.last_arrived_ms > _SAME_MOMENT_MS
-        ):
-            bucket = int(log2(at - self.last_arrived_ms) * _STEPS)
-            self.gaps[bucket] = self.gaps.get(bucket, 0) + 1
-        self.last_arrived_ms = at if self.last_arrived_ms is None else max(at, self.last_arrived_ms)
+        self.take_block(1, line.arrived_ms, late=line.late)
         self.last_line = line
         if line.event_ms is not None and not line.stamped:  # the keeper's clock is not the service's
             self._take_time(line, line.event_ms)
+
+    def take_block(self, count: int, at: int, *, late: bool) -> None:
+        """Count lines that were read at the same time."""
+        self.lines += count
+        if self.first_arrived_ms is None:
+            self.first_arrived_ms = at
+        elif self.last_arrived_ms is not None and not late and at - self.last_arrived_ms > _SAME_MOMENT_MS:
+            bucket = int(log2(at - self.last_arrived_ms) * _STEPS)
+            self.gaps[bucket] = self.gaps.get(bucket, 0) + 1
+        self.last_arrived_ms = at if self.last_arrived_ms is None else max(at, self.last_arrived_ms)
+
+    def take_formats(self, counts: Mapping[str, int]) -> None:
+        """Count the formats of lines that are records of their own."""
+        for name, count in counts.items():
+            self.formats[name] = self.formats.get(name, 0) + count
 
     def take_format(self, name: str) -> None:
         """Count the format of a line that is a record of its own."""
@@ -79,10 +86,15 @@ class Activity(Struct, kw_only=True):
         if at is None or (template not in self.starts and len(self.starts) >= _START_TEMPLATES_MAX):
             return
         starts = self.starts.setdefault(template, Starts())
-        if starts.times_ms and at - starts.times_ms[-1] < _SAME_START_MS:
+        if not self.is_another_start(template, at):
             return
         starts.times_ms = [*starts.times_ms, at][-_STARTS_MAX:]
         starts.lines = [*starts.lines, line][-_LINES_KEPT:]
+
+    def is_another_start(self, template: str, at_ms: int) -> bool:
+        """Whether a start-up step at that time is not the last one again."""
+        starts = self.starts.get(template)
+        return starts is None or not starts.times_ms or at_ms - starts.times_ms[-1] >= _SAME_START_MS
 
     def most_starts(self) -> Starts:
         """The step that was logged most often."""
@@ -106,21 +118,36 @@ class Activity(Struct, kw_only=True):
         """How far the service's clock is ahead of ours (negative: behind); None where it cannot be told."""
         return drift.ahead_of(self.ahead)
 
+    def take_ahead(self, found_ms: list[int]) -> None:
+        """How far lines' own times were ahead of their arrival."""
+        self.ahead += found_ms
+        del self.ahead[:-_CLOCK_SAMPLES]
+
+    def is_further_back(self, by_ms: int) -> bool:
+        """Whether no jump of this tick was as far."""
+        return self.backwards is None or by_ms > self.backwards[2]
+
+    def take_backwards(self, before: LogLine | None, line: LogLine, by_ms: int) -> None:
+        """Keep the furthest jump of this tick."""
+        if before is not None and self.is_further_back(by_ms):
+            self.backwards = (before, line, by_ms)
+
+    def take_newest(self, source: str, line: LogLine) -> None:
+        """Keep the line of a source that has the newest time."""
+        if source in self.newest or len(self.newest) < _SOURCES_MAX:
+            self.newest[source] = line
+
     def _take_time(self, line: LogLine, event_ms: int) -> None:
         if not line.late:
-            self.ahead.append(event_ms - line.arrived_ms)
-            if len(self.ahead) > _CLOCK_SAMPLES:
-                del self.ahead[0]
+            self.take_ahead([event_ms - line.arrived_ms])
         before = self.newest.get(line.source)
         if before is not None and before.event_ms is not None and event_ms < before.event_ms:
             by = before.event_ms - event_ms
-            if self.backwards is None or by > self.backwards[2]:
-                self.backwards = (before, line, by)
-            if by < _SAME_CLOCK_MS:
+            self.take_backwards(before, line, by)
+            if by < SAME_CLOCK_MS:
                 return
-        if before is not None or len(self.newest) < _SOURCES_MAX:
-            self.newest[line.source] = line
+        self.take_newest(line.source, line)
 
 
-_SAME_CLOCK_MS = 1000
+SAME_CLOCK_MS = 1000
 """Threads of one logger write out of order by less; a clock that was set back goes on from where it is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re2
 
-from tools import agent_runs
+from tools import agent_runs, memory_figures, outward_text
 from tools.memory_figures import figure_of
 from tools.outward_text import exposed
 from tools.sources.logs import parse
@@ -28,10 +28,17 @@ NOTHING, START, RETRY, WARN, EXPECTED, QUIET, TOLD, ERROR, FATAL = (
 """EXPECTED is a failure that is no fault, logged as fatal; QUIET one that its logger calls INFO, though it carries an error;
 TOLD is no failure by its level or words, but tells of an agent's run, of memory, or shows an answer with the service's inside."""
 
+FAILING = (
+    r"error|err!|exception|fatal|unhandled|uncaught|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|panic|segfault"
+    r"|segmentation fault|out of memory|core dumped|fail|timed?[ -]?out|refused|critical|traceback|caused by|rejection|crashes"
+    r"|cannot|can't|could not|couldn't|unable to|broken pipe|epipe"
+)
+"""Words of what may be a failure (patterns without case)."""
+RETRYING = r"retr(?:y|ie)|reconnect|attempt|back(?:ing)?[ -]?off"
+STARTING = r"listening|start(?:ed|ing|up)|boot(?:ing|ed)|ready|online|running|accepting connections|is up\b"
 _CANDIDATE = re2.compile(
-    r"(?i)error|err!|exception|fatal|unhandled|uncaught|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|panic|segfault"
-    r"|segmentation fault|out of memory|core dumped|retr(?:y|ie)|reconnect|attempt|back(?:ing)?[ -]?off|fail|timed? ?out"
-    r"|refused|warn|critical|traceback|caused by|listening|start(?:ed|ing|up)|boot(?:ing|ed)|ready|online|running|\" 5\d\d\b| 5\d\d "
+    rf"(?i){FAILING}|{RETRYING}|{STARTING}"
+    r"|warn|\" [5-9]\d\d| [5-9]\d\d(?: |$)"
     r"|\brss\b|resident|memory|working.?set|mem.?used|safety|limit|respon|body|repl(?:y|ied)|HTTP/"
 )
 _THINGS = (
@@ -153,6 +160,12 @@ _NO_VALUES = frozenset({"", "null", "nil", "<nil>", "none", "false", "undefined"
 _TELLING = re2.compile(r"(?:^|\D)(?:[01]|4\d\d)(?:\D|$)")
 """None of something, a first attempt, an HTTP status that is no fault."""
 _JUDGED_CHARACTERS = 4000
+_TELLS_OF_FAILURE = re2.compile(f"(?i){FAILING}|{RETRYING}|{STARTING}|://".encode())
+
+
+def tells_of_failure(word: bytes) -> bool:
+    """Whether what a word says is part of a line's judgement, whatever digits it holds."""
+    return _TELLS_OF_FAILURE.search(word) is not None
 
 
 def is_candidate(line: LogLine) -> bool:
@@ -163,7 +176,9 @@ def is_candidate(line: LogLine) -> bool:
 def figures_matter(line: LogLine) -> bool:
     """Whether the line holds a number that its verdict may rest on: "0 errors" and "3 errors", a score of 0.9 and of 0.2."""
     text = line.text[:_JUDGED_CHARACTERS]
-    return _TELLING.search(text) is not None or agent_runs.measures(text)
+    if _TELLING.search(text) is not None or agent_runs.measures(text):
+        return True
+    return memory_figures.measures(text) or outward_text.shows_inside(line.text)
 
 
 def classify(line: LogLine) -> str:

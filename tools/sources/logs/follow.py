@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from tools.sources.logs import rotated
-from tools.sources.logs.blocks import BLOCK_BYTES, Block, OddLine
+from tools.sources.logs.blocks import BLOCK_BYTES, Block, OddLine, newlines
 from tools.sources.logs.feed import (
     LINE_BYTES_MAX,
     READ_BYTES,
@@ -265,7 +265,7 @@ class Follower:
         if end:
             lines = memoryview(buffer)[start:end]
             block = Block(lines, file.number + 1, file.line_start, self.position)
-            file.number += buffer.count(b"\n", start, end)
+            file.number += newlines(lines)
             file.line_start += len(lines)
             self.position = block.end
             file.part, file.part_length = bytearray(), 0

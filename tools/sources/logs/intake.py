@@ -1,18 +1,19 @@
-"""Bytes of all logs → masked `LogLine`s, within a byte budget, and everything that could not be read as gaps."""
+"""Bytes of all logs → batches of lines, within a byte budget, and everything that could not be read as gaps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from tools import masking
-from tools.sources.logs import captured, commands, discover, parse
-from tools.sources.logs.captured import Place
+from tools.sources.logs import captured, commands, discover
+from tools.sources.logs.blocks import Block, of_lines
 from tools.sources.logs.discover import LogFile, SourceSpec
+from tools.sources.logs.engine.batch import Batch, Origin
 from tools.sources.logs.feed import (
     BACKFILL_LINES,
     LINE_BYTES_MAX,
@@ -24,22 +25,18 @@ from tools.sources.logs.feed import (
     RawLine,
 )
 from tools.sources.logs.follow import Follower
-from tools.sources.logs.prefix import without_ansi
-from tools.sources.records import Gap, LogLine
+from tools.sources.records import Gap
 
-READ_BYTES = 1 << 20
-"""Per tick over all logs, so that STOP and heartbeats are never far."""
+READ_BYTES = 4 << 20
+"""In one go over all logs, so that STOP and heartbeats are never far."""
+_SHARE_BYTES_MIN = 1 << 16
 
 COMMANDS_MAX = 64
 """Programs that run at a time; more is a gap."""
 
-TEXT_CHARACTERS_MAX = 64 * 1024
 _DISCOVER_EVERY_S = 1.0
 _FRESH_S = 1.0
 """Lines read after a longer pause may be older than their arrival says."""
-_BEHIND_MS = 5000
-"""A line that its keeper got longer ago says little by its arrival."""
-_CONTROLS = {code: None for code in range(32) if chr(code) != "\t"} | {127: None}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -61,7 +58,7 @@ class _Source:
     """How a gap names it as a whole."""
     feed: LogFeed
     masker: masking.LineMasker
-    captured: bool = False
+    origin: Origin
     read_at: float | None = None
 
 
@@ -95,11 +92,14 @@ class Intake:
         self._unreadable: set[str] = set()
         self._discovered_at: float | None = None
 
-    def read(self, now_ms: int, now: float, *, final: bool = False) -> Iterator[LogLine]:
-        """New lines of all logs, at most about 1 MB; `now` is monotonic seconds. `final`: half lines too."""
+    def read(self, now_ms: int, now: float, *, final: bool = False) -> Iterator[Batch]:
+        """New lines of all logs, at most about 4 MB; `now` is monotonic seconds. `final`: half lines too.
+
+        A batch holds until the next one is asked for.
+        """
         if self._discovered_at is None or now - self._discovered_at >= _DISCOVER_EVERY_S or final:
             yield from self.discover(now_ms, now)
-        share = max(READ_BYTES // max(1, len(self._files) + len(self._commands)), 1 << 14)
+        share = max(READ_BYTES // max(1, len(self._files) + len(self._commands)), _SHARE_BYTES_MIN)
         for source in self._sources():
             yield from self._read(source, share, now_ms, now, final=final)
 
@@ -153,7 +153,7 @@ class Intake:
         for source in self._sources():
             source.feed.close()
 
-    def discover(self, now_ms: int, now: float) -> Iterator[LogLine]:
+    def discover(self, now_ms: int, now: float) -> Iterator[Batch]:
         """Open what is there and not open yet; gives the lines of files that are read back for their format."""
         first_look, self._discovered_at = self._discovered_at is None, now
         if first_look:
@@ -170,7 +170,7 @@ class Intake:
             yield from self._add(file, now_ms)
         self._first = False
 
-    def _add(self, file: LogFile, now_ms: int) -> Iterator[LogLine]:
+    def _add(self, file: LogFile, now_ms: int) -> Iterator[Batch]:
         state = self._states.get(str(file.path))
         checkpoint = state.checkpoint if state is not None else None
         assert not isinstance(checkpoint, CommandCheckpoint)
@@ -188,9 +188,10 @@ class Intake:
             self._gap(name, f"log file {name}", error.strerror or str(error), now_ms, fix)
             return
         masker = masking.LineMasker(state.key_lines if state else 0)
-        source = _Source(
-            str(file.path), file.service, name, f"log file {name}", follower, masker, file.captured
+        origin = Origin(
+            file.service, name, file.captured, self._origin_of(file.path) if file.captured else None
         )
+        source = _Source(str(file.path), file.service, name, f"log file {name}", follower, masker, origin)
         self._files[file.path] = source
         yield from self._backfill(source, now_ms)
 
@@ -213,7 +214,9 @@ class Intake:
             from_end = self._first and self._since_ms is None
             feed = commands.feed(log, checkpoint, since_ms=since_ms, from_end=from_end, environ=self._environ)
             masker = masking.LineMasker(state.key_lines if state else 0)
-            self._commands[log.source] = _Source(log.source, service, name, subject, feed, masker)
+            self._commands[log.source] = _Source(
+                log.source, service, name, subject, feed, masker, Origin(service, name)
+            )
 
     def _service_of(self, log: commands.Named) -> str:
         spec = next(spec for spec in self._specs if commands.named(spec) == log)
@@ -221,16 +224,21 @@ class Intake:
             return spec.service
         return log.name if log.problem is not None else log.service
 
-    def _backfill(self, source: _Source, now_ms: int) -> Iterator[LogLine]:
-        for data in source.feed.backfill(BACKFILL_LINES):
-            yield self._line(source, RawLine(data, 0, 0, len(data), 0), now_ms, backfill=True)
+    def _backfill(self, source: _Source, now_ms: int) -> Iterator[Batch]:
+        lines = source.feed.backfill(BACKFILL_LINES)
+        ends = list(accumulate(len(data) + 1 for data in lines))
+        for block in of_lines(
+            RawLine(data, at, end - len(data) - 1, len(data), end)
+            for at, (data, end) in enumerate(zip(lines, ends, strict=True))
+        ):
+            yield Batch(source.origin, block, source.masker, now_ms, backfill=True)
 
-    def _read(
-        self, source: _Source, share: int, now_ms: int, now: float, *, final: bool
-    ) -> Iterator[LogLine]:
+    def _read(self, source: _Source, share: int, now_ms: int, now: float, *, final: bool) -> Iterator[Batch]:
         late = source.read_at is None or now - source.read_at > _FRESH_S
         try:
-            lines = source.feed.poll(now, share, final=final)
+            for block in source.feed.blocks(now, share, final=final):
+                yield from self._backfill(source, now_ms)
+                yield self._batch(source, block, now_ms, late=late)
         except OSError as error:
             fix = "See that the file stays readable while it is audited."
             self._gap(source.name, source.subject, error.strerror or str(error), now_ms, fix)
@@ -242,59 +250,28 @@ class Intake:
             self._say(source, note, now_ms)
         source.feed.notes.clear()
         yield from self._backfill(source, now_ms)
-        origins = self._origins(source, lines)
-        for at, raw in enumerate(lines):
-            if raw.cut:
-                what, why = (
-                    f"the rest of long lines in {source.name}",
-                    f"a line is longer than {LINE_BYTES_MAX} bytes",
-                )
-                self._gap(source.name, what, why, now_ms, "Log large payloads elsewhere.", blind=False)
-            behind = raw.at_ms is not None and now_ms - raw.at_ms > _BEHIND_MS
-            line = self._line(source, raw, now_ms, late=late or behind)
-            yield replace(line, origin_offset=origins[at].offset) if at < len(origins) else line
 
-    def _origins(self, source: _Source, lines: Sequence[RawLine]) -> list[Place]:
-        if not source.captured or not lines:
-            return []
-        offsets = captured.file_of(self._workspace_root, Path(source.key))
-        return captured.places_of(offsets, lines[0].number, len(lines))
+    def _batch(self, source: _Source, block: Block, now_ms: int, *, late: bool) -> Batch:
+        return Batch(source.origin, block, source.masker, now_ms, late)
+
+    def tell_cut(self, batch: Batch) -> None:
+        """Say that only the beginning of a line was read."""
+        name = batch.origin.source
+        what, why = f"the rest of long lines in {name}", f"a line is longer than {LINE_BYTES_MAX} bytes"
+        self._gap(name, what, why, batch.now_ms, "Log large payloads elsewhere.", blind=False)
+
+    def _origin_of(self, path: Path) -> Callable[[int], int | None]:
+        offsets = captured.file_of(self._workspace_root, path)
+
+        def origin_of(number: int) -> int | None:
+            places = captured.places_of(offsets, number)
+            return places[0].offset if places else None
+
+        return origin_of
 
     def _say(self, source: _Source, note: Note, now_ms: int) -> None:
         what = source.subject if note.blind else f"{note.what} of {source.name}"
         self._gap(source.name, what, note.why, now_ms, note.fix, blind=note.blind)
-
-    def _line(
-        self, source: _Source, raw: RawLine, now_ms: int, *, late: bool = False, backfill: bool = False
-    ) -> LogLine:
-        text = clean(raw.data)
-        masked, marks = source.masker.scan(text)
-        secrets = [(mark.kind, mark.fingerprint) for mark in marks]
-        if source.captured:
-            # Output that we captured was masked as it came in.
-            secrets += [(mark.kind, mark.fingerprint) for mark in masking.read_marks(text)]
-        parsed = parse.parse(masked, now_ms)
-        return LogLine(
-            service=source.service,
-            text=masked[:TEXT_CHARACTERS_MAX],
-            source=source.name,
-            line=raw.number,
-            byte_offset=raw.offset,
-            byte_length=raw.length,
-            arrived_ms=now_ms,
-            output="stdout" if source.captured else "file",
-            event_ms=raw.at_ms if parsed.event_ms is None else parsed.event_ms,
-            stamped=parsed.event_ms is None and raw.at_ms is not None,
-            level=parsed.level or raw.level,
-            hinted=parsed.level is None and raw.level is not None,
-            message=None if parsed.message is None else parsed.message[:TEXT_CHARACTERS_MAX],
-            correlation_id=parsed.correlation_id,
-            secrets=tuple(dict.fromkeys(secrets)),
-            backfill=backfill,
-            position=raw.position,
-            format=parsed.format,
-            late=late,
-        )
 
     def _name_of(self, path: Path) -> str:
         for root in (self._workspace_root, self._project_root):
@@ -321,11 +298,3 @@ def _is_utf16(path: Path) -> bool:
             return file.read(2) in _UTF16
     except FileNotFoundError:
         return False
-
-
-def clean(data: bytes) -> str:
-    """A line's text: UTF-8, what is not replaced by U+FFFD; no carriage return, control or escape sequence."""
-    text = data.decode("utf-8", "replace")
-    if text.isprintable():
-        return text
-    return without_ansi(text).translate(_CONTROLS)

@@ -7,6 +7,7 @@ Lines of other threads may stand inside a trace that is not at its end: they are
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,6 +38,7 @@ from tools.sources.logs.trace_lines import (
     exception_of,
     own_head_at,
 )
+from tools.sources.logs.written import Written, has_own_time, is_record, own_level
 from tools.sources.records import LogLine
 
 Language = Literal["", "at", "python", "go", "rust"]
@@ -54,8 +56,6 @@ PASSING_LINES_AT_MAX = 3
 PASSING_MS = 300
 """Lines of other threads that may stand between two lines of one trace, and for how long. A frame of node and java
 and an exception of Python may end their trace: there only records below ERROR pass by, which are no trace's head."""
-RECORDS_MIN = 20
-RECORDS_SHARE = 0.95
 MESSAGE_LINES_MAX = 20
 """A source that so far wrote records (with a level or time) writes nothing bare: what is bare behind an exception is its message."""
 
@@ -97,7 +97,7 @@ class Assembler:
 
     def __init__(self, held: Held | None = None) -> None:
         self.held = held
-        self._records = self._bare = 0
+        self.written = Written()
 
     def feed(self, line: LogLine) -> list[LogLine | Trace]:
         """What this line completes: nothing, held lines, a trace, or the line itself."""
@@ -106,7 +106,7 @@ class Assembler:
             if self._goes_on(self.held, line):
                 return out
             out += self._end(line)
-        self._count(line)
+        self.written.take(line)
         language = _opens(line)
         if language or _may_be_head(line):
             self.held = Held(lines=[line], language=language, characters=len(line.text))
@@ -140,16 +140,6 @@ class Assembler:
             out += self.feed(line)
         return out
 
-    def _count(self, line: LogLine) -> None:
-        if _is_record(line):
-            self._records += 1
-        elif line.text[:1] not in {"", " ", "\t"}:
-            self._bare += 1
-
-    @property
-    def _writes_records(self) -> bool:
-        return self._records >= RECORDS_MIN and self._records >= RECORDS_SHARE * (self._records + self._bare)
-
     def _goes_on(self, held: Held, line: LogLine) -> bool:
         if len(held.lines) >= LINES_MAX or held.characters > CHARACTERS_MAX:
             return False
@@ -167,9 +157,9 @@ class Assembler:
     def _is_own(self, held: Held, line: LogLine) -> bool:
         if own_head_at(line.text) is not None and not _awaits_traceback(held, line):
             return False
-        if _own_level(line) is not None and held.language != "at" and not _opens(line):
+        if own_level(line) is not None and held.language != "at" and not _opens(line):
             return False
-        if _has_own_time(line) or line.format not in {"text", "logfmt"}:
+        if has_own_time(line) or line.format not in {"text", "logfmt"}:
             return False
         if not held.language:
             held.language = _opens(line)
@@ -180,7 +170,7 @@ class Assembler:
         """Whether a bare line goes on with an open trace."""
         match held.language:
             case "python":
-                return _belongs_to_python(held, text, records=self._writes_records)
+                return _belongs_to_python(held, text, self.written.mostly_records)
             case "go":
                 return FRAME_GO.search(text) is not None or MORE_GO.search(text) is not None
             case "rust":
@@ -192,10 +182,6 @@ class Assembler:
         return sure or nested or MORE_AT.search(text) is not None or not text.strip()
 
 
-def _is_record(line: LogLine) -> bool:
-    return _own_level(line) is not None or _has_own_time(line) or line.format != "text"
-
-
 def _passes_by(held: Held, line: LogLine) -> bool:
     """Whether a line of another thread may stand here, inside a trace that goes on behind it."""
     passed = len(held.lines) - 1 - held.own_at
@@ -203,12 +189,12 @@ def _passes_by(held: Held, line: LogLine) -> bool:
         return False
     if not held.language:  # the interpreter's first words are never the last
         said = own_head_at(held.lines[0].text) is not None
-        return said and _is_record(line) and passed < PASSING_RECORDS_MAX
+        return said and is_record(line) and passed < PASSING_RECORDS_MAX
     if held.language == "python":
         starts = own_head_at(line.text) is not None or line.text.startswith(TRACEBACK)
         if not held.complete:
-            return not starts and passed < (PASSING_RECORDS_MAX if _is_record(line) else PASSING_LINES_MAX)
-    quiet = _is_record(line) and not _may_be_head(line)
+            return not starts and passed < (PASSING_RECORDS_MAX if is_record(line) else PASSING_LINES_MAX)
+    quiet = is_record(line) and not _may_be_head(line)
     return held.language in {"at", "python"} and quiet and passed < PASSING_LINES_AT_MAX
 
 
@@ -224,29 +210,21 @@ def _cut(held: Held) -> list[LogLine]:
     return rest
 
 
-def _has_own_time(line: LogLine) -> bool:
-    return line.event_ms is not None and not line.stamped
-
-
-def _own_level(line: LogLine) -> str | None:
-    return None if line.hinted else line.level
-
-
 def _is_message(held: Held, line: LogLine) -> bool:
     """Whether a line may stand between an error's first line and its frames."""
     head = held.lines[0]
     if PREAMBLE_NODE.match(head.text):
-        return len(held.lines) < PREAMBLE_LINES_MAX and _own_level(line) is None
+        return len(held.lines) < PREAMBLE_LINES_MAX and own_level(line) is None
     if len(held.lines) >= HEAD_LINES_MAX:
         return False
     if not line.text.strip():
         return (
             own_head_at(head.text) is not None
-            or _own_level(head) in {"ERROR", "FATAL"}
+            or own_level(head) in {"ERROR", "FATAL"}
             or TYPED_HEAD.match(head.text) is not None
         )
     return (
-        _own_level(line) is None
+        own_level(line) is None
         and head.format not in {"json", "logfmt", "access"}
         and (HEAD.search(head.text) is not None or own_head_at(head.text) is not None)
         and not _starts_anew(line.text)
@@ -259,11 +237,11 @@ def _is_prose(held: Held) -> bool:
     return held.language == "at" and sum(bool(line.text.strip()) for line in own) < 2
 
 
-def _belongs_to_python(held: Held, text: str, *, records: bool) -> bool:
+def _belongs_to_python(held: Held, text: str, records: Callable[[], bool]) -> bool:
     if not text.strip():
         return True
     if held.complete:
-        return _goes_on_behind(held, text, records=records)
+        return _goes_on_behind(held, text, records)
     if text.startswith("Traceback"):
         # Without a chain's words before it, it is another trace: this one was cut.
         return _is_chain(held)
@@ -276,7 +254,7 @@ def _belongs_to_python(held: Held, text: str, *, records: bool) -> bool:
     return held.complete
 
 
-def _goes_on_behind(held: Held, text: str, *, records: bool) -> bool:
+def _goes_on_behind(held: Held, text: str, records: Callable[[], bool]) -> bool:
     """Whether a line behind an exception is a chain's next part, the rest of a group, or of the message."""
     if CHAIN_PYTHON.search(text):
         held.complete = not text.startswith("Traceback")
@@ -286,7 +264,7 @@ def _goes_on_behind(held: Held, text: str, *, records: bool) -> bool:
     if text[0] in " |+" and text.lstrip(" ")[:1] in {"|", "+"}:
         held.complete = GROUP_END_PYTHON.search(text) is not None
         return True
-    return records and len(held.lines) - held.told_at <= MESSAGE_LINES_MAX
+    return len(held.lines) - held.told_at <= MESSAGE_LINES_MAX and records()
 
 
 def _belongs_to_rust(held: Held, text: str) -> bool:
@@ -359,7 +337,7 @@ def _starts_anew(text: str) -> bool:
 
 def _trace(held: Held, begin: int) -> Trace:
     passing = tuple(held.lines[at] for at in held.passing if begin <= at < len(held.lines))
-    return _of_lines(held, held.lines[begin:], tuple(filter(_is_record, passing)))
+    return _of_lines(held, held.lines[begin:], tuple(filter(is_record, passing)))
 
 
 def _of_lines(held: Held, lines: list[LogLine], passing: tuple[LogLine, ...]) -> Trace:
@@ -383,9 +361,9 @@ def _of_lines(held: Held, lines: list[LogLine], passing: tuple[LogLine, ...]) ->
         own = replace(head, text=head.text[at:], level=None, message=None, format="text")
         return Trace(own, lines[-1], text, exception.strip(), True, before, passing)
     bare = (
-        not _has_own_time(head)
+        not has_own_time(head)
         and head.format == "text"
-        and _own_level(head) in {None, "ERROR"}
+        and own_level(head) in {None, "ERROR"}
         and not head.text.startswith(("ERROR", "["))
     )
     return Trace(head, lines[-1], text, exception.strip(), bare, passing=passing)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import re2
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tools.memory_figures import figure_of
-from tools.sources.logs import classify, parse
+from tools.sources.logs import classify, figures, parse
 from tools.sources.logs.activity import Activity
+from tools.sources.logs.digits import without_digits
 from tools.sources.logs.templates import message_ids, template_of
 from tools.sources.logs.trace_lines import exception_of
 from tools.sources.logs.traces import Assembler, Held, Trace
@@ -28,16 +29,14 @@ TRACE_IDLE_MS = 300
 """A held trace without a new line for this long is complete."""
 UNDECIDED_IDLE_MS = 3000
 """One that may have ended its process waits this long for the line that tells: a start takes a while."""
-_SECRETS_MAX = 1000
+SECRETS_MAX = 1000
+"""Of one tick."""
 _SERVICES_MAX = 1000
 _CACHE_MAX = 20_000
 _KEPT_TEMPLATES = 300
 _KEPT_TIMES = 32
-_IDS_MAX = 20
+IDS_MAX = 20
 _EXAMPLE_CHARACTERS = 4000
-_FIGURE_EVERY_MS = 5000
-_FIGURES_MAX = 256
-_NO_DIGITS = {ord(digit): None for digit in "0123456789"}
 _FRAMES = re2.compile(
     r'\n\s+at \S|\n[\s|+]*File "[^"]+", line \d|^stack backtrace:|\nstack backtrace:|\ngoroutine \d|^goroutine \d|\n\t\S+\.go:\d+|^Traceback'
 )
@@ -66,20 +65,6 @@ class Template(Struct, kw_only=True):
     figures: list[tuple[int, int]] = []
     """Times in ms and bytes of memory, where the lines say how much they take."""
 
-    def take_figure(self) -> None:
-        """Note what the newest line says of its memory, at most once in five seconds."""
-        found = None if self.verdict != classify.TOLD else figure_of(self.example.text)
-        at_ms = self.example.when_ms
-        if (
-            found is None
-            or at_ms is None
-            or (self.figures and at_ms - self.figures[-1][0] < _FIGURE_EVERY_MS)
-        ):
-            return
-        if len(self.figures) >= _FIGURES_MAX:
-            self.figures = self.figures[::2]
-        self.figures = [*self.figures, (at_ms, found.bytes)]
-
     @property
     def key(self) -> Key:
         """Its identity."""
@@ -99,8 +84,38 @@ class WindowState(Struct, kw_only=True):
     held: dict[str, Held] = {}
 
 
-Item = LogLine | Trace
-"""What assembled lines are: single ones and whole traces."""
+class Judged(NamedTuple):
+    """What a line is: its verdict ("": nothing that rules look at) and template, and the stack trace in it."""
+
+    verdict: str
+    template: str
+    trace: str | None = None
+
+
+class Group(NamedTuple):
+    """Lines of one source and template that were read together: how many, and the times of the newest.
+
+    `first` is the first of them where the template is new, `last` the newest.
+    """
+
+    verdict: str
+    template: str
+    lines: int
+    times_ms: tuple[int, ...]
+    first: LogLine
+    last: LogLine
+    ids: tuple[str, ...] = ()
+    trace: str | None = None
+    figures: figures.Figures = ()
+
+
+Item = LogLine | Trace | Group
+"""What assembled lines are: single ones, whole traces, and lines that say the same."""
+
+
+def last_of(item: Item) -> LogLine:
+    """The line that completes it."""
+    return item if isinstance(item, LogLine) else item.last
 
 
 class Window:
@@ -115,29 +130,42 @@ class Window:
         )
         self._characters = sum(item.size for item in state.templates)
         self._assemblers = {source: Assembler(held) for source, held in state.held.items()}
-        self._verdicts: dict[tuple[str | None, str, str], tuple[str, str]] = {}
+        self._verdicts: dict[tuple[str, str, str, bytes], Judged] = {}
         self._touched: dict[Key, Template] = {}
         self.secrets: list[LogLine] = []
         for service in services:
-            self._activity(service)
+            self.activity(service)
 
-    def fold(self, line: LogLine) -> list[Item]:
+    def fold(self, line: LogLine) -> list[LogLine | Trace]:
         """Take one line; what it completes is for `take`, in order."""
-        activity = self._activity(line.service)
+        activity = self.activity(line.service)
         activity.take(line)
         if line.backfill:
             activity.take_format(line.format)
             return []
-        if line.secrets and len(self.secrets) < _SECRETS_MAX:
+        if line.secrets and len(self.secrets) < SECRETS_MAX:
             self.secrets.append(line)
-        assembler = self._assemblers.get(line.source)
-        if assembler is None:
-            assembler = self._assemblers[line.source] = Assembler()
-        return assembler.feed(line)
+        return self.assembler(line.source).feed(line)
 
-    def settle(self, at_ms: int, *, final: bool = False) -> list[Item]:
+    def assembler(self, source: str) -> Assembler:
+        """What puts a source's traces together."""
+        found = self._assemblers.get(source)
+        if found is None:
+            found = self._assemblers[source] = Assembler()
+        return found
+
+    def knows(self, key: Key) -> bool:
+        """Whether lines of that template were counted already."""
+        return key in self._templates
+
+    def last_figure_ms(self, key: Key) -> int | None:
+        """When lines of that template last told of their memory."""
+        known = self._templates.get(key)
+        return known.figures[-1][0] if known is not None and known.figures else None
+
+    def settle(self, at_ms: int, *, final: bool = False) -> list[LogLine | Trace]:
         """What has waited long enough for its next line, for `take`; all of it when `final`."""
-        items: list[Item] = []
+        items: list[LogLine | Trace] = []
         for assembler in self._assemblers.values():
             held = assembler.held
             if held is None:
@@ -175,7 +203,8 @@ class Window:
         short = [replace(item, times_ms=item.times_ms[-_KEPT_TIMES:]) for item in newest]
         return WindowState(activities=list(self._activities.values()), templates=short, held=held)
 
-    def _activity(self, service: str) -> Activity:
+    def activity(self, service: str) -> Activity:
+        """How the output of one service flows."""
         activity = self._activities.get(service)
         if activity is None:
             if len(self._activities) >= _SERVICES_MAX:
@@ -186,24 +215,37 @@ class Window:
         return activity
 
     def take(self, item: Item) -> None:
-        """Classify and count one line or trace."""
-        if isinstance(item, Trace):
-            if item.before is not None:
-                self.take(item.before)
-            for line in item.passing:
-                self.take(line)
-            verdict = classify.classify_trace(item.head, item.text, item.exception, bare=item.bare)
-            self._activity(item.head.service).take_format(item.head.format) if item.head.level else None
-            if verdict:
-                template = _trace_template(item.head, item.exception, item.text)
-                self._count(_spanning(item.head, item.last), verdict, template, item.text)
-            return
-        if item.text and not item.text[0].isspace():
-            self._activity(item.service).take_format(item.format)
-        if classify.is_candidate(item):
-            self._take_candidate(item)
+        """Classify and count one line or trace, or count lines that say the same."""
+        if isinstance(item, Group):
+            self._count(item)
+        elif isinstance(item, Trace):
+            self._take_trace(item)
+        else:
+            if item.text and not item.text[0].isspace():
+                self.activity(item.service).take_format(item.format)
+            judged = self.judge(item)
+            if judged.verdict == classify.START:
+                self.activity(item.service).take_start(judged.template, item)
+            elif judged.verdict:
+                self._count(_alone(item, judged))
 
-    def _take_candidate(self, line: LogLine) -> None:
+    def _take_trace(self, trace: Trace) -> None:
+        if trace.before is not None:
+            self.take(trace.before)
+        for line in trace.passing:
+            self.take(line)
+        head = trace.head
+        verdict = classify.classify_trace(head, trace.text, trace.exception, bare=trace.bare)
+        if head.level:
+            self.activity(head.service).take_format(head.format)
+        if verdict:
+            template = _trace_template(head, trace.exception, trace.text)
+            self._count(_alone(_spanning(head, trace.last), Judged(verdict, template, trace.text)))
+
+    def judge(self, line: LogLine) -> Judged:
+        """What a line by itself is."""
+        if not classify.is_candidate(line):
+            return NOTHING
         if "\\n" in line.text and line.format == "json":
             data = parse.decode(line.text)
             stack = None if data is None else parse.stack_of(data)
@@ -211,64 +253,75 @@ class Window:
                 head = stack.strip().split("\n", 1)[0]
                 exception = exception_of(stack.split("\n")) if "Traceback (most" in head else head
                 verdict = classify.classify_trace(line, stack, exception, bare=False)
-                if verdict:
-                    self._count(line, verdict, _trace_template(line, exception, line.text), stack)
-                return
-        verdict, template = self._verdict(line)
-        if verdict == classify.START:
-            self._activity(line.service).take_start(template, line)
-        elif verdict:
-            self._count(line, verdict, template, None)
+                return (
+                    Judged(verdict, _trace_template(line, exception, line.text), stack)
+                    if verdict
+                    else NOTHING
+                )
+        return self._verdict(line)
 
-    def _verdict(self, line: LogLine) -> tuple[str, str]:
+    def _verdict(self, line: LogLine) -> Judged:
         if line.format == "access":
             verdict = classify.classify(line)
-            return verdict, _access_template(line.text) if verdict else ""
-        key = (line.level, line.format, line.text[:2000].translate(_NO_DIGITS))
+            return Judged(verdict, _access_template(line.text) if verdict else "")
+        said = without_digits(line.text[:2000].encode("utf-8", "replace"))
+        key = (line.service, line.level or "", line.format, said)
         plain = not classify.figures_matter(line)
         if plain and (known := self._verdicts.get(key)) is not None:
             return known
         verdict = classify.classify(line)
-        found = verdict, template_of(classify.spoken(line) or line.text) if verdict else ""
+        found = Judged(verdict, template_of(classify.spoken(line) or line.text) if verdict else "")
         if plain:
             if len(self._verdicts) >= _CACHE_MAX:
                 self._verdicts.clear()
             self._verdicts[key] = found
         return found
 
-    def _count(self, line: LogLine, verdict: str, template: str, trace: str | None) -> None:
-        key = (line.service, line.source, verdict, template)
-        example = (
-            line
-            if len(line.text) <= _EXAMPLE_CHARACTERS
-            else replace(line, text=line.text[:_EXAMPLE_CHARACTERS])
-        )
+    def _count(self, group: Group) -> None:
+        last = _example(group.last)
+        key = (last.service, last.source, group.verdict, group.template)
         item = self._templates.get(key)
         if item is None:
             item = self._templates[key] = Template(
-                service=line.service,
-                source=line.source,
-                verdict=verdict,
-                template=template,
-                first=example,
-                example=example,
+                service=last.service,
+                source=last.source,
+                verdict=group.verdict,
+                template=group.template,
+                first=_example(group.first),
+                example=last,
             )
         else:
             self._characters -= item.size
             self._templates.move_to_end(key)
-        item.total += 1
-        item.new += 1
-        item.example, item.trace = example, trace or item.trace
-        item.take_figure()
-        if line.when_ms is not None:
-            item.times_ms.append(line.when_ms)
-            if len(item.times_ms) > TIMES_MAX:
-                del item.times_ms[0]
-        if len(item.ids) < _IDS_MAX:
-            item.ids += [found for found in message_ids(trace or line.text) if found not in item.ids]
+            if group.first.position < item.first.position:
+                item.first = _example(group.first)
+        item.total += group.lines
+        item.new += group.lines
+        item.example, item.trace = last, group.trace or item.trace
+        item.figures = figures.joined(item.figures, group.figures)
+        item.times_ms += group.times_ms
+        del item.times_ms[:-TIMES_MAX]
+        if len(item.ids) < IDS_MAX:
+            item.ids += [found for found in group.ids if found not in item.ids]
         self._characters += item.size
         self._touched.pop(key, None)
         self._touched[key] = item
+
+
+NOTHING = Judged("", "")
+
+
+def _alone(line: LogLine, judged: Judged) -> Group:
+    times = () if line.when_ms is None else (line.when_ms,)
+    ids = message_ids(judged.trace or line.text)
+    told = figures.figures_of((line,)) if judged.verdict == classify.TOLD else ()
+    return Group(judged.verdict, judged.template, 1, times, line, line, ids, judged.trace, told)
+
+
+def _example(line: LogLine) -> LogLine:
+    if len(line.text) <= _EXAMPLE_CHARACTERS:
+        return line
+    return replace(line, text=line.text[:_EXAMPLE_CHARACTERS])
 
 
 def _trace_template(head: LogLine, exception: str, text: str) -> str:

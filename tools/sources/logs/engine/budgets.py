@@ -1,0 +1,112 @@
+"""How much work one service's lines may cause. What is over a budget is counted by what it holds, and told.
+
+A flood of lines that are all new, all secret or all traces must neither stop the watcher nor hide another service.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from tools.sources.logs.engine.patterns import PATTERNS, Mark
+
+
+class Work(StrEnum):
+    """What lines may cause."""
+
+    JUDGE = "classification"
+    CONFIRM = "secret confirmation"
+    TRACE = "stack traces"
+
+
+class Rate(NamedTuple):
+    """Pieces a second, and how many at once after a quiet time."""
+
+    per_s: float
+    burst: float
+
+
+RATES = {
+    Work.JUDGE: Rate(2000, 20_000),
+    Work.CONFIRM: Rate(1000, 10_000),
+    Work.TRACE: Rate(5000, 50_000),
+}
+"""Kinds of lines, lines that may hold a secret, and lines of traces; each about a tenth of a core."""
+
+
+class Bucket:
+    """Tokens that come back with time; `now` is monotonic seconds."""
+
+    __slots__ = ("_at", "_rate", "_tokens")
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self._rate, self._tokens, self._at = rate, rate.burst, now
+
+    def take(self, now: float, count: int = 1) -> bool:
+        """Whether there were that many; they are gone then."""
+        self._tokens = min(self._rate.burst, self._tokens + max(0.0, now - self._at) * self._rate.per_s)
+        self._at = max(self._at, now)
+        if self._tokens < count:
+            return False
+        self._tokens -= count
+        return True
+
+    def owe(self, count: int) -> None:
+        """Take tokens that may not be there: what was begun is ended."""
+        self._tokens -= count
+
+    def available(self, now: float) -> int:
+        """How many there are."""
+        self.take(now, 0)
+        return max(0, int(self._tokens))
+
+
+@dataclass
+class Budget:
+    """One service's budgets, and what went over them."""
+
+    now: float
+    buckets: dict[Work, Bucket] = field(default_factory=dict)
+    lines_over: Counter[Work] = field(default_factory=Counter)
+    held: dict[Work, Counter[Mark]] = field(default_factory=dict)
+
+    def take(self, work: Work, mark: int, count: int = 1) -> bool:
+        """Whether a line may be worked on; where not, it is counted by its marks."""
+        if self._bucket(work).take(self.now, count):
+            return True
+        self.lines_over[work] += count
+        self.held.setdefault(work, Counter())[Mark(mark)] += count
+        return False
+
+    def owe(self, work: Work, count: int = 1) -> None:
+        """Count lines that are worked on in any case."""
+        self._bucket(work).owe(count)
+
+    def _bucket(self, work: Work) -> Bucket:
+        bucket = self.buckets.get(work)
+        if bucket is None:
+            bucket = self.buckets[work] = Bucket(RATES[work], self.now)
+        return bucket
+
+    def told(self, work: Work) -> str:
+        """What the lines over a budget hold, most first."""
+        of: Counter[Mark] = Counter()
+        for marks, count in self.held.get(work, Counter()).items():
+            for mark in marks:
+                of[mark] += count
+        return ", ".join(f"{meaning(mark)} {count:,}" for mark, count in of.most_common(5))
+
+
+def meaning(mark: Mark) -> str:
+    """A mark in words: what its first pattern says."""
+    return next((pattern.meaning for pattern in PATTERNS if mark in pattern.mark), "other")
+
+
+def over(budgets: dict[str, Budget]) -> Iterator[tuple[str, Work, int, str]]:
+    """Service, work, lines and what they hold, of all that went over."""
+    for service, budget in sorted(budgets.items()):
+        for work, count in sorted(budget.lines_over.items()):
+            yield service, work, count, budget.told(work)

@@ -1,0 +1,293 @@
+"""Times that stand in the same columns of all lines of a file, read for a whole block at once.
+
+Where they stand is learnt from lines whose time `parse` read: a column is trusted only where it gave that very time
+on all of them. Date and hour go through `times` (years, zones and daylight saving are its matter), once for each
+different hour; minutes, seconds and their fraction are read as digits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import re2
+
+from tools.sources.logs import times
+from tools.sources.logs.engine.scanning import Ints
+from tools.sources.logs.engine.table import Bytes, Flags, LineTable, Words, words
+
+NONE = -1
+_NEVER = -(1 << 60)
+_WORD_BYTES = 8
+_MS_DIGITS = 3
+_BYTE = np.uint64(0xFF)
+_MINUTE_SIGNS, _MINUTE_EXPECTED = np.uint64(0xF0F0FFF0F0), np.uint64(0x30303A3030)
+_MINUTE_DIGITS, _MINUTE_SIXES = np.uint64(0x0F0F000F0F), np.uint64(0x0606000606)
+_MINUTE_CARRIES = np.uint64(0x1010001010)
+"""Of `MM:SS` as a little-endian word: which bits are known, and what tells a digit from the signs after 9."""
+_SHARE = 0.9
+_FRACTION_DIGITS_MAX = 6
+_MARKER_BYTES = 8
+_MARKER_ENDS = (b"[", b'"', b":", b"=")
+_MARKED_WITHIN = 4096
+
+
+class Sample(NamedTuple):
+    """A line, and the time that `parse` read in it."""
+
+    line: bytes
+    event_ms: int
+
+
+class _Shape(NamedTuple):
+    """How one kind of time is written: the width up to the hour, where minutes and seconds stand, its whole width."""
+
+    pattern: re2._Regexp[bytes]
+    hour: int
+    minute: int
+    second: int
+    width: int
+    base: Callable[[str, str, int], int | None]
+
+
+def _from_head(text: str, zone: str, arrived_ms: int) -> int | None:
+    return times.from_head(f"{text}:00:00{zone} ", arrived_ms)
+
+
+def _from_common(text: str, zone: str, arrived_ms: int) -> int | None:
+    return times.from_head(f"[{text}:00:00{zone}] ", arrived_ms)
+
+
+def _from_klog(text: str, _zone: str, arrived_ms: int) -> int | None:
+    return times.from_klog(f"{text}:00:00.000", arrived_ms)
+
+
+_SHAPES = {
+    "iso": _Shape(
+        re2.compile(rb"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d)(?:([.,])(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?"), 13, 14, 17, 19, _from_head
+    ),
+    "common": _Shape(re2.compile(rb"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d)()()( [+-]\d{4})"), 14, 15, 18, 20, _from_common),
+    "syslog": _Shape(re2.compile(rb"^(?:<\d{1,3}>)?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)()()()"), 9, 10, 13, 15, _from_head),
+    "klog": _Shape(re2.compile(rb"^[IWEF](\d{4} \d\d:\d\d:\d\d)(\.)(\d{1,9})()"), 7, 8, 11, 13, _from_klog),
+    "day": _Shape(re2.compile(rb"(\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d)(?:([.])(\d{1,9}))?()"), 14, 15, 18, 20, _from_head),
+}  # fmt: skip
+_EPOCH = re2.compile(rb'"?\b(?:time|ts|timestamp|@timestamp|t)"?[:=]"?(1\d{9})(?:(\d{3})|\.(\d{1,9}))\b')
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where a file's times stand: `at` bytes from a line's start, before its end, or behind a marker in it."""
+
+    kind: str
+    anchor: str
+    at: int = 0
+    marker: bytes = b""
+    digits: int = 0
+    """Of the fraction of a second."""
+    zone: bytes = b""
+
+    def read(self, table: LineTable, data: memoryview, arrived_ms: int) -> Ints:
+        """Each line's time in ms since the epoch; -1 where none stands there."""
+        found = np.full(table.count, NONE, np.int64)
+        width = self._width
+        at = self._places(table, data)
+        inside = (at >= table.starts) & (at + width <= table.tails)
+        # A word of eight bytes must lie in the block whole: the last lines are read byte by byte.
+        quick = inside & (at + (width + _WORD_BYTES) <= len(table.bytes))
+        if self.kind != "epoch" and quick.any():
+            found[quick] = self._in_words(words(table.bytes), at[quick], arrived_ms)
+            inside &= ~quick
+        rows = np.flatnonzero(inside)
+        if len(rows):
+            cells = table.window(at[rows], width)
+            found[rows] = self._epoch(cells) if self.kind == "epoch" else self._clock(cells, arrived_ms)
+        return found
+
+    def _in_words(self, text: Words, at: Ints, arrived_ms: int) -> Ints:
+        """The same as `_clock`, in words: several bytes are compared, and read as digits, at once."""
+        shape = _SHAPES[self.kind]
+        word = text[at + shape.minute]
+        good = (word & _MINUTE_SIGNS) == _MINUTE_EXPECTED
+        good &= ((word & _MINUTE_DIGITS) + _MINUTE_SIXES) & _MINUTE_CARRIES == 0
+        minute, second = _two(word, 0), _two(word, 24)
+        good &= (minute < 60) & (second < 60) & (text[at + shape.minute - 1] & _BYTE == ord(":"))
+        ms = (minute * 60 + second) * 1000
+        if self.digits:
+            fraction, fine = self._fraction(text[at + shape.width])
+            ms += fraction
+            good &= fine
+        if self.zone:
+            mask = np.uint64((1 << 8 * min(len(self.zone), _WORD_BYTES)) - 1)
+            zone = text[at + self._width - len(self.zone)]
+            good &= zone & mask == np.uint64(int.from_bytes(self.zone[:_WORD_BYTES], "little"))
+        found = self._bases(text, at, arrived_ms) + ms
+        return np.where(good & (found >= 0), found, NONE)
+
+    def _fraction(self, word: Words) -> tuple[Ints, Flags]:
+        """Thousandths of a second; `word` begins with the sign before them."""
+        sign, digits = word & _BYTE, word >> np.uint64(8)
+        number = np.zeros(len(word), np.int64)
+        good = (sign == ord(".")) | (sign == ord(","))
+        for at in range(self.digits):
+            digit = ((digits >> np.uint64(8 * at)) & _BYTE) - np.uint64(ord("0"))
+            good &= digit <= 9
+            number = number * 10 + digit.astype(np.int64)
+        if self.digits != _MS_DIGITS:
+            number = (number * 1000 + 10**self.digits // 2) // 10**self.digits
+        return number, good
+
+    def _bases(self, text: Words, at: Ints, arrived_ms: int) -> Ints:
+        """The time of each line's hour."""
+        width = _SHAPES[self.kind].hour
+        if width < _WORD_BYTES:
+            first = last = text[at] & np.uint64((1 << 8 * width) - 1)
+        else:
+            first, last = text[at], text[at + width - _WORD_BYTES]
+        changes = np.flatnonzero((first[1:] != first[:-1]) | (last[1:] != last[:-1])) + 1
+        known: dict[tuple[int, int], int] = {}
+        found = np.empty(len(at), np.int64)
+        for start, end in pairwise([0, *changes.tolist(), len(at)]):
+            key = int(first[start]), int(last[start])
+            if key not in known:
+                hour = b"".join(int(part).to_bytes(_WORD_BYTES, "little") for part in key)
+                text_ = (
+                    hour[:width]
+                    if width < _WORD_BYTES
+                    else hour[:_WORD_BYTES] + hour[-(width - _WORD_BYTES) :]
+                )
+                known[key] = self._base(text_, arrived_ms)
+            found[start:end] = known[key]
+        return np.where(found == NONE, _NEVER, found)
+
+    @property
+    def _width(self) -> int:
+        fraction = self.digits + (1 if self.digits else 0)
+        if self.kind == "epoch":
+            return 13 if self.digits == 0 else 10 + fraction
+        return _SHAPES[self.kind].width + fraction + len(self.zone)
+
+    def _places(self, table: LineTable, data: memoryview) -> Ints:
+        if self.anchor == "start":
+            return table.starts + self.at
+        if self.anchor == "end":
+            return table.tails - self.at
+        text, marker = bytes(data), self.marker
+        spans = zip(
+            table.starts.tolist(),
+            np.minimum(table.tails, table.starts + _MARKED_WITHIN).tolist(),
+            strict=True,
+        )
+        found = np.array([text.find(marker, start, end) for start, end in spans], np.int64)
+        return np.where(found < 0, NONE, found + len(marker))
+
+    def _epoch(self, cells: Bytes) -> Ints:
+        seconds, good = _number(cells, 0, 10)
+        if self.digits == 0:
+            fraction, fine = _number(cells, 10, 13)
+        else:
+            fraction, fine = _thousandths(cells, 11, self.digits)
+            fine &= cells[:, 10] == ord(".")
+        return np.where(good & fine, seconds * 1000 + fraction, NONE)
+
+    def _clock(self, cells: Bytes, arrived_ms: int) -> Ints:
+        shape = _SHAPES[self.kind]
+        minute, good = _number(cells, shape.minute, shape.minute + 2)
+        second, fine = _number(cells, shape.second, shape.second + 2)
+        good &= fine & (minute < 60) & (second < 60)
+        good &= (cells[:, shape.minute - 1] == ord(":")) & (cells[:, shape.second - 1] == ord(":"))
+        ms = (minute * 60 + second) * 1000
+        if self.digits:
+            fraction, fine = _thousandths(cells, shape.width + 1, self.digits)
+            ms = ms + fraction
+            good &= fine & ((cells[:, shape.width] == ord(".")) | (cells[:, shape.width] == ord(",")))
+        if self.zone:
+            good &= (cells[:, -len(self.zone) :] == np.frombuffer(self.zone, np.uint8)).all(1)
+        hours = cells[:, : shape.hour]
+        if (hours == hours[0]).all():
+            base = self._base(bytes(hours[0]), arrived_ms)
+            return np.where(good & (base != NONE), base + ms, NONE)
+        changes = np.flatnonzero((hours[1:] != hours[:-1]).any(axis=1)) + 1
+        known: dict[bytes, int] = {}
+        bases = np.empty(len(hours), np.int64)
+        for start, end in pairwise([0, *changes.tolist(), len(hours)]):
+            hour = bytes(hours[start])
+            if hour not in known:
+                known[hour] = self._base(hour, arrived_ms)
+            bases[start:end] = known[hour]
+        return np.where(good & (bases != NONE), bases + ms, NONE)
+
+    def _base(self, hour: bytes, arrived_ms: int) -> int:
+        found = _SHAPES[self.kind].base(hour.decode("latin-1"), self.zone.decode("latin-1"), arrived_ms)
+        return NONE if found is None else found
+
+
+def learn(samples: Sequence[Sample], arrived_ms: int) -> Column | None:
+    """The column that gives the time of nearly all samples, and of none a wrong one."""
+    guesses: Counter[Column] = Counter()
+    for line, event_ms in samples:
+        right = [guess for guess in _guesses(line) if _reads(guess, line, event_ms, arrived_ms)]
+        guesses.update(dict.fromkeys(right, 1))
+    for column, count in guesses.most_common(4):
+        if count < _SHARE * len(samples):
+            return None
+        if all(_reads(column, line, event_ms, arrived_ms, wrong=False) for line, event_ms in samples):
+            return column
+    return None
+
+
+def _guesses(line: bytes) -> list[Column]:
+    found: list[Column] = []
+    for kind, shape in _SHAPES.items():
+        match = shape.pattern.search(line[:_MARKED_WITHIN])
+        if match is not None:
+            digits = len(match.group(3) or b"")
+            if digits <= _FRACTION_DIGITS_MAX:
+                column = Column(kind, "start", digits=digits, zone=match.group(4) or b"")
+                found += _anchored(column, line, match.start(1))
+    match = _EPOCH.search(line[:_MARKED_WITHIN])
+    if match is not None:
+        digits = len(match.group(3) or b"")
+        if digits <= _FRACTION_DIGITS_MAX:
+            found += _anchored(Column("epoch", "start", digits=digits), line, match.start(1))
+    return found
+
+
+def _anchored(column: Column, line: bytes, start: int) -> list[Column]:
+    marker = line[max(0, start - _MARKER_BYTES) : start].lstrip(b"0123456789")
+    behind = [replace(column, anchor="marker", marker=marker)] if marker[-1:] in _MARKER_ENDS else []
+    if column.kind == "common" and behind:  # addresses before it are of any length
+        return behind
+    return [replace(column, at=start), replace(column, anchor="end", at=len(line) - start), *behind]
+
+
+def _reads(column: Column, line: bytes, event_ms: int, arrived_ms: int, *, wrong: bool = True) -> bool:
+    """Whether the column gives that time; with `wrong=False` also where it gives none."""
+    data = memoryview(line + b"\n")
+    found = int(column.read(LineTable(data), data, arrived_ms)[0])
+    return abs(found - event_ms) <= 1 if found != NONE else not wrong
+
+
+def _two(word: Words, shift: int) -> Ints:
+    """A number of two digits, whose first is so many bits into a word."""
+    tens, ones = word >> np.uint64(shift), word >> np.uint64(shift + 8)
+    found: Ints = ((tens & np.uint64(15)) * np.uint64(10) + (ones & np.uint64(15))).astype(np.int64)
+    return found
+
+
+def _number(cells: Bytes, start: int, end: int) -> tuple[Ints, Flags]:
+    digits = cells[:, start:end] - np.uint8(48)  # what is no digit becomes more than 9
+    good = np.asarray((digits <= 9).all(axis=1))
+    number = digits[:, 0].astype(np.int64)
+    for at in range(1, end - start):
+        number *= 10
+        number += digits[:, at]
+    return number, good
+
+
+def _thousandths(cells: Bytes, start: int, digits: int) -> tuple[Ints, Flags]:
+    number, good = _number(cells, start, start + digits)
+    return (number * 1000 + 10**digits // 2) // 10**digits, good

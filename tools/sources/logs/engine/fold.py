@@ -1,0 +1,358 @@
+"""A block of lines → what the window counts, without an object for every line.
+
+Lines that may belong to a stack trace, or to a private key, are read one after the other. Of all others with a word
+that matters, one of each template is judged, and the rest is counted by its rows. Lines that hold nothing are only
+numbers: how many, when, in which format.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from tools.sources.logs import classify, figures, parse
+from tools.sources.logs.activity import Activity
+from tools.sources.logs.engine import keys
+from tools.sources.logs.engine.batch import Batch, clean, plain
+from tools.sources.logs.engine.budgets import Budget, Work
+from tools.sources.logs.engine.clocks import Clocks
+from tools.sources.logs.engine.patterns import HEADS, JUDGED, Mark
+from tools.sources.logs.engine.scanning import Ints, Scanner
+from tools.sources.logs.engine.shapes import Look, Shapes, formats, lines
+from tools.sources.logs.engine.table import Flags, LineTable
+from tools.sources.logs.engine.wrote import Wrote
+from tools.sources.logs.feed import LINE_BYTES_MAX
+from tools.sources.logs.templates import message_ids
+from tools.sources.logs.traces import Trace
+from tools.sources.logs.window import IDS_MAX, SECRETS_MAX, TIMES_MAX, Group, Item, Judged, Window, last_of
+from tools.sources.records import LogLine
+
+CACHE_MAX = 50_000
+_READ_BYTES = 1 << 16
+_FIGURES_MAX = 256
+"""Lines of one template and block whose memory is looked at."""
+_KEY, _MESSAGE = int(Mark.KEY), int(Mark.MESSAGE)
+_OPENERS = int(Mark.FRAME | Mark.KEY)
+_LEVELS = {"WARN": int(Mark.WARN), "ERROR": int(Mark.ERROR), "FATAL": int(Mark.FATAL)}
+_ESCAPE = b"\x1b"
+
+
+@dataclass
+class Folded:
+    """A block when it was folded. `marks` are one number a line; `records` the lines that became objects, by row."""
+
+    batch: Batch
+    table: LineTable
+    marks: Ints
+    times: Ints
+    ids: Ints
+    id_starts: Ints
+    records: dict[int, LogLine] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
+    groups: dict[Judged, list[int]] = field(default_factory=dict)
+    """Rows of lines that say the same."""
+    telling: set[int] = field(default_factory=set)
+    """Rows whose line has a verdict, or belongs to a trace."""
+    formats: Counter[str] = field(default_factory=Counter)
+    secrets: list[tuple[int, LogLine]] = field(default_factory=list)
+    unchecked: set[int] = field(default_factory=set)
+    """Rows that may hold a secret and were not looked at: nothing of them may be written."""
+
+    @property
+    def has_long_line(self) -> bool:
+        """Whether the end of a line was not read."""
+        odd = self.batch.block.odd
+        longest = int((self.table.ends - self.table.starts).max()) if odd is None else odd.length
+        return longest > LINE_BYTES_MAX and not self.batch.backfill
+
+    def record(self, row: int, *, in_order: bool = False) -> LogLine:
+        """The record of a line; it is made once."""
+        line = self.records.get(row)
+        if line is None:
+            start, end = int(self.table.starts[row]), int(self.table.ends[row])
+            line = self.batch.record(self.batch.raw(row, start, end), in_order=in_order)
+            self.records[row] = line
+        return line
+
+    def text(self, row: int, most: int) -> bytes:
+        """The beginning of a line as it was read."""
+        start, end = int(self.table.starts[row]), int(self.table.tails[row])
+        return bytes(self.batch.block.data[start : min(end, start + most)])
+
+    def parsed(self, row: int) -> parse.Parsed | None:
+        """What a line says of itself; None where nothing stands at its beginning."""
+        text = clean(self.text(row, _READ_BYTES))
+        return parse.parse(text, self.batch.now_ms) if text and not text[0].isspace() else None
+
+    def when_ms(self, row: int) -> int | None:
+        """The line's own time, its keeper's, or its arrival."""
+        time = int(self.times[row])
+        return time if time >= 0 else self.record(row).when_ms
+
+
+class Folder:
+    """All sources' blocks in; items for the window out, in the order of their last lines."""
+
+    def __init__(self, window: Window, scanner: Scanner) -> None:
+        self._window, self._scanner = window, scanner
+        self._shapes: dict[str, Shapes] = {}
+        self._clocks: dict[str, Clocks] = {}
+        self._quick: dict[int, Judged] = {}
+        self._thorough: dict[int, Judged] = {}
+        self.budgets: dict[str, Budget] = {}
+
+    def fold(self, batch: Batch, now: float) -> Folded:
+        """Take one block; `now` is monotonic seconds."""
+        folded = self._scanned(batch)
+        activity = self._window.activity(batch.origin.service)
+        if batch.backfill:
+            self._take_known(folded, activity)
+            return folded
+        budget = self.budgets.setdefault(batch.origin.service, Budget(now))
+        budget.now = now
+        clocks = self._clocks_of(batch.origin.source, activity)
+        clocks.read(folded.table, batch.block.data, folded.times, batch.now_ms)
+        taken = self._read_in_order(folded, budget)
+        self._look_at_shapes(folded, taken, clocks)
+        activity.take_block(folded.table.count, batch.now_ms, late=batch.behind(0))
+        clocks.take(folded, activity)
+        self._judge(folded, np.flatnonzero(((folded.marks & int(JUDGED)) != 0) & ~taken), budget, activity)
+        self._confirm(folded, taken, budget)
+        folded.items.sort(key=_position)
+        return folded
+
+    def settle(self) -> None:
+        """Bring what activities hold of single lines up to date: before they are looked at or kept."""
+        for clocks in self._clocks.values():
+            clocks.settle(self._window)
+
+    # --- reading ----------------------------------------------------------------------------------------
+
+    def _scanned(self, batch: Batch) -> Folded:
+        table = LineTable(batch.block.data)
+        hits = self._scanner.scan(batch.block.data, table.ends)
+        marks = np.zeros(table.count, np.int64)
+        marks[hits.lines] = hits.marks
+        if (marks & int(Mark.ODD)).any() or _ESCAPE in bytes(batch.block.data):
+            # What a line says is only seen without what colours it.
+            said = plain(bytes(batch.block.data))
+            again = self._scanner.scan(memoryview(said), LineTable(memoryview(said)).ends)
+            marks[again.lines] |= again.marks
+        for row, level in enumerate(batch.block.levels):
+            marks[row] |= _LEVELS.get(level or "", 0)
+        times = np.full(table.count, -1, np.int64)
+        return Folded(batch, table, marks, times, hits.ids, hits.id_starts)
+
+    def _take_known(self, folded: Folded, activity: Activity) -> None:
+        for row in range(folded.table.count):
+            line = folded.record(row)
+            activity.take(line)
+            activity.take_format(line.format)
+
+    def _clocks_of(self, source: str, activity: Activity) -> Clocks:
+        clocks = self._clocks.get(source)
+        if clocks is None:
+            clocks = self._clocks[source] = Clocks(activity.service, source, activity)
+        return clocks
+
+    def _look_at_shapes(self, folded: Folded, taken: Flags, clocks: Clocks) -> None:
+        rows = np.flatnonzero(~(folded.table.indented | taken))
+        shapes = self._shapes.setdefault(folded.batch.origin.source, Shapes())
+
+        def tell(row: int, found: parse.Parsed) -> None:
+            clocks.learn(folded.text(row, _READ_BYTES), row, found.event_ms, folded.times)
+
+        kinds = shapes.look(Look(folded.table, folded.times, folded.parsed, tell), rows)
+        clocks.read_again(folded.table, folded.batch.block.data, folded.times, folded.batch.now_ms)
+        counts = formats(kinds)
+        folded.formats.update(counts)
+        self._window.activity(folded.batch.origin.service).take_formats(counts)
+        self._window.assembler(folded.batch.origin.source).written.add(lines(kinds))
+
+    # --- lines that belong together ---------------------------------------------------------------------
+
+    def _read_in_order(self, folded: Folded, budget: Budget) -> Flags:
+        """Feed what may be part of a trace or a key to their readers; returns which lines went there."""
+        table, marks = folded.table, folded.marks
+        taken = np.zeros(table.count, np.bool_)
+        certain = (folded.times >= 0) | table.structured
+        follows = np.append(~certain[1:], True)
+        heads = ((marks & int(HEADS)) != 0) & follows
+        opens = ((marks & _OPENERS) != 0) & (follows | ~table.structured)
+        keyed = (marks & int(Mark.KEY)) != 0
+        assembler = self._window.assembler(folded.batch.origin.source)
+        at = self._run(folded, 0, taken, budget, begins=False)
+        wrote = Wrote(certain, aside := taken | table.indented, folded.parsed)
+        for row in np.flatnonzero(heads | opens | keyed).tolist():
+            if row >= at:
+                assembler.written.before = partial(wrote.before, row)
+                at = self._run(folded, row, taken, budget, begins=True)
+                aside[row:at] |= taken[row:at]
+        assembler.written.before = None
+        return taken
+
+    def _run(self, folded: Folded, row: int, taken: Flags, budget: Budget, *, begins: bool) -> int:
+        assembler = self._window.assembler(folded.batch.origin.source)
+        masker, count = folded.batch.masker, folded.table.count
+        while row < count and (begins or assembler.held is not None or masker.open_lines):
+            mark, held = int(folded.marks[row]), assembler.held
+            # What was begun is read to its end: a trace is whole, or not there.
+            first = begins and not masker.open_lines and held is None
+            if first and not mark & _KEY and not budget.take(Work.TRACE, mark):
+                return row + 1
+            begins = False
+            line = folded.record(row, in_order=True)
+            taken[row] = True
+            folded.telling.add(row)
+            folded.times[row] = -1 if line.event_ms is None or line.stamped else line.event_ms
+            if line.secrets:
+                folded.secrets.append((row, line))
+            for item in assembler.feed(line):
+                self._take_item(folded, item)
+            another = assembler.held is not None and assembler.held is not held
+            if first or not another or masker.open_lines:
+                budget.owe(Work.TRACE, 0 if first else 1)
+            elif not budget.take(Work.TRACE, mark):
+                given_up, assembler.held = assembler.held, None
+                for held_line in given_up.lines if given_up is not None else ():
+                    self._take_item(folded, held_line)
+            row += 1
+        return row
+
+    def _take_item(self, folded: Folded, item: LogLine | Trace) -> None:
+        """A trace, or a line that turned out to be single: it goes to those that say the same."""
+        row = item.line - folded.batch.block.number if isinstance(item, LogLine) else -1
+        if not isinstance(item, LogLine) or folded.records.get(row) is not item:
+            folded.items.append(item)
+            return
+        activity = self._window.activity(item.service)
+        if item.text and not item.text[0].isspace():
+            activity.take_format(item.format)
+        self._sort_in(folded, _cached(self._window.judge(item)), row)
+
+    # --- single lines -----------------------------------------------------------------------------------
+
+    def _judge(self, folded: Folded, rows: Ints, budget: Budget, activity: Activity) -> None:
+        data, origin = folded.batch.block.data, folded.batch.origin
+        starts = folded.table.starts[rows]
+        stops = np.minimum(folded.table.tails[rows], starts + keys.READ_BYTES)
+        salt = hash((origin.service, origin.captured))
+        cache, quick = self._quick, keys.quick
+        spans = zip(rows.tolist(), starts.tolist(), stops.tolist(), folded.marks[rows].tolist(), strict=True)
+        for row, start, stop, mark in spans:
+            text = bytes(data[start:stop])
+            if _ESCAPE in text:
+                text = plain(text)
+            key = quick(text, mark) ^ salt ^ hash(folded.batch.level(row))
+            judged = cache.get(key)
+            if judged is None:
+                judged = self._judged(folded, row, text, mark, budget)
+                if judged is None:
+                    continue
+                if len(cache) >= CACHE_MAX:
+                    cache.clear()
+                cache[key] = judged
+            if judged.verdict:
+                self._sort_in(folded, judged, row)
+        for judged, members in folded.groups.items():
+            members.sort()
+            folded.telling.update(members)
+            if judged.verdict == classify.START:
+                self._take_starts(folded, judged, members, activity)
+            else:
+                folded.items.append(self._group(folded, judged, members))
+
+    @staticmethod
+    def _sort_in(folded: Folded, judged: Judged, row: int) -> None:
+        if judged.verdict:
+            folded.groups.setdefault(judged, []).append(row)
+
+    def _judged(self, folded: Folded, row: int, text: bytes, mark: int, budget: Budget) -> Judged | None:
+        key = keys.thorough(text, mark) ^ hash((folded.batch.origin.service, folded.batch.level(row)))
+        known = self._thorough.get(key)
+        if known is None:
+            if not budget.take(Work.JUDGE, mark):
+                return None
+            known = _cached(self._window.judge(folded.record(row)))
+            if len(self._thorough) >= CACHE_MAX:
+                self._thorough.clear()
+            self._thorough[key] = known
+        return known
+
+    def _group(self, folded: Folded, judged: Judged, rows: list[int]) -> Group:
+        last = folded.record(rows[-1])
+        key = (last.service, last.source, judged.verdict, judged.template)
+        trace = self._window.judge(last).trace if judged.trace is not None else None
+        times = [time for row in rows[-TIMES_MAX:] if (time := folded.when_ms(row)) is not None]
+        return Group(
+            judged.verdict,
+            judged.template,
+            len(rows),
+            tuple(times),
+            last if self._window.knows(key) else folded.record(rows[0]),
+            last,
+            tuple(self._ids(folded, rows)),
+            trace,
+            self._memory(folded, rows, self._window.last_figure_ms(key))
+            if judged.verdict == classify.TOLD
+            else (),
+        )
+
+    @staticmethod
+    def _memory(folded: Folded, rows: list[int], last_ms: int | None) -> figures.Figures:
+        found: figures.Figures = ()
+        for row in rows[:: len(rows) // _FIGURES_MAX + 1]:
+            at_ms = folded.when_ms(row)
+            if at_ms is not None and figures.is_due(last_ms, at_ms):
+                more = figures.figures_of((folded.record(row),), last_ms)
+                last_ms = more[-1][0] if more else last_ms
+                found += more
+        return found
+
+    def _ids(self, folded: Folded, rows: Iterable[int]) -> list[str]:
+        found: dict[str, None] = {}
+        marks = folded.marks
+        for row in rows:
+            if int(marks[row]) & _MESSAGE:
+                found.update(
+                    dict.fromkeys(message_ids(folded.text(row, _READ_BYTES).decode("utf-8", "replace")))
+                )
+                if len(found) >= IDS_MAX:
+                    break
+        return list(found)
+
+    def _take_starts(self, folded: Folded, judged: Judged, rows: list[int], activity: Activity) -> None:
+        for row in rows:
+            when_ms = folded.when_ms(row)
+            if when_ms is not None and activity.is_another_start(judged.template, when_ms):
+                activity.take_start(judged.template, folded.record(row))
+
+    def _confirm(self, folded: Folded, taken: Flags, budget: Budget) -> None:
+        wanted = int(Mark.SECRET | Mark.MASKED if folded.batch.origin.captured else Mark.SECRET)
+        for row in np.flatnonzero(((folded.marks & wanted) != 0) & ~taken).tolist():
+            full = len(self._window.secrets) + len(folded.secrets) >= SECRETS_MAX
+            if row not in folded.records and (full or not budget.take(Work.CONFIRM, int(Mark.SECRET))):
+                if full:
+                    budget.lines_over[Work.CONFIRM] += 1
+                folded.unchecked.add(row)
+                continue
+            line = folded.record(row)
+            if line.secrets:
+                folded.secrets.append((row, line))
+        folded.secrets.sort(key=lambda found: found[0])
+        self._window.secrets += [line for _, line in folded.secrets][
+            : SECRETS_MAX - len(self._window.secrets)
+        ]
+
+
+def _cached(judged: Judged) -> Judged:
+    """What holds for all lines of its kind: that there is a trace, not which."""
+    return judged if judged.trace is None else judged._replace(trace="")
+
+
+def _position(item: Item) -> int:
+    return last_of(item).position

@@ -1,0 +1,181 @@
+"""Every pattern that log lines are scanned for: the one table of the scan. All run at once, in linear time.
+
+A match says that a line may matter, never that it does: what a line is, `classify`, `traces` and `masking` decide. So a
+pattern here may match too much, and must never match too little. No pattern matches across a newline.
+"""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from typing import NamedTuple
+
+from tools import agent_runs, memory_figures, outward_text
+from tools.secret_rules import gates
+from tools.sources.logs.classify import FAILING, RETRYING, STARTING
+from tools.sources.logs.engine.inline import inline
+
+
+class Mark(IntFlag):
+    """What a line may hold."""
+
+    WORD = 1 << 0
+    """A word that `classify` looks at."""
+    HEAD = 1 << 1
+    """A word of a line that a stack trace may follow."""
+    FRAME = 1 << 2
+    """A line that opens a stack trace."""
+    WARN = 1 << 3
+    """A level of 40 to 49, as a number."""
+    ERROR = 1 << 4
+    FATAL = 1 << 5
+    LETTER_WARN = 1 << 6
+    """klog's letters."""
+    LETTER_ERROR = 1 << 7
+    LETTER_FATAL = 1 << 8
+    STATUS = 1 << 9
+    """An answer of 500 and more."""
+    SECRET = 1 << 10
+    KEY = 1 << 11
+    """A private key may go on over the next lines."""
+    MASKED = 1 << 12
+    """A secret that was masked when the output was captured."""
+    MESSAGE = 1 << 13
+    """A stream message id."""
+    CORRELATION = 1 << 14
+    """A correlation, request or trace id begins here."""
+    ODD = 1 << 15
+    """Control characters inside words: what the line says is only seen without them."""
+    PUBLISH = 1 << 16
+    CONSUME = 1 << 17
+    ACK = 1 << 18
+    FAILED = 1 << 19
+    HEALTH = 1 << 20
+    STARTED = 1 << 21
+    SHUTDOWN = 1 << 22
+    MEASURE = 1 << 23
+    """Digits that decide what a line means: of memory, of an agent's run, of an answer."""
+
+
+JUDGED = (
+    Mark.WORD
+    | Mark.STATUS
+    | Mark.MEASURE
+    | Mark.HEAD
+    | Mark.FRAME
+    | Mark.WARN
+    | Mark.ERROR
+    | Mark.FATAL
+    | Mark.LETTER_WARN
+    | Mark.LETTER_ERROR
+    | Mark.LETTER_FATAL
+    | Mark.ODD
+)
+"""A line without any of these is nothing that rules look at."""
+HEADS = Mark.HEAD | Mark.FRAME | Mark.ERROR | Mark.FATAL | Mark.LETTER_ERROR | Mark.LETTER_FATAL | Mark.ODD
+"""A stack trace may begin with such a line."""
+KEYED = JUDGED
+"""Lines of one template that differ in these may mean different things."""
+TELLING = Mark.MESSAGE | Mark.CORRELATION
+"""A line of a flow."""
+EVENTS = {
+    Mark.PUBLISH: "redis.publish",
+    Mark.CONSUME: "redis.consume",
+    Mark.ACK: "redis.ack",
+    Mark.FAILED: "redis.failed",
+    Mark.HEALTH: "redis.channelHealth",
+    Mark.STARTED: "service.started",
+    Mark.SHUTDOWN: "service.shutdown",
+}
+
+
+class Pattern(NamedTuple):
+    """One expression, in the syntax that re2 and hyperscan share. `caseless`: ASCII letters in either case."""
+
+    name: str
+    meaning: str
+    mark: Mark
+    expression: str
+    caseless: bool = False
+
+
+_EDGE = r"(?:\b|[0-9;\[]m|\\[tnr])"
+"""A word's beginning, also after the escape sequence that colours it, and after white space that is written out."""
+_QUOTE = r"(?:\\{0,7}\")"
+_COLON = rf"{_QUOTE}?[ \t]*:[ \t]*{_QUOTE}?"
+_LEVEL = rf"(?:level|lvl|severity|level_?name|severity_?text|@l|\bat){_QUOTE}?[ \t]*[:=][ \t]*{_QUOTE}?"
+_BEGIN = rf"(?:^|\"log{_COLON})"
+"""A line's beginning, also inside a record of Docker's."""
+_SHORT = r"(?:wrn|err|eror|erro|severe|crit|alert|emerg(?:ency)?|failure|d?panic|ftl|fata)"
+_METHODS = "(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)"
+
+
+def _priorities(severities: range) -> str:
+    """The first of a syslog line, whose lowest three bits are its severity."""
+    return rf"{_BEGIN}<(?:{'|'.join(str(number) for number in range(192) if number & 7 in severities)})>"
+
+
+_SYSLOG = rf"(?:\blevel|priority){_COLON}"
+_OTEL = rf"severity_?number{_COLON}"
+_MONGODB = rf"\"s{_COLON}"
+_WORDS = (
+    Pattern("failures", "words of failure", Mark.WORD, FAILING, True),
+    Pattern("retries", "words of retrying", Mark.WORD, RETRYING, True),
+    Pattern("starts", "words of starting", Mark.WORD, STARTING, True),
+    Pattern("levels", "levels from WARN on, as words", Mark.WORD, rf"warn|{_EDGE}{_SHORT}\b", True),
+    Pattern("status", "an HTTP status of 500 and more", Mark.STATUS, rf"{_METHODS} [^\n]*[ \t][5-9][0-9][0-9]\b|\" [5-9][0-9][0-9]"),
+    Pattern("level-40", "level 40, as a number", Mark.WARN, rf"{_LEVEL}4[0-9]|{_SYSLOG}4\b|{_OTEL}1[3-6]\b|{_priorities(range(4, 5))}", True),
+    Pattern("level-50", "level 50, as a number", Mark.ERROR, rf"{_LEVEL}5[0-9]|{_SYSLOG}3\b|{_OTEL}(?:1[7-9]|20)\b|{_priorities(range(3, 4))}", True),
+    Pattern("level-60", "level 60 and more, as a number", Mark.FATAL, rf"{_LEVEL}[6-9][0-9]|{_SYSLOG}[0-2]\b|{_OTEL}2[1-4]\b|{_priorities(range(3))}", True),
+    Pattern("letter-w", "a warning of klog or MongoDB", Mark.LETTER_WARN, rf"{_BEGIN}W[0-9]{{4}} |{_MONGODB}W"),
+    Pattern("letter-e", "an error of klog or MongoDB", Mark.LETTER_ERROR, rf"{_BEGIN}E[0-9]{{4}} |{_MONGODB}E"),
+    Pattern("letter-f", "a fatal error of klog or MongoDB", Mark.LETTER_FATAL, rf"{_BEGIN}F[0-9]{{4}} |{_MONGODB}F"),
+    Pattern("redis", "a warning of Redis", Mark.LETTER_WARN, r"[0-9]:[XCSM] [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8}\.[0-9]{3} # "),
+    Pattern(
+        "head", "what a stack trace may stand below", Mark.HEAD,
+        r"rror|xception|hrowable|ailure|arning|ejection|ncaught|nhandled|panic|ERROR|FATAL"
+        r"|^(?:node:|(?:file://)?/[^ \t\r\n:]|[A-Za-z]:\\)[^:\n]{0,400}:[0-9]+[ \t\r]*$",
+    ),
+    Pattern("level-heads", "levels of failures, as words", Mark.HEAD, rf"fatal|error|critical|{_EDGE}(?:{_SHORT}|fail)\b", True),
+    Pattern("memory", "memory in use", Mark.MEASURE, inline(memory_figures.PATTERN) + "[0-9]", True),
+    Pattern("agents", "the run of an agent", Mark.MEASURE, inline(agent_runs.PATTERN), True),
+    Pattern("inside", "paths and frames", Mark.MEASURE, inline(outward_text.PATTERN)),
+    Pattern(
+        "odd", "control characters inside a line's words", Mark.ODD,
+        r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]|\r[^\r\n]|\x1b[^\[\n]|\x1b\[[^0-9;A-Za-z\n]"
+        r"|\w(?:\x1b\[[0-9;]*[A-Za-z])+\w|\xc2[\x80-\x9f]|\\u00[2-7]",
+    ),
+)  # fmt: skip
+_FRAMES = (
+    Pattern(
+        "node-java", "frames and causes of node and java", Mark.FRAME,
+        r"^[ \t]+at [^ \t\r\n]|^[ \t]*\.\.\. |Caused by: |^[ \t]+Suppressed: |\[cause\]: |^[ \t]+---> |^[ \t]*--- End of ",
+    ),
+    Pattern("python", "a Python trace", Mark.FRAME, r"Traceback \(most recent call last\)|^[ \t|+]*File \"[^\"\n]|^[ \t]+[+|] |xception in thread "),
+    Pattern(
+        "go", "a Go panic and its frames", Mark.FRAME,
+        r"^panic: |^fatal error: |^goroutine [0-9]+ \[|^\t[^ \t\r\n]+\.go:[0-9]",
+    ),
+    Pattern("rust", "a Rust panic", Mark.FRAME, r"^thread '|^stack backtrace:"),
+)  # fmt: skip
+_FLOWS = (
+    Pattern("message-id", "a stream message id", Mark.MESSAGE, r"\b[0-9]{13}-[0-9]"),
+    Pattern(
+        "correlation-id", "a correlation, request or trace id", Mark.CORRELATION,
+        r"(?:correlation|request|req|trace)[_.-]?id\\?\"?[ \t]?[:=]|\"(?:req|context|ctx|trace)\"[ \t]?:[ \t]?\{\"id\"[ \t]?:",
+        True,
+    ),
+    *(
+        Pattern(name, f"the event {name}", mark, name.replace(".", r"\."))
+        for mark, name in EVENTS.items()
+    ),
+)  # fmt: skip
+_SECRETS = (
+    Pattern("key-begins", "a private key", Mark.KEY | Mark.SECRET, r"PRIVATE KEY"),
+    Pattern("masked", "a secret that was masked already", Mark.MASKED, r"\[masked:[^ \n]{1,10}"),
+    *(
+        Pattern(f"secret-{at}", f"a secret: {gate.kind}", Mark.SECRET, inline(gate.pattern), gate.caseless)
+        for at, gate in enumerate(gates())
+    ),
+)  # fmt: skip
+PATTERNS: tuple[Pattern, ...] = (*_WORDS, *_FRAMES, *_FLOWS, *_SECRETS)
+"""In the order of their ids."""

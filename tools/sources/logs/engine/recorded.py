@@ -1,0 +1,144 @@
+"""Which lines are recorded whole: those with a verdict, those of a flow, and a few of each service's structured ones.
+
+All others are counted in blocks. Lines with ids are kept while there is room; above it the ids themselves decide, by
+a hash, so that of a flow that is kept every service's lines are. What was left out is counted, and told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from tools.sources.line_blocks import LineBlock
+from tools.sources.logs.engine.budgets import Bucket, Rate
+from tools.sources.logs.engine.fold import Folded
+from tools.sources.logs.engine.patterns import EVENTS, TELLING, Mark
+from tools.sources.logs.engine.scanning import Ints
+from tools.sources.recording import Recording
+
+FLOWS = Rate(300, 5000)
+"""Lines of flows, of all services together: as much as half a percent of a core writes."""
+VERDICTS = Rate(300, 5000)
+SAMPLES = 25
+"""Structured lines of each service whose keys are looked at."""
+SHIFT_MAX = 20
+_ID_BYTES = 16
+_SIGNS = 4
+"""Between a name and its id: blanks, quotes."""
+_EVENTS = int(sum(EVENTS))
+_WANTED = int(TELLING) | _EVENTS
+_QUIETER_S = 1.0
+_SKIPPED = np.zeros(256, np.bool_)
+_SKIPPED[[ord(char) for char in " \t\"'\\"]] = True
+_ID = np.zeros(256, np.bool_)
+_ID[[ord(char) for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"]] = True
+_FACTORS = np.array([0x9E3779B97F4A7C15 ** (at + 1) % (1 << 64) for at in range(_ID_BYTES)], np.uint64)
+
+
+class LineRecorder:
+    """Decides for each block, and writes to the recording."""
+
+    def __init__(self, recording: Recording, now: float) -> None:
+        self._recording = recording
+        self._flows, self._verdicts = Bucket(FLOWS, now), Bucket(VERDICTS, now)
+        self._samples: Counter[str] = Counter()
+        self._shifts: dict[str, int] = {}
+        self._changed_at: dict[str, float] = {}
+        self.left_out: Counter[str] = Counter()
+        """Lines with ids, by service, that were not recorded."""
+
+    def take(self, folded: Folded, now: float) -> None:
+        """Record what is to be kept of a block."""
+        batch, marks = folded.batch, folded.marks
+        if batch.backfill:
+            for row in range(folded.table.count):
+                self._recording.add("line", folded.record(row))
+            return
+        service = batch.origin.service
+        kept = self._told(folded, now) | self._sampled(folded, service)
+        wanted = (marks & _WANTED) != 0
+        wanted[list(kept | folded.unchecked | folded.telling)] = False
+        rows = np.flatnonzero(wanted)
+        chosen = self._chosen(folded, rows, service, now)
+        self.left_out[service] += len(rows) - len(chosen)
+        kept |= set(chosen)
+        for row in sorted(kept):
+            self._recording.add("line", folded.record(row))
+        self._count(folded, kept, len(rows) - len(chosen))
+
+    def _told(self, folded: Folded, now: float) -> set[int]:
+        rows = sorted(folded.telling | {row for row, _ in folded.secrets})
+        room = min(len(rows), self._verdicts.available(now))
+        self._verdicts.take(now, room)
+        return set(rows[:room])
+
+    def _sampled(self, folded: Folded, service: str) -> set[int]:
+        room = SAMPLES - self._samples[service]
+        if room <= 0:
+            return set()
+        rows = [int(row) for row in np.flatnonzero(folded.table.structured)[:room]]
+        self._samples[service] += len(rows)
+        return set(rows) - folded.unchecked
+
+    def _chosen(self, folded: Folded, rows: Ints, service: str, now: float) -> list[int]:
+        if not len(rows):
+            return []
+        shift = self._shifts.get(service, 0)
+        room = self._flows.available(now)
+        if shift and room >= FLOWS.burst / 2 and now - self._changed_at[service] >= _QUIETER_S:
+            shift -= 1
+            self._changed_at[service] = now
+        chosen = rows
+        if shift or len(rows) > room:
+            hashes = _hashes(folded, rows)
+            chosen = rows[(hashes & ((1 << shift) - 1)) == 0]
+            while len(chosen) > room and shift < SHIFT_MAX:
+                shift += 1
+                self._changed_at[service] = now
+                chosen = rows[(hashes & ((1 << shift) - 1)) == 0]
+            chosen = chosen[:room]
+        self._shifts[service] = shift
+        self._flows.take(now, len(chosen))
+        return [int(row) for row in chosen]
+
+    def _count(self, folded: Folded, kept: set[int], left_out: int) -> None:
+        table, batch, marks = folded.table, folded.batch, folded.marks
+        others = np.ones(table.count, np.bool_)
+        others[list(kept)] = False
+        lines = int(others.sum())
+        if not lines:
+            return
+        seen = int(np.bitwise_or.reduce(marks[others]))
+        block = batch.block
+        self._recording.add(
+            "block",
+            LineBlock(
+                service=batch.origin.service,
+                source=batch.origin.source,
+                arrived_ms=batch.now_ms,
+                first_line=block.number,
+                byte_offset=block.offset,
+                byte_length=block.end - block.position,
+                lines=lines,
+                json_lines=int((table.structured & others).sum()),
+                correlated_lines=int(((marks & int(Mark.CORRELATION)) != 0)[others].sum()),
+                flow_lines_left_out=left_out,
+                events=tuple(name for mark, name in EVENTS.items() if seen & mark),
+            ),
+        )
+
+
+def _hashes(folded: Folded, rows: Ints) -> Ints:
+    """One number for each row, the same for the same id: of its correlation id, else of its first message id."""
+    starts = np.full(folded.table.count, -1, np.int64)
+    starts[folded.ids] = folded.id_starts
+    starts = np.maximum(starts[rows], 0)
+    cells = folded.table.window(starts, _ID_BYTES + _SIGNS)
+    lead = np.minimum.reduce([np.where(_SKIPPED[cells[:, at]], _SIGNS, at) for at in range(_SIGNS + 1)])
+    cells = np.take_along_axis(cells, lead[:, None] + np.arange(_ID_BYTES), axis=1)
+    inside = np.logical_and.accumulate(_ID[cells], axis=1)
+    numbers = (np.where(inside, cells, 0).astype(np.uint64) * _FACTORS).sum(1, dtype=np.uint64)
+    mixed = numbers ^ (numbers >> np.uint64(29))
+    found: Ints = (mixed & np.uint64((1 << 62) - 1)).astype(np.int64)
+    return found
