@@ -46,7 +46,7 @@ docs: install ## write the generated documents (rules, schemas, help texts) agai
 test: install lint types ## lint, types, tests
 	$(BIN)/pytest -n $(JOBS) --dist loadscope
 
-bench: install ## measure what an audit costs, ten minutes; writes benchmarks/RESULTS.md
+bench: install ## measure what an audit costs, half an hour; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks; code=$$?; \
 	if [ $$code -eq 1 ]; then echo "make bench: a bar was missed; see benchmarks/RESULTS.md"; fi; exit $$code
 

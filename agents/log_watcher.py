@@ -112,6 +112,7 @@ class LogWatcher:
         self._lives = StreamLives(workspace)
         self._lines = state.lines if state else 0
         self._counted = _counted_positions(reporter)
+        self._settled_at = float("-inf")
         self._timed_at = self._written_at = self._processes_at = self._clock.monotonic()
         self._dirty = self._opened = False
         if not job.logs:
@@ -207,7 +208,7 @@ class LogWatcher:
         until, any_line = self._clock.monotonic() + _READING_S, False
         for _ in range(_READS_MAX):
             any_line = self._read() or any_line
-            if not self._intake.pending or self._clock.monotonic() >= until:
+            if not self._intake.behind or self._clock.monotonic() >= until:
                 break
         return any_line
 
@@ -285,7 +286,12 @@ class LogWatcher:
         return self._gap(f"{work} of {what} of {service}", why, fix, blind=False)
 
     def _detect(self, *, final: bool = False) -> None:
-        self._folder.settle()
+        now = self._clock.monotonic()
+        if final or now - self._settled_at >= _TIMED_EVERY_S:
+            self._folder.settle()
+            self._settled_at = now
+        else:
+            self._folder.settle_last()
         now_ms, unread = self._clock.now_ms(), self._intake.unread
         activities = (item for item in self._window.activities() if item.service not in unread)
         view = LogView(

@@ -8,7 +8,7 @@ import sys
 
 from benchmarks import machine
 
-BENCHMARKS = ("poll", "session", "start")
+BENCHMARKS = ("logs", "poll", "session", "start")
 
 
 def main() -> int:

@@ -50,5 +50,23 @@ HARNESS_CPU = Bar(3, "% of a core")
 HARNESS_MEMORY = Bar(400, "MB", digits=0)
 """The memory of these processes, what they share counted once (PSS)."""
 
+LOG_PIPELINE = Bar(0.35, "×", "at least")
+"""Speed of the Log Watcher, all rules on, merged.log off, against `rg -c -i` of the twelve keywords, on one core."""
+
+LOG_ALL_PATTERNS = Bar(7, "×", "at least")
+"""The same against rg that is given all our patterns."""
+
+LOG_SCAN = Bar(0.9, "×", "at least")
+"""Speed of the bare scan of all our patterns against `rg -c -i` of the twelve keywords."""
+
+LOG_MEMORY = Bar(100, "MB", digits=0)
+"""Peak memory of the process that reads logs, whatever their size."""
+
+LOG_LATENCY = Bar(1, "s")
+"""p99 from a line written to its finding in the JSONL."""
+
+LOG_REST = Bar(3, "% of a core")
+"""CPU of the Log Watcher while nothing is wrong: 20,000 lines a second over 50 files."""
+
 HELP_WALL = Bar(0.3, "s")
 """`streamgauge --help`."""

@@ -27,9 +27,12 @@ from tools.sources.logs.feed import (
 from tools.sources.logs.follow import Follower
 from tools.sources.records import Gap
 
-READ_BYTES = 4 << 20
+READ_BYTES = 8 << 20
 """In one go over all logs, so that STOP and heartbeats are never far."""
 _SHARE_BYTES_MIN = 1 << 16
+MANY_SOURCES = 16
+_EVERY_S = 0.45
+"""Of many sources each is read about twice a second, for what a block costs does not depend on its size."""
 
 COMMANDS_MAX = 64
 """Programs that run at a time; more is a gap."""
@@ -60,6 +63,11 @@ class _Source:
     masker: masking.LineMasker
     origin: Origin
     read_at: float | None = None
+    looked_at: float = float("-inf")
+
+    def is_due(self, now: float) -> bool:
+        """Whether it was not read just now."""
+        return now - self.looked_at >= _EVERY_S
 
 
 class Intake:
@@ -91,17 +99,22 @@ class Intake:
         self._refused: set[Path] = set()
         self._unreadable: set[str] = set()
         self._discovered_at: float | None = None
+        self.behind = False
+        """Whether the last `read` left a lot behind: more than has come in between."""
 
     def read(self, now_ms: int, now: float, *, final: bool = False) -> Iterator[Batch]:
-        """New lines of all logs, at most about 4 MB; `now` is monotonic seconds. `final`: half lines too.
+        """New lines of all logs, at most about 8 MB; `now` is monotonic seconds. `final`: half lines too.
 
         A batch holds until the next one is asked for.
         """
         if self._discovered_at is None or now - self._discovered_at >= _DISCOVER_EVERY_S or final:
             yield from self.discover(now_ms, now)
+        self.behind = False
         share = max(READ_BYTES // max(1, len(self._files) + len(self._commands)), _SHARE_BYTES_MIN)
-        for source in self._sources():
-            yield from self._read(source, share, now_ms, now, final=final)
+        sources = self._sources()
+        for source in sources:
+            if final or len(sources) < MANY_SOURCES or source.is_due(now):
+                yield from self._read(source, share, now_ms, now, final=final)
 
     @property
     def pending(self) -> bool:
@@ -235,14 +248,20 @@ class Intake:
 
     def _read(self, source: _Source, share: int, now_ms: int, now: float, *, final: bool) -> Iterator[Batch]:
         late = source.read_at is None or now - source.read_at > _FRESH_S
+        source.looked_at = now
+        taken = 0
         try:
             for block in source.feed.blocks(now, share, final=final):
+                taken += len(block.data)
                 yield from self._backfill(source, now_ms)
                 yield self._batch(source, block, now_ms, late=late)
         except OSError as error:
             fix = "See that the file stays readable while it is audited."
             self._gap(source.name, source.subject, error.strerror or str(error), now_ms, fix)
             return
+        if taken >= share // 2:
+            self.behind = True
+            source.looked_at = float("-inf")
         # While a backlog is read, arrivals say nothing; the mark stays until the file is caught up with.
         if not (late and source.feed.pending):
             source.read_at = now

@@ -58,7 +58,8 @@ class Merged:
             self._at_ms, self._at = batch.now_ms, iso(batch.now_ms)
         output = "stdout" if batch.origin.captured else "file"
         prefix = f"{self._at} {batch.origin.service} {output} "
-        texts = bytes(batch.block.data[:-1]).decode("utf-8", "replace").split("\n")
+        text = bytes(batch.block.data[:-1]).decode("utf-8", "replace").removesuffix("\r")
+        texts = text.replace("\r\n", "\n").split("\n")
         for row in _doubtful(folded):
             texts[row] = UNCHECKED if row in folded.unchecked else folded.record(row).text
         text = f"{prefix}{f'{chr(10)}{prefix}'.join(texts)}\n"
@@ -97,6 +98,7 @@ def _doubtful(folded: Folded) -> list[int]:
     table = folded.table
     doubtful = (folded.marks & _DOUBTFUL) != 0
     plain = _PLAIN[table.bytes]
+    plain[table.ends[table.tails < table.ends] - 1] = True  # a carriage return at a line's end
     if not plain.all():
         doubtful[np.searchsorted(table.ends, np.flatnonzero(~plain))] = True
     doubtful |= table.ends - table.starts > LINE_BYTES_MAX

@@ -30,11 +30,11 @@ class Rate(NamedTuple):
 
 
 RATES = {
-    Work.JUDGE: Rate(2000, 20_000),
-    Work.CONFIRM: Rate(1000, 10_000),
-    Work.TRACE: Rate(5000, 50_000),
+    Work.JUDGE: Rate(200, 2000),
+    Work.CONFIRM: Rate(200, 2000),
+    Work.TRACE: Rate(2000, 20_000),
 }
-"""Kinds of lines, lines that may hold a secret, and lines of traces; each about a tenth of a core."""
+"""Kinds of lines, lines that may hold a secret, and lines of traces. A kind may be a finding, which costs milliseconds."""
 
 
 class Bucket:

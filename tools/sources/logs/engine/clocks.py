@@ -104,6 +104,12 @@ class Clocks:
             activity.take_newest(self._source, self._newest())
             self._newest = None
 
+    def settle_last(self, window: Window) -> None:
+        """The record of the last line alone, where there is none yet."""
+        activity = window.activity(self._service)
+        if activity.last_line is None and self._last is not None:
+            activity.last_line = self._last()
+
     # --- going backwards --------------------------------------------------------------------------------
 
     def _step(self, folded: Folded, activity: Activity, rows: Ints, times: Ints) -> None:

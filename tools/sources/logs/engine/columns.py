@@ -25,6 +25,8 @@ _NEVER = -(1 << 60)
 _WORD_BYTES = 8
 _MS_DIGITS = 3
 _BYTE = np.uint64(0xFF)
+_HIGHS, _LOWS = np.uint64(0xF0F0F0F0F0F0F0F0), np.uint64(0x0F0F0F0F0F0F0F0F)
+_ZEROS, _SIXES = np.uint64(0x3030303030303030), np.uint64(0x0606060606060606)
 _MINUTE_SIGNS, _MINUTE_EXPECTED = np.uint64(0xF0F0FFF0F0), np.uint64(0x30303A3030)
 _MINUTE_DIGITS, _MINUTE_SIXES = np.uint64(0x0F0F000F0F), np.uint64(0x0606000606)
 _MINUTE_CARRIES = np.uint64(0x1010001010)
@@ -98,8 +100,10 @@ class Column:
         inside = (at >= table.starts) & (at + width <= table.tails)
         # A word of eight bytes must lie in the block whole: the last lines are read byte by byte.
         quick = inside & (at + (width + _WORD_BYTES) <= len(table.bytes))
-        if self.kind != "epoch" and quick.any():
-            found[quick] = self._in_words(words(table.bytes), at[quick], arrived_ms)
+        if quick.any():
+            text, places = words(table.bytes), at[quick]
+            in_words = self._epoch_in_words if self.kind == "epoch" else self._in_words
+            found[quick] = in_words(text, places, arrived_ms)
             inside &= ~quick
         rows = np.flatnonzero(inside)
         if len(rows):
@@ -126,6 +130,16 @@ class Column:
             good &= zone & mask == np.uint64(int.from_bytes(self.zone[:_WORD_BYTES], "little"))
         found = self._bases(text, at, arrived_ms) + ms
         return np.where(good & (found >= 0), found, NONE)
+
+    def _epoch_in_words(self, text: Words, at: Ints, _arrived_ms: int) -> Ints:
+        head, tail = text[at], text[at + 2]  # ten digits of seconds: the first eight, and the last eight
+        good = _are_digits(head) & _are_digits(tail)
+        seconds = _eight(head) * 100 + _eight(tail) % 100
+        if self.digits:
+            fraction, fine = self._fraction(text[at + 10])
+            return np.where(good & fine, seconds * 1000 + fraction, NONE)
+        last = text[at + 5]
+        return np.where(good & _are_digits(last), seconds * 1000 + _eight(last) % 1000, NONE)
 
     def _fraction(self, word: Words) -> tuple[Ints, Flags]:
         """Thousandths of a second; `word` begins with the sign before them."""
@@ -269,6 +283,19 @@ def _reads(column: Column, line: bytes, event_ms: int, arrived_ms: int, *, wrong
     data = memoryview(line + b"\n")
     found = int(column.read(LineTable(data), data, arrived_ms)[0])
     return abs(found - event_ms) <= 1 if found != NONE else not wrong
+
+
+def _are_digits(word: Words) -> Flags:
+    found: Flags = (word & _HIGHS == _ZEROS) & (((word & _LOWS) + _SIXES) & _HIGHS == 0)
+    return found
+
+
+def _eight(word: Words) -> Ints:
+    """A number of eight digits: neighbours are joined to numbers of two, four and eight."""
+    twos = (word & _LOWS) * np.uint64(10 * 256 + 1) >> np.uint64(8)
+    fours = (twos & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(100 * 65536 + 1) >> np.uint64(16)
+    found = (fours & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(10000 * (1 << 32) + 1) >> np.uint64(32)
+    return found.astype(np.int64)
 
 
 def _two(word: Words, shift: int) -> Ints:

@@ -44,12 +44,16 @@ class Hyperscan:
 
         self._events, self._on_match = events, on_match
 
-    def scan(self, data: memoryview, newlines: Ints) -> Hits:
-        """What the lines hold."""
+    def events(self, data: memoryview) -> list[int]:
+        """Every match: where it ends, and its pattern in the lowest bits. It holds until the next scan."""
         self._events.clear()
         # The stubs know bytes alone; any buffer is scanned where it lies.
         self._database.scan(cast("bytes", data), match_event_handler=self._on_match)
-        found = np.array(self._events, np.int64)
+        return self._events
+
+    def scan(self, data: memoryview, newlines: Ints) -> Hits:
+        """What the lines hold."""
+        found = np.array(self.events(data), np.int64)
         ids = found & _ID_MASK
         ends = found >> _ID_BITS
         lines = np.searchsorted(newlines, ends - 1)

@@ -126,9 +126,14 @@ class Folder:
         return folded
 
     def settle(self) -> None:
-        """Bring what activities hold of single lines up to date: before they are looked at or kept."""
+        """Bring what activities hold of single lines up to date: before they are kept, and once a second."""
         for clocks in self._clocks.values():
             clocks.settle(self._window)
+
+    def settle_last(self) -> None:
+        """See that every activity has a last line, if not the newest."""
+        for clocks in self._clocks.values():
+            clocks.settle_last(self._window)
 
     # --- reading ----------------------------------------------------------------------------------------
 

@@ -17,9 +17,9 @@ from tools.sources.logs.engine.patterns import EVENTS, TELLING, Mark
 from tools.sources.logs.engine.scanning import Ints
 from tools.sources.recording import Recording
 
-FLOWS = Rate(300, 5000)
+FLOWS = Rate(200, 3000)
 """Lines of flows, of all services together: as much as half a percent of a core writes."""
-VERDICTS = Rate(300, 5000)
+VERDICTS = Rate(200, 3000)
 SAMPLES = 25
 """Structured lines of each service whose keys are looked at."""
 SHIFT_MAX = 20
@@ -86,6 +86,10 @@ class LineRecorder:
             return []
         shift = self._shifts.get(service, 0)
         room = self._flows.available(now)
+        if not room:
+            self._shifts[service] = max(shift, 1)
+            self._changed_at[service] = now
+            return []
         if shift and room >= FLOWS.burst / 2 and now - self._changed_at[service] >= _QUIETER_S:
             shift -= 1
             self._changed_at[service] = now

@@ -20,6 +20,8 @@ from tools.sources.logs.written import Lines, is_parsed_record
 
 SETTLED_AFTER = 64
 SHAPES_MAX = 256
+LOOKED_AT_EVERY = 4
+"""Of the blocks of a source whose shapes are all settled; the others count as the last one that was looked at."""
 LOOKED_AT_MAX = 1024
 """Lines of one block, where every shape is settled."""
 _HEAD_BYTES = 8
@@ -91,9 +93,23 @@ class Shapes:
 
     def __init__(self) -> None:
         self._known: dict[int, _Known] = {}
+        self._usual: Counter[Kind] = Counter()
+        """What the last block was that was looked at."""
+        self._blocks = 0
 
     def look(self, look: Look, rows: Ints) -> Counter[Kind]:
         """How many of the lines `rows` are of which kind."""
+        self._blocks += 1
+        if self._blocks % LOOKED_AT_EVERY and self._usual and self._is_settled:
+            return _scaled(self._usual, self._usual.total(), len(rows))
+        self._usual = counts = self._look(look, rows)
+        return counts
+
+    @property
+    def _is_settled(self) -> bool:
+        return all(known.settled for known in self._known.values())
+
+    def _look(self, look: Look, rows: Ints) -> Counter[Kind]:
         structured = look.table.structured[rows]
         counts: Counter[Kind] = Counter()
         if structured.any():
@@ -109,7 +125,7 @@ class Shapes:
 
     def _some(self, rows: Ints) -> Ints:
         """All rows; of a big block of a source whose shapes are all settled, evenly spread ones."""
-        if len(rows) <= LOOKED_AT_MAX or not all(known.settled for known in self._known.values()):
+        if len(rows) <= LOOKED_AT_MAX or not self._is_settled:
             return rows
         return rows[np.linspace(0, len(rows) - 1, LOOKED_AT_MAX).astype(np.int64)]
 
@@ -142,8 +158,8 @@ def _shapes(table: LineTable, rows: Ints) -> Ints:
 
 def _scaled(counts: Counter[Kind], looked_at: int, total: int) -> Counter[Kind]:
     """The shares of what was looked at, as counts of all lines."""
-    if looked_at == total:
-        return counts
+    if looked_at == total or not total:
+        return Counter(counts) if total else Counter()
     scaled = Counter({kind: count * total // looked_at for kind, count in counts.items()})
     scaled[counts.most_common(1)[0][0]] += total - scaled.total()
     return scaled
