@@ -28,16 +28,17 @@ NOTHING, START, RETRY, WARN, EXPECTED, QUIET, TOLD, ERROR, FATAL = (
 """EXPECTED is a failure that is no fault, logged as fatal; QUIET one that its logger calls INFO, though it carries an error;
 TOLD is no failure by its level or words, but tells of an agent's run, of memory, or shows an answer with the service's inside."""
 
-FAILING = (
-    r"error|err!|exception|fatal|unhandled|uncaught|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|panic|segfault"
-    r"|segmentation fault|out of memory|core dumped|fail|timed?[ -]?out|refused|critical|traceback|caused by|rejection|crashes"
-    r"|cannot|can't|could not|couldn't|unable to|broken pipe|epipe"
+THROWN = "error|exception|fatal|unhandled|uncaught|panic|critical"
+"""Words of failures that a stack trace may follow (patterns without case)."""
+ENDING = (
+    r"err!|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|segfault|segmentation fault|out of memory|core dumped|fail"
+    r"|timed?[ -]?out|refused|traceback|caused by|crashes|cannot|can't|could not|couldn't|unable to|broken pipe|epipe"
 )
-"""Words of what may be a failure (patterns without case)."""
+"""Other words of what may be a failure."""
 RETRYING = r"retr(?:y|ie)|reconnect|attempt|back(?:ing)?[ -]?off"
 STARTING = r"listening|start(?:ed|ing|up)|boot(?:ing|ed)|ready|online|running|accepting connections|is up\b"
 _CANDIDATE = re2.compile(
-    rf"(?i){FAILING}|{RETRYING}|{STARTING}"
+    rf"(?i){THROWN}|{ENDING}|{RETRYING}|{STARTING}"
     r"|warn|\" [5-9]\d\d| [5-9]\d\d(?: |$)"
     r"|\brss\b|resident|memory|working.?set|mem.?used|safety|limit|respon|body|repl(?:y|ied)|HTTP/"
 )
@@ -160,7 +161,7 @@ _NO_VALUES = frozenset({"", "null", "nil", "<nil>", "none", "false", "undefined"
 _TELLING = re2.compile(r"(?:^|\D)(?:[01]|4\d\d)(?:\D|$)")
 """None of something, a first attempt, an HTTP status that is no fault."""
 _JUDGED_CHARACTERS = 4000
-_TELLS_OF_FAILURE = re2.compile(f"(?i){FAILING}|{RETRYING}|{STARTING}|://".encode())
+_TELLS_OF_FAILURE = re2.compile(f"(?i){THROWN}|{ENDING}|{RETRYING}|{STARTING}|://".encode())
 
 
 def tells_of_failure(word: bytes) -> bool:

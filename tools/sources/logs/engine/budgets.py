@@ -93,11 +93,11 @@ class Budget:
 
     def told(self, work: Work) -> str:
         """What the lines over a budget hold, most first."""
-        of: Counter[Mark] = Counter()
+        of: Counter[str] = Counter()
         for marks, count in self.held.get(work, Counter()).items():
-            for mark in marks:
-                of[mark] += count
-        return ", ".join(f"{meaning(mark)} {count:,}" for mark, count in of.most_common(5))
+            for said in dict.fromkeys(map(meaning, marks)):
+                of[said] += count
+        return ", ".join(f"{said} {count:,}" for said, count in of.most_common(5))
 
 
 def meaning(mark: Mark) -> str:

@@ -7,7 +7,6 @@ different hour; minutes, seconds and their fraction are read as digits.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -32,6 +31,7 @@ _MINUTE_DIGITS, _MINUTE_SIXES = np.uint64(0x0F0F000F0F), np.uint64(0x0606000606)
 _MINUTE_CARRIES = np.uint64(0x1010001010)
 """Of `MM:SS` as a little-endian word: which bits are known, and what tells a digit from the signs after 9."""
 _SHARE = 0.9
+_GUESSED_FROM = 8
 _FRACTION_DIGITS_MAX = 6
 _MARKER_BYTES = 8
 _MARKER_ENDS = (b"[", b'"', b":", b"=")
@@ -241,16 +241,17 @@ class Column:
 
 def learn(samples: Sequence[Sample], arrived_ms: int) -> Column | None:
     """The column that gives the time of nearly all samples, and of none a wrong one."""
-    guesses: Counter[Column] = Counter()
-    for line, event_ms in samples:
-        right = [guess for guess in _guesses(line) if _reads(guess, line, event_ms, arrived_ms)]
-        guesses.update(dict.fromkeys(right, 1))
-    for column, count in guesses.most_common(4):
-        if count < _SHARE * len(samples):
-            return None
-        if all(_reads(column, line, event_ms, arrived_ms, wrong=False) for line, event_ms in samples):
-            return column
-    return None
+    data = memoryview(b"".join(sample.line + b"\n" for sample in samples))
+    table = LineTable(data)
+    event_ms = np.array([sample.event_ms for sample in samples], np.int64)
+    best, most = None, _SHARE * len(samples)
+    for guess in dict.fromkeys(guess for line, _ in samples[:_GUESSED_FROM] for guess in _guesses(line)):
+        found = guess.read(table, data, arrived_ms)
+        right = np.abs(found - event_ms) <= 1
+        count = int(right.sum())
+        if count >= most and bool((right | (found == NONE)).all()) and (best is None or count > most):
+            best, most = guess, count
+    return best
 
 
 def _guesses(line: bytes) -> list[Column]:
@@ -276,13 +277,6 @@ def _anchored(column: Column, line: bytes, start: int) -> list[Column]:
     if column.kind == "common" and behind:  # addresses before it are of any length
         return behind
     return [replace(column, at=start), replace(column, anchor="end", at=len(line) - start), *behind]
-
-
-def _reads(column: Column, line: bytes, event_ms: int, arrived_ms: int, *, wrong: bool = True) -> bool:
-    """Whether the column gives that time; with `wrong=False` also where it gives none."""
-    data = memoryview(line + b"\n")
-    found = int(column.read(LineTable(data), data, arrived_ms)[0])
-    return abs(found - event_ms) <= 1 if found != NONE else not wrong
 
 
 def _are_digits(word: Words) -> Flags:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tools import agent_runs, memory_figures, outward_text
 from tools.secret_rules import gates
-from tools.sources.logs.classify import FAILING, RETRYING, STARTING
+from tools.sources.logs.classify import ENDING, RETRYING, STARTING, THROWN
 from tools.sources.logs.engine.inline import inline
 
 
@@ -105,7 +105,7 @@ _COLON = rf"{_QUOTE}?[ \t]*:[ \t]*{_QUOTE}?"
 _LEVEL = rf"(?:level|lvl|severity|level_?name|severity_?text|@l|\bat){_QUOTE}?[ \t]*[:=][ \t]*{_QUOTE}?"
 _BEGIN = rf"(?:^|\"log{_COLON})"
 """A line's beginning, also inside a record of Docker's."""
-_SHORT = r"(?:wrn|err|eror|erro|severe|crit|alert|emerg(?:ency)?|failure|d?panic|ftl|fata)"
+_SHORT = r"(?:err|eror|erro|severe|crit|alert|emerg(?:ency)?|dpanic|ftl|fata|fail)"
 _METHODS = "(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)"
 
 
@@ -118,10 +118,12 @@ _SYSLOG = rf"(?:\blevel|priority){_COLON}"
 _OTEL = rf"severity_?number{_COLON}"
 _MONGODB = rf"\"s{_COLON}"
 _WORDS = (
-    Pattern("failures", "words of failure", Mark.WORD, FAILING, True),
+    Pattern("failures", "words of failure", Mark.WORD | Mark.HEAD, rf"{THROWN}|throwable|failure|warning|rejection", True),
+    Pattern("ends", "other words of failure", Mark.WORD, ENDING, True),
     Pattern("retries", "words of retrying", Mark.WORD, RETRYING, True),
     Pattern("starts", "words of starting", Mark.WORD, STARTING, True),
-    Pattern("levels", "levels from WARN on, as words", Mark.WORD, rf"warn|{_EDGE}{_SHORT}\b", True),
+    Pattern("warnings", "warnings, as words", Mark.WORD, rf"warn|{_EDGE}wrn\b", True),
+    Pattern("levels", "levels of failures, as words", Mark.WORD | Mark.HEAD, rf"{_EDGE}{_SHORT}\b", True),
     Pattern("status", "an HTTP status of 500 and more", Mark.STATUS, rf"{_METHODS} [^\n]*[ \t][5-9][0-9][0-9]\b|\" [5-9][0-9][0-9]"),
     Pattern("level-40", "level 40, as a number", Mark.WARN, rf"{_LEVEL}4[0-9]|{_SYSLOG}4\b|{_OTEL}1[3-6]\b|{_priorities(range(4, 5))}", True),
     Pattern("level-50", "level 50, as a number", Mark.ERROR, rf"{_LEVEL}5[0-9]|{_SYSLOG}3\b|{_OTEL}(?:1[7-9]|20)\b|{_priorities(range(3, 4))}", True),
@@ -131,11 +133,9 @@ _WORDS = (
     Pattern("letter-f", "a fatal error of klog or MongoDB", Mark.LETTER_FATAL, rf"{_BEGIN}F[0-9]{{4}} |{_MONGODB}F"),
     Pattern("redis", "a warning of Redis", Mark.LETTER_WARN, r"[0-9]:[XCSM] [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8}\.[0-9]{3} # "),
     Pattern(
-        "head", "what a stack trace may stand below", Mark.HEAD,
-        r"rror|xception|hrowable|ailure|arning|ejection|ncaught|nhandled|panic|ERROR|FATAL"
-        r"|^(?:node:|(?:file://)?/[^ \t\r\n:]|[A-Za-z]:\\)[^:\n]{0,400}:[0-9]+[ \t\r]*$",
+        "quoted", "the line of code that node quotes above a trace", Mark.HEAD,
+        r"^(?:node:|(?:file://)?/[^ \t\r\n:]|[A-Za-z]:\\)[^:\n]{0,400}:[0-9]+[ \t\r]*$",
     ),
-    Pattern("level-heads", "levels of failures, as words", Mark.HEAD, rf"fatal|error|critical|{_EDGE}(?:{_SHORT}|fail)\b", True),
     Pattern("memory", "memory in use", Mark.MEASURE, inline(memory_figures.PATTERN) + "[0-9]", True),
     Pattern("agents", "the run of an agent", Mark.MEASURE, inline(agent_runs.PATTERN), True),
     Pattern("inside", "paths and frames", Mark.MEASURE, inline(outward_text.PATTERN)),
