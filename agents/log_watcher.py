@@ -31,7 +31,7 @@ from tools.sources.logs.engine.budgets import Work, over
 from tools.sources.logs.engine.fold import Folded, Folder
 from tools.sources.logs.engine.recorded import LineRecorder
 from tools.sources.logs.engine.scanning import scanner
-from tools.sources.logs.intake import Intake, SourceState
+from tools.sources.logs.intake import MANY_SOURCES, Intake, SourceState
 from tools.sources.logs.merged import Merged, MergedMark
 from tools.sources.logs.window import Item, Template, Window, WindowState, last_of
 from tools.sources.recording import Recording
@@ -287,7 +287,7 @@ class LogWatcher:
 
     def _detect(self, *, final: bool = False) -> None:
         now = self._clock.monotonic()
-        if final or now - self._settled_at >= _TIMED_EVERY_S:
+        if final or self._folder.sources < MANY_SOURCES or now - self._settled_at >= _TIMED_EVERY_S:
             self._folder.settle()
             self._settled_at = now
         else:

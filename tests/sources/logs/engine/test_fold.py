@@ -168,6 +168,17 @@ def test_what_is_over_a_budget_is_counted_by_what_it_holds(monkeypatch: pytest.M
     assert len(other.items) == 20, "another service has a budget of its own"
 
 
+def test_new_kinds_of_failures_have_a_budget_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RATES, Work.KIND, Rate(0, 5))
+    words = [chr(ord("g") + at) * 9 for at in range(12)]
+    harmless = "".join(f"2025-06-15 15:06:40 INFO {word} is running well\n" for word in words)
+    errors = "".join(error(f"{word} failed") + "\n" for word in words) + error("ggggggggg failed") + "\n{}\n"
+    engine = Engine()
+    engine.take(next(batches([(harmless + errors).encode()], SERVICE)))
+    assert sum(item.total for item in engine.window.touched()) == 6, "a kind that is known is counted on"
+    assert [(work, lines) for _, work, lines, _ in over(engine.folder.budgets)] == [(Work.KIND, 7)]
+
+
 def test_a_line_that_was_not_checked_for_secrets_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RATES, Work.CONFIRM, Rate(10, 20))
     secrets = "".join(f"password=hunter{at}! used\n" for at in range(100))

@@ -18,6 +18,7 @@ class Work(StrEnum):
     """What lines may cause."""
 
     JUDGE = "classification"
+    KIND = "findings"
     CONFIRM = "secret confirmation"
     TRACE = "stack traces"
 
@@ -30,11 +31,13 @@ class Rate(NamedTuple):
 
 
 RATES = {
-    Work.JUDGE: Rate(200, 2000),
+    Work.JUDGE: Rate(1000, 10_000),
+    Work.KIND: Rate(20, 1000),
     Work.CONFIRM: Rate(200, 2000),
     Work.TRACE: Rate(2000, 20_000),
 }
-"""Kinds of lines, lines that may hold a secret, and lines of traces. A kind may be a finding, which costs milliseconds."""
+"""Kinds of lines, those of them that are findings (which cost milliseconds, and memory), lines that may hold a secret,
+and lines of traces."""
 
 
 class Bucket:

@@ -130,6 +130,11 @@ class Folder:
         for clocks in self._clocks.values():
             clocks.settle(self._window)
 
+    @property
+    def sources(self) -> int:
+        """How many gave lines."""
+        return len(self._clocks)
+
     def settle_last(self) -> None:
         """See that every activity has a last line, if not the newest."""
         for clocks in self._clocks.values():
@@ -282,7 +287,11 @@ class Folder:
         if known is None:
             if not budget.take(Work.JUDGE, mark):
                 return None
-            known = _cached(self._window.judge(folded.record(row)))
+            line = folded.record(row)
+            known = _cached(self._window.judge(line))
+            name = line.service, line.source, known.verdict, known.template
+            if known.verdict and not self._window.knows(name) and not budget.take(Work.KIND, mark):
+                return None
             if len(self._thorough) >= CACHE_MAX:
                 self._thorough.clear()
             self._thorough[key] = known
