@@ -27,7 +27,8 @@ from tools.sources.logs.engine.table import Flags, LineTable
 from tools.sources.logs.engine.wrote import Wrote
 from tools.sources.logs.feed import LINE_BYTES_MAX
 from tools.sources.logs.templates import message_ids
-from tools.sources.logs.traces import Trace
+from tools.sources.logs.trace_lines import own_head_at
+from tools.sources.logs.traces import Held, Trace
 from tools.sources.logs.window import IDS_MAX, SECRETS_MAX, TIMES_MAX, Group, Item, Judged, Window, last_of
 from tools.sources.records import LogLine
 
@@ -51,6 +52,8 @@ class Folded:
     times: Ints
     ids: Ints
     id_starts: Ints
+    follows: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
+    """Lines whose next line may belong to them."""
     records: dict[int, LogLine] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     groups: dict[Judged, list[int]] = field(default_factory=dict)
@@ -195,6 +198,7 @@ class Folder:
         opens = ((marks & _OPENERS) != 0) & (follows | ~table.structured)
         keyed = (marks & int(Mark.KEY)) != 0
         assembler = self._window.assembler(folded.batch.origin.source)
+        folded.follows = follows
         at = self._run(folded, 0, taken, budget, begins=False)
         wrote = Wrote(certain, aside := taken | table.indented, folded.parsed)
         for row in np.flatnonzero(heads | opens | keyed).tolist():
@@ -223,6 +227,10 @@ class Folder:
                 folded.secrets.append((row, line))
             for item in assembler.feed(line):
                 self._take_item(folded, item)
+            # A line that the next one surely does not go on is single: else each error would hold the one after it.
+            if not folded.follows[row] and is_single(assembler.held):
+                for item in assembler.close():
+                    self._take_item(folded, item)
             another = assembler.held is not None and assembler.held is not held
             if first or not another or masker.open_lines:
                 budget.owe(Work.TRACE, 0 if first else 1)
@@ -361,6 +369,13 @@ class Folder:
         self._window.secrets += [line for _, line in folded.secrets][
             : SECRETS_MAX - len(self._window.secrets)
         ]
+
+
+def is_single(held: Held | None) -> bool:
+    """Whether a line is held only because a trace might follow at once: behind an interpreter's own head records may pass by."""
+    if held is None or len(held.lines) > 1 or held.language:
+        return False
+    return own_head_at(held.lines[0].text) is None
 
 
 def _cached(judged: Judged) -> Judged:
