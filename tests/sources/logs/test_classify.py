@@ -189,3 +189,21 @@ def test_what_a_healthy_service_repeats_is_no_retry_and_no_warning(text: str) ->
 )
 def test_what_a_service_in_trouble_repeats_still_counts(text: str, verdict: str) -> None:
     assert classify(line(text)) == verdict
+
+
+def test_a_service_that_says_the_name_of_another_one_did_not_start() -> None:
+    window = Window(["api-7"], 0)
+    for number, text in enumerate(("api-8 started", "api-7 started"), start=1):
+        for item in window.fold(line(text, number, service="api-7")):
+            window.take(item)
+    [activity] = window.activities()
+    assert [step.line for step in activity.most_starts().lines] == [2]
+
+
+def test_what_a_long_line_says_at_its_end_is_judged() -> None:
+    window = Window(["orders"], 0)
+    padding = "done " * 500
+    for number, text in enumerate((f"{padding} errors: 2", f"{padding} errors: 0"), start=1):
+        for item in window.fold(line(text, number)):
+            window.take(item)
+    assert [item.total for item in window.touched()] == [1]

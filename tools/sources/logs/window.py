@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tools.sources.logs import classify, figures, parse
 from tools.sources.logs.activity import Activity
-from tools.sources.logs.digits import without_digits
+from tools.sources.logs.digits import apart, own_name, without_digits
 from tools.sources.logs.templates import message_ids, template_of
 from tools.sources.logs.trace_lines import exception_of
 from tools.sources.logs.traces import Assembler, Held, Trace
@@ -264,7 +264,7 @@ class Window:
         if line.format == "access":
             verdict = classify.classify(line)
             return Judged(verdict, _access_template(line.text) if verdict else "")
-        said = without_digits(line.text[:2000].encode("utf-8", "replace"))
+        said = without_digits(apart(line.text.encode("utf-8", "replace"), own_name(line.service)))
         key = (line.service, line.level or "", line.format, said)
         plain = not classify.figures_matter(line)
         if plain and (known := self._verdicts.get(key)) is not None:

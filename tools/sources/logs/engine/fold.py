@@ -16,6 +16,7 @@ import numpy as np
 
 from tools.sources.logs import classify, figures, parse
 from tools.sources.logs.activity import Activity
+from tools.sources.logs.digits import apart, own_name
 from tools.sources.logs.engine import keys
 from tools.sources.logs.engine.batch import Batch, clean, plain
 from tools.sources.logs.engine.budgets import Budget, Work
@@ -258,17 +259,21 @@ class Folder:
         data, origin = folded.batch.block.data, folded.batch.origin
         starts = folded.table.starts[rows]
         stops = np.minimum(folded.table.tails[rows], starts + keys.READ_BYTES)
-        salt = hash((origin.service, origin.captured))
-        cache, quick = self._quick, keys.quick
-        spans = zip(rows.tolist(), starts.tolist(), stops.tolist(), folded.marks[rows].tolist(), strict=True)
-        for row, start, stop, mark in spans:
+        name, cache = own_name(origin.service), self._quick
+        salts = [hash((origin.service, origin.captured, timed)) for timed in (False, True)]
+        columns = rows, starts, stops, folded.marks[rows], folded.times[rows] >= 0
+        for row, start, stop, mark, timed in zip(*(column.tolist() for column in columns), strict=True):
             text = bytes(data[start:stop])
             if _ESCAPE in text:
                 text = plain(text)
-            key = quick(text, mark) ^ salt ^ hash(folded.batch.level(row))
+            text = apart(text, name)
+            salt = salts[timed] ^ hash(folded.batch.level(row))
+            if stop - start == keys.READ_BYTES:
+                salt ^= hash(bytes(data[stop : folded.table.tails[row]]))
+            key = keys.quick(text, mark) ^ salt
             judged = cache.get(key)
             if judged is None:
-                judged = self._judged(folded, row, text, mark, budget)
+                judged = self._judged(folded, row, keys.thorough(text, mark) ^ salt, budget)
                 if judged is None:
                     continue
                 if len(cache) >= CACHE_MAX:
@@ -289,9 +294,8 @@ class Folder:
         if judged.verdict:
             folded.groups.setdefault(judged, []).append(row)
 
-    def _judged(self, folded: Folded, row: int, text: bytes, mark: int, budget: Budget) -> Judged | None:
-        key = keys.thorough(text, mark) ^ hash((folded.batch.origin.service, folded.batch.level(row)))
-        known = self._thorough.get(key)
+    def _judged(self, folded: Folded, row: int, key: int, budget: Budget) -> Judged | None:
+        known, mark = self._thorough.get(key), int(folded.marks[row])
         if known is None:
             if not budget.take(Work.JUDGE, mark):
                 return None

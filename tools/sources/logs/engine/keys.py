@@ -1,8 +1,9 @@
 """What lines of one template have in common, as a key: of all lines with the same key, one is judged.
 
-First the line with each number as one digit; where that is new, the line with each word that holds a digit as its
-shape, which lines with ids in letters and digits share too. What decides what a line means is part of the key: its
-marks (levels), zeros and statuses, words of failure, and what it says of agents, memory and answers.
+First the line with each digit as one; where that is new, the line with each word that holds a digit as its shape,
+which lines with ids in letters and digits share too. What decides what a line means is part of the key: its marks,
+zeros and statuses, numeric levels, words of failure, and what it says of agents, memory and answers. Numbers keep
+their lengths, for a head, a date or a status is known by them; those of a long line decide where it is cut.
 """
 
 from __future__ import annotations
@@ -18,13 +19,42 @@ from tools.sources.logs.digits import without_digits
 from tools.sources.logs.engine.patterns import KEYED, Mark
 
 READ_BYTES = 16 * 1024
+_LONG_BYTES = 1500
+"""From here on what a line says may be cut, and where depends on the lengths of its words."""
 _ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SHAPE = bytes.maketrans(_ALNUM, b"0" * len(_ALNUM))
+_SHAPE = bytes.maketrans(_ALNUM, b"x" * len(_ALNUM))
+_CLASSES = bytes.maketrans(_ALNUM, b"0" * 10 + b"x" * 52)
+_HEAD_BYTES = 120
+"""What a line says of itself stands there: time, level, name."""
+_ID_BYTES = 12
+"""Longer words with digits are ids."""
 _WORD = re.compile(rb"([A-Za-z0-9_+./:@%-]+)")
 """As in `templates`: what holds a digit of it is a variable there."""
 _SEGMENT = re.compile(rb"([^/\s?\"]+)")
 """Of an access line's path."""
+_NUMBER = re.compile(
+    rb"[A-Z]?[0-9.:/TZ+-]+(?:ms|us|ns|[smhdx%]|[kKmMgG]i?[bB]|[kKmMgGbB]|[AaPp][Mm]|e[+-]?0+)?"
+)
+"""Also a date or a time, with the letter that klog puts before it."""
 _STATUS = re.compile(rb"[\" \t]([5-9]\d\d)\b")
+_LEVEL_WORDS = (
+    b"evel",
+    b"lvl",
+    b"everity",
+    b"riority",
+    b"@l",
+    b"at=",
+    b"EVEL",
+    b"LVL",
+    b"EVERITY",
+    b"RIORITY",
+)
+_LEVEL = re.compile(rb"[A-Za-z=@]{2,20}(?:_[A-Za-z]{0,9})?\\{0,7}\"?[ \t]*[:=]?[ \t]*\\{0,7}\"?(\d{1,3})")
+"""A level as a number, behind its name."""
+_PRIORITY = b'"log":"<'
+_BAD_NUMBER = re.compile(rb"\":[ \t]{0,9}-?0\d")
+"""With it a record is no JSON."""
+_ESCAPED = re.compile(rb"\\u[0-9a-fA-F]{4}")
 _KEYED, _STATUSES, _MEASURE = int(KEYED), int(Mark.STATUS), int(Mark.MEASURE)
 _FIGURED = _STATUSES | _MEASURE
 _SPREAD = 0x9E3779B97F4A7C1
@@ -43,23 +73,46 @@ def thorough(line: bytes, mark: int) -> int:
     variable = [at for at in range(1, len(parts), 2) if b"0" in parts[at]]
     # Asked of all at once: hardly ever does one tell of a failure.
     telling = tells_of_failure(b" ".join([parts[at] for at in variable]))
+    # Of words in the head, and in a line so long that it is cut, more is kept.
+    fixed, left = len(line) > _LONG_BYTES, _HEAD_BYTES
     for at in variable:
         if not (telling and tells_of_failure(parts[at])):
-            parts[at] = _shape(parts[at])
+            left = _HEAD_BYTES - sum(map(len, parts[:at])) if left > 0 else 0
+            parts[at] = _shape(parts[at], head=left > 0, fixed=fixed)
     return hash(b"".join(parts)) ^ _told(line, mark)
 
 
-def _shape(word: bytes) -> bytes:
-    if word == b"0":
-        return b"#"
+def _shape(word: bytes, *, head: bool, fixed: bool) -> bytes:
+    if _NUMBER.fullmatch(word):
+        return word
+    if head and len(word) < _ID_BYTES:
+        return word.translate(_CLASSES)
     shape = word.translate(_SHAPE)
-    while b"00" in shape:
-        shape = shape.replace(b"00", b"0")
+    while not (head or fixed) and b"xx" in shape:
+        shape = shape.replace(b"xx", b"x")
     return b"*" + shape
 
 
 def _told(line: bytes, mark: int) -> int:
-    key = (mark & _KEYED) * _SPREAD
+    key = hash((mark & _KEYED) * _SPREAD)
+    for word in _LEVEL_WORDS:
+        at = line.find(word)
+        while at >= 0:
+            match = _LEVEL.match(line, at)
+            if match is not None:
+                key = hash((key, match.group(1)))
+            at = line.find(word, at + 1)
+    first = line[:1]
+    if first == b"<":
+        key ^= hash(line[:6])
+    elif first == b"{":
+        if _BAD_NUMBER.search(line) is not None:
+            key = ~key
+        at = line.find(_PRIORITY)
+        if at >= 0:
+            key ^= hash(line[at : at + len(_PRIORITY) + 5])
+    if b"\\u" in line:
+        key ^= hash(tuple(_ESCAPED.findall(line)))
     return key ^ hash(_figures(line, mark)) if mark & _FIGURED else key
 
 

@@ -1,0 +1,125 @@
+"""Lines that share a key share what reading each of them for itself says."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import defaultdict
+
+import pytest
+
+from tests.sources.logs.engine.blocks import AT_MS, batches
+from tests.sources.logs.engine.test_judgement import single_lines
+from tests.sources.logs.engine.test_scanning import marks_of
+from tests.sources.logs.lines import lines_of
+from tools.sources.logs.digits import apart, own_name, without_digits
+from tools.sources.logs.engine import keys
+from tools.sources.logs.engine.batch import plain
+from tools.sources.logs.engine.patterns import JUDGED
+from tools.sources.logs.window import Judged, Window
+
+SERVICE = "api-1"
+NUMBERS = (
+    "0", "1", "2", "7", "01", "10", "12", "020", "30", "40", "50", "99", "100", "200", "300", "301", "404", "409", "422", "429", "500",
+    "503", "1234567", "0.0", "0.5", "1.5", "0.05", "1750000000123", "0.00", "4", "5", "15", "16", "17",
+)  # fmt: skip
+WORDS = (
+    "12",
+    "a1",
+    "1f",
+    "ab12cd",
+    "x-1",
+    "e1/f2",
+    "0x1f",
+    "v2",
+    "10.0.0.1",
+    "error1",
+    "7ms",
+    "7s",
+    "1h",
+    "api-1",
+    "api-2",
+)
+TOLD_APART = (
+    "api-1 started", "api-2 started", "order failed, attempt 1", "attempt #1 of 3 for order 7", "attempt 02 for order 7",
+    '{"level":30,"msg":"retrying order 12"}', '{"level":20,"msg":"retrying order 12"}', "took 1.404 s, user not found, fatal",
+    "<14>Jun 15 10:00:00 host app[1]: retrying 3", "error: 5.5 ", "train error 0.25, step 3", "2.0 errors", "2.5 errors",
+    '{"level":"info","msg":"\\u0065rror 7"}', '{"level":"info","msg":"\\u0066rror 7"}', '{"level":30,"in":{"level":50},"msg":"retrying 1"}',
+)  # fmt: skip
+
+
+def changed(text: str, chance: random.Random) -> str:
+    """The line with other figures, or with other words that hold digits."""
+
+    def number(match: re.Match[str]) -> str:
+        return chance.choice(NUMBERS) if chance.random() < 0.4 else match.group()
+
+    def word(match: re.Match[str]) -> str:
+        return chance.choice(WORDS) if chance.random() < 0.3 else match.group()
+
+    if chance.random() < 0.5:
+        return re.sub(r"[A-Za-z0-9_+./%-]*\d[A-Za-z0-9_+./%-]*", word, text)
+    return re.sub(r"(?<![\d:TZ-])\d+(?![\d:TZ-])", number, text)
+
+
+def judged_of(line: bytes) -> tuple[Judged, bool]:
+    [batch] = batches([line + b"\n"], SERVICE)
+    [record] = lines_of(batch)
+    found = Window([SERVICE], AT_MS).judge(record)
+    return (found if found.trace is None else found._replace(trace="")), record.event_ms is not None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lines_with_the_same_key_are_the_same(seed: int) -> None:
+    chance = random.Random(seed)
+    texts = [text for text in (*single_lines(), *TOLD_APART) if re.search(r"\d", text)]
+    texts = list(
+        dict.fromkeys(text for old in texts for text in (old, changed(old, chance), changed(old, chance)))
+    )
+    lines = [text.encode() for text in texts if "\n" not in text]
+    by_key: dict[tuple[str, int, bool], dict[Judged, bytes]] = defaultdict(dict)
+    name = own_name(SERVICE)
+    for line, mark in zip(lines, marks_of(lines), strict=True):
+        if mark & JUDGED:
+            judged, timed = judged_of(line)
+            said = apart(plain(line), name)
+            by_key["quick", keys.quick(said, mark), timed].setdefault(judged, line)
+            by_key["thorough", keys.thorough(said, mark), timed].setdefault(judged, line)
+    assert [list(found.items()) for found in by_key.values() if len(found) > 1] == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("order 1234 failed after 17 ms", "order 9876 failed after 29 ms"),
+        ("error at 2025-06-15 15:06:41,123", "error at 2025-07-16 16:07:42,456"),
+    ],
+)
+def test_lines_that_differ_in_digits_alone_share_the_quick_key(first: str, second: str) -> None:
+    assert keys.quick(first.encode(), 1) == keys.quick(second.encode(), 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("order 3f2a91c7d5e4f6 failed", "order a9b0c1d2e3f4a5 failed"),
+        (
+            "user 5b1e77aa-1c2d-4e5f-8a9b-0c1d2e3f4a5b lost, error",
+            "user 9a1b2c3d-aaaa-bbbb-cccc-0c1d2e3f4a5b lost, error",
+        ),
+    ],
+)
+def test_lines_that_differ_in_ids_share_the_thorough_key(first: str, second: str) -> None:
+    assert keys.thorough(first.encode(), 1) == keys.thorough(second.encode(), 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"0 errors in 0.0 s", b"\x10 errors in \x10.\x10 s"),
+        (b"10 errors, 0.5, 0.05, 404", b"00 errors, \x10.0, \x10.00, \x14\x10\x14"),
+        (b"attempt 1 of 12, HTTP 500", b"attempt \x11 of 00, HTTP 000"),
+    ],
+)
+def test_only_figures_that_may_tell_are_kept(text: bytes, said: bytes) -> None:
+    assert without_digits(text) == said
