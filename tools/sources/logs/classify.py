@@ -33,6 +33,9 @@ THROWN = "error|exception|fatal|unhandled|uncaught|panic|critical"
 ENDING = (
     r"err!|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|segfault|segmentation fault|out of memory|core dumped|fail"
     r"|timed?[ -]?out|refused|traceback|caused by|crashes|cannot|can't|could not|couldn't|unable to|broken pipe|epipe"
+    r"|sig(?:segv|abrt|bus|ill|fpe)|exited|exit code|killed|terminate called|smashing|double free|invalid pointer"
+    r"|no space left|enospc|too many open files|emfile"
+    r"|misconf|readonly|noauth|wrongpass|clusterdown|masterdown|nogroup|noperm|wrongtype|execabort|noreplicas"
 )
 """Other words of what may be a failure."""
 RETRYING = r"retr(?:y|ie)|reconnect|attempt|back(?:ing)?[ -]?off"
@@ -96,7 +99,7 @@ _NOT_A_FAILURE = re2.compile(
             r"\b(?:on|handle|is|with)(?:Error|Exception|Failure)\b",
             r"\blog[_ -]?level\b\W{0,3}(?:is |set |to )*\W?(?:error|fatal|critical)\b|\b(?:at|minimum|with|using) level\b\W{0,3}(?:error|fatal|critical)\b",
             r"\b(?:if|when|unless|in case of|should) (?:an? |any |the )?(?:errors?|exceptions?|failures?)\b|\berrors? (?:will|would|may|can) be\b",
-            r"\b(?:will|to|handlers?|listen\w*|wait\w*|regist\w*|install\w*)\b[^.;:]{0,40}\bsig(?:term|kill|int)\b(?:, ?sig\w+)*",
+            r"\b(?:will|to|handlers?|listen\w*|wait\w*|watch\w*|regist\w*|install\w*)\b[^.;:]{0,40}\bsig(?:term|kill|int|segv|abrt|bus|ill|fpe)\b(?:(?:,| and| or) ?sig\w+)*",
             r"\boom[ -]?killer (?:is )?(?:dis|en)abled\b",
             r"\bheap[ _-]?(?:size|used|total|usage|stats|limit|max|free)\b|\b(?:jvm|java|go|v8|node)?[ _-]?heap[\"']?\s?[:=]\s?\d",
             # What is over.
@@ -114,9 +117,20 @@ _NAMED_BY_IT = re2.compile(
 _CONNECTION = r"econnrefused|econnreset|etimedout"
 _HARD = re2.compile(
     rf"(?i)\b(?:{_CONNECTION}|uncaught|unhandled|sigkill|oom[- _]?kill\w*|out of memory|outofmemoryerror"
-    r"|heap (?:out of|space|exhaust\w*)|javascript heap|\boom\b|segmentation fault|segfault|core dumped|panicked at)\b"
+    r"|heap (?:out of|space|exhaust\w*)|javascript heap|\boom\b|segmentation fault|segfault|core dumped|panicked at"
+    r"|sig(?:segv|abrt|bus|ill|fpe)|stack smashing detected|double free or corruption|free\(\): invalid pointer"
+    r"|terminate called (?:after throwing|without an active)|no space left on device|enospc|emfile|: too many open files)\b"
     r"|\bpanic: |\bfatal(?: error)?\b(?:[:!,.]|$| \w)"
 )
+_ENDED = re2.compile(
+    r"(?i)\b(?:exited (?:abnormally )?with (?:exit )?(?:code|status)(?: code)?|exited, code=(?:exited|killed|dumped), status=)\W{0,2}[1-9]|: line \d{1,6}: +\d+ killed\b"
+)
+"""A process that ended with a code that is none of success, in the words of shells, compose, pm2 and systemd."""
+_REFUSED = re2.compile(
+    r"\b(?:MISCONF (?:Redis is|Errors writing)|READONLY You can't|NOAUTH Authentication|WRONGPASS invalid|CLUSTERDOWN (?:Hash|The cluster)"
+    r"|MASTERDOWN Link|OOM command not|NOGROUP No such|NOPERM (?:User|No|this user)|WRONGTYPE Operation|EXECABORT Trans|NOREPLICAS Not)"
+)
+"""What Redis and Valkey answer where they refuse (their error strings). BUSYGROUP, NOSCRIPT and LOADING belong to healthy starts."""
 _TYPED = re2.compile(
     r"\b(?:OS|IO|EOF|[A-Za-z_$][\w.$]*[a-z])(?:Exception|Error)\b(?::|$|\s*\(|\s+(?:at|in|while|from|thrown)\b)"
 )
@@ -265,7 +279,7 @@ def _failure(level: str | None, rest: str) -> str:
         return FATAL if _WORST.search(rest) else ERROR
     if _TERMINATED.search(rest) or _TYPED.search(rest):
         return ERROR
-    if level is None and _WORDS.search(rest):
+    if level is None and (_WORDS.search(rest) or _ENDED.search(rest) or _REFUSED.search(rest)):
         return ERROR
     return ERROR if level == "WARN" and _EXCEPTION.search(rest) else NOTHING
 
