@@ -18,6 +18,7 @@ from agents.detecting import run_detectors
 from agents.index_wait import IndexWait
 from agents.job import WatcherJob
 from agents.loop import Reporter
+from tools.detectors.config import OF_FILES
 from tools.detectors.contract import ConfigView
 from tools.detectors.registry import CONFIG_DETECTORS
 from tools.errors import JournalCorrupt, SourceUnavailable
@@ -146,9 +147,7 @@ class ConfigAuditor:
             change.write()
         else:
             # A server that does not answer must not turn rules about it into rules about the code alone.
-            run_detectors(
-                [d for d in CONFIG_DETECTORS if _needs_no_server(d.RULES[0].id)], view, self._reporter
-            )
+            run_detectors(OF_FILES, view, self._reporter)
         self._write_files(index, seen)
         self._state.moments.append(moment)
         self._state.done = self._deployment is None
@@ -210,7 +209,3 @@ def _has_just_restarted(now: Poll | None, baseline: Poll | None) -> bool:
     if now is None or baseline is None or now.server.run_id == baseline.server.run_id:
         return False
     return now.server.uptime_s is not None and now.server.uptime_s < COME_BACK_S
-
-
-def _needs_no_server(rule_id: str) -> bool:
-    return rule_id in {"config.missing-env-var", "config.env-mismatch", "config.port-conflict"}

@@ -16,7 +16,7 @@ import re2
 import yaml
 
 from tools import masking
-from tools.sources import project_compose, project_docs, project_env
+from tools.sources import project_commands, project_compose, project_docs, project_env
 from tools.sources.code.services import ServiceMap
 from tools.sources.code.walk import ProjectFile, is_env_file, read_text
 from tools.sources.records import ChainStep, ConfigFact, FactKind, Gap
@@ -80,7 +80,7 @@ class _Reader:
 def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) -> ProjectFacts:
     """Everything that the configuration files among `files` say. Raises nothing for any content."""
     reader = _Reader(now_ms)
-    composes = _composes(files, reader)
+    composes, included_by = _composes(files, reader)
     packages, whole = _packages(files, reader)
     folders = _service_folders(composes)
     services = ServiceMap([file.path for file in files], folders, whole or root_name)
@@ -93,11 +93,15 @@ def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) ->
                 facts += reader.facts(file, project_env.facts(file.path, file.name, service, text))
         elif _is_other(file) and (text := reader.text(file)) is not None:
             later.append((file, text))
-    environment = _environment(facts)
-    values = {name: value for name, (value, _) in environment.items()}
+    env_files = list(facts)
     for file, text in later:
         service = services.of(file.path) if "/" in file.path else None
-        facts += reader.facts(file, _facts_of(file, service, text, values))
+        if project_compose.is_compose(file.name):
+            deployment = project_compose.deployment_of(file.path, included_by)
+            values = _beside(env_files, posixpath.dirname(deployment))
+            facts += reader.facts(file, project_compose.facts(file.path, text, values, deployment))
+        else:
+            facts += reader.facts(file, _facts_of(file, service, text))
     environment = _environment(facts)
     return ProjectFacts(
         tuple(facts), services, packages, environment, tuple(reader.gaps), tuple(sorted(set(reader.read)))
@@ -136,32 +140,48 @@ def _is_other(file: ProjectFile) -> bool:
         project_compose.is_compose(name)
         or project_compose.is_dockerfile(name)
         or project_docs.is_document(name)
+        or project_commands.is_procfile(name)
         or (name.endswith((".yaml", ".yml", ".json")) and name != "package-lock.json")
     )
 
 
-def _facts_of(
-    file: ProjectFile, service: str | None, text: str, values: Mapping[str, str]
-) -> Iterator[ConfigFact]:
-    if project_compose.is_compose(file.name):
-        yield from project_compose.facts(file.path, text, values)
-    elif project_compose.is_dockerfile(file.name):
+def _beside(facts: Iterable[ConfigFact], folder: str) -> dict[str, str]:
+    """What compose knows when it reads a file of this folder: the `.env` beside it, else the project's own."""
+    found: dict[str, dict[str, str]] = {".env": {}, posixpath.join(folder, ".env"): {}}
+    for fact in facts:
+        if fact.kind is FactKind.ENV_SET and fact.path in found and fact.value is not None:
+            found[fact.path][fact.name] = fact.value
+    return found[posixpath.join(folder, ".env")] or found[".env"]
+
+
+def _facts_of(file: ProjectFile, service: str | None, text: str) -> Iterator[ConfigFact]:
+    if project_compose.is_dockerfile(file.name):
         yield from project_compose.dockerfile_facts(file.path, service, text)
+        yield from project_commands.of_dockerfile(file.path, service, text)
+    elif project_commands.is_procfile(file.name):
+        yield from project_commands.of_procfile(file.path, service, text)
+    elif file.name == "package.json":
+        yield from project_commands.of_package(file.path, service, text)
     elif project_docs.is_document(file.name):
         yield from project_docs.markdown_facts(file.path, service, text)
     elif project_docs.is_asyncapi(text):
         yield from project_docs.asyncapi_facts(file.path, service, text)
 
 
-def _composes(files: Iterable[ProjectFile], reader: _Reader) -> list[project_compose.ComposeService]:
+def _composes(
+    files: Iterable[ProjectFile], reader: _Reader
+) -> tuple[list[project_compose.ComposeService], dict[str, str]]:
+    """The services of all compose files, and which file includes which."""
     found: list[project_compose.ComposeService] = []
+    included_by: dict[str, str] = {}
     for file in files:
         if project_compose.is_compose(file.name) and (text := reader.text(file)) is not None:
             try:
                 found += project_compose.services(file.path, text)
+                included_by |= dict.fromkeys(project_compose.included(file.path, text), file.path)
             except (yaml.YAMLError, RecursionError, ValueError):
                 continue  # the second reading of the same file writes the gap
-    return found
+    return found, included_by
 
 
 def _service_folders(composes: Iterable[project_compose.ComposeService]) -> dict[str, str]:

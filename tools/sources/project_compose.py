@@ -1,4 +1,4 @@
-"""Compose files and Dockerfiles: services, published ports, environment. Line numbers from the YAML marks."""
+"""Compose files and Dockerfiles: services, ports, environment. Line numbers from the YAML marks."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import re2
 import yaml
 from msgspec.structs import replace
 
+from tools.sources import project_ports
 from tools.sources.project_env import masked_value, shown_line
 from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
 from tools.sources.records import ConfigFact, FactKind
 
-PORTS_MAX = 200
+COMMAND_MAX = 500
+"""Characters of a service's command that are kept."""
+
 _VARIABLE = re2.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?[-=]([^}]*))?\}?")
-_PUBLISHED = re2.compile(
-    r"(?:(\[[0-9a-fA-F:]+\]|\d+\.[0-9.]+):)?(?:(\d+)(?:-(\d+))?:)?(\d+)(?:-\d+)?(?:/(tcp|udp|sctp))?"
-)
 _FILE_NAME = re2.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
+_BASE_NAME = re2.compile(r"((?:docker-)?compose)(?:\.override)?\.ya?ml")
 _DOCKERFILE = re2.compile(r"Dockerfile(?:\.[\w.-]+)?|[\w.-]+\.Dockerfile")
 _DOCKER_ENV = re2.compile(r"(?i)\s*(?:ENV|ARG)\s+(.+)")
 _DOCKER_PAIR = re2.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|\S*)")
@@ -64,8 +65,36 @@ def services(path: str, text: str) -> tuple[ComposeService, ...]:
     return tuple(found)
 
 
-def facts(path: str, text: str, environment: Mapping[str, str]) -> Iterator[ConfigFact]:
-    """Facts of one compose file; `environment` fills `${NAME}` in ports. Raises yaml.YAMLError."""
+def included(path: str, text: str) -> tuple[str, ...]:
+    """The compose files that one includes, relative to the project. Raises yaml.YAMLError."""
+    folder = posixpath.dirname(path)
+    found: list[str] = []
+    for item in sequence_of(mapping_of(yaml.compose(text), "include")):
+        names = (
+            [scalar(item)]
+            if scalar(item)
+            else [scalar(part) for part in sequence_of(merged(item).get("path"))]
+        )
+        found += [inner for name in names if name and (inner := _inside(folder, name))]
+    return tuple(found)
+
+
+def deployment_of(path: str, included_by: Mapping[str, str]) -> str:
+    """What names the files that are deployed together with this one.
+
+    A file and its override, and what they include: compose reads them at once; all others are given by name.
+    """
+    seen: set[str] = set()
+    while path in included_by and path not in seen:
+        seen.add(path)
+        path = included_by[path]
+    folder, name = posixpath.split(path)
+    found = _BASE_NAME.fullmatch(name)
+    return posixpath.join(folder, found.group(1) if found is not None else name)
+
+
+def facts(path: str, text: str, environment: Mapping[str, str], deployment: str = "") -> Iterator[ConfigFact]:
+    """Facts of one compose file; `environment` fills variables in ports. Raises yaml.YAMLError."""
     lines = text.splitlines()
     for key, node in entries(mapping_of(yaml.compose(text), "services")):
         name = scalar(key) or ""
@@ -73,10 +102,22 @@ def facts(path: str, text: str, environment: Mapping[str, str]) -> Iterator[Conf
         here = _Place(path, lines, name)
         profiles = ",".join(filter(None, (scalar(item) for item in sequence_of(body.get("profiles")))))
         network = scalar(body.get("network_mode")) or ""
-        details = {"form": "compose", "profiles": profiles, "network": network}
+        shared = {"form": "compose", "profiles": profiles, "network": network, "project": deployment or path}
+        ports = body.get("ports")
+        details = {
+            **shared,
+            "built": "yes" if "build" in body else "",
+            "ports": "override" if ports is not None and ports.tag in {"!override", "!reset"} else "",
+            "command": " ".join(_words(body.get("entrypoint")) + _words(body.get("command")))[:COMMAND_MAX],
+        }
         yield here.fact(FactKind.SERVICE, key, name, None, details)
-        for item in sequence_of(body.get("ports")):
-            yield from _ports(here, item, details, environment)
+        # With the host's network compose ignores ports.
+        for item in (
+            sequence_of(ports) if network != "host" and (ports is None or ports.tag != "!reset") else ()
+        ):
+            yield from _ports(here, item, shared, environment)
+        for item, port, protocol in project_ports.exposed_by_compose(body.get("expose"), environment):
+            yield here.fact(FactKind.EXPOSED, item, f"{port}/{protocol}")
         yield from _environment(here, body.get("environment"))
     for number, line in enumerate(lines, 1):
         for found in _VARIABLE.finditer(line.split(" #")[0]):
@@ -85,8 +126,10 @@ def facts(path: str, text: str, environment: Mapping[str, str]) -> Iterator[Conf
 
 
 def dockerfile_facts(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
-    """ENV and ARG of a Dockerfile."""
+    """ENV, ARG and EXPOSE of a Dockerfile."""
     lines = text.splitlines()
+    given: dict[str, str] = {}
+    place = _Place(path, lines, service)
     for number, line in enumerate(lines, 1):
         found = _DOCKER_ENV.fullmatch(line)
         if found is None:
@@ -96,8 +139,10 @@ def dockerfile_facts(path: str, service: str | None, text: str) -> Iterator[Conf
             name, _, value = found.group(1).strip().partition(" ")
             pairs = [(name, value)] if name.isidentifier() else []
         for name, value in pairs:
-            place = _Place(path, lines, service)
+            given[name] = value.strip('"')
             yield place.at(FactKind.ENV_SET, number, name, value.strip('"'), form="dockerfile")
+    for number, port, protocol in project_ports.exposed_by_dockerfile(lines, given):
+        yield place.at(FactKind.EXPOSED, number, f"{port}/{protocol}", None, form="dockerfile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,36 +201,14 @@ def _environment(here: _Place, node: yaml.Node | None) -> Iterator[ConfigFact]:
 def _ports(
     here: _Place, item: yaml.Node, details: Mapping[str, str], environment: Mapping[str, str]
 ) -> Iterator[ConfigFact]:
-    long_form = merged(item)
-    if long_form:
-        published = _filled(scalar(long_form.get("published")) or "", environment)
-        host = scalar(long_form.get("host_ip")) or ""
-        protocol = scalar(long_form.get("protocol")) or "tcp"
-        target = scalar(long_form.get("target")) or ""
-        first, _, last = published.partition("-")
-    else:
-        text = scalar(item)
-        found = _PUBLISHED.fullmatch(_filled(text, environment)) if text is not None else None
-        if found is None or found.group(2) is None:
-            return
-        host, first, last = found.group(1) or "", found.group(2), found.group(3) or ""
-        target, protocol = found.group(4), found.group(5) or "tcp"
-    if not (first.isdecimal() and first.isascii() and len(first) <= 5):
-        return
-    end = int(last) if last.isdecimal() and len(last) <= 5 else int(first)
-    for port in range(int(first), min(end, int(first) + PORTS_MAX) + 1):
-        if 0 < port < 65536:
-            extra = {**details, "host": host.strip("[]")}
-            yield here.fact(FactKind.PORT, item, f"{port}/{protocol}", target, extra)
+    """`name` is the port of the host, or "any" where it is any free one; `value` that of the container."""
+    for found in project_ports.of_compose(item, environment):
+        name = f"{found.host_port or 'any'}/{found.protocol}"
+        yield here.fact(FactKind.PORT, item, name, str(found.target), {**details, "host": found.host})
 
 
-def _filled(text: str, environment: Mapping[str, str]) -> str:
-    parts: list[str] = []
-    position = 0
-    for found in _VARIABLE.finditer(text):
-        parts += [text[position : found.start()], environment.get(found.group(1)) or found.group(2) or ""]
-        position = found.end()
-    return "".join([*parts, text[position:]])
+def _words(node: yaml.Node | None) -> list[str]:
+    return [word for item in sequence_of(node) if (word := scalar(item))]
 
 
 def _inside(folder: str, path: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import re2
@@ -18,6 +18,9 @@ _CODE_SPAN = re2.compile(r"`([^`]{1,200})`")
 _STREAM_HEADER = re2.compile(r"(?i)\W*(?:redis )?(?:streams?|stream (?:name|key)|channels?|topics?)\W*")
 _GROUP_HEADER = re2.compile(r"(?i).*\bgroups?\b.*")
 _ENV_HEADER = re2.compile(r"(?i).*\b(?:variables?|env(?:ironment)?)\b.*")
+_SERVICE_HEADER = re2.compile(r"(?i)\W*(?:service|app|application|component|server)s?(?: name)?\W*")
+_PORT_HEADER = re2.compile(r"(?i)\W*(?:(?:default|http|local|host|listen(?:s on)?) )?ports?\W*")
+_PORT_CELL = re2.compile(r"`?:?(\d{2,5})(?:/tcp)?`?")
 _ENV_NAME = re2.compile(r"[A-Z][A-Z0-9_]{2,}")
 _ASSIGNMENT = re2.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)")
 _ASYNCAPI = re2.compile(r"(?m)^[\s{]*\"?asyncapi\"?\s*:")
@@ -70,6 +73,7 @@ def _row(place: _Place, number: int, header: list[str], cells: list[str]) -> Ite
             streams += _names(cell)
     for name in streams:
         yield place.fact(FactKind.STREAM, number, name, None, form="table")
+    yield from _ports(place, number, columns)
     for title, cell in columns.items():
         if _GROUP_HEADER.fullmatch(title) and streams:
             for name in _CODE_SPAN.findall(cell) or (_names(cell) if " " not in cell else []):
@@ -79,6 +83,16 @@ def _row(place: _Place, number: int, header: list[str], cells: list[str]) -> Ite
             for name in _CODE_SPAN.findall(cell) or [cell]:
                 if _ENV_NAME.fullmatch(name):
                     yield place.fact(FactKind.ENV_DECLARED, number, name, None, form="table")
+
+
+def _ports(place: _Place, number: int, columns: Mapping[str, str]) -> Iterator[ConfigFact]:
+    """Ports in a table that has a column of services."""
+    owner = next((cell for title, cell in columns.items() if _SERVICE_HEADER.fullmatch(title)), "")
+    for title, cell in columns.items():
+        port = _PORT_CELL.fullmatch(cell) if owner and _PORT_HEADER.fullmatch(title) else None
+        if port is not None:
+            named = _Place(place.path, owner.strip("`* "), place.lines)
+            yield named.fact(FactKind.PORT, number, f"{port.group(1)}/tcp", None, form="table")
 
 
 def _names(cell: str) -> list[str]:

@@ -20,6 +20,8 @@ from tools.sources.code_records import Around as Around  # noqa: PLC0414
 from tools.sources.code_records import Handler as Handler  # noqa: PLC0414
 from tools.sources.code_records import Loop as Loop  # noqa: PLC0414
 from tools.sources.code_records import Setting as Setting  # noqa: PLC0414
+from tools.sources.config_records import ConfigFact as ConfigFact  # noqa: PLC0414
+from tools.sources.config_records import FactKind as FactKind  # noqa: PLC0414
 from tools.sources.process_samples import ProcessSample as ProcessSample  # noqa: PLC0414 - for rules, which import
 from tools.sources.process_samples import SampleLine as SampleLine  # noqa: PLC0414 - nothing but this module
 from tools.sources.server_records import ClientState as ClientState  # noqa: PLC0414
@@ -343,36 +345,6 @@ class CodeUse(Struct, frozen=True, kw_only=True):
 
     def quote(self) -> Quote:
         """The source text and its place."""
-        return Quote(EvidenceKind.FILE, self.path, self.text, Locator(line=self.line))
-
-
-class FactKind(StrEnum):
-    """What a configuration file or document declares."""
-
-    ENV_SET = "env-set"
-    ENV_DECLARED = "env-declared"
-    PORT = "port"
-    STREAM = "stream"
-    GROUP = "group"
-    SERVICE = "service"
-
-
-class ConfigFact(Struct, frozen=True, kw_only=True):
-    """One declaration in a configuration file or document; `value` is masked."""
-
-    kind: FactKind
-    service: str | None
-    path: str
-    line: int
-    text: str
-    name: str
-    value: str | None = None
-    details: Mapping[str, str] = {}
-    """What else it says: `form` (env, example, compose, dockerfile, table, asyncapi, text, mention), and for a
-    port `host`, `profiles`, `network`."""
-
-    def quote(self) -> Quote:
-        """The line and its place."""
         return Quote(EvidenceKind.FILE, self.path, self.text, Locator(line=self.line))
 
 

@@ -2,59 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
-from tests.detectors.config.polls import poll
-from tests.sources.code.trees import index_of
+from tests.detectors.config.cases import Case, check, found
 from tools.detectors.config import (
     doc_drift,
     env_mismatch,
     group_name_mismatch,
     missing_env_var,
-    port_conflict,
     rogue_stream,
 )
-from tools.detectors.contract import ConfigDetector, ConfigView
-from tools.detectors.thresholds import Expectation, Judgement
-from tools.findings.rule import Symptom
-
-Streams = dict[str, dict[str, int]]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A project, a server, and the severities and first entity parts that must come out."""
-
-    files: dict[str, str]
-    fires: list[tuple[str, str]] = field(default_factory=list)
-    now: Streams | None = None
-    baseline: Streams | None = None
-    moment: Literal["start", "middle", "end"] = "middle"
-    expect: tuple[Expectation, ...] = ()
-
-
-def found(rule: ConfigDetector, case: Case, root: Path) -> list[Symptom]:
-    view = ConfigView(
-        index=index_of(root, case.files),
-        moment=case.moment,
-        judgement=Judgement(expect=case.expect),
-        baseline=None if case.baseline is None else poll(0, case.baseline),
-        now=None if case.now is None else poll(1, case.now),
-    )
-    symptoms = list(rule.detect(view))
-    assert all(symptom.evidence and symptom.recommendation for symptom in symptoms)
-    assert all(symptom.expected and symptom.actual for symptom in symptoms)
-    return symptoms
-
-
-def check(rule: ConfigDetector, case: Case, root: Path) -> None:
-    seen = [(str(s.severity or rule.RULES[0].severity), s.entity[-1]) for s in found(rule, case, root)]
-    assert seen == case.fires
-
+from tools.detectors.thresholds import Expectation
 
 READ = 'import os\nX = os.environ["A_KEY"]\n'
 MISSING = {
@@ -206,42 +166,6 @@ ROGUE = {
 @pytest.mark.parametrize("case", ROGUE.values(), ids=ROGUE.keys())
 def test_what_appeared_since_the_baseline(case: Case, tmp_path: Path) -> None:
     check(rogue_stream, case, tmp_path)
-
-
-def composed(**ports: str) -> dict[str, str]:
-    return {
-        "compose.yml": "services:\n"
-        + "".join(f"  {name}:\n    ports: ['{p}']\n" for name, p in ports.items())
-    }
-
-
-PROFILES = (
-    "services:\n  a:\n    profiles: [x]\n    ports: ['80:1']\n  b:\n    profiles: [y]\n    ports: ['80:1']\n"
-)
-SERVICES = {"services/a/x.py": "", "services/b/x.py": ""}
-PORTS = {
-    "twice": Case(composed(a="3000:80", b="3000:81"), [("HIGH", "b")]),
-    "in a range": Case(composed(a="3000-3005:80-85", b="3003:81"), [("HIGH", "b")]),
-    "different": Case(composed(a="3000:80", b="3001:80")),
-    "tcp and udp": Case(composed(a="3000:80", b="3000:80/udp")),
-    "different addresses": Case(composed(a="127.0.0.1:3000:80", b="10.0.0.1:3000:80")),
-    "one address and all": Case(composed(a="127.0.0.1:3000:80", b="3000:80"), [("HIGH", "b")]),
-    "profiles that never meet": Case({"compose.yml": PROFILES}),
-    "two compose files": Case(
-        {"compose.yml": composed(a="3000:80")["compose.yml"], "compose.test.yml": composed(b="3000:80")["compose.yml"]}
-    ),
-    "two services in the env file": Case(SERVICES | {".env": "A_PORT=3000\nB_PORT=3000"}, [("HIGH", "b")]),
-    "a port of something else": Case(SERVICES | {".env": "A_PORT=6379\nREDIS_PORT=6379"}),
-    "the env file of another stage": Case(SERVICES | {".env": "A_PORT=3000", ".env.production": "B_PORT=3000"}),
-    "in containers of their own": Case(
-        SERVICES | {".env": "A_PORT=3000\nB_PORT=3000", "compose.yml": "services:\n  a: {image: x}\n  b: {image: x}\n"}
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", PORTS.values(), ids=PORTS.keys())
-def test_ports_declared_twice(case: Case, tmp_path: Path) -> None:
-    check(port_conflict, case, tmp_path)
 
 
 TABLE = "| stream |\n|---|\n| `orders.new` |\n| `bills.gone` |\n"

@@ -8,6 +8,7 @@ from tools.detectors.config import (
     group_name_mismatch,
     missing_env_var,
     port_conflict,
+    port_mismatch,
     rogue_stream,
 )
 from tools.detectors.contract import ConfigDetector
@@ -18,6 +19,10 @@ DETECTORS: tuple[ConfigDetector, ...] = (
     group_name_mismatch,
     rogue_stream,
     port_conflict,
+    port_mismatch,
     doc_drift,
 )
 """Every rule module of this folder, one line each."""
+
+OF_FILES: tuple[ConfigDetector, ...] = (missing_env_var, env_mismatch, port_conflict, port_mismatch)
+"""Those that say the same whether the server answers or not."""

@@ -58,7 +58,7 @@ def variables(index: CodeIndex, rule_id: str) -> Iterator[Variable]:
         if fact.kind in {FactKind.ENV_SET, FactKind.ENV_DECLARED}:
             declared[fact.name].append(fact)
     for (service, name), uses in sorted(reads.items()):
-        facts = tuple(fact for fact in declared[name] if _holds(fact, service, index.services))
+        facts = tuple(fact for fact in declared[name] if holds(fact, service, index.services))
         yield Variable(name, service or None, tuple(uses), facts)
 
 
@@ -81,8 +81,10 @@ def folder_of(path: str) -> str:
     return dirname(path)
 
 
-def _holds(fact: ConfigFact, service: str, services: Collection[str]) -> bool:
-    """A declaration for all holds for every service; one of a service holds for it, and for shared code.
+def holds(fact: ConfigFact, service: str, services: Collection[str]) -> bool:
+    """Whether a declaration is one for this service.
+
+    One for all holds for every service; one of a service holds for it, and for shared code.
 
     A compose service that no folder of the code matches may run any of it.
     """

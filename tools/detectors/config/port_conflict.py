@@ -1,15 +1,20 @@
 """The same host port and protocol twice in what is deployed together: the second service cannot bind it.
 
-Two services of one compose file (profiles that never run together, and different host addresses, are no conflict),
-or two services that run on the host and take their port from an env file.
+Two services of one compose deployment, one service that publishes two of its ports at one, two services that run on
+the host and take their port from an env file, or two that write the same port out in their code and are started by one script. No conflict are:
+different addresses, IPv4 beside IPv6, ranges of which the server picks a free port, profiles that never run together,
+compose files that are not read at once, a port by which a service finds another one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 
+import re2
+
+from tools.detectors.config import ports
 from tools.detectors.contract import ConfigView
 from tools.findings.model import AgentId, ConfigCategory, Severity
 from tools.findings.rule import Rule, Symptom
@@ -19,75 +24,150 @@ RULE = Rule(
     id="config.port-conflict",
     agent=AgentId.CONFIG_AUDITOR,
     category=ConfigCategory.PORT_CONFLICT,
-    condition="two services that are deployed together declare the same host port and protocol",
+    condition=(
+        "two services that are deployed together declare the same host port and protocol: HIGH; where only one of "
+        "them needs a compose profile: LOW"
+    ),
     severity=Severity.HIGH,
 )
 RULES: tuple[Rule, ...] = (RULE,)
-_ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104 - the address a compose file may name
+Clash = Callable[[ConfigFact, ConfigFact], bool]
+_WORD = re2.compile(r"[\w-]+")
+_ANY = {"": {4, 6}, "0.0.0.0": {4}, "::": {6}}  # noqa: S104 - the addresses that a compose file may name
 
 
 def detect(view: ConfigView) -> Iterator[Symptom]:
     """A symptom for each pair of services and port."""
+    index = view.index
+    replaced: dict[tuple[str | None, str | None], str] = {
+        (fact.details.get("project"), fact.name): fact.path
+        for fact in ports.of_form(index, FactKind.SERVICE, "compose")
+        if fact.details.get("ports") == "override"
+    }
     by_port: dict[str, list[ConfigFact]] = defaultdict(list)
-    services = set(view.index.services)
-    for fact in view.index.facts:
-        form = fact.details.get("form")
-        if fact.kind is FactKind.PORT and (form == "compose" or (form == "env" and fact.service in services)):
+    for fact in ports.of_form(index, FactKind.PORT, "compose"):
+        kept = replaced.get((fact.details.get("project"), fact.service), fact.path)
+        if not fact.name.startswith("any/") and kept == fact.path:
             by_port[fact.name].append(fact)
-    on_host = _on_host(view.index)
+    yield from _pairs(by_port, _composed_clash)
+    yield from _pairs(_of_env_files(index), _deployed_alike)
+    together = _started_together(index)
+    yield from _pairs(
+        _of_code(index), lambda first, second: frozenset({first.service, second.service}) in together
+    )
+
+
+def _pairs(by_port: dict[str, list[ConfigFact]], clash: Clash) -> Iterator[Symptom]:
     for port, facts in sorted(by_port.items()):
         reported: set[tuple[str | None, str | None]] = set()
         for first, second in combinations(facts, 2):
             pair = (first.service, second.service)
-            if pair not in reported and _clash(first, second, on_host):
+            if pair not in reported and clash(first, second):
                 reported.add(pair)
                 yield _symptom(port, first, second)
 
 
-def _clash(first: ConfigFact, second: ConfigFact, on_host: frozenset[str]) -> bool:
-    if first.service == second.service:
+def _composed_clash(first: ConfigFact, second: ConfigFact) -> bool:
+    if first.details.get("project") != second.details.get("project") or not _same_host(first, second):
         return False
-    forms = {first.details.get("form"), second.details.get("form")}
-    if forms == {"compose"}:
-        return first.path == second.path and _same_host(first, second) and _together(first, second)
-    # A port in an env file is bound on the host only by a service that runs there.
-    return all(
-        fact.details.get("form") == "compose" or fact.service in on_host for fact in (first, second)
-    ) and _deployed_alike(first, second)
+    if first.service == second.service:
+        return first.value != second.value and first.path == second.path
+    return _may_meet(first, second)
+
+
+def _of_env_files(index: CodeIndex) -> dict[str, list[ConfigFact]]:
+    """Ports that env files give to services which run on the host, each with the service that binds it."""
+    found: dict[str, list[ConfigFact]] = defaultdict(list)
+    on_host = _on_host(index)
+    for fact in ports.of_form(index, FactKind.PORT, "env"):
+        service = ports.binder(fact, frozenset(index.services))
+        if service in on_host:
+            _add(found[fact.name], ports.as_of(fact, service))
+    return found
+
+
+def _of_code(index: CodeIndex) -> dict[str, list[ConfigFact]]:
+    """Ports that code writes out, no variable may change them, and nothing of the project speaks of containers."""
+    found: dict[str, list[ConfigFact]] = defaultdict(list)
+    if _has_containers(index):
+        return found
+    for fact in index.facts:
+        if fact.kind is FactKind.LISTENS and fact.name and fact.service and not fact.details.get("variables"):
+            _add(found[f"{fact.name}/tcp"], fact)
+    return found
+
+
+def _started_together(index: CodeIndex) -> set[frozenset[str | None]]:
+    """Pairs of services that one script or Procfile of the project names."""
+    texts: dict[tuple[str, int], str] = defaultdict(str)
+    for fact in index.facts:
+        if fact.kind is FactKind.COMMAND and fact.details.get("form") in {"script", "procfile"}:
+            line = 0 if fact.details.get("form") == "procfile" else fact.line
+            texts[fact.path, line] += f" {fact.name} {fact.text}"
+    found: set[frozenset[str | None]] = set()
+    for text in texts.values():
+        words = set(_WORD.findall(text))
+        named = [service for service in index.services if service in words]
+        found |= {frozenset(pair) for pair in combinations(named, 2)}
+    return found
+
+
+def _add(facts: list[ConfigFact], fact: ConfigFact) -> None:
+    """One fact a service and file name suffices: a service does not conflict with itself."""
+    if not any((known.service, known.path) == (fact.service, fact.path) for known in facts):
+        facts.append(fact)
+
+
+def _has_containers(index: CodeIndex) -> bool:
+    return any(fact.details.get("form") in {"compose", "dockerfile"} for fact in index.facts)
 
 
 def _on_host(index: CodeIndex) -> frozenset[str]:
-    """Services that bind ports of the host: not in a compose file, or with the host's network."""
-    composed = {fact.service for fact in index.facts if fact.kind is FactKind.SERVICE}
-    networked = {
-        fact.name
-        for fact in index.facts
-        if fact.kind is FactKind.SERVICE and fact.details.get("network") == "host"
-    }
-    return frozenset(name for name in index.services if name not in composed or name in networked)
+    """Services that bind ports of the host: in no container, or in one with the host's network."""
+    contained = {fact.service for fact in index.facts if fact.details.get("form") == "dockerfile"}
+    networked: set[str] = set()
+    for fact in ports.of_form(index, FactKind.SERVICE, "compose"):
+        (networked if fact.details.get("network") == "host" else contained).add(fact.name)
+    return frozenset(name for name in index.services if name in networked or name not in contained)
 
 
 def _deployed_alike(first: ConfigFact, second: ConfigFact) -> bool:
     """Env files of different stages (`.env`, `.env.production`) are not deployed together."""
-    names = {fact.path.rpartition("/")[2] for fact in (first, second) if fact.details.get("form") == "env"}
-    return len(names) == 1
+    names = {fact.path.rpartition("/")[2] for fact in (first, second)}
+    return first.service != second.service and len(names) == 1
 
 
 def _same_host(first: ConfigFact, second: ConfigFact) -> bool:
-    hosts = {first.details.get("host", ""), second.details.get("host", "")}
-    return len(hosts) == 1 or bool(hosts & _ANY_HOST)
+    hosts = [fact.details.get("host", "") for fact in (first, second)]
+    if hosts[0] == hosts[1]:
+        return True
+    families = [_ANY.get(host, {6 if ":" in host else 4}) for host in hosts]
+    return any(host in _ANY for host in hosts) and bool(families[0] & families[1])
 
 
-def _together(first: ConfigFact, second: ConfigFact) -> bool:
-    profiles = [set(filter(None, fact.details.get("profiles", "").split(","))) for fact in (first, second)]
-    return not all(profiles) or bool(profiles[0] & profiles[1])
+def _profiles(*facts: ConfigFact) -> list[set[str]]:
+    return [set(filter(None, fact.details.get("profiles", "").split(","))) for fact in facts]
+
+
+def _may_meet(first: ConfigFact, second: ConfigFact) -> bool:
+    mine, others = _profiles(first, second)
+    return not (mine and others) or bool(mine & others)
 
 
 def _symptom(port: str, first: ConfigFact, second: ConfigFact) -> Symptom:
     places = (f"{first.path}:{first.line}", f"{second.path}:{second.line}")
+    mine, others = _profiles(first, second)
+    alone = sorted(mine ^ others) if not (mine and others) else []
+    when = f" when the profile {alone[0]!r} is on" if alone else ""
+    both = (
+        f"{first.service} publishes two of its ports at host port {port}"
+        if first.service == second.service
+        else f"{first.service} and {second.service} both declare host port {port}{when}"
+    )
     return Symptom(
         rule=RULE,
-        title=f"{first.service} and {second.service} both declare host port {port}",
+        severity=Severity.LOW if alone else RULE.severity,
+        title=both,
         entity=(port, *sorted((first.service or "", second.service or ""))),
         evidence=(first.quote(), second.quote()),
         recommendation=f"Give {second.service} another host port at {places[1]}.",

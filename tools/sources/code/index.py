@@ -21,6 +21,7 @@ from tools.sources.code.resolve import Resolver
 from tools.sources.code.syntax import LANGUAGES
 from tools.sources.code.uses import UseFinder
 from tools.sources.code.walk import FILES_MAX, ProjectFile, in_scope, read_text, walk
+from tools.sources.listening import Listening
 from tools.sources.records import ChainStep, CodeIndex, CodeKind, CodeUse, Gap
 from tools.workspace import write_atomically
 
@@ -47,9 +48,10 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
     read = {use.name for use in uses if use.kind is CodeKind.ENV_READ and use.name}
     known = {fact.name for fact in facts.facts}
     mentioned = tuple(project.mentions(files, read - known))
+    listening = Listening(program, facts.services.of, uses, facts.facts).facts()
     return CodeIndex(
         uses=uses,
-        facts=(*facts.facts, *mentioned),
+        facts=(*facts.facts, *mentioned, *listening),
         services=facts.services.names,
         files_read=len(modules) + len(facts.read),
         languages=dict(sorted(Counter(module.language for module in modules).items())),

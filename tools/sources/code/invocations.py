@@ -39,7 +39,9 @@ class Invocations(Members):
             return
         callee, arguments = made.callee, made.arguments
         if callee.kind in {"name", "member"} and callee.value in _PASS_THROUGH and arguments:
-            yield from self.follow(arguments[-1], context, chain, depth)
+            # `cast(T, x)` alone has it last: the 10 of `parseInt(x, 10)` is no value.
+            place = -1 if callee.value == "cast" else 0
+            yield from self.follow(arguments[place], context, chain, depth)
         elif callee.kind == "member":
             yield from self._method(made, context, chain, depth)
         else:

@@ -1,0 +1,48 @@
+"""What configuration files, documents and code declare about themselves. Detectors see it by `records`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tools.findings.model import EvidenceKind, Locator
+from tools.findings.rule import Quote
+
+
+class FactKind(StrEnum):
+    """What a configuration file or document declares; LISTENS is what code does."""
+
+    ENV_SET = "env-set"
+    ENV_DECLARED = "env-declared"
+    PORT = "port"
+    STREAM = "stream"
+    GROUP = "group"
+    SERVICE = "service"
+    EXPOSED = "exposed"
+    LISTENS = "listens"
+    COMMAND = "command"
+
+
+class ConfigFact(Struct, frozen=True, kw_only=True):
+    """One declaration in a configuration file or document; `value` is masked."""
+
+    kind: FactKind
+    service: str | None
+    path: str
+    line: int
+    text: str
+    name: str
+    value: str | None = None
+    details: Mapping[str, str] = {}
+    """What else it says: `form` (env, example, compose, dockerfile, table, asyncapi, text, mention, code).
+
+    Of a PORT `host`; of PORT and SERVICE in compose `profiles`, `network` and `project` (files of one `project` are
+    deployed together); of a SERVICE also `built` ("yes": from the project's own code), `ports` ("override": those of
+    other files do not hold) and `command`. Of LISTENS `variables`, what may set the port, joined by commas.
+    """
+
+    def quote(self) -> Quote:
+        """The line and its place."""
+        return Quote(EvidenceKind.FILE, self.path, self.text, Locator(line=self.line))

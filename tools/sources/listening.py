@@ -1,0 +1,202 @@
+"""Where code listens for connections: the port of each server it starts, as far as it can be resolved.
+
+Not seen are servers that a framework's own command starts (`next start`, `uvicorn app:app`): of such a service nothing
+is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace as dataclass_replace
+
+import re2
+from msgspec.structs import replace
+
+from tools import masking
+from tools.sources.code.invocations import frame_of
+from tools.sources.code.program import Expression, Module, Site
+from tools.sources.code.program_index import Program
+from tools.sources.code.resolution import Context, Value
+from tools.sources.code.resolve import Resolver
+from tools.sources.code.surroundings import Surroundings
+from tools.sources.config_records import ConfigFact, FactKind
+from tools.sources.records import CodeKind, CodeUse
+
+ServiceOf = Callable[[str], str | None]
+Places = dict[tuple[str, int], str]
+"""Path and line of each read of the environment, and the variable."""
+
+_TEXT_MAX = 300
+_LEVELS_MAX = 3
+_CALLS_MAX = 20
+_NUMBER = re2.compile(r"\d{2,5}")
+_SERVERS = {"WebSocketServer", "Server", "WebSocket.Server"}
+_SERVES = {"Bun", "Deno"}
+_ADDRESS_PAIRS = {"HTTPServer", "ThreadingHTTPServer", "TCPServer", "ThreadingTCPServer", "UDPServer", "bind"}
+_SECOND = {"start_server", "make_server", "create_server"}
+_RUNNERS = (
+    "flask",
+    "uvicorn",
+    "aiohttp",
+    "sanic",
+    "quart",
+    "hypercorn",
+    "waitress",
+    "bottle",
+    "tornado",
+    "fastapi",
+)
+
+
+class Listening:
+    """Finds them in one program. `uses` tell what reads the environment, `facts` which ports containers have."""
+
+    def __init__(
+        self,
+        program: Program,
+        service_of: ServiceOf,
+        uses: Iterable[CodeUse],
+        facts: Iterable[ConfigFact],
+    ) -> None:
+        self._program, self._service_of = program, service_of
+        self._resolver = Resolver(program)
+        self._surroundings = Surroundings(program, self._resolver)
+        self._reads: Places = {}
+        for use in uses:
+            if use.kind is CodeKind.ENV_READ and use.name:
+                self._reads |= {(use.path, line): use.name for line in range(use.line, use.end_line + 1)}
+        self._ports = {number for fact in facts for number in _container_ports(fact)}
+
+    def facts(self) -> Iterator[ConfigFact]:
+        """A fact for each server that the code starts; its name is the port by default, "" where it is not known."""
+        found: list[ConfigFact] = []
+        for module in self._program.modules.values():
+            for site in module.sites:
+                port = _port_of(module, site)
+                if port is None:
+                    continue
+                try:
+                    found.append(self._fact(module, site, port))
+                except RecursionError:
+                    continue  # the index says so of the file
+        named = self._named({fact.service for fact in found})
+        for fact in found:
+            also = ",".join(sorted(named[fact.service] - {fact.name}))
+            yield replace(fact, details={**fact.details, "also": also})
+
+    def _fact(self, module: Module, site: Site, port: Expression) -> ConfigFact:
+        made = site.expression
+        here = [(module.path, line) for line in range(made.line, made.end_line + 1)]
+        variables: dict[str, None] = {}
+        ports: dict[str, None] = {}
+        is_open = False
+        for value in self._values(port, Context(module.path, site.scope), 0):
+            places = [*((step.path, step.line) for step in value.chain), *here]
+            read = [self._reads[place] for place in places if place in self._reads]
+            variables |= dict.fromkeys(read)
+            if value.text is not None and is_port(value.text):
+                ports[value.text] = None
+            elif value.text is not None or not read:
+                is_open = True
+        is_open = is_open or len(ports) > 1
+        return ConfigFact(
+            kind=FactKind.LISTENS,
+            service=self._service_of(module.path),
+            path=module.path,
+            line=made.line,
+            text=masking.beginning(_line(module, made).strip(), _TEXT_MAX),
+            name="" if is_open else next(iter(ports), ""),
+            details={
+                "form": "code",
+                "variables": ",".join(map(masking.mask, variables)),
+                "open": "yes" if is_open else "",
+            },
+        )
+
+    def _values(self, port: Expression, context: Context, level: int) -> Iterator[Value]:
+        """The values of the port, through the calls of the function that is given it."""
+        for value in self._resolver.values(port, context):
+            needed = max(value.needs - set(context.frames), key=lambda key: key[1], default=None)
+            sites = self._surroundings.callers(needed) if needed and level < _LEVELS_MAX else []
+            if needed is None or not sites:
+                yield value
+                continue
+            function = self._program.scope(needed)
+            for caller in sites[:_CALLS_MAX]:
+                there = Context(caller.module.path, caller.site.scope)
+                frame = frame_of(caller.site.expression, function, there)
+                yield from self._values(
+                    port, dataclass_replace(context, frames={**context.frames, needed: frame}), level + 1
+                )
+
+    def _named(self, services: set[str | None]) -> dict[str | None, set[str]]:
+        """Per service with a server, the container ports of the project that its code names anywhere."""
+        found: dict[str | None, set[str]] = {service: set() for service in services}
+        for module in self._program.modules.values():
+            service = self._service_of(module.path)
+            if service in found:
+                for line in module.lines:
+                    found[service] |= self._ports.intersection(_NUMBER.findall(line))
+        return found
+
+
+def _container_ports(fact: ConfigFact) -> Iterator[str]:
+    if fact.kind is FactKind.PORT and fact.details.get("form") == "compose" and fact.value:
+        yield fact.value
+    elif fact.kind is FactKind.EXPOSED or (
+        fact.kind is FactKind.PORT and fact.details.get("form") == "table"
+    ):
+        yield fact.name.partition("/")[0]
+
+
+def _port_of(module: Module, site: Site) -> Expression | None:
+    """The expression of the port, where a site starts a server."""
+    made = site.expression
+    if made.kind != "call":
+        return None
+    return _python(module, made) if module.language == "python" else _script(module, made)
+
+
+def _script(module: Module, made: Expression) -> Expression | None:
+    callee, arguments = made.callee, made.arguments
+    first = arguments[0] if arguments else None
+    if first is None:
+        return None
+    if callee.kind == "member" and callee.value == "listen":
+        if first.kind == "map":
+            return first.keyword("port")
+        # A path of a socket, or an event and what is called then.
+        return None if first.kind in {"function", "text"} or "=>" in first.text else first
+    options = next((argument for argument in arguments if argument.kind == "map"), None)
+    if options is None:
+        return None
+    served = callee.value == "serve" and (callee.kind == "name" or callee.parts[0].value in _SERVES)
+    made_new = callee.text in _SERVERS and callee.value != "Server" and "new " in _line(module, made)
+    return options.keyword("port") if served or made_new else None
+
+
+def _line(module: Module, made: Expression) -> str:
+    return module.lines[made.line - 1] if 0 < made.line <= len(module.lines) else ""
+
+
+def _python(module: Module, made: Expression) -> Expression | None:
+    name, arguments = made.callee.value, made.arguments
+    if name in _ADDRESS_PAIRS and arguments and arguments[0].kind == "list" and len(arguments[0].parts) >= 2:
+        return arguments[0].parts[1]
+    if name == "start_http_server":
+        return made.argument(0, "port")
+    if name in _SECOND and len(arguments) + len(made.pairs) > 1:
+        place = 1 if name == "make_server" else 2
+        return made.argument(place, "port")
+    if name in {"run", "run_app", "serve"} and any(word in _imported(module) for word in _RUNNERS):
+        return made.keyword("port")
+    return None
+
+
+def _imported(module: Module) -> set[str]:
+    return {target.module.split(".")[0] for scope in module.scopes for target in scope.imports.values()}
+
+
+def is_port(text: str) -> bool:
+    """Whether a text is a port number; 0, which means any free one, is none."""
+    return text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536
