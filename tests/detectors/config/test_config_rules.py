@@ -29,6 +29,10 @@ MISSING = {
     "set by compose": Case({"app.py": READ, "compose.yml": "services:\n  a:\n    environment:\n      A_KEY: x\n"}),
     "named by a manifest": Case({"app.py": READ, ".env": "B=1", "deploy.sh": "export A_KEY=1"}),
     "only tested": Case({"app.py": 'import os\nif os.getenv("A_KEY"): pass', ".env": "B=1"}),
+    "a name that the bundler gives": Case({"app.ts": "const u = import.meta.env.BASE_URL;\n", ".env": "B=1"}),
+    "a name guessed from a table of others": Case(
+        {"app.py": 'import os\nM = {"a-key": "A_KEY"}\nfor name in M:\n    os.getenv(name)\n', ".env": "B=1"}
+    ),
     "injected by the platform": Case({"app.py": 'import os\nX = os.environ["HOME"]', ".env": "B=1"}),
     "a project that says nothing of its environment": Case({"app.py": READ}),
     "set for another service only": Case(
@@ -77,7 +81,34 @@ CREATES = 'r.xgroup_create("orders", "old")\n'
 BOTH = 'r.xreadgroup("g1", "c", {"orders": ">"})\nr.xgroup_create("orders", "g1")\n'
 OPEN_READ = "def f(s, g):\n    r.xreadgroup(g, 'c', {s: '>'})\n"
 DOCS = "| stream | group |\n| --- | --- |\n| `orders` | `paper` |\n"
+PAIRS = """
+def route(is_mail):
+    stream = "mail" if is_mail else "jobs"
+    group = "mailers" if is_mail else "workers"
+    r.xgroup_create(stream, group)
+r.xreadgroup("mailers", "c", {"mail": ">"})
+r.xreadgroup("workers", "c", {"jobs": ">"})
+"""
+TS_READS = "await redis.xreadgroup('GROUP', 'desk', 'c1', 'STREAMS', 'orders', '>');\n"
+TS_CREATES = "await redis.xgroup('CREATE', 'orders', 'desk', '$', 'MKSTREAM');\n"
 GROUPS = {
+    "pairs that one call mixes": Case({"app.py": PAIRS}),
+    "pairs that one call mixes, on a server": Case(
+        {"app.py": PAIRS}, now={"mail": {"mailers": 0}, "jobs": {"workers": 0}}
+    ),
+    "two groups of one call on one stream": Case(
+        {"app.py": 'for g in ("a", "b"):\n    r.xgroup_create("orders", g)\nr.xreadgroup("a", "c", {"orders": ">"})\n'},
+        [("HIGH", "b")],
+    ),
+    "TypeScript, all is well": Case({"a.ts": TS_READS + TS_CREATES}, now={"orders": {"desk": 1}}),
+    "TypeScript, not on the server": Case({"a.ts": TS_READS}, [("CRITICAL", "desk")], now={"orders": {"Desk": 0}}),
+    "two languages make one pair": Case(
+        {"a.ts": TS_READS, "b.py": 'r.xgroup_create("orders", "desk")\n'}, now={"orders": {"desk": 1}}
+    ),
+    "another database has it": Case({"a.ts": TS_READS}, now={"orders": {}, "orders@db3": {"desk": 1}}),
+    "expected to be idle": Case(
+        {"a.ts": TS_READS}, now={"orders": {}}, expect=(Expectation(stream="orders", group="desk", idle_ok=True),)
+    ),
     "read but not on the server": Case({"app.py": READS}, [("CRITICAL", "new")], now={"orders": {"old": 1}}),
     "read and created under two names": Case(
         {"app.py": READS + CREATES}, [("CRITICAL", "new"), ("CRITICAL", "old")], now={"orders": {"old": 0}}
@@ -118,6 +149,13 @@ def test_the_three_group_faults_are_told_apart(tmp_path: Path) -> None:
     assert ["never created" in titles[0], "never read" in titles[1], "only documented" in titles[2]] == [
         True
     ] * 3
+
+
+def test_a_group_of_the_server_with_a_like_name_is_proposed_and_documents_are_quoted(tmp_path: Path) -> None:
+    files = {"a.ts": TS_READS, "README.md": "| stream | group |\n| --- | --- |\n| `orders` | `desks` |\n"}
+    symptom = found(group_name_mismatch, Case(files, now={"orders": {"desks": 0}}), tmp_path)[0]
+    assert "the server has 'desks', which no code names" in symptom.recommendation
+    assert symptom.evidence[-1].text == "| `orders` | `desks` |"
 
 
 def test_a_group_mismatch_quotes_the_code_and_the_servers_reply(tmp_path: Path) -> None:

@@ -7,21 +7,24 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from posixpath import dirname
 
+import re2
+
 from tools.detectors.code import known
 from tools.sources.records import CodeIndex, CodeKind, CodeUse, ConfigFact, FactKind
 
+_NAME = re2.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 INJECTED = frozenset(
     {
         "PATH", "HOME", "USER", "LOGNAME", "PWD", "SHELL", "LANG", "LANGUAGE", "TZ", "TERM", "HOSTNAME", "TMPDIR",
         "TEMP", "TMP", "EDITOR", "DISPLAY", "CI", "PORT", "NODE_ENV", "DEBUG", "NO_COLOR", "FORCE_COLOR", "COLUMNS",
         "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "VIRTUAL_ENV", "DYNO", "APPDATA", "LOCALAPPDATA", "USERPROFILE",
-        "NODE_OPTIONS", "POD_NAME", "POD_IP", "NAMESPACE", "CONTAINER_NAME", "NOTIFY_SOCKET", "PYTEST_CURRENT_TEST",
+        "NODE_OPTIONS", "BASE_URL", "MODE", "DEV", "PROD", "SSR", "POD_NAME", "POD_IP", "NAMESPACE", "CONTAINER_NAME", "NOTIFY_SOCKET", "PYTEST_CURRENT_TEST",
     }
 )  # fmt: skip
-"""Set by shells, runtimes and platforms: nobody declares them."""
+"""Set by shells, runtimes, bundlers (`import.meta.env.MODE`) and platforms: nobody declares them."""
 INJECTED_PREFIXES = (
     "AWS_", "GITHUB_", "KUBERNETES_", "XDG_", "LC_", "PYTHON", "npm_", "VERCEL", "RAILWAY_", "FLY_", "HEROKU_", "OTEL_",
-    "K_", "ECS_", "GOOGLE_", "CI_", "VITE_", "NEXT_PUBLIC_",
+    "K_", "ECS_", "GOOGLE_", "CI_", "DD_", "VITE_", "NEXT_PUBLIC_", "NUXT_", "EXPO_PUBLIC_", "REACT_APP_", "VUE_",
 )  # fmt: skip
 
 
@@ -50,7 +53,15 @@ class Variable:
 def variables(index: CodeIndex, rule_id: str) -> Iterator[Variable]:
     """Every variable of every service, in order; injected and silenced ones left out."""
     reads: dict[tuple[str, str], list[CodeUse]] = defaultdict(list)
+    no_names = {
+        (use.path, use.line)
+        for use in known.of_kind(index, CodeKind.ENV_READ)
+        if use.name and not _NAME.fullmatch(use.name)
+    }
     for use in known.of_kind(index, CodeKind.ENV_READ):
+        # Where one of the names that a read may have cannot be one, the others were guessed from the same place.
+        if (use.path, use.line) in no_names:
+            continue
         if use.name and not injected(use.name) and not known.silenced(index, rule_id, use):
             reads[use.service or "", use.name].append(use)
     declared: dict[str, list[ConfigFact]] = defaultdict(list)

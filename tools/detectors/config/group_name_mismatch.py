@@ -1,7 +1,9 @@
 """A group name in code that the server does not have, or the reverse.
 
 Three faults look alike: read but never created (the reader gets NOGROUP), created but never read (entries wait for ever), and only documented.
-It speaks only of streams whose group uses are all resolved; the rest is a gap that the index states.
+It speaks only of streams whose group uses are all resolved; the rest is a gap that the index states. Where one call
+takes several streams and several groups, nobody knows which belong together: such a pair is no finding, and counts
+as a use of each.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tools.detectors.code import known
+from tools.detectors.config import names
 from tools.detectors.contract import ConfigView
 from tools.findings.model import AgentId, ConfigCategory, Severity
 from tools.findings.rule import Quote, Rule, Symptom
@@ -35,31 +38,47 @@ class _Uses:
 
     reads: dict[str, list[CodeUse]] = field(default_factory=lambda: defaultdict(list))
     creates: dict[str, list[CodeUse]] = field(default_factory=lambda: defaultdict(list))
+    mixed: set[str] = field(default_factory=set)
+    """Groups of which every use is one of several pairs of its call."""
 
 
 def detect(view: ConfigView) -> Iterator[Symptom]:
     """A symptom for each stream and group that do not match."""
-    by_stream: dict[str, _Uses] = defaultdict(_Uses)
-    for use in known.of_kind(view.index, CodeKind.XREADGROUP, CodeKind.XGROUP_CREATE):
-        if (
-            known.known(use.stream)
-            and known.known(use.group)
-            and not known.silenced(view.index, RULE.id, use)
-        ):
-            uses = by_stream[use.stream.value or ""]
-            kind = uses.reads if use.kind is CodeKind.XREADGROUP else uses.creates
-            kind[use.group.value or ""].append(use)
+    by_stream = _by_stream(view)
     for stream, uses in sorted(by_stream.items()):
         live = view.now.in_code(stream) if view.now is not None else None
         if view.now is not None and live is None:
             continue
-        for group in sorted(uses.reads):
+        for group in sorted(uses.reads.keys() - uses.mixed):
             if _read_is_lost(view, stream, group, uses, live):
                 yield _never_created(view, stream, group, uses, live)
-        for group in sorted(uses.creates.keys() - uses.reads.keys()):
+        for group in sorted(uses.creates.keys() - uses.reads.keys() - uses.mixed):
             if _creation_is_lost(view, stream, group, uses, live):
                 yield _never_read(view, stream, group, uses, live)
     yield from _only_documented(view, by_stream)
+
+
+def _by_stream(view: ConfigView) -> dict[str, _Uses]:
+    found: dict[str, _Uses] = defaultdict(_Uses)
+    pairs: dict[tuple[CodeKind, str, int], set[tuple[str, str]]] = defaultdict(set)
+    uses: list[tuple[str, str, CodeUse]] = []
+    for use in known.of_kind(view.index, CodeKind.XREADGROUP, CodeKind.XGROUP_CREATE):
+        stream, group = use.stream, use.group
+        if known.known(stream) and known.known(group) and not known.silenced(view.index, RULE.id, use):
+            uses.append((stream.value or "", group.value or "", use))
+            pairs[use.kind, use.path, use.line].add(uses[-1][:2])
+    sure: set[tuple[str, str]] = set()
+    for stream_name, group_name, use in uses:
+        of_stream = found[stream_name]
+        kind = of_stream.reads if use.kind is CodeKind.XREADGROUP else of_stream.creates
+        kind[group_name].append(use)
+        together = pairs[use.kind, use.path, use.line]
+        if len({pair[0] for pair in together}) < 2 or len({pair[1] for pair in together}) < 2:
+            sure.add((stream_name, group_name))
+    for stream_name, of_stream in found.items():
+        groups = of_stream.reads.keys() | of_stream.creates.keys()
+        of_stream.mixed |= {group for group in groups if (stream_name, group) not in sure}
+    return found
 
 
 def _read_is_lost(view: ConfigView, stream: str, group: str, uses: _Uses, live: StreamState | None) -> bool:
@@ -109,6 +128,18 @@ def _reply(view: ConfigView, live: StreamState | None) -> tuple[Quote, ...]:
     return (state.quote(view.now.number, view.now.source),)
 
 
+def _near(group: str, uses: _Uses, live: StreamState | None) -> str | None:
+    """A group of the server with a name like this one's, which the code does not know."""
+    there = {state.info.name for state in live.groups} if live is not None else set()
+    return names.meant(group, there - uses.reads.keys() - uses.creates.keys())
+
+
+def _said(view: ConfigView, stream: str) -> tuple[Quote, ...]:
+    """What documents say of the groups of a stream: their first line."""
+    facts = (fact for fact in view.index.facts if fact.kind is FactKind.GROUP and fact.value == stream)
+    return tuple(fact.quote() for fact in facts)[:1]
+
+
 def _names(live: StreamState | None, uses: _Uses) -> str:
     if live is not None:
         return ", ".join(sorted(repr(group.info.name) for group in live.groups)) or "no group"
@@ -130,6 +161,11 @@ def _never_created(
             f"Use one name: {_place(read)} reads {group!r}, {_place(makers[0])} creates {unread[0]!r}. "
             f"Then XGROUP CREATE {stream} {group} 0 for the entries that already wait."
         )
+    elif (near := _near(group, uses, live)) is not None:
+        fix = (
+            f"{_place(read)} reads {group!r}, the server has {near!r}, which no code names: use one name, or "
+            f"XGROUP CREATE {stream} {group} 0 for the entries that already wait."
+        )
     else:
         fix = f"Create {group!r} before {_place(read)} reads it: XGROUP CREATE {stream} {group} 0 MKSTREAM."
     return Symptom(
@@ -141,6 +177,7 @@ def _never_created(
             *known.chain_quotes(read, read.group),
             *_reply(view, live),
             *(quote for maker in makers[:1] for quote in known.chain_quotes(maker, maker.group)),
+            *_said(view, stream),
         ),
         recommendation=fix,
         confidence=known.confidence_of(read.stream, read.group),
@@ -170,6 +207,7 @@ def _never_read(view: ConfigView, stream: str, group: str, uses: _Uses, live: St
             *known.chain_quotes(maker, maker.group),
             *_reply(view, live),
             *(known.chain_quotes(reader, reader.group) if reader else ()),
+            *_said(view, stream),
         ),
         recommendation=(
             f"Read {group!r} where {_place(maker)} creates it, or remove it (XGROUP DESTROY {stream} {group}).{wrong}"
@@ -206,21 +244,21 @@ def _documented(
     view: ConfigView, fact: ConfigFact, stream: str, uses: _Uses, live: StreamState | None
 ) -> Symptom:
     all_uses = [use for kind in (uses.reads, uses.creates) for found in kind.values() for use in found]
-    names = ", ".join(map(repr, sorted({*uses.reads, *uses.creates})))
+    used = ", ".join(map(repr, sorted({*uses.reads, *uses.creates})))
     return Symptom(
         rule=RULE,
         severity=Severity.MEDIUM,
         title=f"Group {fact.name!r} of {stream!r} is only documented",
         entity=(stream, fact.name, "documented"),
         evidence=(fact.quote(), *_reply(view, live), all_uses[0].quote()),
-        recommendation=f"Correct {fact.path}:{fact.line} (the code uses {names}), or add the consumer that it promises.",
+        recommendation=f"Correct {fact.path}:{fact.line} (the code uses {used}), or add the consumer that it promises.",
         position=_position(view),
         service=fact.service,
         streams=(stream,),
         consumer_group=fact.name,
         files=(f"{fact.path}:{fact.line}", *known.files_of(all_uses[:3])),
         expected=f"{fact.path}:{fact.line} names a group that exists",
-        actual=f"neither code{' nor server' if live is not None else ''} has it; the code uses {names}",
+        actual=f"neither code{' nor server' if live is not None else ''} has it; the code uses {used}",
     )
 
 
