@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sources.code.trees import index_of
-from tools.sources import project_compose, project_docs, project_env
+from tools.sources import project_asyncapi, project_compose, project_docs, project_env
 from tools.sources.records import ConfigFact, FactKind
 
 
@@ -162,8 +162,8 @@ ASYNCAPI = {
 
 @pytest.mark.parametrize(("text", "expected"), ASYNCAPI.values(), ids=ASYNCAPI.keys())
 def test_asyncapi_is_read(text: str, expected: list[tuple[str, str, str | None, int]]) -> None:
-    assert project_docs.is_asyncapi(text)
-    assert summary(list(project_docs.asyncapi_facts("a.yaml", None, text))) == expected
+    assert project_asyncapi.is_asyncapi(text)
+    assert summary(list(project_asyncapi.facts("a.yaml", None, text))) == expected
 
 
 BROKEN = {

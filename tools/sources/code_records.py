@@ -74,6 +74,8 @@ class Around(Struct, frozen=True, kw_only=True):
     """Of XADD: names inside of JSON that a field of the payload holds."""
     fields_open: bool = True
     """Of XADD: the payload may hold more than the names that could be read."""
+    constants: tuple[tuple[str, str], ...] = ()
+    """Of XADD: fields that say a version, with the one value that the code gives them."""
     gives_up: Setting | None = None
     """Of XADD: the option of its client that switches retries or the queue of unsent commands off."""
     retried: bool = False

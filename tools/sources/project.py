@@ -11,15 +11,23 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import re2
 import yaml
 
 from tools import masking
-from tools.sources import project_commands, project_compose, project_docs, project_env
+from tools.sources import (
+    json_schema,
+    project_asyncapi,
+    project_commands,
+    project_compose,
+    project_docs,
+    project_env,
+)
 from tools.sources.code.services import ServiceMap
 from tools.sources.code.walk import ProjectFile, is_env_file, read_text
-from tools.sources.records import ChainStep, ConfigFact, FactKind, Gap
+from tools.sources.records import ChainStep, ConfigFact, FactKind, Gap, MessageSchema
 
 SOURCE = "config/files"
 _MENTION = re2.compile(r"[A-Z][A-Z0-9_]{2,}")
@@ -27,6 +35,9 @@ _MENTION_FILES = re2.compile(
     r"(?i).*\.(?:ya?ml|toml|json|sh|bash|cfg|ini|tf|tfvars|conf|service|properties|nix|hcl)|Procfile|Makefile|justfile"
     r"|ecosystem\.config\.[cm]?js|.*\.env\.?.*"
 )
+
+
+_Record = TypeVar("_Record", ConfigFact, MessageSchema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class ProjectFacts:
     """Variables whose deployed value is the same wherever it is set, and where."""
     gaps: tuple[Gap, ...]
     read: tuple[str, ...]
+    schemas: tuple[MessageSchema, ...] = ()
 
 
 class _Reader:
@@ -63,8 +75,8 @@ class _Reader:
         gap = Gap(what=shown, why=why, fix=f"{fix}: {shown}", source=SOURCE, at_ms=self._now_ms, blind=False)
         self.gaps.append(gap)
 
-    def facts(self, file: ProjectFile, found: Iterable[ConfigFact]) -> list[ConfigFact]:
-        """The facts of one file; what cannot be parsed is a gap."""
+    def facts(self, file: ProjectFile, found: Iterable[_Record]) -> list[_Record]:
+        """The facts or schemas of one file; what cannot be parsed is a gap."""
         self.read.append(file.path)
         try:
             return list(found)
@@ -86,6 +98,7 @@ def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) ->
     services = ServiceMap([file.path for file in files], folders, whole or root_name)
     owners = _env_owners(composes)
     facts: list[ConfigFact] = []
+    schemas: list[MessageSchema] = []
     later: list[tuple[ProjectFile, str]] = []
     for file in files:
         if is_env_file(file.name) and (text := reader.text(file)) is not None:
@@ -102,9 +115,16 @@ def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) ->
             facts += reader.facts(file, project_compose.facts(file.path, text, values, deployment))
         else:
             facts += reader.facts(file, _facts_of(file, service, text))
+            schemas += reader.facts(file, _schemas_of(file, service, text))
     environment = _environment(facts)
     return ProjectFacts(
-        tuple(facts), services, packages, environment, tuple(reader.gaps), tuple(sorted(set(reader.read)))
+        facts=tuple(facts),
+        services=services,
+        packages=packages,
+        environment=environment,
+        gaps=tuple(dict.fromkeys(reader.gaps)),
+        read=tuple(sorted(set(reader.read))),
+        schemas=tuple(schemas),
     )
 
 
@@ -164,8 +184,17 @@ def _facts_of(file: ProjectFile, service: str | None, text: str) -> Iterator[Con
         yield from project_commands.of_package(file.path, service, text)
     elif project_docs.is_document(file.name):
         yield from project_docs.markdown_facts(file.path, service, text)
-    elif project_docs.is_asyncapi(text):
-        yield from project_docs.asyncapi_facts(file.path, service, text)
+    elif project_asyncapi.is_asyncapi(text):
+        yield from project_asyncapi.facts(file.path, service, text)
+
+
+def _schemas_of(file: ProjectFile, service: str | None, text: str) -> Iterator[MessageSchema]:
+    if not file.name.endswith((".json", ".yaml", ".yml")):
+        return
+    if project_asyncapi.is_asyncapi(text):
+        yield from project_asyncapi.schemas(file.path, service, text)
+    elif json_schema.is_json_schema(text):
+        yield from json_schema.schemas(file.path, service, text)
 
 
 def _composes(

@@ -1,4 +1,4 @@
-"""Documents: stream and group names in Markdown tables and AsyncAPI files, variables in env blocks and tables."""
+"""Markdown documents: streams, groups and ports in tables, variables in env blocks and tables."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import re2
-import yaml
 
 from tools import masking
 from tools.sources.project_env import masked_value, shown_line
-from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
 from tools.sources.records import ConfigFact, FactKind
 
 _NAME = re2.compile(r"[A-Za-z][\w.:{}<>*/-]*[\w}>*]")
@@ -23,18 +21,11 @@ _PORT_HEADER = re2.compile(r"(?i)\W*(?:(?:default|http|local|host|listen(?:s on)
 _PORT_CELL = re2.compile(r"`?:?(\d{2,5})(?:/tcp)?`?")
 _ENV_NAME = re2.compile(r"[A-Z][A-Z0-9_]{2,}")
 _ASSIGNMENT = re2.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)")
-_ASYNCAPI = re2.compile(r"(?m)^[\s{]*\"?asyncapi\"?\s*:")
-_SAID_GROUP = re2.compile(r"(?i)consumer[ -]group[s:]?\s+[`'\"]?([A-Za-z][\w.:-]*\w)")
 
 
 def is_document(name: str) -> bool:
     """Whether a file of this name is a Markdown document."""
     return name.lower().endswith((".md", ".markdown", ".mdx"))
-
-
-def is_asyncapi(text: str) -> bool:
-    """Whether a YAML or JSON text is an AsyncAPI document."""
-    return _ASYNCAPI.search(text[:2000]) is not None
 
 
 def markdown_facts(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
@@ -99,45 +90,6 @@ def _names(cell: str) -> list[str]:
     spans = _CODE_SPAN.findall(cell)
     found = spans or ([cell] if any(mark in cell for mark in ".:-_") else [])
     return [name for name in found if _NAME.fullmatch(name)]
-
-
-def asyncapi_facts(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
-    """Channel addresses and groups of an AsyncAPI 2 or 3 document on Redis. Raises yaml.YAMLError."""
-    root = yaml.compose(text)
-    protocols = {
-        (scalar(merged(server).get("protocol")) or "").lower()
-        for _, server in entries(mapping_of(root, "servers"))
-    }
-    if protocols and not any(protocol.startswith(("redis", "valkey")) for protocol in protocols):
-        return
-    place = _Place(path, service, text.splitlines())
-    addresses: dict[str, str] = {}
-    for key, node in entries(mapping_of(root, "channels")):
-        body = merged(node)
-        named = body.get("x-redis-stream") or body.get("address") or key
-        address = scalar(named)
-        if not address or not _NAME.fullmatch(address):
-            continue
-        addresses[scalar(key) or ""] = address
-        yield place.fact(FactKind.STREAM, named.start_mark.line + 1, address, None, form="asyncapi")
-        for group in sequence_of(body.get("x-consumer-group")) + sequence_of(body.get("x-consumer-groups")):
-            yield from _group(place, group, scalar(group), address)
-    for _, node in entries(mapping_of(root, "operations")):
-        body = merged(node)
-        reference = scalar(merged(body.get("channel")).get("$ref")) or ""
-        channel = addresses.get(reference.rpartition("/")[2])
-        said = body.get("x-consumer-group") or body.get("summary") or body.get("description")
-        name = scalar(said) or ""
-        if "x-consumer-group" not in body:
-            found = _SAID_GROUP.search(name)
-            name = found.group(1) if found is not None else ""
-        if channel is not None and said is not None:
-            yield from _group(place, said, name, channel)
-
-
-def _group(place: _Place, node: yaml.Node, name: str | None, stream: str) -> Iterator[ConfigFact]:
-    if name and _NAME.fullmatch(name):
-        yield place.fact(FactKind.GROUP, node.start_mark.line + 1, name, stream, form="asyncapi")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ class Place:
         """The same file, about another service."""
         return replace(self, service=service)
 
+    def shown(self, line: int) -> str:
+        """A line, masked and cut; "" where there is none."""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        return masking.beginning(text.strip(), TEXT_MAX)
+
     def fact(
         self,
         kind: FactKind,
@@ -38,13 +43,12 @@ class Place:
         details: Mapping[str, str] | None = None,
     ) -> ConfigFact:
         """A fact of one line, which counts from 1. Everything in it is masked."""
-        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         return ConfigFact(
             kind=kind,
             service=self.service,
             path=self.path,
             line=line,
-            text=masking.beginning(text.strip(), TEXT_MAX),
+            text=self.shown(line),
             name=masking.mask(name),
             value=None if value is None else masking.mask(value),
             details={"form": self.form, **(details or {})},

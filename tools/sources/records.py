@@ -24,6 +24,9 @@ from tools.sources.config_records import ConfigFact as ConfigFact  # noqa: PLC04
 from tools.sources.config_records import FactKind as FactKind  # noqa: PLC0414
 from tools.sources.process_samples import ProcessSample as ProcessSample  # noqa: PLC0414 - for rules, which import
 from tools.sources.process_samples import SampleLine as SampleLine  # noqa: PLC0414 - nothing but this module
+from tools.sources.schema_records import VERSION_FIELDS as VERSION_FIELDS  # noqa: PLC0414
+from tools.sources.schema_records import MessageSchema as MessageSchema  # noqa: PLC0414
+from tools.sources.schema_records import SchemaField as SchemaField  # noqa: PLC0414
 from tools.sources.server_records import ClientState as ClientState  # noqa: PLC0414
 from tools.sources.server_records import NodeState as NodeState  # noqa: PLC0414
 from tools.sources.server_records import PollCost as PollCost  # noqa: PLC0414
@@ -358,5 +361,6 @@ class CodeIndex(Struct, frozen=True, kw_only=True):
     languages: Mapping[str, int]
     """Files read per language."""
     gaps: tuple[Gap, ...] = ()
+    schemas: tuple[MessageSchema, ...] = ()
     ignores: tuple[ChainStep, ...] = ()
     """`streamgauge-ignore RULE REASON` comments; `text` is `RULE REASON`."""

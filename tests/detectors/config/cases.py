@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tests.detectors.config.polls import poll
+from tests.detectors.config.polls import Shapes, poll
 from tests.sources.code.trees import index_of
 from tools.detectors.contract import ConfigDetector, ConfigView
 from tools.detectors.thresholds import Expectation, Judgement
@@ -25,6 +25,8 @@ class Case:
     baseline: Streams | None = None
     moment: Literal["start", "middle", "end"] = "middle"
     expect: tuple[Expectation, ...] = ()
+    entries: Shapes = field(default_factory=dict)
+    at_ms: int = 0
 
 
 def found(rule: ConfigDetector, case: Case, root: Path) -> list[Symptom]:
@@ -33,7 +35,7 @@ def found(rule: ConfigDetector, case: Case, root: Path) -> list[Symptom]:
         moment=case.moment,
         judgement=Judgement(expect=case.expect),
         baseline=None if case.baseline is None else poll(0, case.baseline),
-        now=None if case.now is None else poll(1, case.now),
+        now=None if case.now is None else poll(1, case.now, case.entries, case.at_ms),
     )
     symptoms = list(rule.detect(view))
     assert all(symptom.evidence and symptom.recommendation for symptom in symptoms)

@@ -7,10 +7,13 @@ from tools.detectors.config import (
     env_mismatch,
     group_name_mismatch,
     missing_env_var,
+    missing_schema,
     naming_inconsistency,
     port_conflict,
     port_mismatch,
     rogue_stream,
+    schema_drift,
+    schema_version,
 )
 from tools.detectors.contract import ConfigDetector
 
@@ -23,8 +26,18 @@ DETECTORS: tuple[ConfigDetector, ...] = (
     port_conflict,
     port_mismatch,
     doc_drift,
+    schema_drift,
+    schema_version,
+    missing_schema,
 )
 """Every rule module of this folder, one line each."""
 
-OF_FILES: tuple[ConfigDetector, ...] = (missing_env_var, env_mismatch, port_conflict, port_mismatch)
+OF_FILES: tuple[ConfigDetector, ...] = (
+    missing_env_var,
+    env_mismatch,
+    port_conflict,
+    port_mismatch,
+    schema_version,
+    missing_schema,
+)
 """Those that say the same whether the server answers or not."""

@@ -52,6 +52,7 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
     return CodeIndex(
         uses=uses,
         facts=(*facts.facts, *mentioned, *listening),
+        schemas=facts.schemas,
         services=facts.services.names,
         files_read=len(modules) + len(facts.read),
         languages=dict(sorted(Counter(module.language for module in modules).items())),

@@ -24,6 +24,7 @@ from tools.sources.code.resolve import Resolver
 from tools.sources.code.surroundings import Spot, Surroundings
 from tools.sources.code_records import Around
 from tools.sources.records import ChainStep, CodeKind, CodeUse, Resolved
+from tools.sources.schema_records import VERSION_FIELDS
 
 LEVELS_MAX = 4
 PLACES_MAX = 200
@@ -243,6 +244,7 @@ class UseFinder:
             return (), Around()
         names: list[str] = []
         inner: list[str] = []
+        constants: dict[str, str] = {}
         is_open = False
         for end in self._resolver.terminals(payload, context):
             if end.expression.kind != "map":
@@ -252,26 +254,41 @@ class UseFinder:
                     found, around = self._payload(value, end.context, level + 1)
                     names += found
                     inner += around.inner_fields
+                    constants |= around.constants
                     is_open |= around.fields_open
                     continue
                 known = [found.text for found in self._all_values(key, end.context)]
                 if None in known:
                     return (), Around()
                 names += [masking.mask(name) for name in known if name is not None]
-                inside, unread = self._json(value, end.context, level)
+                constants |= self._constant(known, value, end.context)
+                inside, of_json = self._json(value, end.context, level)
                 inner += inside
-                is_open |= unread
-        around = Around(inner_fields=tuple(dict.fromkeys(inner)), fields_open=is_open or not names)
+                constants |= of_json.constants
+                is_open |= of_json.fields_open
+        around = Around(
+            inner_fields=tuple(dict.fromkeys(inner)),
+            fields_open=is_open or not names,
+            constants=tuple(constants.items()),
+        )
         return tuple(dict.fromkeys(names)), around
 
-    def _json(self, value: Expression, context: Context, level: int) -> tuple[tuple[str, ...], bool]:
-        """The names inside of a value that is JSON of a map; whether it is JSON that cannot be read."""
+    def _constant(self, names: list[str | None], value: Expression, context: Context) -> dict[str, str]:
+        """The value of a field that says a version, where there is one alone."""
+        if len(names) != 1 or names[0] is None or names[0].lower() not in VERSION_FIELDS:
+            return {}
+        known = {found.text for found in self._all_values(value, context)}
+        text = next(iter(known)) if len(known) == 1 else None
+        return {} if text is None else {masking.mask(names[0]): masking.mask(text)}
+
+    def _json(self, value: Expression, context: Context, level: int) -> tuple[tuple[str, ...], Around]:
+        """The names inside of a value that is JSON of a map; what stands around them, open where it cannot be read."""
         for end in self._resolver.terminals(value, context):
             made = end.expression
             if made.kind == "call" and made.callee.value in _JSON and made.arguments:
                 names, around = self._payload(made.arguments[0], end.context, level + 1)
-                return (*names, *around.inner_fields), around.fields_open
-        return (), False
+                return (*names, *around.inner_fields), around
+        return (), Around(fields_open=False)
 
     def _use(
         self,

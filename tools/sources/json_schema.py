@@ -1,0 +1,148 @@
+"""JSON Schemas, read node by node: fields of an object, through local references and `allOf`.
+
+What a reader of field names cannot decide (`oneOf`, `if`, references to other files) makes a schema not whole.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import yaml
+
+from tools import masking
+from tools.sources.project_place import Place
+from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
+from tools.sources.schema_records import MessageSchema, SchemaField
+
+DEPTH_MAX = 12
+FIELDS_MAX = 500
+_UNDECIDED = ("oneOf", "anyOf", "not", "if", "patternProperties", "dependentSchemas")
+
+
+@dataclass(slots=True)
+class Shape:
+    """What an object's schema says."""
+
+    fields: dict[str, SchemaField] = field(default_factory=dict)
+    required: set[str] = field(default_factory=set)
+    closed: bool = False
+    whole: bool = True
+
+    def taken(self) -> tuple[SchemaField, ...]:
+        """The fields, each with whether it is required; those that are only required too."""
+        bare = {name: SchemaField(name=name) for name in self.required - self.fields.keys()}
+        return tuple(
+            SchemaField(
+                name=known.name,
+                types=known.types,
+                required=name in self.required,
+                constant=known.constant,
+                line=known.line,
+                text=known.text,
+            )
+            for name, known in (self.fields | bare).items()
+        )
+
+
+def resolved(node: yaml.Node | None, root: yaml.Node | None, depth: int = 0) -> yaml.Node | None:
+    """The node that a local `$ref` means; the node itself where it is none, None where it leads nowhere."""
+    reference = scalar(merged(node).get("$ref"))
+    if reference is None:
+        return node
+    if not reference.startswith("#/") or depth > DEPTH_MAX:
+        return None
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in reference[2:].split("/")]
+    return resolved(mapping_of(root, *parts), root, depth + 1)
+
+
+def shape(place: Place, node: yaml.Node | None, root: yaml.Node | None) -> Shape:
+    """The fields of an object's schema."""
+    made = Shape()
+    _read(_Source(place, root), node, made, 0)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    place: Place
+    root: yaml.Node | None
+
+
+def _read(source: _Source, node: yaml.Node | None, made: Shape, depth: int) -> None:
+    root = source.root
+    body = merged(resolved(node, root))
+    if not body or depth > DEPTH_MAX or len(made.fields) > FIELDS_MAX:
+        made.whole = False
+        return
+    kind = scalar(body.get("type"))
+    if any(word in body for word in _UNDECIDED) or kind not in {None, "object"}:
+        made.whole = False
+    # Beside `allOf` it refuses what the other parts name: nobody who writes that means it.
+    if scalar(body.get("additionalProperties")) == "false" and depth == 0 and "allOf" not in body:
+        made.closed = True
+    made.required |= {name for item in sequence_of(body.get("required")) if (name := scalar(item))}
+    for key, value in entries(body.get("properties")):
+        name = scalar(key)
+        if name:
+            made.fields[masking.mask(name)] = _field(source.place, key, resolved(value, root))
+    for part in sequence_of(body.get("allOf")):
+        _read(source, part, made, depth + 1)
+
+
+def _field(place: Place, key: yaml.Node, node: yaml.Node | None) -> SchemaField:
+    body = merged(node)
+    options = [scalar(item) for item in sequence_of(body.get("enum"))]
+    constant = scalar(body.get("const")) or (options[0] if len(options) == 1 else None)
+    types = tuple(word for item in sequence_of(body.get("type")) if (word := scalar(item)))
+    return SchemaField(
+        name=masking.mask(scalar(key) or ""),
+        types=types if not any(word in body for word in ("oneOf", "anyOf", "allOf")) else (),
+        constant=None if constant is None else masking.mask(constant),
+        line=key.start_mark.line + 1,
+        text=place.shown(key.start_mark.line + 1),
+    )
+
+
+def message(
+    place: Place,
+    node: yaml.Node,
+    root: yaml.Node | None,
+    named: tuple[str, str | None],
+    form: str = "asyncapi",
+) -> MessageSchema:
+    """The schema at a node; `named` are its name and its stream."""
+    made = shape(place, node, root)
+    at = resolved(node, root) or node
+    line = at.start_mark.line + 1
+    return MessageSchema(
+        name=masking.mask(named[0]),
+        path=place.path,
+        line=line,
+        text=place.shown(line),
+        form="asyncapi" if form == "asyncapi" else "json-schema",
+        stream=None if named[1] is None else masking.mask(named[1]),
+        service=place.service,
+        fields=made.taken(),
+        closed=made.closed,
+        whole=made.whole,
+    )
+
+
+def is_json_schema(text: str) -> bool:
+    """Whether a text is a JSON Schema of its own."""
+    head = text[:2000]
+    return "json-schema.org" in head and "$schema" in head
+
+
+def schemas(path: str, service: str | None, text: str) -> Iterator[MessageSchema]:
+    """The schema of a file; its stream by `x-redis-stream`, its name by title or file. Raises yaml.YAMLError."""
+    root = yaml.compose(text)
+    body = merged(root)
+    if root is None or not {"properties", "allOf"} & body.keys():
+        return
+    stem = posixpath.basename(path).removesuffix(".json").removesuffix(".yaml").removesuffix(".yml")
+    name = scalar(body.get("title")) or stem.removesuffix(".schema")
+    place = Place.of(path, service, text, "json-schema")
+    yield message(place, root, root, (name, scalar(body.get("x-redis-stream"))), "json-schema")
