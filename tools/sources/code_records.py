@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tools.sources.schema_records import MessageSchema
+
 
 class Loop(Struct, frozen=True, kw_only=True):
     """A loop around a call, or a timer that repeats it. Lines are those of its file; texts are masked."""
@@ -74,6 +76,8 @@ class Around(Struct, frozen=True, kw_only=True):
     """Of XADD: names inside of JSON that a field of the payload holds."""
     fields_open: bool = True
     """Of XADD: the payload may hold more than the names that could be read."""
+    model: MessageSchema | None = None
+    """Of XADD: the model in code that makes its payload. Of XREADGROUP: the one by which its messages are read."""
     constants: tuple[tuple[str, str], ...] = ()
     """Of XADD: fields that say a version, with the one value that the code gives them."""
     gives_up: Setting | None = None

@@ -1,6 +1,6 @@
 """A stream that the code writes and no schema describes, in a project that describes others.
 
-A project that documents no message at all is left alone: it has decided so. Streams of dead letters and of replies are
+A project that describes fewer than half of its streams is left alone: it has decided so. Streams of dead letters and of replies are
 not looked for.
 """
 
@@ -21,7 +21,10 @@ RULE = Rule(
     id="config.missing-schema",
     agent=AgentId.CONFIG_AUDITOR,
     category=ConfigCategory.MISSING_SCHEMA,
-    condition="a stream that the code writes, without a schema, where schemas describe other streams of the code",
+    condition=(
+        "a stream that the code writes, without a schema in documents or a model in code, where at least half of the "
+        "streams that the code writes have one"
+    ),
     severity=Severity.LOW,
 )
 RULES: tuple[Rule, ...] = (RULE,)
@@ -34,8 +37,12 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
     for use in known.of_kind(view.index, CodeKind.XADD):
         if known.known(use.stream) and not known.silenced(view.index, RULE.id, use):
             written.setdefault(use.stream.value or "", use)
-    described = {stream: found for stream in written if (found := schemas.of_stream(view.index, stream))}
-    if not described:
+    described = {
+        stream: found
+        for stream in written
+        if (found := schemas.of_stream(view.index, stream) or schemas.models_of(view.index, stream))
+    }
+    if not described or 2 * len(described) < len(written):
         return
     example = described[min(described)][0]
     for stream, use in sorted(written.items()):

@@ -6,6 +6,7 @@ does not show, and schemas that a list of fields cannot tell are not judged.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from tools.detectors.code import known
@@ -22,7 +23,8 @@ RULE = Rule(
     category=ConfigCategory.SCHEMA_DRIFT,
     condition=(
         "the payload of a producer, or an entry that is less than an hour old, lacks a field that its documented "
-        "schema requires, has one that it refuses, or (entries) one of another type"
+        "schema requires, has one that it refuses, or (entries) one of another type; where no producer of a stream makes "
+        "what the model of its reader wants: HIGH"
     ),
     severity=Severity.MEDIUM,
 )
@@ -42,18 +44,45 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
         if difference is not None and (stream, use.path) not in told:
             told.add((stream, use.path))
             yield _of_code(use, stream, difference)
+    yield from _unreadable(view)
     if view.now is not None:
         for state in view.now.streams:
             yield from _of_stream(view, view.now, state)
 
 
+def _unreadable(view: ConfigView) -> Iterator[Symptom]:
+    """Messages that no producer makes as the reader's model wants them: it refuses every one."""
+    streams: dict[tuple[str, int], set[str | None]] = defaultdict(set)
+    reads = [use for use in known.of_kind(view.index, CodeKind.XREADGROUP) if use.around.model is not None]
+    for use in reads:
+        streams[use.path, use.line].add(known.value(use.stream))
+    told: set[tuple[str, str]] = set()
+    for use in reads:
+        model, stream = use.around.model, known.value(use.stream) or ""
+        if model is None or not known.known(use.stream) or len(streams[use.path, use.line]) > 1:
+            continue
+        if known.silenced(view.index, RULE.id, use) or (stream, model.name) in told:
+            continue
+        adds = [add for add in known.of_kind(view.index, CodeKind.XADD) if known.may_be(add.stream, stream)]
+        differences = [schemas.of_payload(add, [model]) for add in adds]
+        if adds and all(
+            found is not None and known.known(add.stream)
+            for found, add in zip(differences, adds, strict=True)
+        ):
+            told.add((stream, model.name))
+            difference = next(found for found in differences if found is not None)
+            yield _of_reader(use, adds[0], stream, difference)
+
+
 def _of_stream(view: ConfigView, now: Poll, state: StreamState) -> Iterator[Symptom]:
     """The worst shape of a stream, as one symptom."""
+    name = plain_name(state.name)
+    declared = schemas.of_stream(view.index, name) or schemas.made_by(view.index, name)
     found = [
         (difference, shape)
         for shape in state.sample
         if _is_recent(shape, now)
-        for difference in [schemas.of_entry(shape, schemas.of_stream(view.index, plain_name(state.name)))]
+        for difference in [schemas.of_entry(shape, declared)]
         if difference is not None
     ]
     if found:
@@ -95,6 +124,27 @@ def _of_code(use: CodeUse, stream: str, difference: Difference) -> Symptom:
         files=(place, f"{schema.path}:{line}"),
         expected=f"{schema.name} ({schema.path}:{schema.line}): {_fields(sorted(schema.required))}",
         actual=f"{place} sends {_fields(use.around.inner_fields or use.fields)}",
+    )
+
+
+def _of_reader(read: CodeUse, add: CodeUse, stream: str, difference: Difference) -> Symptom:
+    model = difference.schema
+    sent, wanted = f"{add.path}:{add.line}", f"{model.path}:{model.quote(*difference.names).locator.line}"
+    return Symptom(
+        rule=RULE,
+        severity=Severity.HIGH,
+        title=f"{read.path}:{read.line} reads {stream!r} as {model.name}, and what {sent} adds {_said(difference)}",
+        entity=(stream, model.name, "reader", *difference.names[:6]),
+        location=read.path,
+        evidence=(read.quote(), model.quote(*difference.names), *known.chain_quotes(add, add.stream)[:2]),
+        recommendation=f"Bring {sent} and {model.name} ({wanted}) in line: no producer makes what it wants.",
+        confidence=min(0.9, known.confidence_of(read.stream, add.stream)),
+        position=(read.path, 0),
+        service=read.service or "cross-service",
+        streams=(stream,),
+        files=(f"{read.path}:{read.line}", wanted, sent),
+        expected=f"{model.name} ({model.path}:{model.line}): {_fields(sorted(model.required))}",
+        actual=f"{sent} sends {_fields(add.around.inner_fields or add.fields)}",
     )
 
 

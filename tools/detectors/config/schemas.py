@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tools.detectors.code import known
 from tools.detectors.config.names import normal
-from tools.sources.records import CodeIndex, CodeUse, EntryShape, MessageSchema, SchemaField
+from tools.sources.records import CodeIndex, CodeKind, CodeUse, EntryShape, MessageSchema, SchemaField
 
 _CONTAINERS = frozenset({"data", "payload", "body", "message", "event", "value", "json", "content", "msg"})
 """Names, small, of a field that may hold the message itself: beside one, a missing field may be inside of it."""
@@ -59,6 +59,22 @@ def of_stream(index: CodeIndex, stream: str) -> tuple[MessageSchema, ...]:
     )
 
 
+def models_of(index: CodeIndex, stream: str) -> tuple[MessageSchema, ...]:
+    """The models in code that make what is added to a stream, or by which it is read."""
+    found: dict[tuple[str, str], MessageSchema] = {}
+    for use in known.of_kind(index, CodeKind.XADD, CodeKind.XREADGROUP):
+        if use.around.model is not None and known.value(use.stream) == stream:
+            found.setdefault((use.around.model.path, use.around.model.name), use.around.model)
+    return tuple(found.values())
+
+
+def made_by(index: CodeIndex, stream: str) -> tuple[MessageSchema, ...]:
+    """The models of a stream's producers, where every producer has one: then no other message is added."""
+    adds = [use for use in known.of_kind(index, CodeKind.XADD) if known.may_be(use.stream, stream)]
+    models = [use.around.model for use in adds if use.around.model is not None and known.known(use.stream)]
+    return tuple(models) if len(models) == len(adds) else ()
+
+
 def _is_of(pattern: str, stream: str) -> bool:
     return pattern == stream or known.fits(pattern, stream)
 
@@ -66,10 +82,11 @@ def _is_of(pattern: str, stream: str) -> bool:
 def of_payload(use: CodeUse, schemas: Collection[MessageSchema]) -> Difference | None:
     """How the payload of an XADD differs from the schema that it is nearest to; None where it is one, or unknown."""
     outer, inner = frozenset(use.fields), frozenset(use.around.inner_fields)
-    return _nearest(
-        schemas,
-        lambda schema: _of_names(schema, outer, inner, is_open=use.around.fields_open),
-    )
+    model = use.around.model
+    # What has the type of an interface has no other fields as a rule: what it lacks, the type lacks.
+    is_typed = model is not None and model.form == "interface" and model.whole
+    is_open = use.around.fields_open and not is_typed
+    return _nearest(schemas, lambda schema: _of_names(schema, outer, inner, is_open=is_open))
 
 
 def of_entry(shape: EntryShape, schemas: Collection[MessageSchema]) -> Difference | None:

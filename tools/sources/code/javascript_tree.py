@@ -92,7 +92,8 @@ class _Reader:
                 pattern, default = child.field("left") or child, child.field("right")
             given = None if default is None else expression(default)
             if pattern.kind == "identifier":
-                found.append(Parameter(pattern.text, given, position=position))
+                kind = text_of(child.field("type"))
+                found.append(Parameter(pattern.text, given, position=position, annotation=kind))
                 if any(part.kind == "accessibility_modifier" for part in child.children()):
                     around = self.module.class_of(inner.index)
                     if around is not None:

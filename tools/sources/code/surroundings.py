@@ -14,6 +14,7 @@ from tools.sources.code_records import Around, Loop, Setting
 
 CALLERS_LEVELS_MAX, CALLERS_MAX = 3, 20
 METHODS_MAX = 10
+HANDLING_LEVELS_MAX = 2
 REACH_LEVELS_MAX = 5
 REACH_FUNCTIONS_MAX = 150
 
@@ -72,6 +73,15 @@ class Surroundings:
             else:
                 policy |= self._reach(list(self._handed_down(caller)))
         return Around(loop=loop, policy=tuple(sorted(policy)))
+
+    def led_to(self, start: ScopeKey, place: CallSite) -> set[ScopeKey]:
+        """The functions that handle what a read gives: its own, those handed down at `place`, and what these call."""
+        level = [self._function(start), *self._handed_down(place)]
+        seen = set(level)
+        for _ in range(HANDLING_LEVELS_MAX):
+            level = [callee for key in level for callee in self._function_facts(key)[1] if callee not in seen]
+            seen |= set(level)
+        return seen
 
     def retried(self, start: Spot, option: Setting) -> bool:
         """Whether the function around a call, or one that calls it, speaks of another attempt; `option` does not."""

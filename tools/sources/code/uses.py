@@ -17,6 +17,7 @@ from msgspec.structs import replace as with_changes
 from tools import masking
 from tools.sources.code.commands import Command
 from tools.sources.code.invocations import frame_of
+from tools.sources.code.models import Models
 from tools.sources.code.program import Expression, Module, Site
 from tools.sources.code.program_index import CallSite, Program, ScopeKey
 from tools.sources.code.resolution import STEP_READ, STEP_SHOWN, Chain, Context, Frame, Value
@@ -24,7 +25,7 @@ from tools.sources.code.resolve import Resolver
 from tools.sources.code.surroundings import Spot, Surroundings
 from tools.sources.code_records import Around
 from tools.sources.records import ChainStep, CodeKind, CodeUse, Resolved
-from tools.sources.schema_records import VERSION_FIELDS
+from tools.sources.schema_records import VERSION_FIELDS, MessageSchema
 
 LEVELS_MAX = 4
 PLACES_MAX = 200
@@ -37,6 +38,7 @@ _PACE = ("count", "block")
 _READS = {CodeKind.XREAD, CodeKind.XREADGROUP, CodeKind.XCLAIM}
 _LIBRARY = re.compile(r"(?i)\bredis\b|createClient|createCluster|from_url|ioredis|valkey")
 _JSON = {"stringify", "dumps"}
+_DUMPS = {"model_dump_json", "json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class UseFinder:
         self._resolver = resolver
         self._service_of = service_of
         self._surroundings = Surroundings(program, resolver)
+        self._models = Models(program, resolver)
 
     def uses(self, module: Module, site: Site, command: Command) -> Iterator[CodeUse]:
         """The uses that one recognised call stands for."""
@@ -154,6 +157,9 @@ class UseFinder:
             around = self._attempts(around, start, command, context)
         elif command.kind in _READS:
             around = self._surroundings.of(start, CallSite(place.module, place.site))
+            if command.kind is CodeKind.XREADGROUP:
+                led_to = self._surroundings.led_to(start[0], CallSite(place.module, place.site))
+                around = with_changes(around, model=self._models.only_one_in(led_to))
         ends: list[Resolved | None] = [*streams] or [None]
         for stream, group in list(product(ends, groups))[:PAIRS_MAX]:
             use = self._use(place, command, stream, group, options)
@@ -245,16 +251,25 @@ class UseFinder:
         names: list[str] = []
         inner: list[str] = []
         constants: dict[str, str] = {}
+        found_model: MessageSchema | None = None
         is_open = False
         for end in self._resolver.terminals(payload, context):
             if end.expression.kind != "map":
-                return (), Around()
+                model = self._models.sent(end)
+                if model is None:
+                    return (), Around()
+                found_model = model
+                names += [field.name for field in model.fields]
+                # An object may have more than its interface says.
+                is_open |= not model.whole or model.form == "interface"
+                continue
             for key, value in end.expression.pairs:
                 if key is None:
                     found, around = self._payload(value, end.context, level + 1)
                     names += found
                     inner += around.inner_fields
                     constants |= around.constants
+                    found_model = around.model or found_model
                     is_open |= around.fields_open
                     continue
                 known = [found.text for found in self._all_values(key, end.context)]
@@ -265,11 +280,13 @@ class UseFinder:
                 inside, of_json = self._json(value, end.context, level)
                 inner += inside
                 constants |= of_json.constants
+                found_model = of_json.model or found_model
                 is_open |= of_json.fields_open
         around = Around(
             inner_fields=tuple(dict.fromkeys(inner)),
             fields_open=is_open or not names,
             constants=tuple(constants.items()),
+            model=found_model,
         )
         return tuple(dict.fromkeys(names)), around
 
@@ -285,6 +302,11 @@ class UseFinder:
         """The names inside of a value that is JSON of a map; what stands around them, open where it cannot be read."""
         for end in self._resolver.terminals(value, context):
             made = end.expression
+            model = self._models.sent(end) if made.kind == "call" and not made.arguments else None
+            if model is not None and made.callee.value in _DUMPS:
+                return tuple(field.name for field in model.fields), Around(
+                    model=model, fields_open=not model.whole
+                )
             if made.kind == "call" and made.callee.value in _JSON and made.arguments:
                 names, around = self._payload(made.arguments[0], end.context, level + 1)
                 return (*names, *around.inner_fields), around
