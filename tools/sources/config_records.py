@@ -23,6 +23,7 @@ class FactKind(StrEnum):
     EXPOSED = "exposed"
     LISTENS = "listens"
     COMMAND = "command"
+    VERSION = "version"
 
 
 class ConfigFact(Struct, frozen=True, kw_only=True):

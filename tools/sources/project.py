@@ -24,6 +24,7 @@ from tools.sources import (
     project_compose,
     project_docs,
     project_env,
+    project_versions,
 )
 from tools.sources.code.services import ServiceMap
 from tools.sources.code.walk import ProjectFile, is_env_file, read_text
@@ -106,15 +107,21 @@ def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) ->
                 facts += reader.facts(file, project_env.facts(file.path, file.name, service, text))
         elif _is_other(file) and (text := reader.text(file)) is not None:
             later.append((file, text))
-    env_files = list(facts)
+    env_files, by_path = list(facts), {file.path: file for file in files}
+
+    def read(path: str) -> str | None:
+        return reader.text(by_path[path]) if path in by_path else None
+
     for file, text in later:
         service = services.of(file.path) if "/" in file.path else None
         if project_compose.is_compose(file.name):
             deployment = project_compose.deployment_of(file.path, included_by)
             values = _beside(env_files, posixpath.dirname(deployment))
             facts += reader.facts(file, project_compose.facts(file.path, text, values, deployment))
+            facts += reader.facts(file, project_versions.of_compose(file.path, text, values))
         else:
             facts += reader.facts(file, _facts_of(file, service, text))
+            facts += reader.facts(file, _versions_of(file, service, text, read))
             schemas += reader.facts(file, _schemas_of(file, service, text))
     environment = _environment(facts)
     return ProjectFacts(
@@ -161,6 +168,8 @@ def _is_other(file: ProjectFile) -> bool:
         or project_compose.is_dockerfile(name)
         or project_docs.is_document(name)
         or project_commands.is_procfile(name)
+        or project_versions.is_version_file(name)
+        or name == "pyproject.toml"
         or (name.endswith((".yaml", ".yml", ".json")) and name != "package-lock.json")
     )
 
@@ -186,6 +195,19 @@ def _facts_of(file: ProjectFile, service: str | None, text: str) -> Iterator[Con
         yield from project_docs.markdown_facts(file.path, service, text)
     elif project_asyncapi.is_asyncapi(text):
         yield from project_asyncapi.facts(file.path, service, text)
+
+
+def _versions_of(
+    file: ProjectFile, service: str | None, text: str, read: project_versions.Text
+) -> Iterator[ConfigFact]:
+    if project_compose.is_dockerfile(file.name):
+        yield from project_versions.of_dockerfile(file.path, service, text)
+    elif project_versions.is_version_file(file.name):
+        yield from project_versions.of_version_file(file.path, service, text)
+    elif file.name == "package.json":
+        yield from project_versions.of_package(file.path, service, text, read)
+    elif file.name == "pyproject.toml":
+        yield from project_versions.of_pyproject(file.path, service, text)
 
 
 def _schemas_of(file: ProjectFile, service: str | None, text: str) -> Iterator[MessageSchema]:

@@ -14,6 +14,7 @@ from tools.detectors.config import (
     rogue_stream,
     schema_drift,
     schema_version,
+    version_mismatch,
 )
 from tools.detectors.contract import ConfigDetector
 
@@ -29,6 +30,7 @@ DETECTORS: tuple[ConfigDetector, ...] = (
     schema_drift,
     schema_version,
     missing_schema,
+    version_mismatch,
 )
 """Every rule module of this folder, one line each."""
 
