@@ -12,7 +12,7 @@ from tools.findings.rule import Quote
 
 
 class FactKind(StrEnum):
-    """What a configuration file or document declares; LISTENS is what code does."""
+    """What a configuration file or document declares; LISTENS and LOGS are what code does."""
 
     ENV_SET = "env-set"
     ENV_DECLARED = "env-declared"
@@ -24,6 +24,7 @@ class FactKind(StrEnum):
     LISTENS = "listens"
     COMMAND = "command"
     VERSION = "version"
+    LOGS = "logs"
 
 
 class ConfigFact(Struct, frozen=True, kw_only=True):

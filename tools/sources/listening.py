@@ -7,28 +7,17 @@ is said.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace as dataclass_replace
 
 import re2
 from msgspec.structs import replace
 
-from tools import masking
-from tools.sources.code.invocations import frame_of
 from tools.sources.code.program import Expression, Module, Site
 from tools.sources.code.program_index import Program
-from tools.sources.code.resolution import Context, Value
-from tools.sources.code.resolve import Resolver
-from tools.sources.code.surroundings import Surroundings
+from tools.sources.code_settings import Settings, line_of
 from tools.sources.config_records import ConfigFact, FactKind
-from tools.sources.records import CodeKind, CodeUse
+from tools.sources.records import CodeUse
 
 ServiceOf = Callable[[str], str | None]
-Places = dict[tuple[str, int], str]
-"""Path and line of each read of the environment, and the variable."""
-
-_TEXT_MAX = 300
-_LEVELS_MAX = 3
-_CALLS_MAX = 20
 _NUMBER = re2.compile(r"\d{2,5}")
 _SERVERS = {"WebSocketServer", "Server", "WebSocket.Server"}
 _SERVES = {"Bun", "Deno"}
@@ -59,12 +48,7 @@ class Listening:
         facts: Iterable[ConfigFact],
     ) -> None:
         self._program, self._service_of = program, service_of
-        self._resolver = Resolver(program)
-        self._surroundings = Surroundings(program, self._resolver)
-        self._reads: Places = {}
-        for use in uses:
-            if use.kind is CodeKind.ENV_READ and use.name:
-                self._reads |= {(use.path, line): use.name for line in range(use.line, use.end_line + 1)}
+        self._settings = Settings(program, uses)
         self._ports = {number for fact in facts for number in _container_ports(fact)}
 
     def facts(self) -> Iterator[ConfigFact]:
@@ -86,48 +70,22 @@ class Listening:
 
     def _fact(self, module: Module, site: Site, port: Expression) -> ConfigFact:
         made = site.expression
-        here = [(module.path, line) for line in range(made.line, made.end_line + 1)]
-        variables: dict[str, None] = {}
-        ports: dict[str, None] = {}
-        is_open = False
-        for value in self._values(port, Context(module.path, site.scope), 0):
-            places = [*((step.path, step.line) for step in value.chain), *here]
-            read = [self._reads[place] for place in places if place in self._reads]
-            variables |= dict.fromkeys(read)
-            if value.text is not None and is_port(value.text):
-                ports[value.text] = None
-            elif value.text is not None or not read:
-                is_open = True
-        is_open = is_open or len(ports) > 1
+        found = self._settings.of(module, site, port)
+        ports = [value for value in found.values if is_port(value)]
+        is_open = found.is_open or len(ports) != len(found.values) or len(ports) > 1
         return ConfigFact(
             kind=FactKind.LISTENS,
             service=self._service_of(module.path),
             path=module.path,
             line=made.line,
-            text=masking.beginning(_line(module, made).strip(), _TEXT_MAX),
+            text=line_of(module, made),
             name="" if is_open else next(iter(ports), ""),
             details={
                 "form": "code",
-                "variables": ",".join(map(masking.mask, variables)),
+                "variables": ",".join(found.variables),
                 "open": "yes" if is_open else "",
             },
         )
-
-    def _values(self, port: Expression, context: Context, level: int) -> Iterator[Value]:
-        """The values of the port, through the calls of the function that is given it."""
-        for value in self._resolver.values(port, context):
-            needed = max(value.needs - set(context.frames), key=lambda key: key[1], default=None)
-            sites = self._surroundings.callers(needed) if needed and level < _LEVELS_MAX else []
-            if needed is None or not sites:
-                yield value
-                continue
-            function = self._program.scope(needed)
-            for caller in sites[:_CALLS_MAX]:
-                there = Context(caller.module.path, caller.site.scope)
-                frame = frame_of(caller.site.expression, function, there)
-                yield from self._values(
-                    port, dataclass_replace(context, frames={**context.frames, needed: frame}), level + 1
-                )
 
     def _named(self, services: set[str | None]) -> dict[str | None, set[str]]:
         """Per service with a server, the container ports of the project that its code names anywhere."""
@@ -171,12 +129,8 @@ def _script(module: Module, made: Expression) -> Expression | None:
     if options is None:
         return None
     served = callee.value == "serve" and (callee.kind == "name" or callee.parts[0].value in _SERVES)
-    made_new = callee.text in _SERVERS and callee.value != "Server" and "new " in _line(module, made)
+    made_new = callee.text in _SERVERS and callee.value != "Server" and "new " in line_of(module, made)
     return options.keyword("port") if served or made_new else None
-
-
-def _line(module: Module, made: Expression) -> str:
-    return module.lines[made.line - 1] if 0 < made.line <= len(module.lines) else ""
 
 
 def _python(module: Module, made: Expression) -> Expression | None:

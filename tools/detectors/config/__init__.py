@@ -6,6 +6,7 @@ from tools.detectors.config import (
     doc_drift,
     env_mismatch,
     group_name_mismatch,
+    log_drift,
     missing_env_var,
     missing_schema,
     naming_inconsistency,
@@ -31,6 +32,7 @@ DETECTORS: tuple[ConfigDetector, ...] = (
     schema_version,
     missing_schema,
     version_mismatch,
+    log_drift,
 )
 """Every rule module of this folder, one line each."""
 
@@ -41,5 +43,6 @@ OF_FILES: tuple[ConfigDetector, ...] = (
     port_mismatch,
     schema_version,
     missing_schema,
+    log_drift,
 )
 """Those that say the same whether the server answers or not."""

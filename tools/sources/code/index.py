@@ -22,6 +22,7 @@ from tools.sources.code.syntax import LANGUAGES
 from tools.sources.code.uses import UseFinder
 from tools.sources.code.walk import FILES_MAX, ProjectFile, in_scope, read_text, walk
 from tools.sources.listening import Listening
+from tools.sources.log_settings import LogSettings
 from tools.sources.records import ChainStep, CodeIndex, CodeKind, CodeUse, Gap
 from tools.workspace import write_atomically
 
@@ -49,9 +50,10 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
     known = {fact.name for fact in facts.facts}
     mentioned = tuple(project.mentions(files, read - known))
     listening = Listening(program, facts.services.of, uses, facts.facts).facts()
+    logs = LogSettings(program, facts.services.of, uses, facts.facts).facts()
     return CodeIndex(
         uses=uses,
-        facts=(*facts.facts, *mentioned, *listening),
+        facts=(*facts.facts, *mentioned, *listening, *logs),
         schemas=facts.schemas,
         services=facts.services.names,
         files_read=len(modules) + len(facts.read),
