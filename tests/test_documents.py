@@ -56,6 +56,7 @@ def test_every_dependency_has_its_sentence() -> None:
         "CHANGELOG.md",
         "docs/ARCHITECTURE.md",
         "docs/benchmarks.md",
+        "docs/evaluation.md",
         "docs/security.md",
         "docs/github-action.md",
     ],

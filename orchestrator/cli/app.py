@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.cli import boundary, trace_command
+from orchestrator.cli import boundary, eval_command, trace_command
 
 _EXIT_CODES = "\n".join(f"  {code:>3}  {text}" for code, text in boundary.MEANINGS.items())
 _EPILOG = f"\b\nExit codes of run:\n{_EXIT_CODES}"
@@ -377,6 +377,7 @@ def version() -> int:
 
 
 app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
+app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
 
 
 def _demo(demo: bool, profile: str | None) -> str | None:
