@@ -62,6 +62,43 @@ ADDS = {
     ),
     "a returned value": ("const name = (s) => `book:${s}`;\nr.xadd(name(x), '*', 'a', 1)", {"book:{}"}),
     "a loop": ("for (const s of ['a1', 'b1']) { r.xadd(s, '*', 'a', 1) }", {"a1", "b1"}),
+    "a loop of two that share a name": (
+        "for (const s of [x]) { f(s) }\nfor (const s of ['a1', 'b1']) { r.xadd(s, '*', 'a', 1) }",
+        {"a1", "b1"},
+    ),
+    "a list of templates": (
+        "const S = ['A1', 'B1'].map((n) => `t:${n}`);\nfor (const s of S) { r.xadd(s, '*', 'a', 1) }",
+        {"t:A1", "t:B1"},
+    ),
+    "a list of templates over what is not known": (
+        "const S = names.map((n) => `t:${n}`);\nfor (const s of S) { r.xadd(s, '*', 'a', 1) }",
+        {"t:{}"},
+    ),
+    "the values of a map": (
+        "const S = { A: 'a1', B: 'b1' };\nfor (const s of Object.values(S)) { r.xadd(s, '*', 'a', 1) }",
+        {"a1", "b1"},
+    ),
+    "a list inside a list": (
+        "const S = ['a1'];\nfor (const s of [...S, 'b1']) { r.xadd(s, '*', 'a', 1) }",
+        {"a1", "b1"},
+    ),
+    "a default that is empty": (
+        "const f = (m) => { r.xadd(`job:${m.id || ''}:events`, '*', 'a', 1) }",
+        {"job:{}:events"},
+    ),
+    "arguments in a list": ("const a = ['orders', '*', 'a', 1];\nr.xadd(...a)", {"orders"}),
+    "arguments that are pushed": (
+        "const a = ['XADD'];\na.push('orders');\na.push('*', 'a', 1);\nr.sendCommand(a)",
+        {"orders"},
+    ),
+    "a client behind a cast": (
+        "const a = ['orders', '*', 'a', 1];\n(r as unknown as { call: F }).call('XADD', ...a)",
+        {"orders"},
+    ),
+    "a method of the project with a command's name": (
+        "class B { xadd(s, d) { return r.xadd(s, 'MAXLEN', '~', 9, '*', 'd', d) } }\nnew B().xadd('orders', {})",
+        {"orders"},
+    ),
     "a comment and a string": ("// r.xadd('orders')\nconst t = \"r.xadd('orders')\"", set()),
 }
 
@@ -104,6 +141,43 @@ ACROSS = {
 @pytest.mark.parametrize("files", ACROSS.values(), ids=ACROSS.keys())
 def test_a_name_is_followed_across_files(files: dict[str, str], tmp_path: Path) -> None:
     assert streams(index_of(tmp_path, files), CodeKind.XADD) == {"orders"}
+
+
+READS = {
+    "ioredis": "r.xreadgroup('GROUP', 'g1', 'c', 'COUNT', 5, 'BLOCK', 9, 'STREAMS', 'orders', '>')",
+    "node-redis": "r.xReadGroup('g1', 'c', { key: 'orders', id: '>' }, { COUNT: 5, BLOCK: 9 })",
+    "node-redis with options of the command": (
+        "r.xReadGroup(commandOptions({ isolated: true }), 'g1', 'c', [{ key: 'orders', id: '>' }], { COUNT: 5, BLOCK: 9 })"
+    ),
+    "a callback": "r.xreadgroup('GROUP', 'g1', 'c', 'COUNT', 5, 'BLOCK', 9, 'STREAMS', 'orders', '>', (e, m) => f(m))",
+    "arguments that are put together by loops": (
+        "async function read(g: string, streams: string[], n: number) {\n"
+        "  const a = ['GROUP', g, 'c', 'COUNT', n, 'BLOCK', 9, 'STREAMS'];\n"
+        "  for (const s of streams) a.push(s);\n"
+        "  for (let i = 0; i < streams.length; i++) a.push('>');\n"
+        "  return r.call('XREADGROUP', ...a);\n"
+        "}\n"
+        "async function work(s: string) { return read('g1', [s], 5) }\n"
+        "work('orders');"
+    ),
+    "spread streams and ids": (
+        "const S = ['orders'];\n"
+        "r.xreadgroup('GROUP', 'g1', 'c', 'COUNT', 5, 'BLOCK', 9, 'STREAMS', ...S, ...S.map(() => '>'))"
+    ),
+}
+
+
+@pytest.mark.parametrize("code", READS.values(), ids=READS.keys())
+def test_a_read_is_understood_in_every_form(code: str, tmp_path: Path) -> None:
+    (use,) = uses(index_of(tmp_path, {"app.ts": code}), CodeKind.XREADGROUP)
+    assert (use.stream and use.stream.value, use.group and use.group.value) == ("orders", "g1")
+    assert (use.options.get("count"), use.options.get("block")) == ("5", "9")
+
+
+def test_a_method_with_a_commands_name_has_the_options_of_its_inside(tmp_path: Path) -> None:
+    code = "class B { xadd(s, d) { return r.xadd(s, 'MAXLEN', '~', 9, '*', 'd', d) } }\nnew B().xadd('orders', {})"
+    (use,) = uses(index_of(tmp_path, {"app.ts": code}), CodeKind.XADD)
+    assert (use.stream and use.stream.value, use.options) == ("orders", {"maxlen": "9"})
 
 
 CAPS = {

@@ -276,3 +276,32 @@ def test_what_reads_no_environment_is_none(code: str, tmp_path: Path) -> None:
 def test_a_name_that_cannot_be_resolved_is_a_gap_that_blinds_nothing(tmp_path: Path) -> None:
     index = index_of(tmp_path, {"app.py": "def f(r, s):\n    r.xadd(s, {})"})
     assert [(gap.blind, "app.py" in gap.what) for gap in index.gaps] == [(False, True)]
+
+
+SPREADS = {
+    "a list": 'a = ["XADD", "orders", "*", "k", 1]\nr.execute_command(*a)',
+    "a list that grows": 'a = ["XADD"]\na.append("orders")\na.extend(["*", "k", 1])\nr.execute_command(*a)',
+    "a client's method of the same name as a wrapper's": (
+        "class Bus:\n"
+        "    conn: Redis\n"
+        "    def xadd(self, stream, fields):\n"
+        "        return self.conn.xadd(stream, fields)\n"
+        'def f():\n    b = Bus()\n    b.xadd("orders", {})'
+    ),
+}
+
+
+@pytest.mark.parametrize("code", SPREADS.values(), ids=SPREADS.keys())
+def test_a_stream_is_found_among_arguments_put_together_before(code: str, tmp_path: Path) -> None:
+    assert streams(index_of(tmp_path, {"app.py": code}), CodeKind.XADD) == {"orders"}
+
+
+def test_loops_that_share_a_name_are_told_apart(tmp_path: Path) -> None:
+    code = """
+        def f(r, messages):
+            for stream, entries in messages:
+                print(stream, entries)
+            for stream in ["a1", "b1"]:
+                r.xtrim(stream, maxlen=10)
+    """
+    assert streams(index_of(tmp_path, {"app.py": code}), CodeKind.XTRIM) == {"a1", "b1"}

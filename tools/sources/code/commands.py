@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from tools.sources.code.program import Expression
@@ -104,17 +104,22 @@ def _raw_read(kind: CodeKind, arguments: Sequence[Expression]) -> Command | None
     if "STREAMS" not in words:
         return None
     at = words.index("STREAMS")
-    rest = arguments[at + 1 :]
+    rest = [_each(argument) for argument in arguments[at + 1 :]]
     streams = tuple(rest[: (len(rest) + 1) // 2])
     group = arguments[words.index("GROUP") + 1] if "GROUP" in words[:at] else None
     options = _options(arguments[:at])
     ids = rest[len(streams) :]
     if ids:
         options["id"] = ids[0]
-    spread = next((argument for argument in arguments if argument.kind == "spread"), None)
+    spread = next((argument for argument in arguments[:at] if argument.kind == "spread"), None)
     if spread is not None:
         options["spread"] = spread
     return Command(kind, streams, group=group, options=options)
+
+
+def _each(argument: Expression) -> Expression:
+    """Of `...streams` its items, whatever they are."""
+    return replace(argument, kind="element") if argument.kind == "spread" else argument
 
 
 def _options(arguments: Sequence[Expression]) -> dict[str, Expression]:

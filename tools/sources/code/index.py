@@ -117,7 +117,9 @@ def _uses(program: Program, finder: UseFinder, gaps: list[Gap], now_ms: int) -> 
         for site in module.sites:
             try:
                 command = _recognise(program, module, site)
-                for use in finder.uses(module, site, command) if command is not None else ():
+                if command is None or finder.is_own(module, site, command):
+                    continue
+                for use in finder.uses(module, site, command):
                     names = (use.stream and use.stream.value, use.group and use.group.value, use.name)
                     key = (use.kind, use.path, use.line, *names, tuple(sorted(use.options.items())))
                     if key not in seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +24,11 @@ _PASS_THROUGH = {
     "cast",
     "freeze",
     "tuple",
+    "list",
+    "set",
+    "frozenset",
+    "sorted",
+    "from",
 }
 _PASS_METHODS = {"strip", "encode", "toString", "trim", "decode", "valueOf"}
 _FORMAT_FIELD = re.compile(r"\{[^{}]*\}")
@@ -57,6 +63,11 @@ class Invocations(Members):
             if len(arguments) > 1:
                 found += self.follow(arguments[1], context, chain, depth)
             yield from found
+        elif name in {"map", "flatMap"} and arguments:
+            yield from self._mapped(made, context, chain, depth)
+        elif name in {"keys", "values"} and owner.text == "Object" and len(arguments) == 1:
+            inner = replace(made, parts=(replace(made.callee, parts=arguments),))
+            yield from self._method(inner, context, chain, depth)
         elif name in {"keys", "values", "items"} and not arguments:
             for terminal in self.follow(owner, context, chain, depth):
                 parts = tuple(
@@ -69,6 +80,34 @@ class Invocations(Members):
             yield from self._text_method(made, context, chain, depth)
         else:
             yield from self._invoked(made, context, chain, depth)
+
+    def _mapped(self, made: Expression, context: Context, chain: Chain, depth: int) -> Iterator[Terminal]:
+        """A list of what a function written in place makes of each item (`NAMES.map((n) => `a:${n}`)`)."""
+        owner, function = made.callee.parts[0], self._function_at(made.arguments[0], context)
+        if function is None or not function.parameters:
+            yield Terminal(made, context, chain, "unresolved")
+            return
+        key = (context.module, function.index)
+        for terminal in itertools.islice(self.follow(owner, context, chain, depth), VALUES_MAX):
+            is_list = terminal.expression.kind == "list"
+            for item in self.items_of(terminal, depth=depth) if is_list else (terminal,):
+                part = item.expression if is_list else replace(item.expression, kind="other", parts=())
+                frame = Frame({function.parameters[0].name: part}, (item.context.module, item.context.scope))
+                inner = Context(*key, {**context.frames, key: frame})
+                for value in function.returns[:VALUES_MAX]:
+                    for end in self.follow(value, inner, item.chain, depth):
+                        one = replace(made, kind="list", parts=(end.expression,), pairs=())
+                        yield replace(end, expression=one)
+
+    def _function_at(self, made: Expression, context: Context) -> Scope | None:
+        """The scope of a function that is written in place; None where two of a line could be meant."""
+        lines = (made.line, made.end_line)
+        found = [
+            scope
+            for scope in self.program.modules[context.module].scopes
+            if scope.kind == "function" and not scope.name and (scope.line, scope.end_line) == lines
+        ]
+        return found[0] if len(found) == 1 else None
 
     def _text_method(
         self, made: Expression, context: Context, chain: Chain, depth: int

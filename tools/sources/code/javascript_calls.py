@@ -6,12 +6,23 @@ from dataclasses import replace
 
 from tools.sources.code.commands import KINDS, Command, raw
 from tools.sources.code.environment import environment_read
+from tools.sources.code.javascript_expressions import FUNCTION
 from tools.sources.code.program import Expression, Module, Site
 from tools.sources.code.program_index import Program
 from tools.sources.code.resolution import Context
+from tools.sources.code.spreads import listed, spread_out
 from tools.sources.records import CodeKind
 
 _CONSOLE = {"log", "info", "warn", "error", "debug", "trace"}
+_METHODS = {
+    *KINDS,
+    *(f"{name}buffer" for name in KINDS),
+    "xgroup",
+    "xgroupcreate",
+    "call",
+    "callbuffer",
+    "sendcommand",
+}
 
 
 def recognise(program: Program, module: Module, site: Site) -> Command | None:
@@ -32,17 +43,25 @@ def recognise(program: Program, module: Module, site: Site) -> Command | None:
         return Command(
             CodeKind.CONSOLE_LOG, name=Expression("other", callee.text, made.line, made.line, callee.text)
         )
-    command = _redis(made, callee.value)
+    command = _redis(module, site)
     if command is not None and command.kind is CodeKind.XADD:
         return replace(command, receiver=callee.parts[0])
     return command
 
 
-def _redis(made: Expression, method: str) -> Command | None:
+def _redis(module: Module, site: Site) -> Command | None:
+    method = site.expression.callee.value
+    if method.lower() not in _METHODS:
+        return None
+    made = spread_out(module, site)
     arguments = list(made.arguments)
+    while arguments and (arguments[-1].kind, arguments[-1].value) == ("other", FUNCTION):
+        arguments.pop()  # the callback of older clients
+    if arguments and arguments[0].kind == "call" and arguments[0].callee.value == "commandOptions":
+        del arguments[0]
     lowered = method.lower().removesuffix("buffer")
     if lowered in {"call", "sendcommand"} and arguments:
-        words = list(arguments[0].parts) if arguments[0].kind == "list" else arguments
+        words = list(listed(module, site, arguments[0]) or arguments)
         return raw(words[0].value, words[1:]) if words and words[0].kind == "text" else None
     kind = CodeKind.XGROUP_CREATE if method == "xGroupCreate" else KINDS.get(lowered)
     if kind is CodeKind.KEYS and arguments:

@@ -12,6 +12,8 @@ _TRANSPARENT = {
     "await_expression", "parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression",
     "type_assertion",
 }  # fmt: skip
+FUNCTION = "=>"
+"""The value of a function that is written where it is used."""
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -133,6 +135,10 @@ def _spread(node: Node) -> Expression:
     return make(node, "spread", parts=tuple(map(expression, node.children())))
 
 
+def _function(node: Node) -> Expression:
+    return make(node, "other", FUNCTION)
+
+
 def _name(node: Node) -> Expression:
     return make(node, "null" if node.text == "undefined" else "name", node.text)
 
@@ -150,6 +156,7 @@ _MAKERS: dict[str, Callable[[Node], Expression]] = {
     "array": _list,
     "spread_element": _spread,
     "identifier": _name,
+    **dict.fromkeys(("arrow_function", "function_expression", "function"), _function),
     "this": lambda node: make(node, "name", "this"),
     "number": lambda node: make(node, "number", node.text),
     "true": lambda node: make(node, "number", node.text),

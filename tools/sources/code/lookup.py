@@ -20,6 +20,11 @@ from tools.sources.code.resolution import (
 )
 
 
+def named(name: str) -> Expression:
+    """A name that stands on no line: as a module or class has it when it is asked from outside."""
+    return Expression("name", name, 0, 0, name)
+
+
 class Lookup(Follower):
     """Names are looked up function scope first, then outwards, then through imports."""
 
@@ -37,7 +42,7 @@ class Lookup(Follower):
             first = False
             if not visible:
                 continue
-            found = self._in_scope(made.value, scope, context, chain, depth)
+            found = self._in_scope(made, scope, context, chain, depth)
             if found is not None:
                 yield from found
                 return
@@ -51,12 +56,12 @@ class Lookup(Follower):
         yield Terminal(made, context, chain, "unresolved")
 
     def _in_scope(
-        self, name: str, scope: Scope, context: Context, chain: Chain, depth: int
+        self, made: Expression, scope: Scope, context: Context, chain: Chain, depth: int
     ) -> Iterator[Terminal] | None:
-        """What a name means in exactly this scope; None where it is not bound there."""
-        here = context.at((context.module, scope.index))
+        """What a name means in exactly this scope, on its line; None where it is not bound there."""
+        name, here = made.value, context.at((context.module, scope.index))
         if name in scope.bindings:
-            own = scope.bindings[name]
+            own = self._of_loop(scope.bindings[name], context.module, made.line)
             if any(parameter.name == name for parameter in scope.parameters):
                 return itertools.chain(
                     self._bound(own, here, chain, depth, name),
@@ -73,6 +78,17 @@ class Lookup(Follower):
         if name in scope.imports:
             return self._imported(name, scope, here, chain, depth)
         return None
+
+    def _of_loop(self, bound: list[Expression], module: str, line: int) -> list[Expression]:
+        """Of a name that several loops run with, what the innermost one around a line gives it."""
+        if len(bound) < 2 or not any(value.kind in {"element", "key"} for value in bound):
+            return bound
+        loops = [loop for loop in self.program.modules[module].loops if loop.line <= line <= loop.end_line]
+        for loop in sorted(loops, key=lambda loop: loop.line, reverse=True):
+            own = [value for value in bound if value.line == loop.line]
+            if own:
+                return own
+        return bound
 
     def _bound(
         self,
@@ -119,7 +135,7 @@ class Lookup(Follower):
             return None
         source = self.program.modules[module]
         there = context.at((module, 0))
-        found = self._in_scope(name, source.scopes[0], there, chain, depth + 1)
+        found = self._in_scope(named(name), source.scopes[0], there, chain, depth + 1)
         if found is not None:
             return found
         for star in source.stars:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tools.sources.code.environment import environment_read
-from tools.sources.code.lookup import Lookup
+from tools.sources.code.lookup import Lookup, named
 from tools.sources.code.program import Expression
 from tools.sources.code.resolution import DEPTH_MAX, VALUES_MAX, Chain, Context, Terminal, worse
 
@@ -86,7 +86,7 @@ class Members(Lookup):
                 return self.follow(given, there, (*owner.chain, self.step(given, there.module)), depth)
         if name in klass.fields:
             return self._fields(owner, klass.fields[name], depth)
-        found = self._in_scope(name, klass, context, owner.chain, depth)
+        found = self._in_scope(named(name), klass, context, owner.chain, depth)
         if found is not None:
             return found
         for base in klass.bases:
@@ -117,8 +117,7 @@ class Members(Lookup):
                 for name in names:
                     yield from self._member_of(terminal, replace(made, kind="member", value=name), depth)
             elif thing.kind == "map":
-                for item in self.items_of(terminal, values=True, depth=depth):
-                    yield from self.follow(item.expression, item.context, item.chain, depth)
+                yield from self.items_of(terminal, values=True, depth=depth)
             elif thing.kind == "list":
                 position = names[0] if names else ""
                 chosen = thing.parts
@@ -135,15 +134,16 @@ class Members(Lookup):
         """What a loop variable runs over."""
         for terminal in self.follow(made.parts[0], context, chain, depth):
             values = made.kind == "element" and terminal.expression.kind != "map"
-            for item in self.items_of(terminal, values=values, depth=depth):
-                yield from self.follow(item.expression, item.context, item.chain, depth)
+            yield from self.items_of(terminal, values=values, depth=depth)
 
     def items_of(self, terminal: Terminal, *, values: bool = False, depth: int = 1) -> Iterator[Terminal]:
         """The items of a list, or the keys (or values) of a map; anything else itself."""
         thing = terminal.expression
         if thing.kind == "list":
             for part in thing.parts[:VALUES_MAX]:
-                yield from self.follow(part, terminal.context, terminal.chain, depth)
+                whole = part.parts[0] if part.kind == "spread" and part.parts else None
+                for end in self.follow(whole or part, terminal.context, terminal.chain, depth):
+                    yield from (end,) if whole is None else self.items_of(end, depth=depth + 1)
         elif thing.kind == "map":
             for key, value in thing.pairs[:VALUES_MAX]:
                 wanted = value if values else key
@@ -160,6 +160,10 @@ class Members(Lookup):
         known = [
             end for end in found if end.expression.kind not in {"null", "other", "name", "call"} or end.needs
         ]
+        # `x or ""` says nothing of what x is.
+        if known and all((end.expression.kind, end.expression.value) == ("text", "") for end in known):
+            yield Terminal(replace(made, kind="other", parts=()), context, chain, "unresolved")
+            return
         yield from known or found
 
     def from_environment(

@@ -9,6 +9,7 @@ from tools.sources.code.environment import environment_read
 from tools.sources.code.program import Expression, Module, Site
 from tools.sources.code.program_index import Program
 from tools.sources.code.resolution import Context
+from tools.sources.code.spreads import spread_out
 from tools.sources.records import CodeKind
 
 _PRINTS = {"print", "pprint"}
@@ -29,7 +30,7 @@ def recognise(program: Program, module: Module, site: Site) -> Command | None:
         to_file = made.keyword("file") is not None
         return None if to_file else Command(CodeKind.CONSOLE_LOG, name=callee)
     if callee.kind == "member":
-        command = _redis(made, callee.value.lower())
+        command = _redis(spread_out(module, site), callee.value.lower())
         if command is not None and command.kind is CodeKind.XADD:
             return replace(command, receiver=callee.parts[0])
         return command

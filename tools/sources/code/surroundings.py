@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tools import masking
+from tools.sources.code.commands import KINDS
 from tools.sources.code.program import Expression, Import, Module, Scope
 from tools.sources.code.program_index import CallSite, Program, ScopeKey
 from tools.sources.code.resolution import STEP_SHOWN, Context
@@ -142,7 +143,10 @@ class Surroundings:
         known = [end for end in ends if end.expression.kind in {"function", "class"}]
         if known:
             return any((end.context.module, end.context.scope) == wanted for end in known)
-        return callee.kind == "member" and self._program.only_method(name) == wanted
+        # A method called as a command of the client is more likely the client's.
+        if callee.kind != "member" or callee.value.lower() in KINDS:
+            return False
+        return self._program.only_method(name) == wanted
 
     def _above(self, key: ScopeKey) -> Iterator[CallSite]:
         """Where the functions around a scope are called, a few levels up."""

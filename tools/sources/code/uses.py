@@ -15,7 +15,7 @@ from itertools import pairwise, product
 from msgspec.structs import replace as with_changes
 
 from tools import masking
-from tools.sources.code.commands import Command
+from tools.sources.code.commands import STREAM_KINDS, Command
 from tools.sources.code.invocations import frame_of
 from tools.sources.code.models import Models
 from tools.sources.code.program import Expression, Module, Site
@@ -77,6 +77,16 @@ class UseFinder:
             if number >= PLACES_MAX:
                 return
             yield from self._at(found, command, origin, start)
+
+    def is_own(self, module: Module, site: Site, command: Command) -> bool:
+        """Whether what looks like a command calls a function of the project that has the same name."""
+        if command.kind not in STREAM_KINDS:
+            return False
+        context = Context(module.path, site.scope)
+        return any(
+            end.expression.kind == "function"
+            for end in self._resolver.terminals(site.expression.callee, context)
+        )
 
     def swallowed(self, module: Module) -> Iterator[CodeUse]:
         """The handlers that neither raise nor read the error they catch."""
