@@ -41,6 +41,8 @@ class Handler(Struct, frozen=True, kw_only=True):
     """The error types; empty where it catches every one."""
     form: Literal["block", "promise", "suppress"] = "block"
     raises: bool = False
+    tested_only: bool = False
+    """The error is read by the one condition in it, and what does not meet that is let go."""
     uses_error: bool = False
     """The error itself is read, so it is told or tested."""
     empty: bool = False
@@ -70,8 +72,8 @@ class Around(Struct, frozen=True, kw_only=True):
     handler: Handler | None = None
     """Of CATCH."""
     policy: tuple[str, ...] = ()
-    """Of XREADGROUP and XCLAIM, what the code that they lead to does about failures: `claims`, `dead-letter`,
-    `deliveries`."""
+    """Of XREAD, XREADGROUP and XCLAIM, what the code that they lead to does: `claims`, `dead-letter`, `deliveries`
+    about failures; `replies` where it hands entries to whoever waits for them."""
     inner_fields: tuple[str, ...] = ()
     """Of XADD: names inside of JSON that a field of the payload holds."""
     fields_open: bool = True

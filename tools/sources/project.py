@@ -236,13 +236,20 @@ def _composes(
 
 
 def _service_folders(composes: Iterable[project_compose.ComposeService]) -> dict[str, str]:
-    """Folder → service for build contexts below the root; several services of one folder share its name."""
+    """Folder → service for build contexts below the root.
+
+    Several services of one folder share its name; so does one whose name another folder's has too.
+    """
     names: dict[str, set[str]] = defaultdict(set)
+    folders: dict[str, set[str]] = defaultdict(set)
     for service in composes:
         if service.context:
             names[service.context].add(service.name)
+            folders[service.name].add(service.context)
     return {
-        folder: next(iter(found)) if len(found) == 1 else posixpath.basename(folder)
+        folder: name
+        if len(found) == 1 and len(folders[name := next(iter(found))]) == 1
+        else posixpath.basename(folder)
         for folder, found in names.items()
     }
 
@@ -275,11 +282,37 @@ def _packages(files: Iterable[ProjectFile], reader: _Reader) -> tuple[dict[str, 
         if not folder:
             whole = whole or name.rpartition("/")[2]
         if file.name == "package.json":
-            entry = data.get("source") or data.get("main")
-            built = isinstance(entry, str) and any(part in entry for part in ("dist", "build", "lib/"))
-            inside = posixpath.normpath(posixpath.join(folder, str(entry)))
-            packages[name] = folder if built or not isinstance(entry, str) else inside
+            exported = dict(_exports(data.get("exports")))
+            entry = data.get("source") or data.get("main") or exported.pop("", None)
+            packages[name] = _entry(folder, entry)
+            packages |= {f"{name}/{part}": _entry(folder, path) for part, path in exported.items() if part}
     return packages, whole
+
+
+def _entry(folder: str, entry: object) -> str:
+    """The file that a package says it begins with; its folder where that is built first."""
+    if not isinstance(entry, str) or any(part in entry for part in ("dist", "build", "lib/")):
+        return folder
+    return posixpath.normpath(posixpath.join(folder, entry))
+
+
+def _exports(exports: object) -> Iterator[tuple[str, str]]:
+    """Part of a package (empty: the package) → file, of what it exports by name."""
+    if isinstance(exports, str):
+        yield "", exports
+    for part, target in exports.items() if isinstance(exports, dict) else ():
+        file = _exported(target)
+        if file is not None and "*" not in part:
+            yield part.removeprefix(".").removeprefix("/"), file
+
+
+def _exported(target: object) -> str | None:
+    """The file of an export, whatever the conditions that lead to it."""
+    while isinstance(target, dict):
+        target = next(
+            (target[key] for key in ("source", "import", "default", "require") if key in target), None
+        )
+    return target if isinstance(target, str) else None
 
 
 def _data(file: ProjectFile, text: str, reader: _Reader) -> dict[str, object]:

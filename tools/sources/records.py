@@ -337,6 +337,8 @@ class CodeUse(Struct, frozen=True, kw_only=True):
     text: str
     language: str
     function: str = ""
+    call: str = ""
+    """The masked source of the Redis call, where that stands elsewhere: in a function that this place calls."""
     stream: Resolved | None = None
     group: Resolved | None = None
     name: str | None = None

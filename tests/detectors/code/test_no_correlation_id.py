@@ -37,6 +37,7 @@ STAYS_SILENT = {
         'def wrap(c, e):\n    return {"correlation_id": c, **e}\nr.xadd("s", wrap(1, {"a": 2}))'
     )
     | OTHERS_DO,
+    "a resource by its address": py('r.xadd("s", {"url": 1, "detail": 2})'),
     "a payload from elsewhere": py('def f(e):\n    r.xadd("s", e)') | OTHERS_DO,
     "a spread from elsewhere": py('def f(e):\n    r.xadd("s", {**e, "type": "x"})') | OTHERS_DO,
     "JSON from elsewhere": py('def f(e):\n    r.xadd("s", {"payload": json.dumps(e)})') | OTHERS_DO,

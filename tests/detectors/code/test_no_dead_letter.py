@@ -60,7 +60,24 @@ FIRES = {
         ),
     },
     "retries of the connection": ts("const redis = new Redis({ maxRetriesPerRequest: 3 });" + TS),
+    "a group that only a run knows": py('G = os.environ["G"]\n' + PY.replace('"g"', "G")),
+    "a summary of what is pending": py(PY.replace("handle(id, event)", 'handle(id, event, r.xpending("s", "g"))')),
     "ioredis": ts(TS),
+    "ioredis, for ever by callbacks": js(
+        """
+        const read = (s, next) => {
+          redis.xreadgroup('GROUP', 'g', 'c', 'BLOCK', 1000, 'STREAMS', s, '>', (err, rows) => {
+            redis.xack(s, 'g', rows[0], (err) => { next(); });
+          });
+        };
+        async.forever(
+          (next) => {
+            read('s', next);
+          },
+          (err) => { }
+        );
+        """
+    ),
     "node-redis": js(JS),
 }  # fmt: skip
 STAYS_SILENT = {
@@ -97,6 +114,9 @@ STAYS_SILENT = {
     "a script": {"scripts/x.py": PY},
     "a test": {"services/a/tests/x.py": PY},
     "silenced": py(PY.replace("        for _,", "        # streamgauge-ignore code.no-dead-letter figures only\n        for _,")),
+    "ioredis, what is pending in full": ts(
+        TS.replace("await handle(id, fields);", "await handle(await redis.xpending('s', 'g', '-', '+', 10));")
+    ),
     "ioredis, a limit": ts(TS.replace("await handle(id, fields);", "if (deliveryCount > 3) continue;")),
     "ioredis, a dead letter": ts(
         TS + "async function handle(id: string, f: string[]) { await redis.xadd('s:dead-letters', '*', ...f); }"

@@ -35,6 +35,32 @@ FIRES = {
         py(f'try:\n    {CREATE}\nexcept Exception:\n    logger.info("group already exists")'),
         P3,
     ),
+    "a group, tested and the rest let go": (
+        py(f'try:\n    {CREATE}\nexcept redis.ResponseError as e:\n    if "BUSYGROUP" in str(e):\n        print("exists")'),
+        P3,
+    ),
+    "ioredis, a group, tested and the rest let go": (
+        ts("try { await redis.xgroup('CREATE', 's', 'g', '0'); } catch (e) { if (e.message.includes('BUSYGROUP')) { return; } }"),
+        P3,
+    ),
+    "a read, after which it waits a moment": (
+        py(f"while True:\n    try:\n        {READ}\n    except Exception:\n        time.sleep(1)\n        continue"),
+        P2,
+    ),
+    "ioredis, a read, after which it waits a moment": (
+        ts(
+            "while (true) { try { await redis.xread('BLOCK', 0, 'STREAMS', 's', id); }"
+            " catch { await new Promise((r) => setTimeout(r, 1000)); } }"
+        ),
+        P2,
+    ),
+    "the handling of what was claimed": (
+        py(
+            'while True:\n    for m in r.xautoclaim("s", "g", "c", 60000):\n        try:\n            handle(m)\n'
+            "        except Exception:\n            pass"
+        ),
+        P2,
+    ),
     "elsewhere": (py(f"{ADD}\ntry:\n    warm()\nexcept Exception:\n    pass"), P3),
     "ioredis": (ts("try { await redis.xadd('s', '*', 'a', 1); } catch (e) { }"), P2),
     "ioredis, a promise": (ts("redis.xadd('s', '*', 'a', 1).catch(() => {});"), P2),
@@ -56,6 +82,15 @@ FIRES = {
     ),
 }  # fmt: skip
 STAYS_SILENT = {
+    "a group, and the rest raised": py(
+        f'try:\n    {CREATE}\nexcept redis.ResponseError as e:\n    if "BUSYGROUP" not in str(e):\n        raise'
+    ),
+    "a group, and the rest told": py(
+        f'try:\n    {CREATE}\nexcept redis.ResponseError as e:\n    if "BUSYGROUP" not in str(e):\n        log.error("no")'
+    ),
+    "a write, whose error is looked at": py(
+        f'try:\n    {ADD}\nexcept redis.ResponseError as e:\n    if "OOM" in str(e):\n        shed()'
+    ),
     "told": py(f'try:\n    {ADD}\nexcept Exception as error:\n    logger.error("no: %s", error)'),
     "told with its traceback": py(f'try:\n    {ADD}\nexcept Exception:\n    logger.exception("no")'),
     "told without the error": py(f'try:\n    {ADD}\nexcept Exception:\n    logger.warning("not published")'),

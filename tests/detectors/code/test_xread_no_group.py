@@ -64,6 +64,10 @@ STAYS_SILENT = {
         PY.replace("        for _,", "        # streamgauge-ignore code.xread-no-group every instance counts\n        for _,")
     ),
     "ioredis, its own answer": ts(TS.replace("await processOrder(fields);", "if (fields[1] === requestId) handle(fields);")),
+    "ioredis, whoever waits for it": ts(
+        TS.replace("await processOrder(fields);", "await processOrder(fields);")
+        + "async function processOrder(f: string[]) { const c = callbacks[f[1]]; if (c) c(f); }"
+    ),
     "ioredis, a socket": ts(TS.replace("await processOrder(fields);", "io.emit('order', process(fields));")),
     "ioredis, a function that waits for an answer": ts(TS.replace("run()", "waitForReply()")),
     "ioredis, a stored position": ts(TS.replace("last = id;", "last = id; await redis.set('position', id);")),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.sources.code.trees import NOW_MS, index_of, streams, write
+from tests.sources.code.trees import NOW_MS, index_of, streams, uses, write
 from tools.errors import SourceUnavailable
 from tools.sources.code import gitignore, index, javascript_tree, python_tree
 from tools.sources.code.index import build_index, failed_index, read_index, write_index
@@ -103,6 +103,35 @@ SERVICES = {
         "jobs/app.py",
         "worker",
     ),
+    "folders that are built alone": (
+        {"back/store/requirements.txt": "", "back/stock/requirements.txt": "", "back/store/jobs/app.py": ADD},
+        "back/store/jobs/app.py",
+        "store",
+    ),
+    "one folder that is built alone is the project": (
+        {"pyproject.toml": '[project]\nname = "shop"\n', "src/main.py": "", "src/app.py": ADD},
+        "src/app.py",
+        "shop",
+    ),
+    "a folder of services inside of one": (
+        {"a/Dockerfile": "", "b/Dockerfile": "", "a/src/services/mail/app.py": ADD},
+        "a/src/services/mail/app.py",
+        "a",
+    ),
+    "services that compose files call the same": (
+        {
+            "one/docker-compose.yml": "services:\n  app:\n    build: .\n",
+            "two/docker-compose.yml": "services:\n  app:\n    build: .\n",
+            "one/app.py": ADD,
+        },
+        "one/app.py",
+        "one",
+    ),
+    "a package without a file of its own": (
+        {"packages/event/app.py": ADD, "apps/a/x.py": ""},
+        "packages/event/app.py",
+        None,
+    ),
     "a project of one": ({"pyproject.toml": '[project]\nname = "shop"\n', "app.py": ADD}, "app.py", "shop"),
     "a shared package": ({"packages/shared/app.py": ADD, "apps/a/x.py": ""}, "packages/shared/app.py", None),
 }
@@ -114,6 +143,60 @@ def test_a_file_belongs_to_its_service(
 ) -> None:
     made = index_of(tmp_path, files)
     assert {use.service for use in made.uses if use.path == path} == {service}
+
+
+BUS = """
+    const S = 'orders';
+    export async function add(order) { await r.xadd(S, '*', 'order', order.id); }
+    export class Reader { async next(g) { return r.xreadgroup('GROUP', g, 'c', 'BLOCK', 9, 'STREAMS', S, '>'); } }
+"""
+SHARED = {
+    "packages/bus/package.json": '{"name": "@shop/bus", "exports": {".": "./src/bus.ts"}}',
+    "packages/bus/src/bus.ts": BUS,
+    "apps/web/app.ts": "import { add } from '@shop/bus';\nadd({ id: 1 });",
+    "apps/admin/app.ts": "import { add } from '@shop/bus';\nasync function place(o) { await add(o); }\nplace({});",
+    "apps/worker/app.ts": "import { Reader } from '@shop/bus';\nawait new Reader().next('g1');",
+}
+
+
+def test_a_call_in_shared_code_belongs_to_the_services_that_get_there(tmp_path: Path) -> None:
+    made = index_of(tmp_path, SHARED)
+    found = {(use.kind, use.service, use.path, use.line) for use in made.uses if use.stream is not None}
+    assert found == {
+        (CodeKind.XADD, "web", "apps/web/app.ts", 2),
+        (CodeKind.XADD, "admin", "apps/admin/app.ts", 2),
+        (CodeKind.XREADGROUP, "worker", "apps/worker/app.ts", 2),
+    }
+    (add, *_) = uses(made, CodeKind.XADD)
+    assert add.call.strip() == BUS.strip().splitlines()[1].strip()
+    assert add.stream is not None
+    assert (add.stream.chain[0].path, add.stream.chain[0].line) == ("packages/bus/src/bus.ts", 2)
+
+
+def test_shared_code_that_nobody_calls_stays_where_it_is(tmp_path: Path) -> None:
+    files = {name: text for name, text in SHARED.items() if not name.startswith("apps/")}
+    made = index_of(tmp_path, {**files, "apps/web/app.ts": ""})
+    assert {use.path for use in uses(made, CodeKind.XADD)} == {"packages/bus/src/bus.ts"}
+
+
+EXPORTS = {
+    "the package": ('".": "./src/names.ts"', "@shop/names"),
+    "a part": ('"./streams": "./src/names.ts"', "@shop/names/streams"),
+    "by condition": (
+        '"./streams": {"types": "./x.d.ts", "import": {"default": "./src/names.ts"}}',
+        "@shop/names/streams",
+    ),
+}
+
+
+@pytest.mark.parametrize(("exports", "name"), EXPORTS.values(), ids=EXPORTS.keys())
+def test_what_a_package_exports_is_found(exports: str, name: str, tmp_path: Path) -> None:
+    files = {
+        "libs/names/package.json": f'{{"name": "@shop/names", "exports": {{{exports}}}}}',
+        "libs/names/src/names.ts": "export const ORDERS = 'orders';",
+        "apps/web/app.ts": f"import {{ ORDERS }} from '{name}';\nr.xadd(ORDERS, '*', 'a', 1);",
+    }
+    assert streams(index_of(tmp_path, files), CodeKind.XADD) == {"orders"}
 
 
 def test_an_ignore_comment_needs_a_rule_and_a_reason(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def _one_by_one(use: CodeUse) -> bool:
 
 def _symptom(use: CodeUse) -> Symptom:
     call = known.call_of(use)
-    before = dedent(use.text)
+    before = dedent(snippets.text_of(use))
     return Symptom(
         rule=RULE,
         title=f"{use.path} reads {known.value(use.stream)!r} one entry at a time",
@@ -67,7 +67,7 @@ def _symptom(use: CodeUse) -> Symptom:
         pattern="one round trip for each entry",
         services=known.services_of((use,)),
         streams=known.streams_of((use,)),
-        files=known.files_of((use,)),
+        files=known.places_of((use,)),
         snippet_before=before,
         snippet_after=snippets.counted(before),
     )

@@ -36,7 +36,8 @@ def detect(view: CodeView) -> Iterator[Symptom]:
     for use in known.of_kind(view.index, *known.STREAM_KINDS):
         if not _is_literal(use) or known.for_people(use) or known.silenced(view.index, RULE.id, use):
             continue
-        places[known.value(use.stream) or ""].setdefault((use.path, use.line), use)
+        call = known.call_of(use)
+        places[known.value(use.stream) or ""].setdefault((call.path, call.line), use)
     for stream, uses in sorted(places.items()):
         yield _symptom(view.index, stream, list(uses.values()))
 
@@ -48,7 +49,9 @@ def _is_literal(use: CodeUse) -> bool:
         return False
     form = snippets.quoted(use, name.value or "")
     # Behind an `or` it is the default of something that can be set.
-    return form is not None and not re.search(rf"(?:\?\?|\|\||\?|\bor|\belse)\s*{re.escape(form)}", use.text)
+    return form is not None and not re.search(
+        rf"(?:\?\?|\|\||\?|\bor|\belse)\s*{re.escape(form)}", snippets.text_of(use)
+    )
 
 
 def _symptom(index: CodeIndex, stream: str, uses: list[CodeUse]) -> Symptom:
@@ -60,7 +63,7 @@ def _symptom(index: CodeIndex, stream: str, uses: list[CodeUse]) -> Symptom:
         if constant is not None
         else "Put the name into one constant that its producers and consumers share."
     )
-    before = dedent(first.text)
+    before = dedent(snippets.text_of(first))
     return Symptom(
         rule=RULE,
         title=f"The name {stream!r} is written out in {count} Redis call{'s' if count > 1 else ''}",

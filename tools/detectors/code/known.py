@@ -95,10 +95,9 @@ def silenced(index: CodeIndex, rule_id: str, use: CodeUse) -> bool:
 
 def call_of(use: CodeUse) -> ChainStep:
     """The Redis call itself: the use, or the first step of its chain where a wrapper is in between."""
-    first = use.stream.chain[0] if use.stream is not None and use.stream.chain else None
-    if first is None or (first.path == use.path and use.line <= first.line <= use.end_line):
-        return ChainStep(path=use.path, line=use.line, text=use.text)
-    return first
+    if use.call and use.stream is not None and use.stream.chain:
+        return use.stream.chain[0]
+    return ChainStep(path=use.path, line=use.line, text=use.text)
 
 
 def number(text: str) -> int | None:
@@ -120,14 +119,18 @@ def streams_of(uses: Iterable[CodeUse]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for use in uses if (name := value(use.stream)) is not None))
 
 
-def acked(index: CodeIndex, read: CodeUse, stream: str, group: str) -> bool:
-    """Whether an XACK names the pair, or one whose names are open could: of this service, or shared code."""
+def acked(index: CodeIndex, read: CodeUse, stream: str, group: str | None) -> bool:
+    """Whether an XACK names the pair, or one whose names are open could: of this service, or shared code.
+
+    A group of None is one that only a run knows: any XACK of the stream may be its.
+    """
     for ack in of_kind(index, CodeKind.XACK):
         if (value(ack.stream), value(ack.group)) == (stream, group):
             return True
         is_open = not (known(ack.stream) and known(ack.group))
         near = ack.service is None or ack.service == read.service
-        if is_open and near and may_be(ack.stream, stream) and may_be(ack.group, group):
+        is_of_group = group is None or may_be(ack.group, group)
+        if (is_open or group is None) and near and may_be(ack.stream, stream) and is_of_group:
             return True
     return False
 
@@ -145,6 +148,13 @@ def chain_quotes(use: CodeUse, *names: Resolved | None) -> tuple[Quote, ...]:
 def quote_of(step: ChainStep) -> Quote:
     """One step of a chain as evidence."""
     return Quote(EvidenceKind.FILE, step.path, step.text, Locator(line=step.line))
+
+
+def places_of(uses: Iterable[CodeUse]) -> tuple[str, ...]:
+    """The Redis calls of these uses, then the uses, as `path:line`, each once."""
+    every = list(uses)
+    calls = (f"{call.path}:{call.line}" for call in map(call_of, every))
+    return tuple(dict.fromkeys((*calls, *files_of(every))))
 
 
 def files_of(uses: Iterable[CodeUse]) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ RULES: tuple[Rule, ...] = (RULE,)
 QUOTES_MAX = 5
 _TRACING = re.compile(r"(?i)corr|trace|span|request_?id|req_?id|causation|cid$|conversation_?id|saga")
 _ANY_ID = re.compile(
-    r"(?:^|_|-|\.)(?:id|uuid|guid|key|ref)s?$|[a-z](?:Id|ID|Uuid|UUID|Key|Ref)s?$|^(?:id|uuid)|(?i:session)"
+    r"(?:^|_|-|\.)(?:id|uuid|guid|key|ref)s?$|[a-z](?:Id|ID|Uuid|UUID|Key|Ref)s?$|^(?:id|uuid)|(?i:session|^ur[il]$)"
 )
 _CARRIERS = re.compile(
     r"(?i)^(?:data|payload|body|event|message|msg|json|value|content|envelope|meta(?:data)?|headers?|context|ctx|attributes|raw)$"
@@ -88,7 +88,7 @@ def _symptom(uses: list[CodeUse], entity: tuple[str, ...], priority: Priority, w
     streams = known.streams_of(uses)
     shown = ", ".join(map(repr, streams[:4])) + (" and others" if len(streams) > 4 else "")
     names = ", ".join(_names(use)[:8])
-    before = dedent(use.text)
+    before = dedent(snippets.text_of(use))
     return Symptom(
         rule=RULE,
         priority=priority,

@@ -23,7 +23,7 @@ RULE = Rule(
     agent=AgentId.ENHANCEMENT_SCOUT,
     category=ScoutCategory.RESILIENCE,
     condition=(
-        "an XREADGROUP without NOACK of a resolved (stream, group), in a loop, that is acknowledged, and neither the "
+        "an XREADGROUP without NOACK of a resolved stream, in a loop, that is acknowledged, and neither the "
         "code that it leads to nor what claims its entries counts deliveries or knows dead letters"
     ),
     priority=Priority.P2_MEDIUM,
@@ -41,7 +41,7 @@ def detect(view: CodeView) -> Iterator[Symptom]:
     places: dict[ChainStep, list[CodeUse]] = defaultdict(list)
     for use in known.of_kind(index, CodeKind.XREADGROUP):
         stream, group = known.value(use.stream), known.value(use.group)
-        if stream is None or group is None or "noack" in use.options or use.around.loop is None:
+        if stream is None or "noack" in use.options or use.around.loop is None:
             continue
         if _DEAD.search(stream) or _has_policy(index, use, stream, group):
             continue
@@ -53,12 +53,12 @@ def detect(view: CodeView) -> Iterator[Symptom]:
         yield _symptom(call, uses)
 
 
-def _has_policy(index: CodeIndex, read: CodeUse, stream: str, group: str) -> bool:
+def _has_policy(index: CodeIndex, read: CodeUse, stream: str, group: str | None) -> bool:
     if _POLICIES & set(read.around.policy):
         return True
     for use in known.of_kind(index, CodeKind.XCLAIM, CodeKind.XREADGROUP):
         near = use.service in {None, read.service}
-        same = known.may_be(use.stream, stream) and known.may_be(use.group, group)
+        same = known.may_be(use.stream, stream) and (group is None or known.may_be(use.group, group))
         if near and same and _POLICIES & set(use.around.policy):
             return True
     return any(
@@ -69,7 +69,7 @@ def _has_policy(index: CodeIndex, read: CodeUse, stream: str, group: str) -> boo
 
 def _symptom(call: ChainStep, uses: list[CodeUse]) -> Symptom:
     use = uses[0]
-    stream, group = known.value(use.stream) or "", known.value(use.group) or ""
+    stream, group = known.value(use.stream) or "", known.value(use.group) or "<group>"
     claims = any("claims" in found.around.policy for found in uses)
     fate = (
         "is claimed again and again, without a limit"
@@ -93,7 +93,7 @@ def _symptom(call: ChainStep, uses: list[CodeUse]) -> Symptom:
         pattern="no limit of deliveries, no dead letters",
         services=known.services_of(uses),
         streams=streams,
-        files=tuple(dict.fromkeys((f"{call.path}:{call.line}", *known.files_of(uses)))),
-        snippet_before=dedent(use.text),
-        snippet_after=f"{dedent(use.text)}\n{snippets.dead_lettered(use)}",
+        files=known.places_of(uses),
+        snippet_before=dedent(snippets.text_of(use)),
+        snippet_after=f"{dedent(snippets.text_of(use))}\n{snippets.dead_lettered(use)}",
     )

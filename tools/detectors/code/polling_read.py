@@ -100,7 +100,7 @@ def _symptom(use: CodeUse) -> Symptom:
     block = use.options.get("block")
     how = "without BLOCK" if block is None else f"with BLOCK {block}"
     pause = f", then {loop.waits}" if loop is not None and loop.waits else ""
-    before = dedent(use.text)
+    before = dedent(snippets.text_of(use))
     return Symptom(
         rule=RULE,
         title=f"{use.path} polls {known.value(use.stream)!r} {how}",
@@ -116,7 +116,7 @@ def _symptom(use: CodeUse) -> Symptom:
         pattern=f"a read {how} in a loop{pause}",
         services=known.services_of((use,)),
         streams=known.streams_of((use,)),
-        files=known.files_of((use,)),
+        files=known.places_of((use,)),
         snippet_before=before,
         snippet_after=snippets.blocking(before, use),
     )

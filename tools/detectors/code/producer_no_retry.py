@@ -52,7 +52,7 @@ def _symptom(setting: Setting, uses: list[CodeUse]) -> Symptom:
     streams = known.streams_of(uses)
     shown = ", ".join(map(repr, streams[:4])) + (" and others" if len(streams) > 4 else "")
     option = Quote(EvidenceKind.FILE, setting.path, setting.text, Locator(line=setting.line))
-    before = dedent(use.text)
+    before = dedent(snippets.text_of(use))
     return Symptom(
         rule=RULE,
         title=f"The producer of {shown} gives up at the first failure",

@@ -2,7 +2,7 @@
 
 On the path of messages one finding a handler: around a stream command, or around the handling in a read loop.
 Elsewhere in a file with such commands one low finding a service, for blocks only: `suppress` and `.catch()` say
-what they mean. A handler of one narrow error, one with a reason written beside it, one that closes, parses or reads
+what they mean. Waiting a moment is nothing done. A handler of one narrow error, one with a reason written beside it, one that closes, parses or reads
 something optional, and one that does anything at all is fine. Around XGROUP CREATE the error must be tested:
 "already exists" is only one of those that the server may answer.
 """
@@ -44,6 +44,8 @@ _CLEANING = re.compile(
 _READING = re.compile(
     r"(?i)^(?:parse\w*|loads?|decode|int|float|str|Number|BigInt|URL|Date|get\w*|require|stat\w*|exists)$"
 )
+_READS = frozenset({CodeKind.XREAD, CodeKind.XREADGROUP, CodeKind.XCLAIM})
+_PAUSES = frozenset({"sleep", "delay", "wait", "pause", "setTimeout", "sleepMs"})
 _SAYING = frozenset({"log", "info", "debug", "print", "warn", "warning"})
 _REASON_WORDS_MIN = 3
 
@@ -70,7 +72,7 @@ def detect(view: CodeView) -> Iterator[Symptom]:
         if kinds == {CodeKind.XGROUP_CREATE}:
             if _hides_group(found):
                 yield _on_path(found, "XGROUP CREATE", Priority.P3_LOW)
-        elif not _is_empty(found):
+        elif found.handler.tested_only or not _is_empty(found):
             continue
         elif kinds - {CodeKind.XTRIM, CodeKind.XGROUP_CREATE}:
             yield _on_path(found, _names(found.streams), Priority.P2_MEDIUM)
@@ -97,7 +99,7 @@ def _silent(index: CodeIndex) -> Iterator[_Silent]:
         if call.path != use.path:
             by_path[call.path].append(use)
         loop = use.around.loop
-        if loop is not None and use.kind in {CodeKind.XREAD, CodeKind.XREADGROUP}:
+        if loop is not None and use.kind in _READS:
             loops[loop.path].add((loop.line, loop.end_line))
     for use in known.of_kind(index, CodeKind.CATCH):
         handler = use.around.handler
@@ -120,6 +122,8 @@ def _lines(use: CodeUse, path: str) -> tuple[int, ...]:
 
 def _hides_group(found: _Silent) -> bool:
     handler = found.handler
+    if handler.tested_only:
+        return "BUSYGROUP" in found.use.text and set(handler.catches) <= _OF_GROUPS
     if not set(handler.catches) <= _OF_GROUPS or handler.returns or handler.assigns:
         return False
     if "BUSYGROUP" in found.use.text or "exc_info" in found.use.text:
@@ -130,7 +134,8 @@ def _hides_group(found: _Silent) -> bool:
 def _is_empty(found: _Silent) -> bool:
     """Whether a handler of every error does nothing and nobody wrote down why."""
     handler = found.handler
-    if not handler.empty or not set(handler.catches) <= _BROAD or not handler.guards:
+    pauses = handler.calls and set(handler.calls) <= _PAUSES and not handler.assigns and not handler.returns
+    if not (handler.empty or pauses) or not set(handler.catches) <= _BROAD or not handler.guards:
         return False
     if _has_reason(found.use):
         return False

@@ -15,11 +15,16 @@ _CAP = {
 }
 
 
+def text_of(use: CodeUse) -> str:
+    """The source of the Redis call of a use."""
+    return use.call or use.text
+
+
 def dialect(use: CodeUse) -> str:
     """The client library that a call is written for: redis-py, node-redis, ioredis or raw."""
     if use.language == "python":
-        return "raw" if "execute_command" in use.text else "redis-py"
-    return "node-redis" if _CAMEL.search(use.text) else "ioredis"
+        return "raw" if "execute_command" in text_of(use) else "redis-py"
+    return "node-redis" if _CAMEL.search(text_of(use)) else "ioredis"
 
 
 def capped(text: str, use: CodeUse) -> str | None:
@@ -45,9 +50,9 @@ def acknowledged(use: CodeUse) -> str:
     """A loop over what was read that acknowledges each entry once it is handled."""
     stream = use.stream.value if use.stream is not None else None
     group = use.group.value if use.group is not None else None
-    found = _RECEIVER.search(use.text)
+    found = _RECEIVER.search(text_of(use))
     receiver = (found.group(1) if found is not None else "client").removeprefix("await ").strip()
-    waits = "await " if "await" in use.text else ""
+    waits = "await " if "await" in text_of(use) else ""
     if use.language == "python":
         return (
             "for _, entries in replies or []:\n    for message_id, event in entries:\n        handle(event)\n"
@@ -63,9 +68,9 @@ def acknowledged(use: CodeUse) -> str:
 def dead_lettered(use: CodeUse) -> str:
     """A loop over what was read that parks an entry after its third failure."""
     stream, group = (name.value if name is not None else None for name in (use.stream, use.group))
-    found = _RECEIVER.search(use.text)
+    found = _RECEIVER.search(text_of(use))
     receiver = (found.group(1) if found is not None else "client").removeprefix("await ").strip()
-    waits = "await " if "await" in use.text else ""
+    waits = "await " if "await" in text_of(use) else ""
     if use.language == "python":
         return _PYTHON_DEAD.format(stream=stream, group=group, client=receiver, waits=waits)
     node_redis = dialect(use) == "node-redis"
@@ -216,8 +221,8 @@ def blocking(text: str, use: CodeUse) -> str | None:
 
 
 def quoted(use: CodeUse, name: str) -> str | None:
-    """A name as it stands in the text of a use, quotes included; None where it does not."""
-    return next((form for quote in "\"'`" if (form := f"{quote}{name}{quote}") in use.text), None)
+    """A name as it stands in the text of a call, quotes included; None where it does not."""
+    return next((form for quote in "\"'`" if (form := f"{quote}{name}{quote}") in text_of(use)), None)
 
 
 def named(text: str, use: CodeUse, name: str) -> str | None:
@@ -284,7 +289,7 @@ _READ_CALL = re2.compile(r"((?:await\s+)?[\w.$]+(?:\(\))?)\??\.[xX][rR]ead\(")
 
 def grouped(use: CodeUse, stream: str) -> str | None:
     """A read of the group `workers` and its acknowledgement; None where the call is written in another way."""
-    found = _READ_CALL.search(use.text)
+    found = _READ_CALL.search(text_of(use))
     if found is None:
         return None
     client = found.group(1).removeprefix("await ").strip()

@@ -14,7 +14,7 @@ from tools.detectors.code import known, snippets
 from tools.detectors.contract import CodeView
 from tools.findings.model import AgentId, Effort, Impact, Priority, ScoutCategory
 from tools.findings.rule import Rule, Symptom
-from tools.sources.records import ChainStep, CodeKind, CodeUse
+from tools.sources.records import CodeKind, CodeUse
 
 RULE = Rule(
     id="code.xadd-no-maxlen",
@@ -42,17 +42,17 @@ def detect(view: CodeView) -> Iterator[Symptom]:
             continue
         if view.judgement.allows("unbounded_ok", stream=name) or known.silenced(index, RULE.id, use):
             continue
-        call = _call_of(use)
+        call = known.call_of(use)
         places[call.path, call.line].append(use)
     for uses in places.values():
         yield _symptom(uses)
 
 
 def _symptom(uses: list[CodeUse]) -> Symptom:
-    use, call = uses[0], _call_of(uses[0])
+    use, call = uses[0], known.call_of(uses[0])
     names = tuple(dict.fromkeys(name for found in uses if (name := known.value(found.stream))))
     shown = ", ".join(map(repr, names[:4])) + (" and others" if len(names) > 4 else "")
-    before = dedent(use.text if _is_direct(use) else call.text)
+    before = dedent(snippets.text_of(use))
     return Symptom(
         rule=RULE,
         title=f"XADD without a cap on {shown} in {call.path}",
@@ -68,18 +68,7 @@ def _symptom(uses: list[CodeUse]) -> Symptom:
         pattern="an entry is added and never removed",
         services=known.services_of(uses),
         streams=names,
-        files=tuple(dict.fromkeys((f"{call.path}:{call.line}", *known.files_of(uses)))),
+        files=known.places_of(uses),
         snippet_before=before,
         snippet_after=snippets.capped(before, use),
     )
-
-
-def _call_of(use: CodeUse) -> ChainStep:
-    """The Redis call itself: the use, or the first step of its chain where a wrapper is in between."""
-    if _is_direct(use) or use.stream is None:
-        return ChainStep(path=use.path, line=use.line, text=use.text)
-    return use.stream.chain[0]
-
-
-def _is_direct(use: CodeUse) -> bool:
-    return "xadd" in use.text.lower() or use.stream is None or not use.stream.chain

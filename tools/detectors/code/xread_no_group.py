@@ -66,7 +66,7 @@ def detect(view: CodeView) -> Iterator[Symptom]:
 
 def _is_work(index: CodeIndex, use: CodeUse) -> bool:
     loop, stream = use.around.loop, known.value(use.stream)
-    if loop is None or stream is None or _means_to_see_all(loop, use):
+    if loop is None or stream is None or "replies" in use.around.policy or _means_to_see_all(loop, use):
         return False
     # A group on the same stream is how the work is shared; whoever reads beside it looks on.
     if any(known.may_be(read.stream, stream) for read in known.of_kind(index, CodeKind.XREADGROUP)):
@@ -96,7 +96,7 @@ def _symptom(use: CodeUse) -> Symptom:
         if loses
         else "after a restart nobody knows what was handled, and a second instance handles everything again"
     )
-    before = dedent(use.text)
+    before = dedent(snippets.text_of(use))
     return Symptom(
         rule=RULE,
         title=f"{use.path} works off {stream!r} without a consumer group",
@@ -112,7 +112,7 @@ def _symptom(use: CodeUse) -> Symptom:
         pattern="work without a group",
         services=known.services_of((use,)),
         streams=known.streams_of((use,)),
-        files=known.files_of((use,)),
+        files=known.places_of((use,)),
         snippet_before=before,
         snippet_after=snippets.grouped(use, stream),
     )

@@ -58,7 +58,7 @@ def _symptom(stream: str, group: str, uses: list[CodeUse]) -> Symptom:
         pattern="read, handled, never acknowledged",
         services=known.services_of(uses),
         streams=(stream,),
-        files=known.files_of(uses),
-        snippet_before=dedent(use.text),
-        snippet_after=f"{dedent(use.text)}\n{snippets.acknowledged(use)}",
+        files=known.places_of(uses),
+        snippet_before=dedent(snippets.text_of(use)),
+        snippet_after=f"{dedent(snippets.text_of(use))}\n{snippets.acknowledged(use)}",
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from msgspec import structs
+
 from tools import masking
 from tools.sources.code.program import Module
 from tools.sources.code.syntax import Node
@@ -28,6 +30,7 @@ _PAUSES = {"sleep", "delay", "wait", "pause", "wait_for", "waitfor", "settimeout
 _ENDS = re.compile(
     r"[<>]|\blen\(|\.length\b|\.size\b|:=|\bawait\b|[^=!<>]=[^=>]|\.empty\(|\bhasNext\b|\bnext\("
 )
+_SAYS_NO = re.compile(r"\bnot\b|!|-\s*1|<\s*0")
 _FOREVER = re.compile(r"\b(?:count|cycle|repeat)\(")
 _NOTHING = {
     "comment",
@@ -168,6 +171,7 @@ def _handler(
         path=path,
         line=clause.line,
         end_line=clause.end_line,
+        tested_only=_is_tested_only(inner, names),
         guarded_line=guarded.line,
         guarded_end_line=guarded.end_line,
         catches=types,
@@ -181,6 +185,17 @@ def _handler(
         returns=_shown(given),
         guards=_called(guarded),
     )
+
+
+def _is_tested_only(inner: list[Node], names: set[str]) -> bool:
+    """Whether a block is one `if` that says yes to something of the error, and nothing else reads it."""
+    if len(inner) != 1 or inner[0].kind != "if_statement" or inner[0].field("alternative") is not None:
+        return False
+    condition = inner[0].field("condition")
+    if condition is None or _SAYS_NO.search(condition.text):
+        return False
+    reads = [found for found in inner[0].find({"identifier"}) if found.text in names]
+    return bool(reads) and all(condition.start <= found.start < condition.end for found in reads)
 
 
 def _is_nothing(node: Node) -> bool:
@@ -216,7 +231,7 @@ def _suppressed(path: str, node: Node) -> Iterator[Handler]:
 
 def _script_call(module: Module, node: Node) -> None:
     name = _name_of(node)
-    if name not in {"setInterval", "setTimeout", "setImmediate", "catch"}:
+    if name not in {"setInterval", "setTimeout", "setImmediate", "forever", "catch"}:
         return
     callee, arguments = node.field("function"), node.field("arguments")
     given = arguments.children() if arguments is not None else []
@@ -224,6 +239,8 @@ def _script_call(module: Module, node: Node) -> None:
         return
     if name == "setInterval":
         module.loops.append(_timer(module.path, node, node))
+    elif name == "forever":
+        module.loops.append(structs.replace(_timer(module.path, node, node), kind="endless", waits=""))
     elif name in {"setTimeout", "setImmediate"}:
         around = _repeated_by(node, given[0].text)
         if around is not None:

@@ -110,9 +110,10 @@ class Program:
     def _script(self, importer: str, name: str) -> str | None:
         if name.startswith("."):
             return self._script_file(posixpath.normpath(posixpath.join(posixpath.dirname(importer), name)))
+        if name in self._packages:
+            folder = self._packages[name]
+            return self._script_file(folder) or self._script_file(f"{folder}/src/index")
         for package, folder in self._packages.items():
-            if name == package:
-                return self._script_file(folder) or self._script_file(f"{folder}/src/index")
             if name.startswith(package + "/"):
                 rest = name.removeprefix(package + "/")
                 return self._script_file(f"{folder}/{rest}") or self._script_file(f"{folder}/src/{rest}")

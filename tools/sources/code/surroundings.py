@@ -26,7 +26,11 @@ _POLICIES = {
     ),
     "deliveries": re.compile(
         r"(?i)times_?delivered|deliver(?:y|ies)_?count|deliveries|max_?(?:deliver|attempt|tries|retries(?!per)|retry)"
-        r"|(?:retry|retries|attempts?)_?count|xpending"
+        r"|(?:retry|retries|attempts?)_?count|xpending_?range|xpending\W[^)]{0,300}[\"'][-+][\"']"
+    ),
+    "replies": re.compile(
+        r"(?i)\b(?:call_?backs?|pending(?:_?(?:requests?|replies|calls))?|waiters?|waiting|resolvers?|futures|promises|inflight)"
+        r"\s*(?:\[|\.(?:get|pop|delete|has)\()|\bset_result\("
     ),
 }
 
@@ -63,14 +67,16 @@ class Surroundings:
         Above the loop only what is handed down counts, such as a handler: what else a caller does is its own.
         """
         loop = self._loop(*start)
-        policy = self._reach([self._function(start[0])])
-        for number, caller in enumerate((place, *self._above(start[0]))):
+        policy = self._reach([self.function(start[0])])
+        # Of several that lead to the call, those in the file of the place are this place's own.
+        above = sorted(self._above(start[0]), key=lambda caller: caller.module is not place.module)
+        for number, caller in enumerate((place, *above)):
             there = ((caller.module.path, caller.site.scope), caller.site.expression.line)
             if number == 0 and there == start:
                 continue
             if loop is None:
                 loop = self._loop(*there)
-                policy |= self._reach([self._function(there[0])])
+                policy |= self._reach([self.function(there[0])])
             else:
                 policy |= self._reach(list(self._handed_down(caller)))
         return Around(loop=loop, policy=tuple(sorted(policy)))
@@ -86,8 +92,8 @@ class Surroundings:
 
     def retried(self, start: Spot, option: Setting) -> bool:
         """Whether the function around a call, or one that calls it, speaks of another attempt; `option` does not."""
-        keys = {self._function(start[0])}
-        keys |= {self._function((c.module.path, c.site.scope)) for c in self._above(start[0])}
+        keys = {self.function(start[0])}
+        keys |= {self.function((c.module.path, c.site.scope)) for c in self._above(start[0])}
         for key in keys:
             module, scope = self._program.modules[key[0]], self._program.scope(key)
             first, last = (scope.line, scope.end_line) if scope.end_line else (1, len(module.lines))
@@ -153,7 +159,7 @@ class Surroundings:
         level = [key]
         for _ in range(CALLERS_LEVELS_MAX):
             found: list[ScopeKey] = []
-            for function in dict.fromkeys(self._function(below) for below in level):
+            for function in dict.fromkeys(self.function(below) for below in level):
                 scope = self._program.scope(function)
                 if scope.kind != "function" or not scope.name or scope.name in {"__init__", "constructor"}:
                     continue
@@ -170,7 +176,7 @@ class Surroundings:
         for part in (*given, *(value for option in given for _, value in option.pairs)):
             yield from self._functions(part, context)
 
-    def _function(self, key: ScopeKey) -> ScopeKey:
+    def function(self, key: ScopeKey) -> ScopeKey:
         """The outermost function around a scope: closures belong to what they stand in."""
         chain = self._program.modules[key[0]].scope_chain(key[1])
         functions: list[Scope] = []
@@ -184,7 +190,9 @@ class Surroundings:
     def _loop(self, key: ScopeKey, line: int) -> Loop | None:
         """The innermost loop without a natural end around a line, in the outermost function around it."""
         module = self._program.modules[key[0]]
-        start = self._program.scope(self._function(key)).line
+        scope = self._program.scope(self.function(key))
+        # A function without a name belongs to the call that it is handed to, which may begin on the line above.
+        start = scope.line if scope.name else scope.line - 1
         found = [
             loop
             for loop in module.loops

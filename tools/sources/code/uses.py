@@ -73,10 +73,12 @@ class UseFinder:
             return
         origin = self._origin(module, site)
         start = ((module.path, site.scope), site.expression.line)
+        call = masking.mask(module.source(site.expression.line, site.expression.end_line))
         for number, found in enumerate(self._places(place, command)):
             if number >= PLACES_MAX:
                 return
-            yield from self._at(found, command, origin, start)
+            for use in self._at(found, command, origin, start):
+                yield with_changes(use, call=call) if found.level else use
 
     def is_own(self, module: Module, site: Site, command: Command) -> bool:
         """Whether what looks like a command calls a function of the project that has the same name."""
@@ -89,9 +91,9 @@ class UseFinder:
         )
 
     def swallowed(self, module: Module) -> Iterator[CodeUse]:
-        """The handlers that neither raise nor read the error they catch."""
+        """The handlers that neither raise nor read the error they catch, or only look for one kind of it."""
         for handler in module.handlers:
-            if not handler.raises and not handler.uses_error:
+            if not handler.raises and (handler.tested_only or not handler.uses_error):
                 scope = max(
                     (found for found in module.scopes if found.line <= handler.line <= found.end_line),
                     key=lambda found: found.line,
@@ -118,7 +120,7 @@ class UseFinder:
     def _places(self, place: _Place, command: Command) -> Iterator[_Place]:
         needed = self._needs(place.context, command)
         if needed is None:
-            yield place
+            yield from self._owned(place, command)
             return
         sites = self._surroundings.callers(needed) if place.level < LEVELS_MAX else []
         if not sites:
@@ -132,6 +134,39 @@ class UseFinder:
             frames = {**place.context.frames, needed: frame}
             context = replace(place.context, frames=frames)
             yield from self._places(_Place(caller.module, caller.site, context, place.level + 1), command)
+
+    def _owned(self, place: _Place, command: Command) -> Iterator[_Place]:
+        """Of a place in code that services share, the calls by which each of them gets there; else the place."""
+        if command.kind not in STREAM_KINDS:
+            yield place
+            return
+        own = self._service_of(place.module.path)
+        found = [
+            other for other in self._upwards(place) if self._service_of(other.module.path) not in {None, own}
+        ]
+        yield from found or (place,)
+
+    def _upwards(self, place: _Place) -> Iterator[_Place]:
+        """The calls of the function around a place; those in the same service are followed further up."""
+        function = self._surroundings.function((place.module.path, place.site.scope))
+        scope = self._program.scope(function)
+        if (
+            scope.kind != "function"
+            or not scope.name
+            or function in place.context.frames
+            or place.level >= LEVELS_MAX
+        ):
+            return
+        own = self._service_of(place.module.path)
+        for caller in self._surroundings.callers(function):
+            there = Context(caller.module.path, caller.site.scope)
+            frame = frame_of(caller.site.expression, scope, there)
+            context = replace(place.context, frames={**place.context.frames, function: frame})
+            above = _Place(caller.module, caller.site, context, place.level + 1)
+            if self._service_of(caller.module.path) not in {None, own}:
+                yield above
+            else:
+                yield from self._upwards(above)
 
     def _needs(self, context: Context, command: Command) -> ScopeKey | None:
         """The function whose parameter decides; the innermost where several do."""
