@@ -32,6 +32,7 @@ from tools.sources.records import ChainStep, ConfigFact, FactKind, Gap, MessageS
 
 SOURCE = "config/files"
 _MENTION = re2.compile(r"[A-Z][A-Z0-9_]{2,}")
+_GO_MODULE = re2.compile(r"(?m)^module\s+(\S+)")
 _MENTION_FILES = re2.compile(
     r"(?i).*\.(?:ya?ml|toml|json|sh|bash|cfg|ini|tf|tfvars|conf|service|properties|nix|hcl)|Procfile|Makefile|justfile"
     r"|ecosystem\.config\.[cm]?js|.*\.env\.?.*"
@@ -48,7 +49,7 @@ class ProjectFacts:
     facts: tuple[ConfigFact, ...]
     services: ServiceMap
     packages: Mapping[str, str]
-    """JavaScript workspace packages: name → folder or entry file."""
+    """JavaScript workspace packages and Go modules: name → folder or entry file."""
     environment: Mapping[str, tuple[str, ChainStep]]
     """Variables whose deployed value is the same wherever it is set, and where."""
     gaps: tuple[Gap, ...]
@@ -272,6 +273,11 @@ def _packages(files: Iterable[ProjectFile], reader: _Reader) -> tuple[dict[str, 
     packages: dict[str, str] = {}
     whole: str | None = None
     for file in files:
+        if file.name == "go.mod" and (text := reader.text(file)) is not None:
+            declared = _GO_MODULE.search(text)
+            if declared is not None:
+                packages[declared.group(1)] = posixpath.dirname(file.path)
+            continue
         if file.name not in {"package.json", "pyproject.toml"} or (text := reader.text(file)) is None:
             continue
         data = _data(file, text, reader)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.sources.code.trees import NOW_MS, index_of, streams, uses, write
 from tools.errors import SourceUnavailable
-from tools.sources.code import gitignore, index, javascript_tree, python_tree
+from tools.sources.code import gitignore, go_tree, index, javascript_tree, python_tree
 from tools.sources.code.index import build_index, failed_index, read_index, write_index
 from tools.sources.code.syntax import parse
 from tools.sources.code.walk import ProjectFile, is_env_file, walk
@@ -254,6 +254,7 @@ def test_a_file_that_cannot_be_read_is_a_blind_gap(tmp_path: Path) -> None:
 def test_absurd_code_becomes_a_gap_or_nothing(text: str, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(text)
     (tmp_path / "app.js").write_text(text)
+    (tmp_path / "app.go").write_text(text)
     build_index(tmp_path, (), (), NOW_MS)
 
 
@@ -264,7 +265,7 @@ def test_a_language_that_is_not_on_the_list_is_refused() -> None:
 
 PIECES = st.sampled_from(
     ["r.xadd(", "'s'", '"t"', ")", "(", "{", "}", ":", "=", "f'{x}'", "`${x}`", "class A", "def f(x):", "\n", "  ",
-     "import ", "from x import *", "const ", "=>", "await ", "process.env.X", "os.environ[", "]", "*", "**o", "é", ","]
+     "import ", "from x import *", "func (k *K) f(x T) {", "type K struct {", ":=", "range ", "&X{A: ", "go ", "switch ", "const ", "=>", "await ", "process.env.X", "os.environ[", "]", "*", "**o", "é", ","]
 )  # fmt: skip
 
 
@@ -275,6 +276,7 @@ def test_no_text_breaks_a_reader(pieces: list[str]) -> None:
     python_tree.read("a.py", text)
     javascript_tree.read("a.ts", text, "typescript")
     javascript_tree.read("a.js", text, "javascript")
+    go_tree.read("a.go", text)
 
 
 @settings(max_examples=100, deadline=None)

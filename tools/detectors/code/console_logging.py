@@ -20,13 +20,17 @@ RULE = Rule(
     id="code.console-logging",
     agent=AgentId.ENHANCEMENT_SCOUT,
     category=ScoutCategory.OBSERVABILITY_GAP,
-    condition="print or console.* in the code of a service that uses streams; one finding a service",
+    condition="print, console.* or fmt.Print* in the code of a service that uses streams; one finding a service",
     priority=Priority.P3_LOW,
     effort=Effort.HOURS_2_4,
     impact=Impact.LOW,
 )
 RULES: tuple[Rule, ...] = (RULE,)
 QUOTES_MAX = 5
+_LOGGERS = {
+    "python": "(logging.getLogger, one handler per process)",
+    "go": "(log/slog, or the project's own)",
+}
 
 
 def detect(view: CodeView) -> Iterator[Symptom]:
@@ -45,9 +49,8 @@ def detect(view: CodeView) -> Iterator[Symptom]:
 
 def _symptom(service: str, uses: list[CodeUse]) -> Symptom:
     first, callee = uses[0], uses[0].name or "print"
-    python = first.language == "python"
     before = dedent(first.text)
-    after = before.replace(f"{callee}(", "logger.info(", 1)
+    after = before if first.language == "go" else before.replace(f"{callee}(", "logger.info(", 1)
     return Symptom(
         rule=RULE,
         title=f"{service} writes its log with {callee} ({len(uses)} places)",
@@ -55,11 +58,7 @@ def _symptom(service: str, uses: list[CodeUse]) -> Symptom:
         evidence=tuple(use.quote() for use in uses[:QUOTES_MAX]),
         recommendation=(
             f"Use a logger in {', '.join(dict.fromkeys(use.path for use in uses[:QUOTES_MAX]))} "
-            + (
-                "(logging.getLogger, one handler per process)"
-                if python
-                else "(pino, winston or the project's own)"
-            )
+            + _LOGGERS.get(first.language, "(pino, winston or the project's own)")
             + ", so that each line has a level, a time, the service and the correlation id."
         ),
         position=(first.path, 0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re2
 
+from tools.detectors.code import go_snippets
 from tools.sources.records import CodeUse, Handler
 
 _RECEIVER = re2.compile(r"((?:await\s+)?[\w.$]+(?:\(\))?)\??\.[xX][rR]ead[gG]roup")
@@ -21,7 +22,9 @@ def text_of(use: CodeUse) -> str:
 
 
 def dialect(use: CodeUse) -> str:
-    """The client library that a call is written for: redis-py, node-redis, ioredis or raw."""
+    """The client library that a call is written for: redis-py, go-redis, node-redis, ioredis or raw."""
+    if use.language == "go":
+        return "go-redis"
     if use.language == "python":
         return "raw" if "execute_command" in text_of(use) else "redis-py"
     return "node-redis" if _CAMEL.search(text_of(use)) else "ioredis"
@@ -31,6 +34,8 @@ def capped(text: str, use: CodeUse) -> str | None:
     """The text of an XADD with a cap; None where its arguments cannot be told apart."""
     span = _arguments(text, "xadd")
     style = dialect(use)
+    if style == "go-redis":
+        return go_snippets.capped(text)
     if span is None:
         return None
     start, end = span
@@ -50,6 +55,8 @@ def acknowledged(use: CodeUse) -> str:
     """A loop over what was read that acknowledges each entry once it is handled."""
     stream = use.stream.value if use.stream is not None else None
     group = use.group.value if use.group is not None else None
+    if use.language == "go":
+        return go_snippets.acknowledged(text_of(use), stream, group)
     found = _RECEIVER.search(text_of(use))
     receiver = (found.group(1) if found is not None else "client").removeprefix("await ").strip()
     waits = "await " if "await" in text_of(use) else ""
@@ -68,6 +75,8 @@ def acknowledged(use: CodeUse) -> str:
 def dead_lettered(use: CodeUse) -> str:
     """A loop over what was read that parks an entry after its third failure."""
     stream, group = (name.value if name is not None else None for name in (use.stream, use.group))
+    if use.language == "go":
+        return go_snippets.dead_lettered(text_of(use), stream, group)
     found = _RECEIVER.search(text_of(use))
     receiver = (found.group(1) if found is not None else "client").removeprefix("await ").strip()
     waits = "await " if "await" in text_of(use) else ""
@@ -198,6 +207,10 @@ def counted(text: str) -> str | None:
 
 def blocking(text: str, use: CodeUse) -> str | None:
     """The text of a read with BLOCK; None where its arguments cannot be told apart."""
+    return go_snippets.blocking(text) if use.language == "go" else _blocking(text, use)
+
+
+def _blocking(text: str, use: CodeUse) -> str | None:
     after = _BLOCK.sub(r"\g<1>\g<2>5000\g<3>", text, 1)
     if after != text:
         return after
@@ -233,6 +246,9 @@ def named(text: str, use: CodeUse, name: str) -> str | None:
         return None
     constant = "_".join(words).upper() + ("" if words[-1].lower() in {"stream", "events"} else "_STREAM")
     constant = constant if not constant[0].isdigit() else f"STREAM_{constant}"
+    if use.language == "go":
+        constant = "".join(word.capitalize() for word in constant.lower().split("_"))
+        return f"const {constant} = {form}\n\n{text.replace(form, constant)}"
     declared = f"{constant} = {form}" if use.language == "python" else f"const {constant} = {form};"
     return f"{declared}\n\n{text.replace(form, constant)}"
 
@@ -262,10 +278,10 @@ def told(use: CodeUse, handler: Handler, *, of_group: bool) -> str | None:
 def correlated(text: str, use: CodeUse) -> str | None:
     """The text of an XADD with a correlation id in its payload; None where the payload stands elsewhere."""
     span = _arguments(text, "xadd")
-    if span is None:
+    style = dialect(use)
+    if span is None or style == "go-redis":
         return None
     start, end = span
-    style = dialect(use)
     if style == "ioredis":
         at = re2.compile(r"""(['"]\*['"]),""").search(text[start:end])
         return (
@@ -289,6 +305,8 @@ _READ_CALL = re2.compile(r"((?:await\s+)?[\w.$]+(?:\(\))?)\??\.[xX][rR]ead\(")
 
 def grouped(use: CodeUse, stream: str) -> str | None:
     """A read of the group `workers` and its acknowledgement; None where the call is written in another way."""
+    if use.language == "go":
+        return go_snippets.grouped(text_of(use), stream)
     found = _READ_CALL.search(text_of(use))
     if found is None:
         return None
@@ -309,8 +327,10 @@ def grouped(use: CodeUse, stream: str) -> str | None:
     return f"const replies = await {read};\n// once an entry is handled:\nawait {ack};"
 
 
-def retried(text: str, use: CodeUse) -> str:
-    """A write that is tried five times with a growing pause."""
+def retried(text: str, use: CodeUse) -> str | None:
+    """A write that is tried five times with a growing pause; None for Go, whose client is told by its options."""
+    if use.language == "go":
+        return None
     if use.language == "python":
         pause = "await asyncio.sleep" if "await" in text else "time.sleep"
         body = text.replace("\n", "\n        ")

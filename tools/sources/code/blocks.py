@@ -21,7 +21,7 @@ _CALLS = {"call_expression", "call"}
 _HANDLERS = {"catch_clause", "except_clause", "except_group_clause"}
 _FUNCTIONS = {
     "function_declaration", "function_expression", "function", "arrow_function", "method_definition",
-    "generator_function_declaration", "generator_function", "function_definition", "lambda", "class_body",
+    "generator_function_declaration", "generator_function", "function_definition", "lambda", "class_body", "func_literal",
 }  # fmt: skip
 KINDS = _LOOPS | _TRIES | {"call_expression", "with_statement"}
 """Nodes that `read` may make something of."""
@@ -66,12 +66,12 @@ def _loop(path: str, node: Node) -> Loop:
         path=path,
         line=node.line,
         end_line=node.end_line,
-        header=_shown(header),
+        header=shown(header),
         kind="endless" if _endless(node, condition, text) else "bounded",
-        waits=_pause(node),
-        leaves=_leaves(node),
-        calls=_called(node),
-        tests=_tests(node),
+        waits=pause_in(node),
+        leaves=leaves(node),
+        calls=called(node),
+        tests=tests(node),
     )
 
 
@@ -100,29 +100,32 @@ def _given_in(loop: Node, condition: Node) -> bool:
     return False
 
 
-def _pause(loop: Node) -> str:
+def pause_in(loop: Node) -> str:
+    """The call that pauses a loop, outside handlers of errors; "" where none does."""
     for node in _own(loop, _CALLS, without=_HANDLERS):
         name = _name_of(node)
         arguments = node.field("arguments")
         given = arguments is not None and bool(arguments.children())
         if name.lower() in _PAUSES and given and not node.text.startswith("asyncio.wait("):
-            return _shown(node.text)
+            return shown(node.text)
     return ""
 
 
-def _leaves(loop: Node) -> bool:
+def leaves(loop: Node) -> bool:
+    """Whether a loop has a break or return outside handlers of errors."""
     skipped = _HANDLERS | _FUNCTIONS
     if next(_own(loop, {"return_statement"}, without=skipped), None) is not None:
         return True
     return next(_own(loop, {"break_statement"}, without=skipped | _LOOPS), None) is not None
 
 
-def _tests(node: Node) -> tuple[str, ...]:
+def tests(node: Node) -> tuple[str, ...]:
+    """The conditions of the branches in a node."""
     found: list[str] = []
     for branch in node.find({"if_statement", "ternary_expression", "elif_clause", "conditional_expression"}):
         condition = branch.field("condition")
         if condition is not None and len(found) < TESTS_MAX:
-            found.append(_shown(condition.text))
+            found.append(shown(condition.text))
     return tuple(dict.fromkeys(found))
 
 
@@ -180,10 +183,10 @@ def _handler(
         empty=not inner,
         commented=any(child.kind == "comment" for child in block.children())
         or any(child.kind == "comment" for child in clause.children()),
-        calls=_called(block),
+        calls=called(block),
         assigns=next(block.find(changed | {"augmented_assignment_expression"}), None) is not None,
-        returns=_shown(given),
-        guards=_called(guarded),
+        returns=shown(given),
+        guards=called(guarded),
     )
 
 
@@ -222,7 +225,7 @@ def _suppressed(path: str, node: Node) -> Iterator[Handler]:
             catches=types,
             form="suppress",
             empty=True,
-            guards=_called(body),
+            guards=called(body),
         )
 
 
@@ -257,11 +260,11 @@ def _timer(path: str, around: Node, call: Node) -> Loop:
         path=path,
         line=around.line,
         end_line=around.end_line,
-        header=_shown(call.text.split("\n", 1)[0]),
+        header=shown(call.text.split("\n", 1)[0]),
         kind="timer",
-        waits=_shown(call.text),
-        calls=_called(around),
-        tests=_tests(around),
+        waits=shown(call.text),
+        calls=called(around),
+        tests=tests(around),
     )
 
 
@@ -302,10 +305,10 @@ def _promised(path: str, receiver: Node, function: Node, body: Node) -> Handler:
         uses_error=uses,
         empty=not inner,
         commented=any(child.kind == "comment" for child in body.children()),
-        calls=_called(body),
+        calls=called(body),
         assigns=next(body.find({"assignment_expression", "update_expression"}), None) is not None,
-        returns="" if body.kind == "call_expression" else _shown(value),
-        guards=_called(receiver),
+        returns="" if body.kind == "call_expression" else shown(value),
+        guards=called(receiver),
     )
 
 
@@ -324,7 +327,8 @@ def _own(root: Node, kinds: Collection[str], *, without: Collection[str]) -> Ite
         stack[:0] = node.children()
 
 
-def _called(node: Node) -> tuple[str, ...]:
+def called(node: Node) -> tuple[str, ...]:
+    """The names of what a node calls, each once."""
     found = dict.fromkeys(_name_of(call) for call in node.find(_CALLS))
     return tuple(name for name in found if name)[:NAMES_MAX]
 
@@ -337,9 +341,10 @@ def _name_of(call: Node) -> str:
         callee = inner[0] if inner else None
     if callee is None:
         return ""
-    last = callee.field("property") or callee.field("attribute") or callee
+    last = callee.field("property") or callee.field("attribute") or callee.field("field") or callee
     return last.text if last.kind.endswith("identifier") else ""
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """The masked beginning of a text."""
     return masking.beginning(text, TEXT_SHOWN)

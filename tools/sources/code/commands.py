@@ -83,10 +83,10 @@ def _raw_add(arguments: Sequence[Expression]) -> Command:
     if spread is not None:
         options["spread"] = spread
     behind = arguments[len(before_id) + 2 :]
-    return Command(CodeKind.XADD, (arguments[0],), options=options, payload=_flat(behind))
+    return Command(CodeKind.XADD, (arguments[0],), options=options, payload=flat(behind))
 
 
-def _flat(arguments: Sequence[Expression]) -> Expression | None:
+def flat(arguments: Sequence[Expression]) -> Expression | None:
     """Fields and values in turns as one map; what is spread or uneven is a spread of the map."""
     if not arguments:
         return None

@@ -22,7 +22,11 @@ def environment_read(program: Program, made: Expression, context: Context) -> Ex
     callee = made.callee
     if callee.kind == "member" and callee.value == "get":
         return made.arguments[0] if _is_environment(program, callee.parts[0], context) else None
-    return made.arguments[0] if callee.value == "getenv" and callee.kind in {"name", "member"} else None
+    return (
+        made.arguments[0]
+        if callee.value in {"getenv", "Getenv", "LookupEnv"} and callee.kind in {"name", "member"}
+        else None
+    )
 
 
 def _is_environment(program: Program, owner: Expression, context: Context) -> bool:

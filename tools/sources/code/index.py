@@ -13,7 +13,7 @@ import msgspec
 from tools import masking
 from tools.errors import SourceUnavailable
 from tools.sources import project
-from tools.sources.code import javascript_calls, javascript_tree, python_calls, python_tree
+from tools.sources.code import go_calls, go_tree, javascript_calls, javascript_tree, python_calls, python_tree
 from tools.sources.code.commands import STREAM_KINDS, Command
 from tools.sources.code.program import Module, Site
 from tools.sources.code.program_index import Program
@@ -28,6 +28,8 @@ from tools.workspace import write_atomically
 
 SOURCE = "code"
 USES_MAX = 50_000
+_READERS = {"python": python_tree.read, "go": go_tree.read}
+_CALLS = {"python": python_calls.recognise, "go": go_calls.recognise}
 _IGNORE = re.compile(r"streamgauge-ignore[: ]\s*([a-z]+\.[a-z-]+)\s+(\S[^\n*]{2,200})")
 _NAMED = {CodeKind.XADD, CodeKind.XREADGROUP, CodeKind.XACK, CodeKind.XGROUP_CREATE, CodeKind.XREAD}
 
@@ -98,8 +100,7 @@ def _modules(files: Iterable[ProjectFile], gaps: list[Gap], now_ms: int) -> list
             text = read_text(file)
             if text is None or not in_scope(file.path, text):
                 continue
-            reader = python_tree.read if language == "python" else javascript_tree.read
-            modules.append(reader(file.path, text, language))
+            modules.append(_READERS.get(language, javascript_tree.read)(file.path, text, language))
         except OSError as error:
             why = f"cannot be read ({error.strerror})"
             gaps.append(_gap(file.path, why, "make it readable", now_ms, blind=True))
@@ -142,8 +143,7 @@ def _uses(program: Program, finder: UseFinder, gaps: list[Gap], now_ms: int) -> 
 
 
 def _recognise(program: Program, module: Module, site: Site) -> Command | None:
-    recognise = python_calls.recognise if module.language == "python" else javascript_calls.recognise
-    return recognise(program, module, site)
+    return _CALLS.get(module.language, javascript_calls.recognise)(program, module, site)
 
 
 def _unresolved(uses: Iterable[CodeUse], now_ms: int) -> list[Gap]:

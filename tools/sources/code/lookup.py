@@ -46,6 +46,16 @@ class Lookup(Follower):
             if found is not None:
                 yield from found
                 return
+        for sibling in self.program.siblings(context.module):
+            other = self.program.modules[sibling].scopes[0]
+            found = (
+                self._in_scope(made, other, context.at((sibling, 0)), chain, depth)
+                if made.value not in other.imports
+                else None
+            )
+            if found is not None:
+                yield from found
+                return
         for star in module.stars:
             source = self.program.module_of(context.module, star)
             if source is not None and source != context.module:
@@ -138,6 +148,13 @@ class Lookup(Follower):
         found = self._in_scope(named(name), source.scopes[0], there, chain, depth + 1)
         if found is not None:
             return found
+        for sibling in self.program.siblings(module):
+            other = context.at((sibling, 0))
+            found = self._in_scope(
+                named(name), self.program.modules[sibling].scopes[0], other, chain, depth + 1
+            )
+            if found is not None:
+                return found
         for star in source.stars:
             target = self.program.module_of(module, star)
             if target is not None and target != module:

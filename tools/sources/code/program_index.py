@@ -32,8 +32,12 @@ class Program:
         self._by_tail: dict[str, list[str]] = defaultdict(list)
         self._calls: dict[str, list[CallSite]] = defaultdict(list)
         self._methods: dict[str, list[ScopeKey]] = defaultdict(list)
+        self._folders: dict[str, list[str]] = defaultdict(list)
+        """Go files by folder."""
         self._imported: dict[tuple[str, str], str | None] = {}
         for module in self.modules.values():
+            if module.language == "go":
+                self._folders[posixpath.dirname(module.path)].append(module.path)
             self._by_tail[_stem(module.path).rsplit("/", 1)[-1]].append(module.path)
             for site in module.sites:
                 if site.expression.kind == "call":
@@ -63,11 +67,28 @@ class Program:
 
     def module_of(self, importer: str, name: str) -> str | None:
         """Path of the module that `name` means in the file `importer`; None where it is not the project's."""
+        language = self.modules[importer].language
         key = (posixpath.dirname(importer), name)
         if key not in self._imported:
-            script = self.modules[importer].language != "python"
-            self._imported[key] = self._script(importer, name) if script else self._python(importer, name)
+            finder = {"python": self._python, "go": self._go}.get(language, self._script)
+            self._imported[key] = finder(importer, name)
         return self._imported[key]
+
+    def siblings(self, path: str) -> tuple[str, ...]:
+        """The other files of a Go package; () for other languages."""
+        if self.modules[path].language != "go":
+            return ()
+        return tuple(other for other in self._folders[posixpath.dirname(path)] if other != path)
+
+    def _go(self, importer: str, name: str) -> str | None:
+        """A file of the package that an import path means: below a module of the project, or by its folder."""
+        for package, folder in self._packages.items():
+            if name == package or name.startswith(package + "/"):
+                inside = posixpath.normpath(posixpath.join(folder, name.removeprefix(package).lstrip("/")))
+                found = self._folders.get("" if inside == "." else inside)
+                if found:
+                    return found[0]
+        return next((path for path in self._folders.get(name, ()) if path != importer), None)
 
     def submodule(self, importer: str, target: Import) -> str | None:
         """`from package import module`: the path of that module."""

@@ -20,6 +20,7 @@ LANGUAGES = {
     ".mjs": "javascript",
     ".cjs": "javascript",
     ".jsx": "javascript",
+    ".go": "go",
 }
 """File extension → language."""
 

@@ -245,9 +245,22 @@ class UseFinder:
                 found[name] = expression.value if expression.kind == "text" else masking.mask(expression.text)
             elif not all(value.null for value in values):
                 known = list(dict.fromkeys(value.text for value in values if value.text is not None))
+                if not known and name in _PACE:
+                    known = self._from_callers(expression, context)
                 sure = len(known) == 1 or (known and name not in _PACE)
                 found[name] = known[0] if sure else expression.text
         return found
+
+    def _from_callers(self, expression: Expression, context: Context) -> list[str]:
+        """The one value that every call of the function gives a parameter; [] where they differ or are not known."""
+        found: set[str | None] = set()
+        for key in {key for value in self._resolver.values(expression, context) for key in value.needs}:
+            for caller in self._surroundings.callers(key)[:PLACES_MAX]:
+                there = Context(caller.module.path, caller.site.scope)
+                frame = frame_of(caller.site.expression, self._program.scope(key), there)
+                inner = replace(context, frames={**context.frames, key: frame})
+                found |= {value.text for value in self._resolver.values(expression, inner)}
+        return [text for text in found if text is not None] if len(found) == 1 else []
 
     def _spread(self, expression: Expression, context: Context) -> dict[str, str]:
         """Options out of `**options`; a `spread` option where they cannot be read."""
