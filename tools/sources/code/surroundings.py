@@ -83,7 +83,7 @@ class Surroundings:
 
     def led_to(self, start: ScopeKey, place: CallSite) -> set[ScopeKey]:
         """The functions that handle what a read gives: its own, those handed down at `place`, and what these call."""
-        level = [self._function(start), *self._handed_down(place)]
+        level = [self.function(start), *self._handed_down(place)]
         seen = set(level)
         for _ in range(HANDLING_LEVELS_MAX):
             level = [callee for key in level for callee in self._function_facts(key)[1] if callee not in seen]
