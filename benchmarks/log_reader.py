@@ -109,7 +109,7 @@ def _scanned(files: list[Path]) -> dict[str, object]:
             offset = 0
             while count := os.preadv(file.fileno(), [buffer], offset):
                 end = buffer.rfind(b"\n", 0, count) + 1 or count
-                matches += len(scan.events(memoryview(buffer)[:end]))
+                matches += len(scan.events(memoryview(buffer)[:end], odd=False))
                 offset += end
     return {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall, "lines": matches}
 

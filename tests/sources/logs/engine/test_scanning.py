@@ -16,6 +16,7 @@ from tests.sources.logs.engine.test_fold import NASTY
 from tests.sources.logs.lines import line
 from tools import masking, secret_finder, secret_rules
 from tools.sources.logs import classify, trace_lines, traces
+from tools.sources.logs.engine.beside import may_be_odd, message_ends
 from tools.sources.logs.engine.database import Hyperscan, _load
 from tools.sources.logs.engine.fallback import Buffers
 from tools.sources.logs.engine.inline import inline
@@ -175,7 +176,7 @@ def test_an_expression_stays_within_its_line() -> None:
 @pytest.mark.parametrize("harm", ["cut", "changed", "foreign", "folder", "none"])
 def test_a_cached_database_is_taken_only_where_it_is_whole(tmp_path: Path, harm: str) -> None:
     few = PATTERNS[:6]
-    _load(few, tmp_path)
+    _load(list(enumerate(few)), tmp_path)
     [path] = tmp_path.iterdir()
     data = path.read_bytes()
     if harm == "cut":
@@ -198,3 +199,46 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     engine = Hyperscan(PATTERNS[:6], tmp_path / "file" / "cache")
     assert marks_of([b"an error"], engine)[0] & JUDGED
     assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208 - names alone
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    text=st.lists(
+        st.sampled_from(
+            ["1750000000123", "-", "0", "7", "x", "_", " ", "\n", "1750000000123-0", "12345678901234"]
+        ),
+        max_size=30,
+    ).map("".join)
+)
+def test_message_ids_are_found_where_the_pattern_finds_them(text: str) -> None:
+    data = text.encode() + b"\n"
+    [pattern] = [pattern for pattern in PATTERNS if pattern.mark & Mark.MESSAGE]
+    expected = [match.end() for match in re.finditer(pattern.expression.encode(), data, re.ASCII)]
+    assert message_ends(memoryview(data)).tolist() == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    data=st.lists(
+        st.sampled_from(
+            [
+                b"a",
+                b"\n",
+                b"\r",
+                b"\t",
+                b"\r\n",
+                b"\x1b[3m",
+                b"\x00",
+                b"\x7f",
+                b"\xc2\x85",
+                b"\xc3\xa9",
+                b"\\u0041",
+            ]
+        )
+    )
+)
+def test_no_odd_byte_is_passed_over(data: list[bytes]) -> None:
+    text = b"".join(data) + b"\n"
+    odd = [pattern.expression.encode("latin-1") for pattern in PATTERNS if pattern.mark & Mark.ODD]
+    found = any(re.search(expression, text, re.MULTILINE) for expression in odd)
+    assert may_be_odd(memoryview(text), text.count(b"\n")) or not found

@@ -18,8 +18,9 @@ from typing import cast
 import hyperscan
 import numpy as np
 
-from tools.sources.logs.engine.patterns import TELLING, Mark, Pattern
-from tools.sources.logs.engine.scanning import Hits, Ints, first_ids
+from tools.sources.logs.engine.beside import may_be_odd, message_ends
+from tools.sources.logs.engine.patterns import Mark, Pattern
+from tools.sources.logs.engine.scanning import Hits, Ints, merged
 
 _ID_BITS = 10
 _ID_MASK = (1 << _ID_BITS) - 1
@@ -33,9 +34,13 @@ class Hyperscan:
     """The scan of one process; a database has one scratch space, so no two threads share it."""
 
     def __init__(self, patterns: tuple[Pattern, ...], cache: Path | None = None) -> None:
-        self._database = _load(patterns, cache_folder() if cache is None else cache)
+        folder = cache_folder() if cache is None else cache
+        apart = Mark.ODD | Mark.MESSAGE
+        numbered = list(enumerate(patterns))
+        self._database = _load([one for one in numbered if not one[1].mark & apart], folder)
+        odd = [one for one in numbered if one[1].mark & Mark.ODD]
+        self._odd = _load(odd, folder) if odd else None
         self._marks = np.array([pattern.mark for pattern in patterns], np.int64)
-        self._telling = np.array([bool(pattern.mark & TELLING) for pattern in patterns], np.bool_)
         events: list[int] = []
         add = events.append
 
@@ -44,29 +49,22 @@ class Hyperscan:
 
         self._events, self._on_match = events, on_match
 
-    def events(self, data: memoryview) -> list[int]:
+    def events(self, data: memoryview, *, odd: bool) -> list[int]:
         """Every match: where it ends, and its pattern in the lowest bits. It holds until the next scan."""
         self._events.clear()
         # The stubs know bytes alone; any buffer is scanned where it lies.
-        self._database.scan(cast("bytes", data), match_event_handler=self._on_match)
+        text = cast("bytes", data)
+        self._database.scan(text, match_event_handler=self._on_match)
+        if odd and self._odd is not None:
+            self._odd.scan(text, match_event_handler=self._on_match)
         return self._events
 
     def scan(self, data: memoryview, newlines: Ints) -> Hits:
         """What the lines hold."""
-        found = np.array(self.events(data), np.int64)
-        ids = found & _ID_MASK
+        found = np.array(self.events(data, odd=may_be_odd(data, len(newlines))), np.int64)
         ends = found >> _ID_BITS
         lines = np.searchsorted(newlines, ends - 1)
-        order = np.argsort(lines, kind="stable")
-        sorted_lines, marks = lines[order], self._marks[ids[order]]
-        first = np.flatnonzero(np.diff(sorted_lines, prepend=-1))
-        merged = np.bitwise_or.reduceat(marks, first) if len(first) else marks
-        telling = np.flatnonzero(self._telling[ids])
-        return Hits(
-            sorted_lines[first],
-            merged,
-            *first_ids(lines[telling], ends[telling], self._marks[ids[telling]] == Mark.MESSAGE),
-        )
+        return merged(self._marks[found & _ID_MASK], lines, ends, message_ends(data), newlines)
 
 
 def cache_folder() -> Path:
@@ -76,16 +74,24 @@ def cache_folder() -> Path:
     return base / "streamgauge"
 
 
-def _load(patterns: tuple[Pattern, ...], folder: Path) -> hyperscan.Database:
-    expressions = [pattern.expression.encode("latin-1") for pattern in patterns]
-    flags = [_FLAGS | (_CASELESS if pattern.caseless else 0) for pattern in patterns]
-    made_of = (expressions, flags, metadata.version("hyperscan"), platform.machine(), platform.processor())
+def _load(numbered: list[tuple[int, Pattern]], folder: Path) -> hyperscan.Database:
+    ids = [number for number, _ in numbered]
+    expressions = [pattern.expression.encode("latin-1") for _, pattern in numbered]
+    flags = [_FLAGS | (_CASELESS if pattern.caseless else 0) for _, pattern in numbered]
+    made_of = (
+        ids,
+        expressions,
+        flags,
+        metadata.version("hyperscan"),
+        platform.machine(),
+        platform.processor(),
+    )
     key = hashlib.sha256(repr(made_of).encode()).hexdigest()
     path = folder / f"patterns-{key[:32]}.hsdb"
     database = _cached(path, key)
     if database is None:
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        database.compile(expressions=expressions, ids=list(range(len(expressions))), flags=flags)
+        database.compile(expressions=expressions, ids=ids, flags=flags)
         _keep(path, key, hyperscan.dumpb(database))
     return database
 

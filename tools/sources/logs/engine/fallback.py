@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import re2
 
-from tools.sources.logs.engine.patterns import TELLING, Mark, Pattern
-from tools.sources.logs.engine.scanning import Hits, Ints, first_ids
+from tools.sources.logs.engine.beside import may_be_odd, message_ends
+from tools.sources.logs.engine.patterns import Mark, Pattern
+from tools.sources.logs.engine.scanning import Hits, Ints, merged
 
 _GROUP = 12
 """Expressions that are tried together: more of them make an automaton that is made again and again."""
@@ -21,6 +22,8 @@ class Buffers:
     def __init__(self, patterns: tuple[Pattern, ...]) -> None:
         grouped: dict[int, list[str]] = defaultdict(list)
         for pattern in patterns:
+            if pattern.mark & Mark.MESSAGE:
+                continue
             flags = "(?i:" if pattern.caseless else "(?:"
             grouped[int(pattern.mark)].append(f"{flags}{pattern.expression})")
         self._groups = [
@@ -31,31 +34,17 @@ class Buffers:
 
     def scan(self, data: memoryview, newlines: Ints) -> Hits:
         """What the lines hold."""
-        text = bytes(data)
+        text, odd = bytes(data), may_be_odd(data, len(newlines))
         ends = newlines.tolist()
-        marks: dict[int, int] = defaultdict(int)
-        found: list[tuple[int, int, bool]] = []
+        found: list[tuple[int, int, int]] = []
         for mark, pattern in self._groups:
-            at = 0
-            while (match := pattern.search(text, at)) is not None:
+            at = 0 if odd or not mark & Mark.ODD else len(text)
+            while at < len(text) and (match := pattern.search(text, at)) is not None:
                 line = int(np.searchsorted(newlines, match.end() - 1))
-                marks[line] |= mark
-                if mark & TELLING:
-                    found.append((line, match.end(), mark == Mark.MESSAGE))
+                found.append((mark, line, match.end()))
                 at = ends[line] + 1
-                if at >= len(text):
-                    break
-        lines = sorted(marks)
-        ids, ends, are_messages = (
-            (np.array(column, np.int64) for column in zip(*found, strict=True))
-            if found
-            else (np.empty(0, np.int64),) * 3
-        )
-        return Hits(
-            np.array(lines, np.int64),
-            np.array([marks[line] for line in lines], np.int64),
-            *first_ids(ids, ends, are_messages.astype(np.bool_)),
-        )
+        marks, lines, places = np.array(found, np.int64).reshape(-1, 3).T
+        return merged(marks, lines, places, message_ends(data), newlines)
 
 
 def _compiled(expression: str) -> Any:

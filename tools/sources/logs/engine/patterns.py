@@ -178,4 +178,4 @@ _SECRETS = (
     ),
 )  # fmt: skip
 PATTERNS: tuple[Pattern, ...] = (*_WORDS, *_FRAMES, *_FLOWS, *_SECRETS)
-"""In the order of their ids."""
+"""In the order of their ids. Odd bytes and message ids are looked for apart from the others (`beside.py`)."""

@@ -7,11 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.sources.logs.engine.patterns import PATTERNS, Pattern
+from tools.sources.logs.engine.patterns import PATTERNS, Mark, Pattern
 
 Ints = NDArray[np.int64]
 MESSAGE_BYTES = 15
-"""What the pattern of message ids matches of one."""
+"""From its first digit to the one behind the dash."""
 
 
 class Hits:
@@ -25,6 +25,22 @@ class Hits:
 
     def __init__(self, lines: Ints, marks: Ints, ids: Ints, id_starts: Ints) -> None:
         self.lines, self.marks, self.ids, self.id_starts = lines, marks, ids, id_starts
+
+
+def merged(marks: Ints, lines: Ints, ends: Ints, message_ends: Ints, newlines: Ints) -> Hits:
+    """What lines hold, from all matches (what each means, its line, its end) and the ends of message ids."""
+    of_messages = np.searchsorted(newlines, message_ends - 1)
+    correlated = np.flatnonzero(marks & int(Mark.CORRELATION))
+    ids = first_ids(
+        np.concatenate((lines[correlated], of_messages)),
+        np.concatenate((ends[correlated], message_ends)),
+        np.arange(len(correlated) + len(of_messages)) >= len(correlated),
+    )
+    held = np.zeros(len(newlines), np.int64)
+    np.bitwise_or.at(held, lines, marks)
+    held[of_messages] |= int(Mark.MESSAGE)
+    found = np.flatnonzero(held)
+    return Hits(found, held[found], *ids)
 
 
 def first_ids(lines: Ints, ends: Ints, is_message: NDArray[np.bool_]) -> tuple[Ints, Ints]:
