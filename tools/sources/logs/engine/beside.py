@@ -17,10 +17,10 @@ _WORD = np.zeros(256, np.bool_)
 _WORD[[*range(48, 58), *range(65, 91), 95, *range(97, 123)]] = True
 _BACK = np.arange(-_DIGITS, 0)
 _SPACE = 32
-_DELETE = 127
+_DELETE = b"\x7f"
 
 
-def message_ends(data: memoryview) -> Ints:
+def message_ends(data: bytes) -> Ints:
     """Where message ids are known for such: behind the first digit after the dash."""
     cells = np.frombuffer(data, np.uint8)
     dashes = np.flatnonzero(cells == _DASH)
@@ -34,13 +34,12 @@ def message_ends(data: memoryview) -> Ints:
     return ends
 
 
-def may_be_odd(data: memoryview, lines: int) -> bool:
+def may_be_odd(data: bytes, lines: int) -> bool:
     """Whether a block of so many lines may hold control characters, or escapes of what needs none."""
-    cells, text = np.frombuffer(data, np.uint8), bytes(data)
-    plain = lines + text.count(b"\t") + text.count(b"\r\n")
-    if int(np.count_nonzero(cells < _SPACE)) != plain or b"\\u00" in text:
+    plain = lines + data.count(b"\t") + (data.count(b"\r\n") if b"\r" in data else 0)
+    if int(np.count_nonzero(np.frombuffer(data, np.uint8) < _SPACE)) != plain or _DELETE in data:
         return True
-    return int(cells.max(initial=0)) >= _DELETE and (b"\x7f" in text or b"\xc2" in text)
+    return (not data.isascii() and b"\xc2" in data) or (b"\\" in data and b"\\u00" in data)
 
 
 def _digit(cells: NDArray[np.uint8]) -> Flags:

@@ -49,7 +49,7 @@ class Hyperscan:
 
         self._events, self._on_match = events, on_match
 
-    def events(self, data: memoryview, *, odd: bool) -> list[int]:
+    def events(self, data: bytes | memoryview, *, odd: bool) -> list[int]:
         """Every match: where it ends, and its pattern in the lowest bits. It holds until the next scan."""
         self._events.clear()
         # The stubs know bytes alone; any buffer is scanned where it lies.
@@ -59,12 +59,13 @@ class Hyperscan:
             self._odd.scan(text, match_event_handler=self._on_match)
         return self._events
 
-    def scan(self, data: memoryview, newlines: Ints) -> Hits:
+    def scan(self, data: bytes | memoryview, newlines: Ints) -> Hits:
         """What the lines hold."""
-        found = np.array(self.events(data, odd=may_be_odd(data, len(newlines))), np.int64)
+        text = bytes(data)
+        found = np.array(self.events(text, odd=may_be_odd(text, len(newlines))), np.int64)
         ends = found >> _ID_BITS
         lines = np.searchsorted(newlines, ends - 1)
-        return merged(self._marks[found & _ID_MASK], lines, ends, message_ends(data), newlines)
+        return merged(self._marks[found & _ID_MASK], lines, ends, message_ends(text), newlines)
 
 
 def cache_folder() -> Path:

@@ -32,9 +32,10 @@ class Buffers:
             for start in range(0, len(parts), _GROUP)
         ]
 
-    def scan(self, data: memoryview, newlines: Ints) -> Hits:
+    def scan(self, data: bytes | memoryview, newlines: Ints) -> Hits:
         """What the lines hold."""
-        text, odd = bytes(data), may_be_odd(data, len(newlines))
+        text = bytes(data)
+        odd = may_be_odd(text, len(newlines))
         ends = newlines.tolist()
         found: list[tuple[int, int, int]] = []
         for mark, pattern in self._groups:
@@ -44,7 +45,7 @@ class Buffers:
                 found.append((mark, line, match.end()))
                 at = ends[line] + 1
         marks, lines, places = np.array(found, np.int64).reshape(-1, 3).T
-        return merged(marks, lines, places, message_ends(data), newlines)
+        return merged(marks, lines, places, message_ends(text), newlines)
 
 
 def _compiled(expression: str) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tools.sources.logs import classify, figures, parse
 from tools.sources.logs.activity import Activity
-from tools.sources.logs.digits import apart, own_name
+from tools.sources.logs.digits import apart, own_name, without_digits
 from tools.sources.logs.engine import keys
 from tools.sources.logs.engine.batch import Batch, clean, plain
 from tools.sources.logs.engine.budgets import Budget, Work
@@ -147,14 +147,15 @@ class Folder:
     # --- reading ----------------------------------------------------------------------------------------
 
     def _scanned(self, batch: Batch) -> Folded:
+        data = bytes(batch.block.data)
         table = LineTable(batch.block.data)
-        hits = self._scanner.scan(batch.block.data, table.ends)
+        hits = self._scanner.scan(data, table.ends)
         marks = np.zeros(table.count, np.int64)
         marks[hits.lines] = hits.marks
-        if (marks & int(Mark.ODD)).any() or _ESCAPE in bytes(batch.block.data):
+        if (marks & int(Mark.ODD)).any() or _ESCAPE in data:
             # What a line says is only seen without what colours it.
-            said = plain(bytes(batch.block.data))
-            again = self._scanner.scan(memoryview(said), LineTable(memoryview(said)).ends)
+            said = plain(data)
+            again = self._scanner.scan(said, LineTable(memoryview(said)).ends)
             marks[again.lines] |= again.marks
         for row, level in enumerate(batch.block.levels):
             marks[row] |= _LEVELS.get(level or "", 0)
@@ -270,10 +271,11 @@ class Folder:
             salt = salts[timed] ^ hash(folded.batch.level(row))
             if stop - start == keys.READ_BYTES:
                 salt ^= hash(bytes(data[stop : folded.table.tails[row]]))
-            key = keys.quick(text, mark) ^ salt
+            said, told = without_digits(text), keys.told_by(text, mark) ^ salt
+            key = hash(said) ^ told
             judged = cache.get(key)
             if judged is None:
-                judged = self._judged(folded, row, keys.thorough(text, mark) ^ salt, budget)
+                judged = self._judged(folded, row, hash(keys.shaped(said, mark)) ^ told, budget)
                 if judged is None:
                     continue
                 if len(cache) >= CACHE_MAX:

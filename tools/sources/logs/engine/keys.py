@@ -63,23 +63,29 @@ _SPREAD = 0x9E3779B97F4A7C1
 
 def quick(line: bytes, mark: int) -> int:
     """The key of a line as it is, without escape sequences."""
-    return hash(without_digits(line)) ^ _told(line, mark)
+    return hash(without_digits(line)) ^ told_by(line, mark)
 
 
 def thorough(line: bytes, mark: int) -> int:
     """The key of a line without the words that hold digits."""
-    part = _SEGMENT if mark & _STATUSES else _WORD
-    parts = part.split(without_digits(line))
+    return hash(shaped(without_digits(line), mark)) ^ told_by(line, mark)
+
+
+def shaped(said: bytes, mark: int) -> bytes:
+    """A line without digits, with each word that held some as its shape."""
+    parts = (_SEGMENT if mark & _STATUSES else _WORD).split(said)
     variable = [at for at in range(1, len(parts), 2) if b"0" in parts[at]]
     # Asked of all at once: hardly ever does one tell of a failure.
     telling = tells_of_failure(b" ".join([parts[at] for at in variable]))
     # Of words in the head, and in a line so long that it is cut, more is kept.
-    fixed, left = len(line) > _LONG_BYTES, _HEAD_BYTES
+    fixed, place, done = len(said) > _LONG_BYTES, 0, 0
     for at in variable:
-        if not (telling and tells_of_failure(parts[at])):
-            left = _HEAD_BYTES - sum(map(len, parts[:at])) if left > 0 else 0
-            parts[at] = _shape(parts[at], head=left > 0, fixed=fixed)
-    return hash(b"".join(parts)) ^ _told(line, mark)
+        word = parts[at]
+        place += sum(map(len, parts[done:at])) if place < _HEAD_BYTES else 0
+        done = at
+        if not (telling and tells_of_failure(word)):
+            parts[at] = _shape(word, head=place < _HEAD_BYTES, fixed=fixed)
+    return b"".join(parts)
 
 
 def _shape(word: bytes, *, head: bool, fixed: bool) -> bytes:
@@ -93,7 +99,8 @@ def _shape(word: bytes, *, head: bool, fixed: bool) -> bytes:
     return b"*" + shape
 
 
-def _told(line: bytes, mark: int) -> int:
+def told_by(line: bytes, mark: int) -> int:
+    """The part of a key that is not the words: marks, numeric levels, escapes, and what the figures say."""
     key = hash((mark & _KEYED) * _SPREAD)
     for word in _LEVEL_WORDS:
         at = line.find(word)

@@ -17,8 +17,8 @@ from tools.sources.logs.engine.patterns import EVENTS, TELLING, Mark
 from tools.sources.logs.engine.scanning import Ints
 from tools.sources.recording import Recording
 
-FLOWS = Rate(200, 3000)
-"""Lines of flows, of all services together: as much as half a percent of a core writes."""
+FLOWS = Rate(50, 2000)
+"""Lines of flows, of all services together: as much as half a percent of a core reads and writes."""
 VERDICTS = Rate(200, 3000)
 SAMPLES = 25
 """Structured lines of each service whose keys are looked at."""

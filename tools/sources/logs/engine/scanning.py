@@ -54,7 +54,7 @@ def first_ids(lines: Ints, ends: Ints, is_message: NDArray[np.bool_]) -> tuple[I
 class Scanner(Protocol):
     """All patterns against a block of whole lines."""
 
-    def scan(self, data: memoryview, newlines: Ints) -> Hits:
+    def scan(self, data: bytes | memoryview, newlines: Ints) -> Hits:
         """What the lines hold; `newlines` are the places of their ends."""
         ...
 
