@@ -28,7 +28,8 @@ from tools.sources.logs.activity import Activity
 from tools.sources.logs.blocks import Block
 from tools.sources.logs.engine.batch import Batch
 from tools.sources.logs.engine.budgets import Work, over
-from tools.sources.logs.engine.fold import Folded, Folder
+from tools.sources.logs.engine.fold import Folder
+from tools.sources.logs.engine.folded import Folded
 from tools.sources.logs.engine.recorded import LineRecorder
 from tools.sources.logs.engine.scanning import scanner
 from tools.sources.logs.intake import MANY_SOURCES, Intake, SourceState

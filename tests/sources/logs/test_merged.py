@@ -9,7 +9,8 @@ import pytest
 from tests.sources.logs.engine.blocks import AT_MS, batches
 from tools.clock import iso
 from tools.sources.logs.engine.budgets import RATES, Rate, Work
-from tools.sources.logs.engine.fold import Folded, Folder
+from tools.sources.logs.engine.fold import Folder
+from tools.sources.logs.engine.folded import Folded
 from tools.sources.logs.engine.scanning import scanner
 from tools.sources.logs.merged import UNCHECKED, Merged, MergedMark
 from tools.sources.logs.window import Window

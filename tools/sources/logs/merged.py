@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 
 from tools.clock import iso
-from tools.sources.logs.engine.fold import Folded
+from tools.sources.logs.engine.folded import Folded
 from tools.sources.logs.engine.patterns import Mark
 from tools.sources.logs.feed import LINE_BYTES_MAX
 

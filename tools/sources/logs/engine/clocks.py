@@ -15,7 +15,7 @@ from tools.sources.logs.engine.table import LineTable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tools.sources.logs.engine.fold import Folded
+    from tools.sources.logs.engine.folded import Folded
     from tools.sources.logs.window import Window
     from tools.sources.records import LogLine
 

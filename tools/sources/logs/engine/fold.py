@@ -7,9 +7,7 @@ numbers: how many, when, in which format.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -18,15 +16,15 @@ from tools.sources.logs import classify, figures, parse
 from tools.sources.logs.activity import Activity
 from tools.sources.logs.digits import apart, own_name, without_digits
 from tools.sources.logs.engine import keys
-from tools.sources.logs.engine.batch import Batch, clean, plain
+from tools.sources.logs.engine.batch import Batch, plain
 from tools.sources.logs.engine.budgets import Budget, Work
 from tools.sources.logs.engine.clocks import Clocks
+from tools.sources.logs.engine.folded import READ_BYTES, Folded
 from tools.sources.logs.engine.patterns import HEADS, JUDGED, Mark
 from tools.sources.logs.engine.scanning import Ints, Scanner
 from tools.sources.logs.engine.shapes import Look, Shapes, formats, lines
 from tools.sources.logs.engine.table import Flags, LineTable
 from tools.sources.logs.engine.wrote import Wrote
-from tools.sources.logs.feed import LINE_BYTES_MAX
 from tools.sources.logs.templates import message_ids
 from tools.sources.logs.trace_lines import own_head_at
 from tools.sources.logs.traces import Held, Trace
@@ -34,68 +32,14 @@ from tools.sources.logs.window import IDS_MAX, SECRETS_MAX, TIMES_MAX, Group, It
 from tools.sources.records import LogLine
 
 CACHE_MAX = 50_000
-_READ_BYTES = 1 << 16
 _FIGURES_MAX = 256
 """Lines of one template and block whose memory is looked at."""
-_KEY, _MESSAGE = int(Mark.KEY), int(Mark.MESSAGE)
+_KEY, _SECRET = int(Mark.KEY), int(Mark.SECRET)
+_MAY_NAME = int(Mark.MESSAGE | Mark.SECRET | Mark.ODD)
+"""A message id is in the line as it was read, or in what is left of it without secrets and control characters."""
 _OPENERS = int(Mark.FRAME | Mark.KEY)
 _LEVELS = {"WARN": int(Mark.WARN), "ERROR": int(Mark.ERROR), "FATAL": int(Mark.FATAL)}
 _ESCAPE = b"\x1b"
-
-
-@dataclass
-class Folded:
-    """A block when it was folded. `marks` are one number a line; `records` the lines that became objects, by row."""
-
-    batch: Batch
-    table: LineTable
-    marks: Ints
-    times: Ints
-    ids: Ints
-    id_starts: Ints
-    follows: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
-    """Lines whose next line may belong to them."""
-    records: dict[int, LogLine] = field(default_factory=dict)
-    items: list[Item] = field(default_factory=list)
-    groups: dict[Judged, list[int]] = field(default_factory=dict)
-    """Rows of lines that say the same."""
-    telling: set[int] = field(default_factory=set)
-    """Rows whose line has a verdict, or belongs to a trace."""
-    formats: Counter[str] = field(default_factory=Counter)
-    secrets: list[tuple[int, LogLine]] = field(default_factory=list)
-    unchecked: set[int] = field(default_factory=set)
-    """Rows that may hold a secret and were not looked at: nothing of them may be written."""
-
-    @property
-    def has_long_line(self) -> bool:
-        """Whether the end of a line was not read."""
-        odd = self.batch.block.odd
-        longest = int((self.table.ends - self.table.starts).max()) if odd is None else odd.length
-        return longest > LINE_BYTES_MAX and not self.batch.backfill
-
-    def record(self, row: int, *, in_order: bool = False) -> LogLine:
-        """The record of a line; it is made once."""
-        line = self.records.get(row)
-        if line is None:
-            start, end = int(self.table.starts[row]), int(self.table.ends[row])
-            line = self.batch.record(self.batch.raw(row, start, end), in_order=in_order)
-            self.records[row] = line
-        return line
-
-    def text(self, row: int, most: int) -> bytes:
-        """The beginning of a line as it was read."""
-        start, end = int(self.table.starts[row]), int(self.table.tails[row])
-        return bytes(self.batch.block.data[start : min(end, start + most)])
-
-    def parsed(self, row: int) -> parse.Parsed | None:
-        """What a line says of itself; None where nothing stands at its beginning."""
-        text = clean(self.text(row, _READ_BYTES))
-        return parse.parse(text, self.batch.now_ms) if text and not text[0].isspace() else None
-
-    def when_ms(self, row: int) -> int | None:
-        """The line's own time, its keeper's, or its arrival."""
-        time = int(self.times[row])
-        return time if time >= 0 else self.record(row).when_ms
 
 
 class Folder:
@@ -179,7 +123,7 @@ class Folder:
         shapes = self._shapes.setdefault(folded.batch.origin.source, Shapes())
 
         def tell(row: int, found: parse.Parsed) -> None:
-            clocks.learn(folded.text(row, _READ_BYTES), row, found.event_ms, folded.times)
+            clocks.learn(folded.text(row, READ_BYTES), row, found.event_ms, folded.times)
 
         kinds = shapes.look(Look(folded.table, folded.times, folded.parsed, tell), rows)
         clocks.read_again(folded.table, folded.batch.block.data, folded.times, folded.batch.now_ms)
@@ -247,7 +191,10 @@ class Folder:
         """A trace, or a line that turned out to be single: it goes to those that say the same."""
         row = item.line - folded.batch.block.number if isinstance(item, LogLine) else -1
         if not isinstance(item, LogLine) or folded.records.get(row) is not item:
-            folded.items.append(item)
+            if isinstance(item, LogLine) and self._window.judge(item).verdict == classify.START:
+                self._window.take(item)  # before the starts of this block
+            else:
+                folded.items.append(item)
             return
         activity = self._window.activity(item.service)
         if item.text and not item.text[0].isspace():
@@ -345,10 +292,8 @@ class Folder:
         found: dict[str, None] = {}
         marks = folded.marks
         for row in rows:
-            if int(marks[row]) & _MESSAGE:
-                found.update(
-                    dict.fromkeys(message_ids(folded.text(row, _READ_BYTES).decode("utf-8", "replace")))
-                )
+            if int(marks[row]) & _MAY_NAME:
+                found.update(dict.fromkeys(message_ids(folded.said(row))))
                 if len(found) >= IDS_MAX:
                     break
         return list(found)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tools.sources.line_blocks import LineBlock
 from tools.sources.logs.engine.budgets import Bucket, Rate
-from tools.sources.logs.engine.fold import Folded
+from tools.sources.logs.engine.folded import Folded
 from tools.sources.logs.engine.patterns import EVENTS, TELLING, Mark
 from tools.sources.logs.engine.scanning import Ints
 from tools.sources.recording import Recording

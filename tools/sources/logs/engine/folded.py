@@ -1,0 +1,81 @@
+"""What became of one block: its lines as columns, those that became objects, and what is for the window."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tools import masking
+from tools.sources.logs import parse
+from tools.sources.logs.engine.batch import Batch, clean
+from tools.sources.logs.engine.patterns import Mark
+from tools.sources.logs.engine.scanning import Ints
+from tools.sources.logs.engine.table import Flags, LineTable
+from tools.sources.logs.feed import LINE_BYTES_MAX
+from tools.sources.logs.window import Item, Judged
+from tools.sources.records import LogLine
+
+READ_BYTES = 1 << 16
+_SECRET = int(Mark.SECRET)
+
+
+@dataclass
+class Folded:
+    """A block when it was folded. `marks` are one number a line; `records` the lines that became objects, by row."""
+
+    batch: Batch
+    table: LineTable
+    marks: Ints
+    times: Ints
+    ids: Ints
+    id_starts: Ints
+    follows: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
+    """Lines whose next line may belong to them."""
+    records: dict[int, LogLine] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
+    groups: dict[Judged, list[int]] = field(default_factory=dict)
+    """Rows of lines that say the same."""
+    telling: set[int] = field(default_factory=set)
+    """Rows whose line has a verdict, or belongs to a trace."""
+    formats: Counter[str] = field(default_factory=Counter)
+    secrets: list[tuple[int, LogLine]] = field(default_factory=list)
+    unchecked: set[int] = field(default_factory=set)
+    """Rows that may hold a secret and were not looked at: nothing of them may be written."""
+
+    @property
+    def has_long_line(self) -> bool:
+        """Whether the end of a line was not read."""
+        odd = self.batch.block.odd
+        longest = int((self.table.ends - self.table.starts).max()) if odd is None else odd.length
+        return longest > LINE_BYTES_MAX and not self.batch.backfill
+
+    def record(self, row: int, *, in_order: bool = False) -> LogLine:
+        """The record of a line; it is made once."""
+        line = self.records.get(row)
+        if line is None:
+            start, end = int(self.table.starts[row]), int(self.table.ends[row])
+            line = self.batch.record(self.batch.raw(row, start, end), in_order=in_order)
+            self.records[row] = line
+        return line
+
+    def text(self, row: int, most: int) -> bytes:
+        """The beginning of a line as it was read."""
+        start, end = int(self.table.starts[row]), int(self.table.tails[row])
+        return bytes(self.batch.block.data[start : min(end, start + most)])
+
+    def said(self, row: int) -> str:
+        """What a line says, as its record would."""
+        text = clean(self.text(row, READ_BYTES))
+        return masking.mask(text) if int(self.marks[row]) & _SECRET else text
+
+    def parsed(self, row: int) -> parse.Parsed | None:
+        """What a line says of itself; None where nothing stands at its beginning."""
+        text = self.said(row)
+        return parse.parse(text, self.batch.now_ms) if text and not text[0].isspace() else None
+
+    def when_ms(self, row: int) -> int | None:
+        """The line's own time, its keeper's, or its arrival."""
+        time = int(self.times[row])
+        return time if time >= 0 else self.record(row).when_ms
