@@ -135,7 +135,19 @@ MARKDOWN = {
     "an env block": ("```sh\nexport A_KEY=1\n```\n", [("env-declared", "A_KEY", "1", 2)]),
     "an env table": (
         "| variable | default |\n|---|---|\n| `A_KEY` | 1 |\n",
-        [("env-declared", "A_KEY", None, 3)],
+        [("env-declared", "A_KEY", "1", 3)],
+    ),
+    "an env table with a bar in a cell": (
+        "| variable | default |\n|---|---|\n| `A_KEY` | `a\\|b` |\n",
+        [("env-declared", "A_KEY", "a|b", 3)],
+    ),
+    "a secret in an env table": (
+        "| variable | default |\n|---|---|\n| `A_PASSWORD` | hunter22 |\n",
+        [("env-declared", "A_PASSWORD", "[masked:a_password]", 3)],
+    ),
+    "ports": (
+        "| service | port | does |\n|---|---|---|\n| web | 3000 | x |\n| db | 5432 and 5433 | y |\n",
+        [("port", "3000/tcp", None, 3)],
     ),
     "a code span": ("Set `A_KEY` first.\n", [("env-declared", "A_KEY", None, 1)]),
 }

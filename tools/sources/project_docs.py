@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import re2
+from msgspec.structs import replace
 
 from tools import masking
 from tools.sources.project_env import masked_value, shown_line
@@ -19,6 +20,17 @@ _ENV_HEADER = re2.compile(r"(?i).*\b(?:variables?|env(?:ironment)?)\b.*")
 _SERVICE_HEADER = re2.compile(r"(?i)\W*(?:service|app|application|component|server)s?(?: name)?\W*")
 _PORT_HEADER = re2.compile(r"(?i)\W*(?:(?:default|http|local|host|listen(?:s on)?) )?ports?\W*")
 _PORT_CELL = re2.compile(r"`?:?(\d{2,5})(?:/tcp)?`?")
+_DEFAULT_HEADER = re2.compile(r"(?i)\W*defaults?(?: values?)?\W*")
+_WRITER_HEADER = re2.compile(
+    r"(?i)\W*(?:written by|writers?|producers?|published by|publishers?|produced by|sent by)\W*"
+)
+_READER_HEADER = re2.compile(
+    r"(?i)\W*(?:read by|readers?|consumers?|consumed by|subscribers?|received by)\W*"
+)
+_NOTHING = frozenset(
+    {"", "-", "\u2013", "\u2014", "none", "n/a", "required", "unset", "empty", "(none)", "null", "undefined"}
+)
+_PERSON = re2.compile(r"[\w-]+")
 _ENV_NAME = re2.compile(r"[A-Z][A-Z0-9_]{2,}")
 _ASSIGNMENT = re2.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)")
 
@@ -43,7 +55,7 @@ def markdown_facts(path: str, service: str | None, text: str) -> Iterator[Config
             if found is not None:
                 yield place.fact(FactKind.ENV_DECLARED, number, found.group(1), found.group(2), form="text")
         elif bare.startswith("|"):
-            cells = [cell.strip() for cell in bare.strip("|").split("|")]
+            cells = _cells(bare)
             following = lines[number].strip() if number < len(lines) else ""
             if header is None and following and not set(following) - set("|-: "):
                 header = cells
@@ -62,8 +74,13 @@ def _row(place: _Place, number: int, header: list[str], cells: list[str]) -> Ite
     for title, cell in columns.items():
         if _STREAM_HEADER.fullmatch(title):
             streams += _names(cell)
+    roles = {
+        role: _people(columns, heading)
+        for role, heading in (("writers", _WRITER_HEADER.fullmatch), ("readers", _READER_HEADER.fullmatch))
+    }
     for name in streams:
-        yield place.fact(FactKind.STREAM, number, name, None, form="table")
+        fact = place.fact(FactKind.STREAM, number, name, None, form="table")
+        yield replace(fact, details={**fact.details, **roles})
     yield from _ports(place, number, columns)
     for title, cell in columns.items():
         if _GROUP_HEADER.fullmatch(title) and streams:
@@ -73,7 +90,28 @@ def _row(place: _Place, number: int, header: list[str], cells: list[str]) -> Ite
         elif _ENV_HEADER.fullmatch(title) or title == header[0]:
             for name in _CODE_SPAN.findall(cell) or [cell]:
                 if _ENV_NAME.fullmatch(name):
-                    yield place.fact(FactKind.ENV_DECLARED, number, name, None, form="table")
+                    yield place.fact(FactKind.ENV_DECLARED, number, name, _default(columns), form="table")
+
+
+def _cells(row: str) -> list[str]:
+    """The cells of a row; an escaped bar stands inside of one."""
+    cells = row.strip("|").replace("\\|", "\0").split("|")
+    return [cell.replace("\0", "|").strip() for cell in cells]
+
+
+def _default(columns: Mapping[str, str]) -> str | None:
+    """The default that a row says; None where it says none, or in prose."""
+    cell = next((cell for title, cell in columns.items() if _DEFAULT_HEADER.fullmatch(title)), "")
+    span = _CODE_SPAN.fullmatch(cell)
+    said = span.group(1) if span is not None else cell
+    return None if said.lower() in _NOTHING or (span is None and " " in said) else said
+
+
+def _people(columns: Mapping[str, str], heading: Callable[[str], object]) -> str:
+    """The names in a column, joined by commas; "" where there is none or it says more than names."""
+    cell = next((cell for title, cell in columns.items() if heading(title)), "")
+    names = [part.strip(" `*") for part in cell.replace(" and ", ",").split(",")]
+    return ",".join(names) if names and all(_PERSON.fullmatch(name) for name in names) else ""
 
 
 def _ports(place: _Place, number: int, columns: Mapping[str, str]) -> Iterator[ConfigFact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tools.detectors.config import (
+    doc_default,
     doc_drift,
     env_mismatch,
     group_name_mismatch,
@@ -28,6 +29,7 @@ DETECTORS: tuple[ConfigDetector, ...] = (
     port_conflict,
     port_mismatch,
     doc_drift,
+    doc_default,
     schema_drift,
     schema_version,
     missing_schema,
@@ -44,5 +46,6 @@ OF_FILES: tuple[ConfigDetector, ...] = (
     schema_version,
     missing_schema,
     log_drift,
+    doc_default,
 )
 """Those that say the same whether the server answers or not."""
