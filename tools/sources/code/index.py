@@ -15,6 +15,7 @@ from tools.errors import SourceUnavailable
 from tools.sources import project
 from tools.sources.code import go_calls, go_tree, javascript_calls, javascript_tree, python_calls, python_tree
 from tools.sources.code.commands import STREAM_KINDS, Command
+from tools.sources.code.env_schemas import EnvSchemas
 from tools.sources.code.program import Module, Site
 from tools.sources.code.program_index import Program
 from tools.sources.code.resolve import Resolver
@@ -47,6 +48,9 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
     resolver = Resolver(program, facts.environment)
     finder = UseFinder(program, resolver, facts.services.of)
     uses = _uses(program, finder, gaps, now_ms)
+    declared = {fact.name for fact in facts.facts}
+    by_schema = EnvSchemas(program, facts.services.of, declared).uses()
+    uses = tuple(sorted((*uses, *by_schema), key=_order))
     gaps += _unresolved(uses, now_ms)
     read = {use.name for use in uses if use.kind is CodeKind.ENV_READ and use.name}
     known = {fact.name for fact in facts.facts}
@@ -139,7 +143,11 @@ def _uses(program: Program, finder: UseFinder, gaps: list[Gap], now_ms: int) -> 
                 _gap("code", f"more than {USES_MAX} uses", "narrow project.include", now_ms, blind=True)
             )
             break
-    return tuple(sorted(found, key=lambda use: (use.path, use.line, use.kind.value)))
+    return tuple(sorted(found, key=_order))
+
+
+def _order(use: CodeUse) -> tuple[str, int, str]:
+    return use.path, use.line, use.kind.value
 
 
 def _recognise(program: Program, module: Module, site: Site) -> Command | None:
