@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from agents.job import WatcherJob
 from agents.loop import Reporter
 from tests.agents.audit_jobs import START_MS, job_of, reporter_of
 from tests.conftest import Server
+from tests.detectors.config import healthy
 from tests.fakes.clock import ManualClock
 from tests.sources.code.trees import write
 from tools.findings.model import AgentId, Severity, rank_of
@@ -221,3 +223,51 @@ def test_after_a_restart_services_have_time_to_make_their_groups_again(
     assert audit.auditor.beat()["looks"] == (["start"] if restarted else ["start", "middle"])
     audit.auditor.finish()
     assert ("config.group-name-mismatch" in dict(audit.rules())) is not restarted
+
+
+def test_a_healthy_project_on_a_real_server_yields_nothing_at_any_look(
+    server: Server, tmp_path: Path, stack: ExitStack
+) -> None:
+    envelope: dict[Any, Any] = {"version": "2", "correlation_id": "c-17"}
+    for stream, groups in healthy.GROUPS.items():
+        server.client.xadd(stream, envelope | {"order_id": "o-1", "total": "8.50"})
+        for group in groups:
+            server.client.xgroup_create(stream, group, id="0")
+            server.client.xreadgroup(group, "c1", {stream: ">"})
+    audit = Audit(tmp_path, server.url, stack, code=healthy.FILES)
+    audit.baseline()
+    audit.auditor.look()
+    server.client.xadd("shop.prices.usd", envelope)
+    audit.clock.advance(300)
+    audit.auditor.look()
+    audit.auditor.finish()
+    assert audit.auditor.beat()["looks"] == ["start", "middle", "end"]
+    assert audit.rules() == []
+
+
+def test_an_entry_of_the_server_that_is_not_as_documented_is_found_without_its_values(
+    server: Server, tmp_path: Path, stack: ExitStack
+) -> None:
+    audit = Audit(tmp_path, server.url, stack, code=healthy.FILES)
+    audit.baseline()
+    audit.auditor.look()
+    entry: dict[Any, Any] = {
+        "version": "2",
+        "correlation_id": "c-17",
+        "order_id": "o-1",
+        "total": "eight-fifty",
+    }
+    server.client.xadd("shop.orders.placed", entry)
+    server.client.xgroup_create("shop.orders.placed", "billing", id="0")
+    server.client.xreadgroup("billing", "c1", {"shop.orders.placed": ">"})
+    audit.clock.advance(300)
+    audit.auditor.look()
+    (finding,) = audit.reporter.recorder.findings
+    assert (finding.rule_id, finding.category.value) == ("config.schema-drift", "SCHEMA_DRIFT")
+    assert "has 'total' as text, not number" in finding.title
+    assert {reference.source for reference in finding.evidence_refs} >= {
+        "config/polls.jsonl",
+        "docs/events.yaml",
+    }
+    written = [path.read_text(errors="replace") for path in audit.reporter.workspace.root.rglob("*.jsonl")]
+    assert not [text for text in written if "eight-fifty" in text]
