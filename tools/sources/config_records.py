@@ -42,7 +42,8 @@ class ConfigFact(Struct, frozen=True, kw_only=True):
 
     Of a PORT `host`; of PORT and SERVICE in compose `profiles`, `network` and `project` (files of one `project` are
     deployed together); of a SERVICE also `built` ("yes": from the project's own code), `ports` ("override": those of
-    other files do not hold) and `command`. Of a STREAM in a table `writers` and `readers`, names joined by commas. Of LISTENS and LOGS `variables`, what may change it, and `also`,
+    other files do not hold) and `command`. Of a STREAM in a table `writers` and `readers`, names
+    joined by commas. Of LISTENS and LOGS `variables`, what may change it, and `also`,
     what else the service's code names.
     """
 

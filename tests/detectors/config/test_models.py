@@ -178,3 +178,11 @@ def test_an_interface_against_a_document(kind: str, missing: list[str], tmp_path
 def test_a_stream_with_a_model_is_described(tmp_path: Path) -> None:
     files = py("Placed(**fields)", GOOD + "\n    r.xadd('s2', {'a': x}, maxlen=1)")
     assert [symptom.streams for symptom in found(missing_schema, Case(files), tmp_path)] == [("s2",)]
+
+
+def test_types_of_parameters_alone_are_no_promise_that_messages_are_described(tmp_path: Path) -> None:
+    code = TS_IMPORT + (
+        "async function f(r, row: Row) { await r.xAdd('s1', '*', row); }\n"
+        "async function g(r, x) { await r.xAdd('s2', '*', { a: x }); }\n"
+    )
+    assert found(missing_schema, Case(ZOD | {"a.ts": code}), tmp_path) == []

@@ -22,8 +22,8 @@ RULE = Rule(
     agent=AgentId.CONFIG_AUDITOR,
     category=ConfigCategory.MISSING_SCHEMA,
     condition=(
-        "a stream that the code writes, without a schema in documents or a model in code, where at least half of the "
-        "streams that the code writes have one"
+        "a stream that the code writes, without a schema in documents or a model in code, where documents, pydantic or zod "
+        "describe at least half of the streams that the code writes"
     ),
     severity=Severity.LOW,
 )
@@ -42,13 +42,17 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
         for stream in written
         if (found := schemas.of_stream(view.index, stream) or schemas.models_of(view.index, stream))
     }
-    if not described or 2 * len(described) < len(written):
+    # The type of a parameter describes a message, but is no promise that messages are described.
+    promised = {
+        name: schema for name, found in described.items() for schema in found if schema.form != "interface"
+    }
+    if not promised or 2 * len(promised) < len(written):
         return
-    example = described[min(described)][0]
+    example = promised[min(promised)]
     for stream, use in sorted(written.items()):
         expected = any(entry.matches(stream=stream) for entry in view.judgement.expect)
         if stream not in described and not expected and not _ASIDE.search(stream):
-            yield _symptom(use, stream, example, len(described))
+            yield _symptom(use, stream, example, len(promised))
 
 
 def _symptom(use: CodeUse, stream: str, example: MessageSchema, described: int) -> Symptom:
