@@ -166,6 +166,19 @@ ASYNCAPI = {
     ),
     "version 2": ("asyncapi: 2.6.0\nchannels:\n  orders.placed:\n    x-consumer-group: desk\n",
         [("stream", "orders.placed", None, 3), ("group", "desk", "orders.placed", 4)]),
+    "groups of version 2's operations": (
+        ("asyncapi: 2.6.0\nchannels:\n  orders.placed:\n    subscribe:\n      x-consumer-group: desk\n    publish:\n"
+        "      summary: the consumer group `board` of analytics\n"),
+        [("stream", "orders.placed", None, 3), ("group", "board", "orders.placed", 7), ("group", "desk", "orders.placed", 5)],
+    ),
+    "several groups and a stream of its own": (
+        "asyncapi: 3.0.0\nchannels:\n  a:\n    address: ignored\n    x-redis-stream: orders.placed\n    x-consumer-groups: [desk, board]\n",
+        [("stream", "orders.placed", None, 5), ("group", "desk", "orders.placed", 6), ("group", "board", "orders.placed", 6)],
+    ),
+    "a channel behind a reference": (
+        "asyncapi: 3.0.0\nchannels:\n  a: {$ref: '#/components/channels/b'}\ncomponents:\n  channels:\n    b:\n      address: orders.placed\n",
+        [("stream", "orders.placed", None, 7)],
+    ),
     "json": ('{"asyncapi": "2.6.0", "channels": {"orders.placed": {}}}', [("stream", "orders.placed", None, 1)]),
     "another broker": ("asyncapi: 2.6.0\nservers:\n  x:\n    protocol: kafka\nchannels:\n  a.b: {}\n", []),
     "odd shapes": ("asyncapi: 2.6.0\nchannels: [a, b]\noperations: 7\n", []),
