@@ -8,7 +8,7 @@ import sys
 
 from benchmarks import machine
 
-BENCHMARKS = ("logs", "poll", "session", "start")
+BENCHMARKS = ("code", "logs", "poll", "session", "start")
 
 
 def main() -> int:

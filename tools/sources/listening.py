@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tools.sources.code.program import Expression, Module, Site
 from tools.sources.code.program_index import Program
+from tools.sources.code.source_files import Holds
 from tools.sources.code_settings import Settings, line_of
 from tools.sources.config_records import ConfigFact, FactKind
 from tools.sources.records import CodeUse
@@ -54,7 +55,7 @@ class Listening:
     def facts(self) -> Iterator[ConfigFact]:
         """A fact for each server that the code starts; its name is the port by default, "" where it is not known."""
         found: list[ConfigFact] = []
-        for module in self._program.modules.values():
+        for module in self._program.holding(Holds.SERVERS):
             for site in module.sites:
                 port = _port_of(module, site)
                 if port is None:
@@ -90,11 +91,10 @@ class Listening:
     def _named(self, services: set[str | None]) -> dict[str | None, set[str]]:
         """Per service with a server, the container ports of the project that its code names anywhere."""
         found: dict[str | None, set[str]] = {service: set() for service in services}
-        for module in self._program.modules.values():
-            service = self._service_of(module.path)
+        for path, text in self._program.texts() if services and self._ports else ():
+            service = self._service_of(path)
             if service in found:
-                for line in module.lines:
-                    found[service] |= self._ports.intersection(_NUMBER.findall(line))
+                found[service] |= self._ports.intersection(_NUMBER.findall(text))
         return found
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tools.sources.code.program import Expression, Module, Site
 from tools.sources.code.program_index import Program
+from tools.sources.code.source_files import Holds
 from tools.sources.code_settings import Setting, Settings, line_of
 from tools.sources.config_records import ConfigFact, FactKind
 from tools.sources.records import CodeUse
@@ -38,7 +39,7 @@ class LogSettings:
         shared code, names anywhere, small.
         """
         found: list[ConfigFact] = []
-        for module in self._program.modules.values():
+        for module in self._program.holding(Holds.LOGGERS):
             for site in module.sites:
                 if site.expression.kind == "call":
                     try:
@@ -80,10 +81,10 @@ class LogSettings:
 
     def _named(self) -> dict[str | None, set[str]]:
         found: dict[str | None, set[str]] = {}
-        for module in self._program.modules.values():
-            text = "\n".join(module.lines).lower()
+        for path, written in self._program.texts():
+            text = written.lower()
             names = {name for name in self._declared if name in text or name.replace("_", "") in text}
-            found.setdefault(self._service_of(module.path), set()).update(names)
+            found.setdefault(self._service_of(path), set()).update(names)
         return found
 
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from tests.sources.code.trees import NOW_MS, index_of, streams, uses, write
 from tools.errors import SourceUnavailable
-from tools.sources.code import gitignore, go_tree, index, javascript_tree, python_tree
+from tools.sources.code import gitignore, go_tree, javascript_tree, python_tree
 from tools.sources.code.index import build_index, failed_index, read_index, write_index
+from tools.sources.code.program_index import NAMED_FILES_MAX, Program
+from tools.sources.code.source_files import Holds, SourceFiles
 from tools.sources.code.syntax import parse
 from tools.sources.code.walk import ProjectFile, is_env_file, walk
 from tools.sources.records import CodeKind, Gap
@@ -199,6 +201,30 @@ def test_what_a_package_exports_is_found(exports: str, name: str, tmp_path: Path
     assert streams(index_of(tmp_path, files), CodeKind.XADD) == {"orders"}
 
 
+UNREAD = {
+    "packages/ui/button.ts": "export function button() { return 'b'; }",
+    "packages/ui/words.ts": "// streams: xyz\nexport const broken = ((((;",
+}
+
+
+def test_a_file_that_nothing_leads_to_is_not_parsed(tmp_path: Path) -> None:
+    root = write(tmp_path, {**SHARED, **UNREAD})
+    sources = SourceFiles(list(walk(root)), lambda *_: pytest.fail("a gap"))
+    program = Program(sources, {})
+    parsed = {path for path in sources.holding(Holds.MESSAGES) if program.modules[path]}
+    assert parsed == {"packages/bus/src/bus.ts"}
+    assert set(sources.paths) == SHARED.keys() - {"packages/bus/package.json"} | UNREAD.keys()
+
+
+def test_a_name_in_too_many_files_leads_to_none_of_them(tmp_path: Path) -> None:
+    """`run` is called everywhere: the wrapper's stream stays unknown, and that is a gap."""
+    many = {f"apps/a{n}/app.ts": "class A { run() { run('x'); } }" for n in range(NAMED_FILES_MAX)}
+    code = {"lib/bus.ts": "export function run(s) { r.xadd(s, '*', 'a', 1); }"}
+    made = index_of(tmp_path, {**many, **code})
+    assert streams(made, CodeKind.XADD) == {None}
+    assert [gap.blind for gap in made.gaps] == [False]
+
+
 def test_an_ignore_comment_needs_a_rule_and_a_reason(tmp_path: Path) -> None:
     code = """
     r.xadd("a", {})  # streamgauge-ignore code.xadd-no-maxlen drained by a job at night
@@ -240,10 +266,12 @@ def test_secrets_in_code_are_masked_in_every_fact(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_blind_gap(tmp_path: Path) -> None:
-    gaps: list[Gap] = []
-    vanished = ProjectFile("app.py", tmp_path / "app.py", 3)
-    assert index._modules([vanished], gaps, NOW_MS) == []
-    assert [(gap.what, gap.blind) for gap in gaps] == [("app.py", True)]
+    def gap(what: str, why: str, fix: str, blind: bool) -> Gap:
+        return Gap(what=what, why=why, fix=fix, source="code", at_ms=NOW_MS, blind=blind)
+
+    sources = SourceFiles([ProjectFile("app.py", tmp_path / "app.py", 3)], gap)
+    assert sources.paths == ()
+    assert [(found.what, found.blind) for found in sources.gaps] == [("app.py", True)]
 
 
 @pytest.mark.parametrize(
@@ -252,9 +280,8 @@ def test_a_file_that_cannot_be_read_is_a_blind_gap(tmp_path: Path) -> None:
     ids=["brackets", "a long sum", "subscripts", "broken"],
 )  # fmt: skip
 def test_absurd_code_becomes_a_gap_or_nothing(text: str, tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(text)
-    (tmp_path / "app.js").write_text(text)
-    (tmp_path / "app.go").write_text(text)
+    for name in ("app.py", "app.js", "app.go"):
+        (tmp_path / name).write_text(f"{text}\nr.xadd('s1', 1)")
     build_index(tmp_path, (), (), NOW_MS)
 
 

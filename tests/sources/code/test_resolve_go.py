@@ -210,7 +210,10 @@ def test_the_one_number_that_callers_give_is_known(tmp_path: Path) -> None:
 
 
 def test_prints_are_seen_and_what_prints_elsewhere_is_not(tmp_path: Path) -> None:
-    code = 'func f() { fmt.Println("x"); fmt.Sprintf("y"); fmt.Fprintf(w, "z"); log.Println("l") }'
+    code = (
+        ADD.replace("S,", '"orders",')
+        + '\nfunc g() { fmt.Println("x"); fmt.Sprintf("y"); fmt.Fprintf(w, "z"); log.Println("l") }'
+    )
     assert [use.name for use in uses(index_of(tmp_path, {"main.go": go(code)}), CodeKind.CONSOLE_LOG)] == [
         "fmt.Println"
     ]

@@ -15,6 +15,7 @@ from tools.sources.code.program import Expression, Module, Scope
 from tools.sources.code.program_index import Program
 from tools.sources.code.resolution import Context
 from tools.sources.code.resolve import Resolver
+from tools.sources.code.source_files import Holds
 from tools.sources.code.zod import zod_object
 from tools.sources.records import CodeKind, CodeUse
 
@@ -38,7 +39,7 @@ class EnvSchemas:
 
     def uses(self) -> Iterator[CodeUse]:
         """A read for each field of each schema."""
-        for module in self._program.modules.values():
+        for module in self._program.holding(Holds.SCHEMAS):
             if module.language == "python":
                 for scope in module.scopes:
                     if scope.kind == "class" and self._is_settings(module, scope):

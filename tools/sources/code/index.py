@@ -6,6 +6,7 @@ import gzip
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -13,24 +14,21 @@ import msgspec
 from tools import masking
 from tools.errors import SourceUnavailable
 from tools.sources import project
-from tools.sources.code import go_calls, go_tree, javascript_calls, javascript_tree, python_calls, python_tree
-from tools.sources.code.commands import STREAM_KINDS, Command
+from tools.sources.code.commands import STREAM_KINDS
 from tools.sources.code.env_schemas import EnvSchemas
-from tools.sources.code.program import Module, Site
+from tools.sources.code.program import Module
 from tools.sources.code.program_index import Program
 from tools.sources.code.resolve import Resolver
-from tools.sources.code.syntax import LANGUAGES
+from tools.sources.code.scan import Scan
+from tools.sources.code.source_files import Holds, SourceFiles
 from tools.sources.code.uses import UseFinder
-from tools.sources.code.walk import FILES_MAX, ProjectFile, in_scope, read_text, walk
+from tools.sources.code.walk import FILES_MAX, ProjectFile, walk
 from tools.sources.listening import Listening
 from tools.sources.log_settings import LogSettings
 from tools.sources.records import ChainStep, CodeIndex, CodeKind, CodeUse, Gap
 from tools.workspace import write_atomically
 
 SOURCE = "code"
-USES_MAX = 50_000
-_READERS = {"python": python_tree.read, "go": go_tree.read}
-_CALLS = {"python": python_calls.recognise, "go": go_calls.recognise}
 _IGNORE = re.compile(r"streamgauge-ignore[: ]\s*([a-z]+\.[a-z-]+)\s+(\S[^\n*]{2,200})")
 _NAMED = {CodeKind.XADD, CodeKind.XREADGROUP, CodeKind.XACK, CodeKind.XGROUP_CREATE, CodeKind.XREAD}
 
@@ -42,31 +40,55 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
     if len(files) >= FILES_MAX:
         why, fix = f"the project has more than {FILES_MAX} files", "narrow it with project.include or exclude"
         gaps.append(_gap("files of the project", why, fix, now_ms, blind=True))
-    facts = project.read_project(files, root.resolve().name, now_ms)
-    modules = _modules(files, gaps, now_ms)
-    program = Program(modules, facts.packages)
-    resolver = Resolver(program, facts.environment)
-    finder = UseFinder(program, resolver, facts.services.of)
-    uses = _uses(program, finder, gaps, now_ms)
+    begun = _begin(files, root, now_ms)
+    facts, sources, scan = begun.facts, begun.sources, begun.scan
+    uses = scan.rest(sources, facts.services)
     declared = {fact.name for fact in facts.facts}
-    by_schema = EnvSchemas(program, facts.services.of, declared).uses()
-    uses = tuple(sorted((*uses, *by_schema), key=_order))
-    gaps += _unresolved(uses, now_ms)
+    by_schema = EnvSchemas(begun.program, facts.services.of, declared).uses()
+    uses = tuple(sorted((*uses, *by_schema), key=lambda use: (use.path, use.line, use.kind.value)))
+    gaps += [*sources.gaps, *scan.gaps, *_unresolved(uses, now_ms)]
     read = {use.name for use in uses if use.kind is CodeKind.ENV_READ and use.name}
     known = {fact.name for fact in facts.facts}
     mentioned = tuple(project.mentions(files, read - known))
-    listening = Listening(program, facts.services.of, uses, facts.facts).facts()
-    logs = LogSettings(program, facts.services.of, uses, facts.facts).facts()
+    listening = Listening(begun.program, facts.services.of, uses, facts.facts).facts()
+    logs = LogSettings(begun.program, facts.services.of, uses, facts.facts).facts()
     return CodeIndex(
         uses=uses,
         facts=(*facts.facts, *mentioned, *listening, *logs),
         schemas=facts.schemas,
         services=facts.services.names,
-        files_read=len(modules) + len(facts.read),
-        languages=dict(sorted(Counter(module.language for module in modules).items())),
+        files_read=len(sources.paths) + len(facts.read),
+        languages=dict(sorted(Counter(map(sources.language, sources.paths)).items())),
         gaps=(*facts.gaps, *gaps),
-        ignores=tuple(_ignores(modules)),
+        ignores=tuple(_ignores(begun.program.modules[path] for path in sources.holding(Holds.IGNORES))),
     )
+
+
+def path_of_messages(root: Path) -> tuple[CodeUse, ...]:
+    """The first half of `build_index`: what names a stream, and what stands beside it."""
+    return tuple(_begin(list(walk(root)), root, 0).scan.found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A project whose path of messages is known."""
+
+    facts: project.ProjectFacts
+    sources: SourceFiles
+    program: Program
+    scan: Scan
+
+
+def _begin(files: list[ProjectFile], root: Path, now_ms: int) -> _Begun:
+    def gap(what: str, why: str, fix: str, blind: bool) -> Gap:
+        return _gap(what, why, fix, now_ms, blind=blind)
+
+    facts = project.read_project(files, root.resolve().name, now_ms)
+    sources = SourceFiles(files, gap)
+    program = Program(sources, facts.packages)
+    scan = Scan(program, UseFinder(program, Resolver(program, facts.environment), facts.services.of), gap)
+    scan.messages(sources)
+    return _Begun(facts, sources, program, scan)
 
 
 def write_index(path: Path, index: CodeIndex) -> None:
@@ -92,66 +114,6 @@ def failed_index(why: str, now_ms: int) -> CodeIndex:
     fix = "check project.root and the rights of its files"
     gap = _gap("code and configuration of the project", masking.mask(why), fix, now_ms, blind=True)
     return CodeIndex(uses=(), facts=(), services=(), files_read=0, languages={}, gaps=(gap,))
-
-
-def _modules(files: Iterable[ProjectFile], gaps: list[Gap], now_ms: int) -> list[Module]:
-    modules: list[Module] = []
-    for file in files:
-        language = LANGUAGES.get(file.full.suffix)
-        if language is None:
-            continue
-        try:
-            text = read_text(file)
-            if text is None or not in_scope(file.path, text):
-                continue
-            modules.append(_READERS.get(language, javascript_tree.read)(file.path, text, language))
-        except OSError as error:
-            why = f"cannot be read ({error.strerror})"
-            gaps.append(_gap(file.path, why, "make it readable", now_ms, blind=True))
-        except RecursionError:
-            why = "its expressions are nested too deeply to be parsed"
-            gaps.append(_gap(file.path, why, "exclude it if it is generated", now_ms))
-    return modules
-
-
-def _uses(program: Program, finder: UseFinder, gaps: list[Gap], now_ms: int) -> tuple[CodeUse, ...]:
-    found: list[CodeUse] = []
-    seen: set[tuple[object, ...]] = set()
-    for module in program.modules.values():
-        in_circles: list[int] = []
-        for site in module.sites:
-            try:
-                command = _recognise(program, module, site)
-                if command is None or finder.is_own(module, site, command):
-                    continue
-                for use in finder.uses(module, site, command):
-                    names = (use.stream and use.stream.value, use.group and use.group.value, use.name)
-                    key = (use.kind, use.path, use.line, *names, tuple(sorted(use.options.items())))
-                    if key not in seen:
-                        seen.add(key)
-                        found.append(use)
-            except RecursionError:
-                in_circles.append(site.expression.line)
-        found += finder.swallowed(module)
-        if in_circles:
-            what = f"names in {module.path} (line {', '.join(map(str, in_circles[:10]))})"
-            gaps.append(
-                _gap(what, "they lead in circles too deep to follow", "name streams by constants", now_ms)
-            )
-        if len(found) >= USES_MAX:
-            gaps.append(
-                _gap("code", f"more than {USES_MAX} uses", "narrow project.include", now_ms, blind=True)
-            )
-            break
-    return tuple(sorted(found, key=_order))
-
-
-def _order(use: CodeUse) -> tuple[str, int, str]:
-    return use.path, use.line, use.kind.value
-
-
-def _recognise(program: Program, module: Module, site: Site) -> Command | None:
-    return _CALLS.get(module.language, javascript_calls.recognise)(program, module, site)
 
 
 def _unresolved(uses: Iterable[CodeUse], now_ms: int) -> list[Gap]:

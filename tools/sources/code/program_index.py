@@ -1,18 +1,20 @@
-"""The modules of a project together: which file an import means, and who calls a function."""
+"""The modules of a project together: read when they are asked for, and who calls a function."""
 
 from __future__ import annotations
 
-import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from tools.sources.code.module_finder import ModuleFinder
 from tools.sources.code.program import Import, Module, Scope, Site
+from tools.sources.code.source_files import Holds, SourceFiles
 
 ScopeKey = tuple[str, int]
 """Path of a module and index of a scope in it."""
 
-_SCRIPT_ENDINGS = (".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts", "/index.ts", "/index.js", "")
+NAMED_FILES_MAX = 300
+"""A name in more files than this leads to none of them: what is not loaded for another reason stays out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,133 +25,101 @@ class CallSite:
     site: Site
 
 
-class Program:
-    """Every module by path. `packages` are workspace packages: name → folder or entry file."""
+class _Loaded(dict[str, Module]):
+    """Modules by path; one that is not there yet is read."""
 
-    def __init__(self, modules: Iterable[Module], packages: Mapping[str, str] | None = None) -> None:
-        self.modules = {module.path: module for module in modules}
-        self._packages = dict(packages or {})
-        self._by_tail: dict[str, list[str]] = defaultdict(list)
+    def __init__(self, read: Callable[[str], Module]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, path: str) -> Module:
+        return self._read(path)
+
+
+class Program:
+    """Every module by path. `packages` are workspace packages and Go modules: name → folder or entry file."""
+
+    def __init__(self, sources: SourceFiles, packages: Mapping[str, str] | None = None) -> None:
+        self.modules: dict[str, Module] = _Loaded(self._load)
+        self._sources = sources
+        self._finder = ModuleFinder(sources.paths, packages or {})
         self._calls: dict[str, list[CallSite]] = defaultdict(list)
         self._methods: dict[str, list[ScopeKey]] = defaultdict(list)
-        self._folders: dict[str, list[str]] = defaultdict(list)
-        """Go files by folder."""
-        self._imported: dict[tuple[str, str], str | None] = {}
-        for module in self.modules.values():
-            if module.language == "go":
-                self._folders[posixpath.dirname(module.path)].append(module.path)
-            self._by_tail[_stem(module.path).rsplit("/", 1)[-1]].append(module.path)
-            for site in module.sites:
-                if site.expression.kind == "call":
-                    callee = site.expression.callee
-                    self._calls[callee.value].append(CallSite(module, site))
-            for scope in module.scopes:
-                if scope.kind == "class":
-                    for name, index in scope.definitions.items():
-                        self._methods[name].append((module.path, index))
+        self._asked: set[str] = set()
+
+    def _load(self, path: str) -> Module:
+        module = self._sources.module(path)
+        self.modules[path] = module
+        for site in module.sites:
+            if site.expression.kind == "call":
+                self._calls[site.expression.callee.value].append(CallSite(module, site))
+        for scope in module.scopes:
+            if scope.kind == "class":
+                for name, index in scope.definitions.items():
+                    self._methods[name].append((path, index))
+        return module
+
+    def holding(self, wanted: Holds) -> Iterator[Module]:
+        """The modules with words of any of these kinds, in the order of paths."""
+        for path in self._sources.holding(wanted):
+            yield self.modules[path]
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """The path and text of every file, none of them parsed for it."""
+        return self._sources.texts()
 
     def scope(self, key: ScopeKey) -> Scope:
         """A scope by its key."""
         return self.modules[key[0]].scopes[key[1]]
 
+    def load_imports(self, module: Module) -> None:
+        """Read what a module imports, so that methods of what is handed to it are known."""
+        names = {target.module for scope in module.scopes for target in scope.imports.values()}
+        for name in sorted(names | set(module.stars)):
+            path = self.module_of(module.path, name)
+            if path is not None:
+                _ = self.modules[path]
+
     def calls_named(self, name: str) -> list[CallSite]:
-        """Every call whose callee ends in this name."""
-        return self._calls.get(name, [])
+        """Every call whose callee ends in this name, in the order of files."""
+        self._load_naming(name)
+        return sorted(
+            self._calls.get(name, []), key=lambda call: (call.module.path, call.site.expression.line)
+        )
 
     def only_method(self, name: str) -> ScopeKey | None:
         """The method of that name, where one class of the project alone has one."""
+        if not self._load_naming(name):
+            return None
         found = self._methods.get(name, [])
         return found[0] if len(found) == 1 else None
 
     def methods(self, name: str) -> tuple[ScopeKey, ...]:
-        """The methods of that name, of any class."""
+        """The methods of that name, of any class that was read so far."""
         return tuple(self._methods.get(name, ()))
+
+    def _load_naming(self, name: str) -> bool:
+        """Read every file that holds a name; False where it is in too many to mean one thing."""
+        paths = self._sources.naming(name)
+        if len(paths) > NAMED_FILES_MAX:
+            return False
+        if name not in self._asked:
+            self._asked.add(name)
+            for path in paths:
+                _ = self.modules[path]
+        return True
 
     def module_of(self, importer: str, name: str) -> str | None:
         """Path of the module that `name` means in the file `importer`; None where it is not the project's."""
-        language = self.modules[importer].language
-        key = (posixpath.dirname(importer), name)
-        if key not in self._imported:
-            finder = {"python": self._python, "go": self._go}.get(language, self._script)
-            self._imported[key] = finder(importer, name)
-        return self._imported[key]
+        return self._finder.find(importer, name)
 
     def siblings(self, path: str) -> tuple[str, ...]:
         """The other files of a Go package; () for other languages."""
-        if self.modules[path].language != "go":
-            return ()
-        return tuple(other for other in self._folders[posixpath.dirname(path)] if other != path)
-
-    def _go(self, importer: str, name: str) -> str | None:
-        """A file of the package that an import path means: below a module of the project, or by its folder."""
-        for package, folder in self._packages.items():
-            if name == package or name.startswith(package + "/"):
-                inside = posixpath.normpath(posixpath.join(folder, name.removeprefix(package).lstrip("/")))
-                found = self._folders.get("" if inside == "." else inside)
-                if found:
-                    return found[0]
-        return next((path for path in self._folders.get(name, ()) if path != importer), None)
+        return self._finder.siblings(path)
 
     def submodule(self, importer: str, target: Import) -> str | None:
         """`from package import module`: the path of that module."""
-        if target.name is None or self.modules[importer].language != "python":
+        if target.name is None or not importer.endswith(".py"):
             return None
         joined = target.module + ("" if target.module.endswith(".") else ".") + target.name
         return self.module_of(importer, joined)
-
-    def _python(self, importer: str, name: str) -> str | None:
-        folder = posixpath.dirname(importer)
-        bare = name.lstrip(".")
-        tail = bare.replace(".", "/")
-        dots = len(name) - len(bare)
-        if dots:
-            for _ in range(dots - 1):
-                folder = posixpath.dirname(folder)
-            return self._python_file(folder, tail)
-        while True:
-            for base in (folder, posixpath.join(folder, "src")):
-                found = self._python_file(base, tail)
-                if found is not None and found != importer:
-                    return found
-            if not folder:
-                break
-            folder = posixpath.dirname(folder)
-        return self._by_ending(tail)
-
-    def _python_file(self, folder: str, tail: str) -> str | None:
-        stem = posixpath.join(folder, tail) if tail else folder
-        return next((path for path in (f"{stem}.py", f"{stem}/__init__.py") if path in self.modules), None)
-
-    def _by_ending(self, tail: str) -> str | None:
-        """A file elsewhere whose path ends so, where there is exactly one (another source root)."""
-        last = tail.rsplit("/", 1)[-1]
-        if "/" not in tail:
-            return None
-        found = [path for path in self._by_tail.get(last, []) if ("/" + _stem(path)).endswith("/" + tail)]
-        return found[0] if len(found) == 1 else None
-
-    def _script(self, importer: str, name: str) -> str | None:
-        if name.startswith("."):
-            return self._script_file(posixpath.normpath(posixpath.join(posixpath.dirname(importer), name)))
-        if name in self._packages:
-            folder = self._packages[name]
-            return self._script_file(folder) or self._script_file(f"{folder}/src/index")
-        for package, folder in self._packages.items():
-            if name.startswith(package + "/"):
-                rest = name.removeprefix(package + "/")
-                return self._script_file(f"{folder}/{rest}") or self._script_file(f"{folder}/src/{rest}")
-        if name.startswith(("@/", "~/")):
-            return self._script_file(f"src/{name[2:]}") or self._script_file(name[2:])
-        return None
-
-    def _script_file(self, stem: str) -> str | None:
-        bare = stem
-        for ending in (".js", ".mjs", ".cjs", ".jsx"):
-            bare = bare.removesuffix(ending)
-        stems = (stem, bare)
-        return next((s + end for s in stems for end in _SCRIPT_ENDINGS if s + end in self.modules), None)
-
-
-def _stem(path: str) -> str:
-    root, _ = posixpath.splitext(path)
-    return root.removesuffix("/__init__")

@@ -30,8 +30,8 @@ class ServiceMap:
         for folder in sorted(_built_alone(marked)):
             if not any(_nested(folder, known) for known in self._folders):
                 self._folders[folder] = posixpath.basename(folder)
-        for path in every:
-            parts = path.split("/")
+        for deepest in sorted({posixpath.dirname(path) for path in every}):
+            parts = [*deepest.split("/"), ""]
             for place, part in enumerate(parts[:-2]):
                 name, folder = parts[place + 1], "/".join(parts[: place + 2])
                 if part not in _CONVENTIONS or name in _NOT_SERVICES or name.startswith("."):

@@ -59,6 +59,7 @@ class Surroundings:
     def __init__(self, program: Program, resolver: Resolver) -> None:
         self._program = program
         self._resolver = resolver
+        self._callers: dict[ScopeKey, list[CallSite]] = {}
         self._own: dict[ScopeKey, tuple[frozenset[str], tuple[ScopeKey, ...]]] = {}
 
     def of(self, start: Spot, place: CallSite) -> Around:
@@ -132,6 +133,11 @@ class Surroundings:
 
     def callers(self, function: ScopeKey) -> list[CallSite]:
         """The calls of a function; of a constructor, those of its class."""
+        if function not in self._callers:
+            self._callers[function] = self._called_by(function)
+        return self._callers[function]
+
+    def _called_by(self, function: ScopeKey) -> list[CallSite]:
         scope = self._program.scope(function)
         module = self._program.modules[function[0]]
         around = module.class_of(function[1])
@@ -218,6 +224,7 @@ class Surroundings:
     def _function_facts(self, key: ScopeKey) -> tuple[frozenset[str], tuple[ScopeKey, ...]]:
         if key not in self._own:
             module, scope = self._program.modules[key[0]], self._program.scope(key)
+            self._program.load_imports(module)
             first, last = (scope.line, scope.end_line) if scope.end_line else (1, len(module.lines))
             text = _code_of(module, first, last)
             words = frozenset(name for name, pattern in _POLICIES.items() if pattern.search(text))

@@ -36,7 +36,8 @@ _OUT_OF_SCOPE_FOLDERS = frozenset(
 _OUT_OF_SCOPE_FILE = re2.compile(
     r"(?:test_.*|.*_test|conftest|.*_pb2|.*_pb2_grpc|.*\.(?:test|spec|d|min|generated|stories|bundle))\.\w+|.*\.pyi"
 )
-_GENERATED = re2.compile(r"(?i)@generated|code generated .* do not edit|auto-?generated")
+_GENERATED = re2.compile(rb"(?i)@generated|code generated .* do not edit|auto-?generated")
+_HEAD_BYTES = 600
 _ENV_FILE = re2.compile(r"\.?env(?:[.-][\w.-]+)?|[\w-]+\.env")
 _CODE_ENDINGS = (".py", ".ts", ".js", ".mjs", ".cjs", ".tsx", ".go", ".rb", ".sh", ".md", ".json", ".d.ts")
 
@@ -66,7 +67,8 @@ def walk(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -
     wanted = [matcher for matcher in map(gitignore.glob, include) if matcher is not None]
     unwanted = [matcher for matcher in map(gitignore.glob, exclude) if matcher is not None]
     count = 0
-    for file in _walk(root, root.resolve(), "", [], set()):
+    whole = root.resolve()
+    for file in _walk(_Folder(root, whole, ""), whole, [], set()):
         if wanted and not any(matcher.fullmatch(file.path) for matcher in wanted):
             continue
         if any(matcher.fullmatch(file.path) for matcher in unwanted):
@@ -82,28 +84,38 @@ def is_never_entered(name: str) -> bool:
     return name in _FOLDERS
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder as it was come upon, where it really lies, and its path in the project."""
+
+    at: Path
+    resolved: Path
+    relative: str
+
+
 def _walk(
-    folder: Path, root: Path, relative: str, ignores: list[gitignore.IgnoreFile], entered: set[Path]
+    folder: _Folder, root: Path, ignores: list[gitignore.IgnoreFile], entered: set[Path]
 ) -> Iterator[ProjectFile]:
-    resolved = folder.resolve()
-    if resolved in entered or not resolved.is_relative_to(root):
+    if folder.resolved in entered or not folder.resolved.is_relative_to(root):
         return
-    entered.add(resolved)
-    own = folder / ".gitignore"
-    if own.is_file():
-        text = own.read_text(encoding="utf-8", errors="replace")[:FILE_BYTES_MAX]
-        ignores = [*ignores, gitignore.parse(relative, text)]
+    entered.add(folder.resolved)
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(folder.at), key=lambda entry: entry.name)
     except OSError:
         return
+    own = folder.at / ".gitignore"
+    if any(entry.name == ".gitignore" for entry in entries) and own.is_file():
+        text = own.read_text(encoding="utf-8", errors="replace")[:FILE_BYTES_MAX]
+        ignores = [*ignores, gitignore.parse(folder.relative, text)]
     for entry in entries:
         # A name may be any bytes; what is no UTF-8 is shown escaped, or nothing could be written of the whole project.
         name = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
-        path = posixpath.join(relative, name)
+        path = posixpath.join(folder.relative, name)
         if entry.is_dir():
             if not is_never_entered(entry.name) and not gitignore.ignored(path, True, ignores):
-                yield from _walk(Path(entry.path), root, path, ignores, entered)
+                at = Path(entry.path)
+                resolved = at.resolve() if entry.is_symlink() else folder.resolved / entry.name
+                yield from _walk(_Folder(at, resolved, path), root, ignores, entered)
         elif is_env_file(name) or not gitignore.ignored(path, False, ignores):
             found = _file(entry, path, root)
             if found is not None:
@@ -123,13 +135,17 @@ def _file(entry: os.DirEntry[str], path: str, root: Path) -> ProjectFile | None:
 
 def read_text(file: ProjectFile) -> str | None:
     """The text of a file; None for one that is too big, binary or minified. Raises OSError."""
+    data = read_source(file)
+    return None if data is None else data.decode("utf-8", "replace")
+
+
+def read_source(file: ProjectFile) -> bytes | None:
+    """The bytes of a text file; None for one that is too big, binary or minified. Raises OSError."""
     if file.size > FILE_BYTES_MAX:
         return None
     data = file.full.read_bytes()
-    if b"\0" in data:
-        return None
-    text = data.decode("utf-8", "replace")
-    return None if len(text) > LINE_CHARS_MAX and text.count("\n") * LINE_CHARS_MAX < len(text) else text
+    is_minified = len(data) > LINE_CHARS_MAX and data.count(b"\n") * LINE_CHARS_MAX < len(data)
+    return None if b"\0" in data or is_minified else data
 
 
 def is_env_file(name: str) -> bool:
@@ -137,9 +153,12 @@ def is_env_file(name: str) -> bool:
     return _ENV_FILE.fullmatch(name) is not None and not name.endswith(_CODE_ENDINGS)
 
 
-def in_scope(path: str, text: str) -> bool:
-    """Whether rules may speak of a source file: not tests, declarations, generated or vendored code, docs."""
+def in_scope(path: str, head: bytes) -> bool:
+    """Whether rules may speak of a source file: not tests, declarations, generated or vendored code, docs.
+
+    `head` is how the file begins.
+    """
     *folders, name = path.split("/")
-    if _OUT_OF_SCOPE_FOLDERS & set(folders) or _OUT_OF_SCOPE_FILE.fullmatch(name):
+    if not _OUT_OF_SCOPE_FOLDERS.isdisjoint(folders) or _OUT_OF_SCOPE_FILE.fullmatch(name):
         return False
-    return _GENERATED.search(text[:600]) is None
+    return _GENERATED.search(head[:_HEAD_BYTES]) is None

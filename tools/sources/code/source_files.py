@@ -1,0 +1,114 @@
+"""The code files of a project: read once as bytes, looked through by a fast search, parsed only when asked for.
+
+Most files of a large project name no stream, no variable and no client. What a rule may speak of must hold one of
+the words below; a new kind of use adds its words here, or it is not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import Flag, auto
+
+import re2
+
+from tools.sources.code import go_tree, javascript_tree, python_tree
+from tools.sources.code.program import Module, Scope
+from tools.sources.code.syntax import LANGUAGES
+from tools.sources.code.walk import ProjectFile, in_scope, read_source
+from tools.sources.records import Gap
+
+_READERS = {"python": python_tree.read, "go": go_tree.read}
+
+
+class Holds(Flag):
+    """What the words of a file promise."""
+
+    NOTHING = 0
+    MESSAGES = auto()
+    ENVIRONMENT = auto()
+    KEYS = auto()
+    PRINTS = auto()
+    IGNORES = auto()
+    SCHEMAS = auto()
+    """Schemas that read the environment."""
+    SERVERS = auto()
+    LOGGERS = auto()
+
+
+_WORDS = {
+    Holds.MESSAGES: re2.compile(rb"(?i)\bx(?:add|read|ack|group|autoclaim|claim|trim)"),
+    Holds.ENVIRONMENT: re2.compile(
+        rb'process|import\.meta|environ|[gG]etenv|LookupEnv|(?:Bun|Deno)\.env|\benv(?:config)?\s*:\s*"'
+    ),
+    Holds.KEYS: re2.compile(rb"\.\s*(?:keys|KEYS|Keys)\s*\(\s*[^)\s]|(?i)[\"']keys[\"']"),
+    Holds.PRINTS: re2.compile(rb"\bconsole\b|\bprint(?:ln)?\s*\(|\bpprint\b|\bfmt\s*\.\s*Print"),
+    Holds.IGNORES: re2.compile(rb"streamgauge-ignore"),
+    Holds.SCHEMAS: re2.compile(rb"Settings|cleanEnv|createEnv|(?:process|Bun|import\.meta)\s*\.\s*env\b"),
+    Holds.SERVERS: re2.compile(
+        rb"\blisten\b|\bserve\b|\brun(?:_app)?\b|Server\b|WebSocket|\bbind\b|start_server|make_server|create_server|start_http_server"
+    ),
+    Holds.LOGGERS: re2.compile(rb"\bpino\b|\bbunyan\b|\bwinston\b|createLogger|basicConfig|setLevel"),
+}
+
+GapOf = Callable[[str, str, str, bool], Gap]
+
+
+class SourceFiles:
+    """Code files in scope by path. `gaps` grows where one cannot be read or parsed; content never raises."""
+
+    def __init__(self, files: Iterable[ProjectFile], gap: GapOf) -> None:
+        self.gaps: list[Gap] = []
+        self._gap = gap
+        self._data: dict[str, bytes] = {}
+        self._named: dict[str, tuple[str, ...]] = {}
+        for file in files:
+            if file.full.suffix not in LANGUAGES:
+                continue
+            try:
+                data = read_source(file)
+            except OSError as error:
+                self.gaps.append(
+                    gap(file.path, f"cannot be read ({error.strerror})", "make it readable", True)
+                )
+                continue
+            if data is not None and in_scope(file.path, data):
+                self._data[file.path] = data
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file, in the order of paths."""
+        return tuple(self._data)
+
+    def language(self, path: str) -> str:
+        """The language of a file."""
+        return LANGUAGES["." + path.rsplit(".", 1)[-1]]
+
+    def holding(self, wanted: Holds) -> list[str]:
+        """The files with words of any of these kinds."""
+        patterns = [pattern for kind, pattern in _WORDS.items() if kind in wanted]
+        return [
+            path for path, data in self._data.items() if any(pattern.search(data) for pattern in patterns)
+        ]
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """The path and text of every file, none of them parsed."""
+        for path, data in self._data.items():
+            yield path, data.decode("utf-8", "replace")
+
+    def naming(self, name: str) -> tuple[str, ...]:
+        """The files that hold a name anywhere."""
+        if name not in self._named:
+            wanted = name.encode()
+            self._named[name] = tuple(path for path, data in self._data.items() if wanted and wanted in data)
+        return self._named[name]
+
+    def module(self, path: str) -> Module:
+        """A file, parsed; without anything in it where it cannot be."""
+        language = self.language(path)
+        text = self._data[path].decode("utf-8", "replace")
+        try:
+            return _READERS.get(language, javascript_tree.read)(path, text, language)
+        except RecursionError:
+            why = "its expressions are nested too deeply to be parsed"
+            self.gaps.append(self._gap(path, why, "exclude it if it is generated", False))
+            return Module(path, language, text.splitlines(), [Scope(0, "module", "", None, 1)])
