@@ -12,6 +12,7 @@ from agents.job import ChangeJob, WatcherJob
 from tools.clock import Clock, iso
 from tools.findings.journal import Journal
 from tools.sources.code.index import build_index, failed_index, write_index
+from tools.sources.code.index_cache import cached_index
 from tools.sources.code.walk import walk
 from tools.sources.records import CodeIndex, CodeKind, FactKind
 from tools.sources.renames import renames
@@ -45,7 +46,10 @@ def index(job: WatcherJob, clock: Clock) -> None:
 
 def _build(job: WatcherJob, root: Path, clock: Clock) -> CodeIndex:
     try:
-        return build_index(root, job.include, _exclude(job), clock.now_ms())
+        if job.code_cache is None:
+            return build_index(root, job.include, _exclude(job), clock.now_ms())
+        secret = "" if job.mask_key is None else job.mask_key.get_secret_value()
+        return cached_index(job.code_cache, root, (job.include, _exclude(job)), secret, clock.now_ms())
     except (OSError, MemoryError, RecursionError) as error:
         return failed_index(f"{type(error).__name__}: {error}", clock.now_ms())
 

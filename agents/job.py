@@ -116,6 +116,8 @@ class WatcherJob(_Part):
     judgement: Judgement = Judgement()
     window: Window
     mask_key: SecretStr | None = None
+    code_cache: Path | None = None
+    """Where indexes of the code are kept for later sessions; nowhere where it is None."""
     change: ChangeJob | None = None
     """Set where only what a change brings is reported (static mode)."""
 

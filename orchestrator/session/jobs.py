@@ -61,6 +61,7 @@ def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
         judgement=config.judgement,
         window=given.window,
         mask_key=None if given.mask_key is None else SecretStr(given.mask_key.hex()),
+        code_cache=config.output.state_folder / "code-index",
         change=given.change,
     )
 
