@@ -160,6 +160,13 @@ READS = {
         "async function work(s: string) { return read('g1', [s], 5) }\n"
         "work('orders');"
     ),
+    "a list that callbacks fill": (
+        "async function listen(options) {\n"
+        "  const streams = options.streams;\n  const keys = [];\n"
+        "  streams.map(async (stream) => {\n    keys.push({ key: stream.name, id: '>' });\n  });\n"
+        "  return r.xReadGroup(options.group, 'c', keys, { COUNT: 5, BLOCK: 9 });\n}\n"
+        "listen({ streams: [{ name: 'orders' }], group: 'g1' });"
+    ),
     "spread streams and ids": (
         "const S = ['orders'];\n"
         "r.xreadgroup('GROUP', 'g1', 'c', 'COUNT', 5, 'BLOCK', 9, 'STREAMS', ...S, ...S.map(() => '>'))"

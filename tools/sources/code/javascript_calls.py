@@ -69,7 +69,15 @@ def _redis(module: Module, site: Site) -> Command | None:
     if lowered != "xgroup" and (kind is None or not arguments):
         return None
     is_node_redis = kind is not None and method[1:2].isupper()
+    if is_node_redis and kind in {CodeKind.XREAD, CodeKind.XREADGROUP}:
+        arguments = [_list_of(module, site, argument) for argument in arguments]
     return _node_redis(kind, arguments) if kind and is_node_redis else raw(lowered, arguments)
+
+
+def _list_of(module: Module, site: Site, argument: Expression) -> Expression:
+    """A list of streams that was put together before, as a list."""
+    parts = listed(module, site, argument) if argument.kind == "name" else None
+    return argument if parts is None else replace(argument, kind="list", value="", parts=tuple(parts))
 
 
 def _node_redis(kind: CodeKind, arguments: list[Expression]) -> Command | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tools.sources.code.program import Expression, Module, Site
+from tools.sources.code.program import Expression, Module, Scope, Site
 
 ARGUMENTS_MAX = 64
 _ADDS = {"push", "append"}
 _JOINS = {"extend"}
+_WALKS = {"map", "forEach", "flatMap"}
 
 
 def spread_out(module: Module, site: Site) -> Expression:
@@ -47,23 +48,64 @@ def _built(module: Module, site: Site, name: str) -> Sequence[Expression] | None
         first = bound[0]
         if len(bound) > 1 or first.kind != "list" or scope.kind == "class":
             return None
-        return (*first.parts, *_added(module, site, name, first.line))
+        lines = range(first.line, site.expression.line + 1)
+        return (*first.parts, *_added(module, scope, name, lines))
     return None
 
 
-def _added(module: Module, site: Site, name: str, since: int) -> Iterator[Expression]:
-    scopes = {scope.index for scope in module.scope_chain(site.scope)}
+def _added(module: Module, home: Scope, name: str, lines: range) -> Iterator[Expression]:
+    """What is added to a list of the scope `home`, there or in functions inside of it."""
     for other in module.sites:
         made = other.expression
-        if made.kind != "call" or other.scope not in scopes or not since <= made.line <= site.expression.line:
+        if made.kind != "call" or made.line not in lines or made.callee.kind != "member":
             continue
         callee = made.callee
-        if callee.kind != "member" or (callee.parts[0].kind, callee.parts[0].value) != ("name", name):
+        if (callee.parts[0].kind, callee.parts[0].value) != (
+            "name",
+            name,
+        ) or callee.value not in _ADDS | _JOINS:
             continue
-        if callee.value in _ADDS:
-            yield from made.arguments
-        elif callee.value in _JOINS:
-            for argument in made.arguments:
-                text = argument.text
-                spread = Expression("spread", text, argument.line, argument.end_line, "", (argument,))
-                yield from argument.parts if argument.kind == "list" else (spread,)
+        around = module.scope_chain(other.scope)
+        if home not in around or any(name in scope.bindings for scope in around[: around.index(home)]):
+            continue
+        for argument in made.arguments:
+            for part in _one_by_one(argument) if callee.value in _JOINS else (argument,):
+                yield _outside(module, around[: around.index(home)], part)
+
+
+def _one_by_one(argument: Expression) -> Sequence[Expression]:
+    if argument.kind == "list":
+        return argument.parts
+    return (Expression("spread", argument.text, argument.line, argument.end_line, "", (argument,)),)
+
+
+def _outside(module: Module, inner: Sequence[Scope], made: Expression) -> Expression:
+    """An expression of callbacks (`xs.forEach((x) => ...)`) as it reads around them: x is each of xs."""
+    for scope in inner:
+        if scope.kind != "function" or scope.name or not scope.parameters:
+            continue
+        over = next((call.callee.parts[0] for call in _calls_with(module, scope)), None)
+        if over is not None:
+            each = Expression("element", over.text, over.line, over.end_line, "", (over,))
+            made = _with(made, scope.parameters[0].name, each)
+    return made
+
+
+def _calls_with(module: Module, callback: Scope) -> Iterator[Expression]:
+    """The calls of `map` and the like that a function is written into."""
+    lines = (callback.line, callback.end_line)
+    for site in module.sites:
+        made = site.expression
+        if made.kind != "call" or made.callee.kind != "member" or made.callee.value not in _WALKS:
+            continue
+        if any((part.line, part.end_line) == lines for part in made.arguments):
+            yield made
+
+
+def _with(made: Expression, name: str, value: Expression) -> Expression:
+    """An expression with a name replaced."""
+    if (made.kind, made.value) == ("name", name):
+        return value
+    parts = tuple(_with(part, name, value) for part in made.parts)
+    pairs = tuple((key, _with(part, name, value)) for key, part in made.pairs)
+    return replace(made, parts=parts, pairs=pairs)
