@@ -1,7 +1,7 @@
 """Section 6, roadmap: what to do, in which order. One item for each cluster and each finding outside one.
 
 P0 is measured CRITICAL or the Scout's P0, P1 HIGH, P2 MEDIUM, P3 LOW; INFO is no work. From P2 on, findings of one
-rule become one item.
+rule become one item. Of one priority, advice on code whose streams the server does not have comes last.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tools.findings.model import (
     rank_of,
 )
 from tools.report.context import Context
+from tools.report.live_path import by_path
 from tools.report.model import RoadmapItem
 from tools.synthesis.clusters import Cluster, is_cross_agent
 from tools.synthesis.drift import place_of
@@ -58,7 +59,8 @@ def build(context: Context) -> tuple[RoadmapItem, ...]:
         and not is_cross_agent(finding)
         and rank_of(finding) < Severity.INFO.rank
     ]
-    items += [_item(group) for group in _grouped(single)]
+    streams = [] if context.data.final is None else [state.name for state in context.data.final.streams]
+    items += [_item(group) for group in _grouped(by_path(single, streams))]
     # Python's sort is stable: clusters come first and by weight, then findings in their order.
     return tuple(sorted(items, key=lambda item: item.priority.rank))
 
