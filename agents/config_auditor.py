@@ -19,6 +19,7 @@ from agents.index_wait import IndexWait
 from agents.job import WatcherJob
 from agents.loop import Reporter
 from tools.detectors.config import OF_FILES
+from tools.detectors.config.silence import silenced
 from tools.detectors.contract import ConfigView
 from tools.detectors.registry import CONFIG_DETECTORS
 from tools.errors import JournalCorrupt, SourceUnavailable
@@ -143,11 +144,16 @@ class ConfigAuditor:
         )
         if now is not None or self._deployment is None:
             change = Change.of(self._reporter, CONFIG_DETECTORS, lambda base: replace(view, index=base))
-            run_detectors(CONFIG_DETECTORS, view, self._reporter, change.brings)
+            run_detectors(
+                CONFIG_DETECTORS,
+                view,
+                self._reporter,
+                lambda it: not silenced(index, it) and change.brings(it),
+            )
             change.write()
         else:
             # A server that does not answer must not turn rules about it into rules about the code alone.
-            run_detectors(OF_FILES, view, self._reporter)
+            run_detectors(OF_FILES, view, self._reporter, lambda it: not silenced(index, it))
         self._write_files(index, seen)
         self._state.moments.append(moment)
         self._state.done = self._deployment is None

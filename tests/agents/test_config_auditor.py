@@ -20,6 +20,7 @@ from tests.detectors.config import healthy
 from tests.fakes.clock import ManualClock
 from tests.sources.code.trees import write
 from tools.findings.model import AgentId, Severity, rank_of
+from tools.sources.code.index import read_index
 from tools.sources.redis import polls
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.sources.redis.sweep import StreamSource
@@ -90,6 +91,42 @@ class Audit:
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as held:
         yield held
+
+
+def test_a_comment_in_a_file_of_configuration_silences_a_rule_there_and_is_listed(
+    tmp_path: Path, stack: ExitStack
+) -> None:
+    compose = """services:
+  desk:
+    image: desk
+    ports:
+      - "8080:80"  {}
+  till:
+    image: till
+    ports:
+      - "8080:81"
+"""
+    for name in ("told", "silent", "other"):
+        (tmp_path / name).mkdir()
+    told = Audit(tmp_path / "told", None, stack, code={"compose.yaml": compose.format("")})
+    told.auditor.look()
+    assert [rule for rule, _ in told.rules()] == ["config.port-conflict"]
+    comment = "# streamgauge-ignore config.port-conflict never at one time"
+    silent = Audit(tmp_path / "silent", None, stack, code={"compose.yaml": compose.format(comment)})
+    silent.auditor.look()
+    assert silent.rules() == []
+    ignores = read_index(silent.reporter.workspace.code_index).ignores
+    assert [(ignore.path, ignore.line, ignore.text) for ignore in ignores] == [
+        ("compose.yaml", 5, "config.port-conflict never at one time")
+    ]
+    other = Audit(
+        tmp_path / "other",
+        None,
+        stack,
+        code={"compose.yaml": compose.format(comment.replace("conflict", "mismatch"))},
+    )
+    other.auditor.look()
+    assert [rule for rule, _ in other.rules()] == ["config.port-conflict"]
 
 
 def test_a_group_that_the_server_does_not_have_is_found_with_its_reply(

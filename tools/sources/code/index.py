@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +23,14 @@ from tools.sources.code.resolve import Resolver
 from tools.sources.code.scan import Scan
 from tools.sources.code.source_files import Holds, SourceFiles
 from tools.sources.code.uses import UseFinder
-from tools.sources.code.walk import FILES_MAX, ProjectFile, walk
+from tools.sources.code.walk import FILES_MAX, ProjectFile, read_source, walk
 from tools.sources.listening import Listening
 from tools.sources.log_settings import LogSettings
 from tools.sources.records import ChainStep, CodeIndex, CodeKind, CodeUse, Gap
 from tools.workspace import write_atomically
 
 SOURCE = "code"
+_IGNORE_WORD = b"streamgauge-ignore"
 _IGNORE = re.compile(r"streamgauge-ignore[: ]\s*([a-z]+\.[a-z-]+)\s+(\S[^\n*]{2,200})")
 _NAMED = {CodeKind.XADD, CodeKind.XREADGROUP, CodeKind.XACK, CodeKind.XGROUP_CREATE, CodeKind.XREAD}
 
@@ -60,7 +62,10 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
         files_read=len(sources.paths) + len(facts.read),
         languages=dict(sorted(Counter(map(sources.language, sources.paths)).items())),
         gaps=(*facts.gaps, *gaps),
-        ignores=tuple(_ignores(begun.program.modules[path] for path in sources.holding(Holds.IGNORES))),
+        ignores=(
+            *_ignores(begun.program.modules[path] for path in sources.holding(Holds.IGNORES)),
+            *_ignores_beside(files, set(facts.read) - set(sources.paths)),
+        ),
     )
 
 
@@ -136,13 +141,28 @@ def _unresolved(uses: Iterable[CodeUse], now_ms: int) -> list[Gap]:
     return gaps
 
 
-def _ignores(modules: Iterable[Module]) -> Iterable[ChainStep]:
+def _ignores(modules: Iterable[Module]) -> Iterator[ChainStep]:
     for module in modules:
         for line, text in module.comments:
-            found = _IGNORE.search(text)
-            if found is not None:
-                reason = masking.mask(found.group(2).strip())
-                yield ChainStep(path=module.path, line=line, text=f"{found.group(1)} {reason}")
+            yield from _ignore(module.path, line, text)
+
+
+def _ignores_beside(files: Iterable[ProjectFile], read: Collection[str]) -> Iterator[ChainStep]:
+    """Those in the files of configuration and the documents that were read."""
+    for file in files:
+        if file.path in read:
+            with suppress(OSError):  # the reader has told of a file that cannot be read
+                data = read_source(file) or b""
+                if _IGNORE_WORD in data:
+                    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+                        yield from _ignore(file.path, number, line)
+
+
+def _ignore(path: str, line: int, text: str) -> Iterator[ChainStep]:
+    found = _IGNORE.search(text)
+    if found is not None:
+        reason = masking.mask(found.group(2).strip().removesuffix("-->").strip())
+        yield ChainStep(path=path, line=line, text=f"{found.group(1)} {reason}")
 
 
 def _gap(what: str, why: str, fix: str, now_ms: int, *, blind: bool = False) -> Gap:
