@@ -40,7 +40,7 @@ WRITERS = {
     SETTLED: {"payments"},
     CONFIRMED: {"orders"},
     DISPATCHED: {"warehouse"},
-    DEAD: {None, "payments", "notifications"},
+    DEAD: {"orders", "warehouse", "payments", "notifications"},
 }
 READERS = {
     (PLACED, "orders"): {"orders"},
