@@ -6,7 +6,7 @@ of these commands changes a key, a group, a pending entry or a setting.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -105,19 +105,22 @@ class Form:
             data = shape % tuple([part for raw in raws for part in (len(raw), raw)])
         return Question(data, self._names, reply_bytes)
 
+    def beside(self, other: Form) -> Callable[[bytes], Question]:
+        """Both commands of one raw argument as one question."""
+        shape, names = self._shape(1) + other._shape(1), self._names + other._names
+
+        def made(raw: bytes) -> Question:
+            size = len(raw)
+            return Question(shape % (size, raw, size, raw), names)
+
+        return made
+
     def _shape(self, count: int) -> bytes:
         """The command's bytes, with places for so many raw arguments."""
         head = (b"*%d\r\n" % (self._count + count) + self._words).replace(b"%", b"%%")
         made = head + b"$%d\r\n%b\r\n" * count + self._then.replace(b"%", b"%%")
         self._shapes[count] = made
         return made
-
-
-def joined(*questions: Question) -> Question:
-    """Several as one."""
-    names = tuple(name for asked in questions for name in asked.names)
-    size = sum(asked.reply_bytes for asked in questions)
-    return Question(b"".join([asked.data for asked in questions]), names, size)
 
 
 def question(*commands: Command, reply_bytes: int = 0) -> Question:

@@ -204,11 +204,15 @@ class Tally:
             self.step = min(self.step * 4, PAGE_ENTRIES_MAX)
 
     def end(self) -> None:
-        """Stop here: at least what was counted (one entry waits); at most all but one that does not."""
-        least = max(self.counted, 1)
-        most = max(self.info.length - 1, least)
-        self.lag = Lag(messages=least, source="bound", at_most=most)
+        """Stop here: at least what was counted waits."""
+        self.lag = uncounted(self.info, self.counted)
         self.done = True
+
+
+def uncounted(info: StreamInfo, counted: int = 0) -> Lag:
+    """What is known of a lag that was not counted to its end: one entry waits, and one at least does not."""
+    least = max(counted, 1)
+    return Lag(messages=least, source="bound", at_most=max(info.length - 1, least))
 
 
 def _id_of(item: object) -> str:

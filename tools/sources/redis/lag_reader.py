@@ -43,22 +43,23 @@ class LagReader:
     def _count(self, groups: Sequence[tuple[Seen, SeenGroup]]) -> None:
         """Count what waits for these groups: first where it may be above the limit, once for all at the same entry."""
         tallies: dict[tuple[bytes, str], lags.Tally] = {}
-        urgent, small = list[lags.Tally](), list[lags.Tally]()
+        urgent, small, planned = list[lags.Tally](), list[lags.Tally](), 0
         for item, group in sorted(groups, key=_is_small):
-            place = item.raw, group.info.last_delivered_id
-            if place not in tallies:
-                tally = tallies[place] = lags.Tally(item.raw, item.info, group.info, item.entry_size)
-                (small if _is_small((item, group)) else urgent).append(tally)
+            place, is_small = (item.raw, group.info.last_delivered_id), _is_small((item, group))
+            if place in tallies or (is_small and planned >= SMALL_COUNT_BYTES_PER_POLL):
+                continue
+            tally = tallies[place] = lags.Tally(item.raw, item.info, group.info, item.entry_size)
+            (small if is_small else urgent).append(tally)
+            planned += tally.rest_bytes if is_small else 0
         left = COUNT_BYTES_PER_POLL - lags.count(self._pacer, urgent, COUNT_BYTES_PER_POLL)
         lags.count(self._pacer, small, min(left, SMALL_COUNT_BYTES_PER_POLL))
         for item, group in groups:
-            tally = tallies[item.raw, group.info.last_delivered_id]
-            group.lag = tally.lag
-            if tally.first:
-                group.waiting = tally.first, tally.info.last_generated_id
-            group.counted = (
-                tally.lag is not None and tally.lag.source != "bound"
-            )  # else the next look tries again
+            found = tallies.get((item.raw, group.info.last_delivered_id))
+            group.lag = lags.uncounted(item.info) if found is None else found.lag
+            if found is not None and found.first:
+                group.waiting = found.first, found.info.last_generated_id
+            # Of a bound the next look tries again.
+            group.counted = group.lag is not None and group.lag.source != "bound"
             group.late_ms = lags.time_lag_ms(item.info, group.info, group.lag)
 
     def _derive_lags(self, item: Seen, *, honest: bool) -> Iterator[tuple[Seen, SeenGroup]]:

@@ -14,7 +14,7 @@ from tools.errors import SourceUnavailable
 from tools.sources.records import GroupInfo, StreamState
 from tools.sources.redis import lag as lags
 from tools.sources.redis import replies
-from tools.sources.redis.allowlist import Form, Question, joined
+from tools.sources.redis.allowlist import Form, Question
 from tools.sources.redis.details import TURNS, DetailReader
 from tools.sources.redis.lag_reader import LagReader
 from tools.sources.redis.look import GROUP_BYTES, Book, Key, Seen, SeenGroup
@@ -30,7 +30,8 @@ _UNSEEN_BYTES = 1_000
 STREAMS_ALWAYS = 2_500
 """Up to so many streams, every one is asked for as a whole at every look."""
 
-_STREAM, _GROUPS, _LENGTH = Form("XINFO", "STREAM"), Form("XINFO", "GROUPS"), Form("XLEN")
+_GROUPS = Form("XINFO", "GROUPS")
+_BOTH, _BRIEF = Form("XINFO", "STREAM").beside(_GROUPS), Form("XLEN").beside(_GROUPS)
 
 
 class StreamReader:
@@ -66,7 +67,7 @@ class StreamReader:
         """XINFO STREAM and GROUPS of each stream; those that are gone are left out. Raises SourceUnavailable."""
         for raw in raws:
             if raw not in self._asks:
-                self._asks[raw] = joined(_STREAM(raw), _GROUPS(raw))
+                self._asks[raw] = _BOTH(raw)
         sizes = [self._sizes.get(raw, _UNSEEN_BYTES) for raw in raws]
         answers = self._pacer.each([self._asks[raw] for raw in raws], sizes)
         found = []
@@ -112,7 +113,7 @@ class StreamReader:
             pairs = zip(known.items(), answers, strict=True)
             return {raw: seen for (raw, seen), groups in pairs if seen.answers[1] == _as_told(groups)}
         still = {}
-        answers = self._pacer.each([joined(_LENGTH(raw), _GROUPS(raw)) for raw in known], sizes)
+        answers = self._pacer.each([_BRIEF(raw) for raw in known], sizes)
         for (raw, seen), length, groups in zip(known.items(), answers, answers, strict=True):
             if length == seen.info.length and seen.answers[1] == _as_told(groups):
                 still[raw] = seen
