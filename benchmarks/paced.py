@@ -29,7 +29,7 @@ def looks(server: BenchServer) -> Spent:
     moving = dataset.stream_names(dataset.Shape(streams=1))[0]
     with poller(server.url, "--every", f"{INTERVAL_S:g}") as process:
         tell(process, "go")
-        _next(process)
+        _settle(process, _next(process))
         with server.measure() as meter:
             for _ in range(LOOKS):
                 server.client.xadd(moving, {"moved": "1"})
@@ -47,8 +47,7 @@ def measure(server: BenchServer, intervals: int, report: Report) -> None:
             tell(process, "go")
             first = _next(process)
         full = meter.spent
-        if first.wall_s > INTERVAL_S:
-            _next(process)  # it was due meanwhile, and follows at once
+        _settle(process, first)
         began = time.monotonic()
         with server.measure() as meter:
             # From the end of one poll to the end of another: as many sweeps as intervals.
@@ -83,6 +82,12 @@ def _idle_share(server: BenchServer) -> float:
     before = server.cpu_s()
     time.sleep(IDLE_S)
     return (server.cpu_s() - before) / IDLE_S
+
+
+def _settle(process: subprocess.Popen[str], first: Polled) -> None:
+    """A poll that became due while the first went on follows at once, with nothing to see."""
+    if first.wall_s > INTERVAL_S:
+        _next(process)
 
 
 def _next(process: subprocess.Popen[str]) -> Polled:

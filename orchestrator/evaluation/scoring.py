@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.evaluation.labels import Label, LabelFile, StreamLabel, alternatives, covers
+from tools.detectors.streams.code_map import matches
 from tools.findings.rule import Symptom
 from tools.sources.records import CodeIndex, CodeKind, CodeUse
 
-RUN_TIME = "{}"
 _LETTERS_MIN = 3
 """A name of which less is known is no name."""
 _WRITES = frozenset({CodeKind.XADD})
@@ -144,17 +144,4 @@ def _name(use: CodeUse) -> str | None:
 
 def _same(labelled: str, name: str) -> bool:
     """Whether two names may be one: equal, or one fits the other's run-time parts."""
-    return labelled == name or _fits(labelled, name) or _fits(name, labelled)
-
-
-def _fits(pattern: str, name: str) -> bool:
-    first, *rest = pattern.split(RUN_TIME)
-    if not rest or not name.startswith(first):
-        return False
-    at = len(first)
-    for literal in rest[:-1]:
-        found = name.find(literal, at + 1)
-        if found < 0:
-            return False
-        at = found + len(literal)
-    return name.endswith(rest[-1]) and len(name) - len(rest[-1]) > at
+    return matches(labelled, name) or matches(name, labelled)

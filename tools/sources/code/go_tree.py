@@ -6,7 +6,8 @@ import re
 from typing import Literal
 
 from tools.sources.code import go_blocks
-from tools.sources.code.go_expressions import expression, listed, make
+from tools.sources.code.go_expressions import expression, listed
+from tools.sources.code.making import make
 from tools.sources.code.program import Expression, Import, Module, Parameter, Scope, Site
 from tools.sources.code.syntax import Node, parse
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from tools.sources.code.program import TEXT_CHARS_MAX, Expression, ExpressionKind
+from tools.sources.code.making import make
+from tools.sources.code.program import Expression
 from tools.sources.code.syntax import Node
 
 _TRANSPARENT = {
@@ -24,19 +25,6 @@ def expression(node: Node) -> Expression:
         node = inner[-1] if node.kind == "type_assertion" else inner[0]
     maker = _MAKERS.get(node.kind)
     return maker(node) if maker is not None else make(node, "other")
-
-
-def make(
-    node: Node,
-    kind: ExpressionKind,
-    value: str = "",
-    parts: tuple[Expression, ...] = (),
-    pairs: tuple[tuple[Expression | None, Expression], ...] = (),
-) -> Expression:
-    """An expression at the place of a node."""
-    text = node.text
-    cut = text if len(text) <= TEXT_CHARS_MAX else text[: TEXT_CHARS_MAX - 1] + "…"
-    return Expression(kind, cut, node.line, node.end_line, value, parts, pairs)
 
 
 def text_of(node: Node | None) -> str:

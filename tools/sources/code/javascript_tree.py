@@ -6,7 +6,8 @@ import re
 from typing import Literal
 
 from tools.sources.code import blocks
-from tools.sources.code.javascript_expressions import expression, make, text_of
+from tools.sources.code.javascript_expressions import expression, text_of
+from tools.sources.code.making import make
 from tools.sources.code.program import Expression, Import, Module, Parameter, Scope, Site
 from tools.sources.code.syntax import Node, parse
 
