@@ -370,6 +370,9 @@ def _look_limits(job: WatcherJob) -> LookLimits:
     def lag_limit(stream: str, group: str) -> int:
         return judgement.limits_for(stream=stream, group=group).consumer_lag
 
+    def idle_limit_ms(stream: str, group: str) -> int:
+        return round(judgement.limits_for(stream=stream, group=group).consumer_idle * 1000)
+
     own_idle = [entry.pending_idle for entry in judgement.expect if entry.pending_idle is not None]
     own_time = [entry.time_lag for entry in judgement.expect if entry.time_lag is not None]
     return LookLimits(
@@ -378,5 +381,6 @@ def _look_limits(job: WatcherJob) -> LookLimits:
         lag_recheck_ms=round(limits.lag_recheck * 1000),
         gap_ms=max(60_000, round(job.window.poll_interval_s * 1000 * GAP_POLLS)),
         lag_limit=lag_limit,
+        idle_limit_ms=idle_limit_ms,
         samples=job.redis is None or job.redis.samples,
     )

@@ -21,7 +21,7 @@ INTERVAL_S = SessionSection().poll_interval
 
 
 LOOKS = 4
-"""Of groups that stand still, details are read by turns: four looks have read them all."""
+"""Of groups that stand still, an equal part has its details read at each look."""
 
 
 def looks(server: BenchServer) -> Spent:

@@ -116,12 +116,12 @@ def test_a_budget_that_suffices_exactly_leaves_nothing_unread(server: Server, ey
 def test_the_seconds_of_the_budget_end_it_too(server: Server, eyes: Eyes) -> None:
     for number in range(20):
         give(server.client, f"s{number:02}", 1_000)
-    poll, unread = eyes.source.read_all_pending(eyes.poll(), Budget(seconds=0.25))
+    poll, unread = eyes.source.read_all_pending(eyes.poll(), Budget(seconds=0.5))
     whole = [state for state in poll.streams if state.groups[0].pending_complete]
     assert whole
     assert unread
     assert len(whole) + len(unread) == 20
-    assert {one.why for one in unread} == {"the budget of 0.25 s was used up"}
+    assert {one.why for one in unread} == {"the budget of 0.5 s was used up"}
     gap = unread_gap(unread, 5)
     assert gap.why.endswith(f"; and {len(unread) - 5} more groups")
 

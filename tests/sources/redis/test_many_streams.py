@@ -11,8 +11,8 @@ from tests.fakes.clock import ManualClock
 from tests.sources.redis.raw import client_of
 from tools.sources.records import Poll
 from tools.sources.redis import lag, preflight, streams
-from tools.sources.redis.details import TURNS
 from tools.sources.redis.readonly import ReadOnlyClient
+from tools.sources.redis.streams import TURNS
 from tools.sources.redis.sweep import StreamSource
 
 FEW = 12

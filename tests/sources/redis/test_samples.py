@@ -103,14 +103,18 @@ def test_many_streams_share_a_poll_and_none_waits_for_ever(server: Server, eyes:
     for name in names:
         pipe.xadd(name, {"a": 1}, id="1-0")
     pipe.execute()
-    first = {item.stream for item in eyes.look() if isinstance(item, EntrySample)}
-    pipe = server.client.pipeline(transaction=False)
-    for name in first:  # those that were served are the first to move again
-        pipe.xadd(name, {"a": 1}, id="2-0")
-    pipe.execute()
-    second = {item.stream for item in eyes.look() if isinstance(item, EntrySample)}
-    assert len(first) == samples.STREAMS_PER_POLL
-    assert first | second == set(names)
+    served: set[str] = set()
+    for look in range(2, 6):
+        newly = {item.stream for item in eyes.look() if isinstance(item, EntrySample)}
+        fresh = newly - served
+        assert len(fresh) == min(samples.NEW_STREAMS_PER_POLL, len(names) - len(served))
+        assert len(newly & served) == min(len(served), samples.STREAMS_PER_POLL - len(fresh))
+        served |= newly
+        pipe = server.client.pipeline(transaction=False)
+        for name in served:  # those that were served are the first to move again
+            pipe.xadd(name, {"a": 1}, id=f"{look}-0")
+        pipe.execute()
+    assert served == set(names)
 
 
 def test_trimmed_entries_are_counted_as_left_out(server: Server, eyes: Eyes) -> None:

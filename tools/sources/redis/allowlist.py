@@ -115,6 +115,17 @@ class Form:
 
         return made
 
+    def pair_beside(self, other: Form, reply_bytes: int = 0) -> Callable[[bytes, bytes], Question]:
+        """Both commands of two raw arguments as one question."""
+        shape, names = self._shape(2) + other._shape(2), self._names + other._names
+
+        def made(one: bytes, two: bytes) -> Question:
+            size, other_size = len(one), len(two)
+            parts = (size, one, other_size, two)
+            return Question(shape % (parts + parts), names, reply_bytes)
+
+        return made
+
     def _shape(self, count: int) -> bytes:
         """The command's bytes, with places for so many raw arguments."""
         head = (b"*%d\r\n" % (self._count + count) + self._words).replace(b"%", b"%%")

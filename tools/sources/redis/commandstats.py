@@ -53,6 +53,12 @@ _TOLD = _QUIET | {
 is added (with XLEN, where `lag.grows_always` is not true): XDEL, XTRIM, XSETID, RESTORE and what is not known here are not among them."""
 
 
+_OF_CONSUMERS = frozenset(
+    {"xack", "xautoclaim", "xclaim", "xgroup|createconsumer", "xgroup|delconsumer", "xreadgroup"}
+)
+"""Those of them that can leave XINFO GROUPS as it was, and a consumer or a pending entry not."""
+
+
 class Calls(Struct, frozen=True):
     """One counter: calls and microseconds of server time since the server began to count."""
 
@@ -101,6 +107,11 @@ def is_quiet(moved: Mapping[str, int]) -> bool:
 def is_told_briefly(moved: Iterable[str]) -> bool:
     """Whether all that was done shows in XINFO GROUPS (and XLEN), where a group's lag counts what is added."""
     return all(name in _TOLD or name.partition("|")[0] in _QUIET for name in moved)
+
+
+def leaves_consumers(moved: Iterable[str]) -> bool:
+    """Whether, with nothing new in XINFO GROUPS, consumers and pending entries have only grown older."""
+    return is_told_briefly(moved) and not _OF_CONSUMERS & set(moved)
 
 
 def own_usec(before: Stats, now: Stats, own: Mapping[str, int]) -> int:

@@ -63,7 +63,7 @@ class GhostFinder:
         self, streams: Sequence[Stream], pages: Pages
     ) -> dict[Key, tuple[tuple[PendingEntry, ...], bool]]:
         """The same pages, with `gone` set where it is known."""
-        by_name = {item.raw: item for item in streams}
+        by_name = {item.raw: item for item in streams} if pages else {}
         self._look_up(list(self._questions(by_name, pages)), by_name)
         return {
             key: (self._marked(key[0], by_name[key[0]].info, entries), whole)
@@ -114,9 +114,7 @@ class GhostFinder:
     def _marked(
         self, raw: bytes, info: StreamInfo, entries: tuple[PendingEntry, ...]
     ) -> tuple[PendingEntry, ...]:
-        """The entries with `gone` set; most often none is, and they are as they were. In: in id order."""
-        if not entries or (_nothing_deleted(info) and _certain(info, entries[0].id) is False):
-            return entries
+        """The entries with `gone` set; most often none is, and they are as they were."""
         gone = {entry.id for entry in entries if self._is_gone(raw, info, entry)}
         if not gone:
             return entries
@@ -135,6 +133,16 @@ def _certain(info: StreamInfo, entry_id: str) -> bool | None:
         return True
     deleted = _deleted(info)
     return False if deleted is not None and entry_key(entry_id) > deleted else None
+
+
+def all_there(info: StreamInfo, entries: tuple[PendingEntry, ...]) -> bool:
+    """Whether none of them, in id order, is gone, by position alone; the first is often that of the stream."""
+    if not entries:
+        return True
+    if info.max_deleted_entry_id != "0-0":
+        return False
+    first = entries[0].id
+    return first == info.first_entry_id or _certain(info, first) is False
 
 
 def _nothing_deleted(info: StreamInfo) -> bool:

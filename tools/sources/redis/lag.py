@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from msgspec import Struct
 
@@ -132,8 +131,7 @@ def _plausible(info: StreamInfo, group: GroupInfo, delivered: tuple[int, int]) -
     return deleted <= delivered and 1 <= group.lag <= info.length - 1 and in_step
 
 
-@dataclass
-class Tally:
+class Tally(Struct, gc=False):
     """The count of one group, page by page, up to the newest entry of `info`. `entry_size` is a guess, in bytes."""
 
     stream: bytes

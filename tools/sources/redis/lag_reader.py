@@ -16,6 +16,7 @@ COUNT_BYTES_PER_POLL = 16_000_000
 """What is not reached is a bound, and its turn comes at the next poll: what has not moved is not counted again."""
 
 SMALL_COUNT_BYTES_PER_POLL = 4_000_000
+SMALL_COUNTS_PER_POLL = 240
 """The same of groups whose lag cannot be above their limit: no claim waits for it, so many are counted by and by."""
 
 REACHES_MAX = 1_000
@@ -24,6 +25,36 @@ REACHES_MAX = 1_000
 SECOND_LOOKS = 3
 SECOND_LOOK_GAP_S = 0.25
 SECOND_LOOK_STREAMS = 100
+
+
+class _Plan:
+    """What is counted at this look: once for all groups of a stream that stand at the same entry."""
+
+    def __init__(self) -> None:
+        self.urgent: list[lags.Tally] = []
+        self.small: list[lags.Tally] = []
+        self.groups: list[tuple[Seen, SeenGroup, lags.Tally]] = []
+        self._tallies: dict[tuple[bytes, str], lags.Tally] = {}
+        self._planned = 0
+
+    def add(self, item: Seen, group: SeenGroup) -> None:
+        """Count this one, if even all entries but one would be within its limit only as far as their budget goes."""
+        info, place = item.info, (item.raw, group.info.last_delivered_id)
+        is_small = info.length - 1 <= group.book.limit
+        tally = self._tallies.get(place)
+        if tally is None:
+            if is_small and self._is_full:
+                group.lag, group.counted = lags.uncounted(info), False
+                group.late_ms = lags.time_lag_ms(info, group.info, group.lag)
+                return
+            tally = self._tallies[place] = lags.Tally(item.raw, info, group.info, item.entry_size)
+            (self.small if is_small else self.urgent).append(tally)
+            self._planned += tally.rest_bytes if is_small else 0
+        self.groups.append((item, group, tally))
+
+    @property
+    def _is_full(self) -> bool:
+        return self._planned >= SMALL_COUNT_BYTES_PER_POLL or len(self.small) >= SMALL_COUNTS_PER_POLL
 
 
 class LagReader:
@@ -36,47 +67,38 @@ class LagReader:
 
     def read(self, seen: Sequence[Seen], *, honest: bool) -> None:
         """Set the lags and time lags of all groups. Raises SourceUnavailable."""
-        open_ones = [found for item in seen for found in self._derive_lags(item, honest=honest)]
-        self._count(open_ones)
+        plan = _Plan()
+        for item in seen:
+            for group in item.groups:
+                if group.counted:
+                    group.moved = False
+                elif self._must_be_counted(item, group, honest=honest):
+                    plan.add(item, group)
+        self._count(plan)
         self._look_again(list(self._judge_lags(seen)))
 
-    def _count(self, groups: Sequence[tuple[Seen, SeenGroup]]) -> None:
-        """Count what waits for these groups: first where it may be above the limit, once for all at the same entry."""
-        tallies: dict[tuple[bytes, str], lags.Tally] = {}
-        urgent, small, planned = list[lags.Tally](), list[lags.Tally](), 0
-        for item, group in sorted(groups, key=_is_small):
-            place, is_small = (item.raw, group.info.last_delivered_id), _is_small((item, group))
-            if place in tallies or (is_small and planned >= SMALL_COUNT_BYTES_PER_POLL):
-                continue
-            tally = tallies[place] = lags.Tally(item.raw, item.info, group.info, item.entry_size)
-            (small if is_small else urgent).append(tally)
-            planned += tally.rest_bytes if is_small else 0
-        left = COUNT_BYTES_PER_POLL - lags.count(self._pacer, urgent, COUNT_BYTES_PER_POLL)
-        lags.count(self._pacer, small, min(left, SMALL_COUNT_BYTES_PER_POLL))
-        for item, group in groups:
-            found = tallies.get((item.raw, group.info.last_delivered_id))
-            group.lag = lags.uncounted(item.info) if found is None else found.lag
-            if found is not None and found.first:
-                group.waiting = found.first, found.info.last_generated_id
-            # Of a bound the next look tries again.
-            group.counted = group.lag is not None and group.lag.source != "bound"
-            group.late_ms = lags.time_lag_ms(item.info, group.info, group.lag)
+    def _count(self, plan: _Plan) -> None:
+        left = COUNT_BYTES_PER_POLL - lags.count(self._pacer, plan.urgent, COUNT_BYTES_PER_POLL)
+        lags.count(self._pacer, plan.small, min(left, SMALL_COUNT_BYTES_PER_POLL))
+        for item, group, tally in plan.groups:
+            if tally.first:
+                group.waiting = tally.first, tally.info.last_generated_id
+            group.lag = lag = tally.lag
+            group.counted = lag is not None and lag.source != "bound"  # of a bound the next look tries again
+            group.late_ms = lags.time_lag_ms(item.info, group.info, lag)
 
-    def _derive_lags(self, item: Seen, *, honest: bool) -> Iterator[tuple[Seen, SeenGroup]]:
-        """What can be said without reading an entry; yields the groups whose entries must be counted."""
-        for group in item.groups:
-            if group.counted:
-                group.moved = False
-                continue
-            group.counted = True
-            memory, info = group.book.memory, group.info
-            group.moved = entry_key(info.last_delivered_id) != memory.last_delivered
-            first = lags.first_waiting(item.info, info)
-            group.waiting = (first, item.info.last_generated_id) if first else None
-            group.lag = lag = lags.derive(item.info, info, honest=honest, memory=memory)
-            group.late_ms = lags.time_lag_ms(item.info, info, lag)
-            if lag is None or (lag.source == "server" and group.far):
-                yield item, group
+    def _must_be_counted(self, item: Seen, group: SeenGroup, *, honest: bool) -> bool:
+        """Set what can be said without reading an entry; whether that is too little."""
+        group.counted = True
+        memory, info = group.book.memory, group.info
+        group.moved = entry_key(info.last_delivered_id) != memory.last_delivered
+        first = lags.first_waiting(item.info, info)
+        group.waiting = (first, item.info.last_generated_id) if first else None
+        group.lag = lag = lags.derive(item.info, info, honest=honest, memory=memory)
+        if lag is None or (lag.source == "server" and group.far):
+            return True
+        group.late_ms = lags.time_lag_ms(item.info, info, lag)
+        return False
 
     def _judge_lags(self, seen: Sequence[Seen]) -> Iterator[Seen]:
         """Confirm what is above its limit, take the time lags; yields the streams worth a second look."""
@@ -84,8 +106,8 @@ class LagReader:
         behind: list[tuple[Seen, SeenGroup]] = []
         for item in seen:
             for group in item.groups:
-                group.time_lag_ms = group.late_ms
-                if group.far or (group.late_ms or 0) > limit_ms:
+                group.time_lag_ms = late_ms = group.late_ms
+                if (late_ms is not None and late_ms > limit_ms) or group.far:
                     behind.append((item, group))
                 else:
                     group.book.memory.above_since_ms = None
@@ -135,12 +157,6 @@ class LagReader:
                     late = lags.time_lag_ms(item.info, group.info, _at_end(item.info, group.info))
                     if before is not None and before.time_lag_ms is not None and late is not None:
                         before.time_lag_ms = min(before.time_lag_ms, late)
-
-
-def _is_small(pair: tuple[Seen, SeenGroup]) -> bool:
-    """Whether even all entries but one would be within the limit of the group."""
-    item, group = pair
-    return item.info.length - 1 <= group.book.limit
 
 
 def _at_end(info: StreamInfo, group: GroupInfo) -> Lag | None:

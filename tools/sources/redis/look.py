@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
+from msgspec import Struct
 
 from tools.sources.records import (
     ConsumerInfo,
@@ -14,7 +15,7 @@ from tools.sources.records import (
     entry_key,
 )
 from tools.sources.redis import replies
-from tools.sources.redis.allowlist import Form, Question
+from tools.sources.redis.allowlist import Question
 from tools.sources.redis.idling import aged_group
 from tools.sources.redis.lag import GroupMemory
 
@@ -30,29 +31,21 @@ KEPT_BYTES = 2_048
 Key = tuple[bytes, bytes]
 """A stream and one of its groups, raw."""
 
-_CONSUMERS = Form("XINFO", "CONSUMERS")
 
-
-@dataclass(slots=True)
-class Book:
+class Book(Struct, gc=False):
     """What is remembered of one group."""
 
     key: Key
     limit: int
     """Its limit of lag, in messages."""
-    memory: GroupMemory = field(default_factory=GroupMemory)
-    _ask: Question | None = None
-
-    @property
-    def ask_consumers(self) -> Question:
-        """XINFO CONSUMERS."""
-        if self._ask is None:
-            self._ask = _CONSUMERS(*self.key, reply_bytes=CONSUMER_BYTES)
-        return self._ask
+    idle_limit_ms: int
+    """For how long none of its consumers may have been seen."""
+    memory: GroupMemory = msgspec.field(default_factory=GroupMemory)
+    details: Question | None = None
+    """XINFO CONSUMERS, and XPENDING where its list is short, once they were asked for together."""
 
 
-@dataclass(slots=True)
-class SeenGroup:
+class SeenGroup(Struct, gc=False):
     """A group in the light pass, and what was found out about it since. Times in ms."""
 
     book: Book
@@ -76,6 +69,13 @@ class SeenGroup:
     waited: int = 0
     """At how many looks since then they were not read."""
 
+    def nears_idle_limit(self, now_ms: int) -> bool:
+        """Whether, if none of its consumers was seen since they were read, it has passed its limit since then."""
+        if not self.consumers or self.read_ms is None:
+            return False
+        least, limit = min([item.idle for item in self.consumers]), self.book.idle_limit_ms
+        return least <= limit < least + now_ms - self.read_ms
+
     @property
     def far(self) -> bool:
         """Whether its lag is above its limit."""
@@ -95,9 +95,8 @@ class SeenGroup:
         return aged_group(made, since_ms) if since_ms else made
 
 
-@dataclass(slots=True)
-class Seen:
-    """A stream in the light pass. `answers` are hashes of the server's two replies: while they stay the same, so does this.
+class Seen(Struct, gc=False):
+    """A stream in the light pass. `told` is a hash of what the server says of its groups, None for an error.
 
     `entry_size` and `reply_bytes` are guesses of the bytes of an entry, and of the next two replies.
     """
@@ -109,20 +108,25 @@ class Seen:
     last: object
     """Its first and last entry as the server sent them; None where they are not kept."""
     groups: list[SeenGroup]
-    answers: tuple[int | None, int | None]
+    told: int | None
     told_briefly: bool = False
     """Whether it may be standing still, and XINFO GROUPS (with XLEN) shows whatever is added to it."""
     still: bool = False
     """Whether it stood still since it was read."""
     waited: int = 0
     """At how many looks since it was read as a whole it was not."""
-    entry_size: int = field(init=False)
-    reply_bytes: int = field(init=False)
+    entry_size: int = 0
+    reply_bytes: int = 0
 
     def __post_init__(self) -> None:
         first, last = replies.size_of(self.first), replies.size_of(self.last)
         self.entry_size = max(first, last)
         self.reply_bytes = first + last + STREAM_BYTES + GROUP_BYTES * len(self.groups)
+
+    def is_as(self, reply: object) -> bool:
+        """Whether it is as this reply to XINFO STREAM says."""
+        info, first, last = replies.stream_info(reply)
+        return info == self.info and (self.first is None or (first, last) == (self.first, self.last))
 
     @property
     def tells(self) -> bool:
@@ -147,9 +151,7 @@ def _tells(info: StreamInfo, group: GroupInfo) -> bool:
     """
     if info.entries_added is None or group.entries_read is None or group.lag is None or info.length == 0:
         return False
+    if group.lag != info.entries_added - group.entries_read:
+        return False
     delivered, deleted = entry_key(group.last_delivered_id), entry_key(info.max_deleted_entry_id or "0-0")
-    return (
-        group.lag == info.entries_added - group.entries_read
-        and delivered >= entry_key(info.first_entry_id or "0-0")
-        and (delivered > deleted or deleted == (0, 0))
-    )
+    return delivered >= entry_key(info.first_entry_id or "0-0") and (delivered > deleted or deleted == (0, 0))

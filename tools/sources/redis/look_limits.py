@@ -10,9 +10,13 @@ def _default_limit(_stream: str, _group: str) -> int:
     return 100
 
 
+def _default_idle_limit_ms(_stream: str, _group: str) -> int:
+    return 300_000
+
+
 @dataclass(frozen=True)
 class LookLimits:
-    """What decides how closely a look looks; times in ms. `lag_limit` says it per stream and group."""
+    """What decides how closely a look looks; times in ms. Two of them per stream and group."""
 
     stuck_idle_ms: int = 30_000
     time_lag_ms: int = 500
@@ -21,3 +25,5 @@ class LookLimits:
     samples: bool = True
     """Whether entries are read to sample them."""
     lag_limit: Callable[[str, str], int] = _default_limit
+    idle_limit_ms: Callable[[str, str], int] = _default_idle_limit_ms
+    """For how long no consumer of a group may have been seen."""

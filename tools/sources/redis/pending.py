@@ -17,12 +17,13 @@ from tools.sources.redis.replies import pending
 
 PAGE_ENTRIES = 100
 IDLE_WALK_MAX = 2_000
-_ENTRY_BYTES = 70
+ENTRY_BYTES = 70
 """A guess of what XPENDING sends for an entry."""
 _WALK_BYTES = 28
 """As many bytes take the server as long to send as IDLE takes to walk over an entry: 0.07 us."""
 
-_WHOLE = Form("XPENDING", then=("-", "+", PAGE_ENTRIES))
+WHOLE = Form("XPENDING", then=("-", "+", PAGE_ENTRIES))
+"""All of a short list, by stream and group."""
 
 
 class PendingReader:
@@ -36,7 +37,6 @@ class PendingReader:
         self._on_error = on_error
         self._stuck_idle_ms = stuck_idle_ms
         self._cursors: dict[Key, str] = {}
-        self._first: dict[Key, Question] = {}
 
     def read(self, sizes: Mapping[Key, int]) -> dict[Key, tuple[tuple[PendingEntry, ...], bool]]:
         """For each (stream, group) with its pending count: entries in id order, and whether they are all.
@@ -62,17 +62,12 @@ class PendingReader:
         self._cursors.clear()
 
     def keep(self, sizes: Mapping[Key, int]) -> None:
-        """Forget all other groups."""
-        for known in (self._cursors, self._first):
-            for key in known.keys() - sizes.keys():
-                del known[key]
+        """Forget all groups whose lists are short or gone."""
+        self._cursors = {key: at for key, at in self._cursors.items() if sizes.get(key, 0) > PAGE_ENTRIES}
 
     def _asks(self, key: Key, size: int) -> list[Ask]:
         if size <= PAGE_ENTRIES:
-            self._cursors.pop(key, None)
-            if key not in self._first:
-                self._first[key] = _WHOLE(*key)
-            return [self._first[key]]
+            return [WHOLE(*key)]
         asks: list[Ask] = [_page(key, "-")]
         if size <= IDLE_WALK_MAX:
             asks.append(("XPENDING", *key, "IDLE", self._stuck_idle_ms, "-", "+", PAGE_ENTRIES))
@@ -93,7 +88,7 @@ class PendingReader:
 
 def _guess(ask: Ask, size: int) -> int:
     walk = 0 if isinstance(ask, Question) or ask[3] != "IDLE" else _WALK_BYTES * size
-    return walk + _ENTRY_BYTES * min(size, PAGE_ENTRIES)
+    return walk + ENTRY_BYTES * min(size, PAGE_ENTRIES)
 
 
 def _page(key: Key, start: str) -> Command:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Self
 
 import hiredis
@@ -26,6 +27,8 @@ from tools.sources.redis.allowlist import Argument, Ask, Command, Question, chec
 
 Reply = object
 """What the server said: bytes, int, None, a list of these, or a ReplyError."""
+
+_NAMES = attrgetter("names")
 
 _OURS = ("protocol", "retry", "retry_on_timeout", "retry_on_error", "decode_responses", "driver_info",
          "client_name", "socket_timeout", "socket_connect_timeout", "connection_class", "health_check_interval",
@@ -215,7 +218,7 @@ class ReadOnlyClient:
         return self._replies(sum(len(asked.names) for asked in questions))
 
     def _write(self, questions: Sequence[Question]) -> None:
-        for names, times in Counter(asked.names for asked in questions).items():
+        for names, times in Counter(map(_NAMES, questions)).items():
             for name in names:
                 self.sent[name] += times
         self.round_trips += 1

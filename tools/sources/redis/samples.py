@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from tools.sources import correlation
 from tools.sources.entry_samples import EntrySample, LeftOut
 from tools.sources.records import EntryShape, StreamInfo, entry_key
@@ -28,6 +30,9 @@ SHAPES_MAX = 12
 """Different shapes of one stream that are kept."""
 
 STREAMS_PER_POLL = 500
+NEW_STREAMS_PER_POLL = 200
+"""Of them, those that were never sampled: the others tell what flows now."""
+
 SAMPLE_BYTES = 65_536
 """Of one stream at one poll; streams of bigger entries give their first and last only."""
 
@@ -47,8 +52,7 @@ Streams = Mapping[bytes, tuple[StreamInfo, object, object]]
 """By raw name: the record, and the first and last entry as the server sent them."""
 
 
-@dataclass
-class _Album:
+class _Album(Struct, gc=False):
     """What is remembered of a stream. `cursor`: entries up to it were sampled or left out; `added` counts with it."""
 
     cursor: str = ""
@@ -56,7 +60,7 @@ class _Album:
     biggest: int = 1
     first: str | None = None
     """The first entry when shapes of what is trimmed were dropped last."""
-    shapes: dict[tuple[int, tuple[tuple[str, str], ...]], EntryShape] = field(default_factory=dict)
+    shapes: dict[tuple[int, tuple[tuple[str, str], ...]], EntryShape] = {}
     sorted: tuple[EntryShape, ...] | None = None
     """The shapes, newest first; None where they have changed."""
 
@@ -139,13 +143,9 @@ class Sampler:
     def read(self, streams: Streams) -> None:
         """Look at entries that are new since the last sample. Raises SourceUnavailable."""
         if self._albums.keys() != streams.keys():
-            self._albums = {
-                raw: self._albums.get(raw) or self._album(raw)
-                for raw in [*self._albums, *streams]
-                if raw in streams
-            }
-        due = [raw for raw in self._albums if streams[raw][0].last_generated_id != self._albums[raw].cursor]
-        due = due[:STREAMS_PER_POLL]
+            known = {raw: album for raw, album in self._albums.items() if raw in streams}
+            self._albums = known | {raw: self._album(raw) for raw in streams if raw not in known}
+        due = self._due(streams)
         share = max(NEWEST, min(ENTRIES_PER_STREAM, ENTRIES_PER_POLL // max(len(due), 1)))
         looks = [self._begin(raw, streams, share) for raw in due]
         if self.reads and not self.refused:
@@ -153,11 +153,22 @@ class Sampler:
             self._read_on([look for look in looks if look.known and look.left() != 0])
         for look in looks:
             self._end(look)
-        for raw, (info, _, _) in streams.items():
-            album = self._albums[raw]
-            if album.shapes and album.first != info.first_entry_id:
+        for raw, album in self._albums.items():
+            if not album.shapes:
+                continue
+            info = streams[raw][0]
+            if album.first != info.first_entry_id:
                 self._drop_trimmed(album, info)
                 album.first = info.first_entry_id
+
+    def _due(self, streams: Streams) -> list[bytes]:
+        """The streams to sample now, the longest waiting first."""
+        moved, new = list[bytes](), list[bytes]()
+        for raw, album in self._albums.items():
+            if streams[raw][0].last_generated_id != album.cursor:
+                (moved if album.cursor else new).append(raw)
+        new = new[:NEW_STREAMS_PER_POLL]
+        return moved[: STREAMS_PER_POLL - len(new)] + new
 
     def forget(self) -> None:
         """After a gap: entries of an earlier state are not compared with those of now; how far was read stays known."""
@@ -176,7 +187,7 @@ class Sampler:
         return album.sorted
 
     def _album(self, raw: bytes) -> _Album:
-        return _Album(cursor=self._cursors.pop(self._name_of(raw), ""))
+        return _Album(cursor=self._cursors.pop(self._name_of(raw), "") if self._cursors else "")
 
     def _begin(self, raw: bytes, streams: Streams, share: int) -> _Look:
         info, first, last = streams[raw]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from tools.sources.redis import commandstats, lag, server
+from tools.sources.redis import commandstats, server
 from tools.sources.redis.pacing import Pacer
 from tools.sources.redis.replies import as_bytes
 
@@ -19,22 +19,13 @@ class Since:
     def __init__(self, pacer: Pacer, stats: commandstats.Stats | None, sent: Counter[str]) -> None:
         self._pacer, self._stats, self._sent = pacer, stats, sent
 
-    def is_steady(self) -> bool:
-        """Whether the server's lags can be followed from there to here. Ask it when groups have been read.
-
-        The counters of the poll's beginning would not do: they know nothing of what was done just before a group
-        was read.
-        """
-        moved = self._moved()
-        return moved is not None and lag.is_steady(moved)
-
     def is_told_briefly(self) -> bool:
         """Whether XINFO GROUPS (and XLEN) show all that was done to streams from there to here."""
-        moved = self._moved()
+        moved = self.moved()
         return moved is not None and commandstats.is_told_briefly(moved)
 
-    def _moved(self) -> Mapping[str, int] | None:
-        """Calls of others by command; None where that cannot be told."""
+    def moved(self) -> Mapping[str, int] | None:
+        """Calls of others by command from there to here; None where that cannot be told."""
         if self._stats is None:
             return None
         sent = self._pacer.client.sent.copy()

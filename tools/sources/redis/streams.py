@@ -15,7 +15,7 @@ from tools.sources.records import GroupInfo, StreamState
 from tools.sources.redis import lag as lags
 from tools.sources.redis import replies
 from tools.sources.redis.allowlist import Form, Question
-from tools.sources.redis.details import TURNS, DetailReader
+from tools.sources.redis.details import DetailReader
 from tools.sources.redis.lag_reader import LagReader
 from tools.sources.redis.look import GROUP_BYTES, Book, Key, Seen, SeenGroup
 from tools.sources.redis.look_limits import LookLimits
@@ -30,6 +30,9 @@ _UNSEEN_BYTES = 1_000
 STREAMS_ALWAYS = 2_500
 """Up to so many streams, every one is asked for as a whole at every look."""
 
+TURNS = 8
+"""Of more, those whose groups tell that they stand still are asked for as a whole at one look of so many."""
+
 _GROUPS = Form("XINFO", "GROUPS")
 _BOTH, _BRIEF = Form("XINFO", "STREAM").beside(_GROUPS), Form("XLEN").beside(_GROUPS)
 
@@ -42,7 +45,6 @@ class StreamReader:
         self._books: dict[Key, Book] = {}
         self._asks: dict[bytes, Question] = {}
         self._seen: dict[bytes, Seen] = {}
-        self._sizes: dict[bytes, int] = {}
         self._turn = 0
         self._no_lengths = False
         self._lags = LagReader(pacer, clock, limits, self.light)
@@ -65,22 +67,22 @@ class StreamReader:
 
     def light(self, raws: Sequence[bytes]) -> list[Seen]:
         """XINFO STREAM and GROUPS of each stream; those that are gone are left out. Raises SourceUnavailable."""
-        for raw in raws:
-            if raw not in self._asks:
-                self._asks[raw] = _BOTH(raw)
-        sizes = [self._sizes.get(raw, _UNSEEN_BYTES) for raw in raws]
-        answers = self._pacer.each([self._asks[raw] for raw in raws], sizes)
+        known = [self._seen.get(raw) for raw in raws]
+        sizes = [_UNSEEN_BYTES if seen is None else seen.reply_bytes for seen in known]
+        answers = self._pacer.each([self._asks.get(raw) or self._ask(raw) for raw in raws], sizes)
         found = []
-        for raw, stream, groups in zip(raws, answers, answers, strict=True):
-            seen = self._seen.get(raw)
-            if seen is None or seen.answers != (_as_told(stream), _as_told(groups)):
-                seen = self._parse(raw, stream, groups)
-            else:
+        for raw, seen, stream, groups in zip(raws, known, answers, answers, strict=True):
+            if seen is not None and seen.told == _as_told(groups) and seen.is_as(stream):
                 seen.stood_still()
                 seen.waited = 0
-            if seen is not None:
                 found.append(seen)
+            elif fresh := self._parse(raw, stream, groups):
+                found.append(fresh)
         return found
+
+    def _ask(self, raw: bytes) -> Question:
+        made = self._asks[raw] = _BOTH(raw)
+        return made
 
     def whole(
         self, raws: Sequence[bytes], is_told: Callable[[], bool], *, lengths: bool = True
@@ -111,11 +113,11 @@ class StreamReader:
         if not lengths:
             answers = self._pacer.each([_GROUPS(raw) for raw in known], sizes)
             pairs = zip(known.items(), answers, strict=True)
-            return {raw: seen for (raw, seen), groups in pairs if seen.answers[1] == _as_told(groups)}
+            return {raw: seen for (raw, seen), groups in pairs if seen.told == _as_told(groups)}
         still = {}
         answers = self._pacer.each([_BRIEF(raw) for raw in known], sizes)
         for (raw, seen), length, groups in zip(known.items(), answers, answers, strict=True):
-            if length == seen.info.length and seen.answers[1] == _as_told(groups):
+            if length == seen.info.length and seen.told == _as_told(groups):
                 still[raw] = seen
             elif isinstance(length, ReplyError) and length.forbidden:
                 self._no_lengths = True  # a narrower user: each question would be an entry of its ACL LOG
@@ -134,16 +136,15 @@ class StreamReader:
 
     def _parse(self, raw: bytes, stream: object, groups: object) -> Seen | None:
         known = self._seen.pop(raw, None)
-        refused = next((item for item in (stream, groups) if isinstance(item, ReplyError)), None)
-        if refused is not None:
-            self._excuse(refused)
-            return None
+        for reply in (stream, groups):
+            if isinstance(reply, ReplyError):
+                self._excuse(reply)
+                return None
         info, first, last = replies.stream_info(stream)
         name = self._names.text(raw)
         made = [SeenGroup(self._book(raw, name, own, group), group) for own, group in replies.groups(groups)]
-        seen = Seen(raw, name, info, first, last, made, (_as_told(stream), _as_told(groups)))
+        seen = Seen(raw, name, info, first, last, made, _as_told(groups))
         seen.told_briefly = known is None and seen.tells
-        self._sizes[raw] = seen.reply_bytes
         self._seen[raw] = seen
         return seen
 
@@ -151,7 +152,9 @@ class StreamReader:
         key = (raw, own)
         book = self._books.get(key)
         if book is None:
-            book = self._books[key] = Book(key, self._limits.lag_limit(name, group.name))
+            book = self._books[key] = Book(
+                key, self._limits.lag_limit(name, group.name), self._limits.idle_limit_ms(name, group.name)
+            )
         return book
 
     def _excuse(self, error: ReplyError) -> None:
@@ -165,13 +168,18 @@ class StreamReader:
                 "The server must answer XINFO STREAM and XINFO GROUPS under these names.",
             )
 
-    def states(self, seen: Sequence[Seen], *, honest: bool, whole: bool = True) -> tuple[StreamState, ...]:
-        """The states of streams seen in the light pass, by name. `whole`: these are all that there are."""
+    def states(
+        self, seen: Sequence[Seen], *, honest: bool, whole: bool = True, touched: bool = True
+    ) -> tuple[StreamState, ...]:
+        """The states of streams seen in the light pass, by name. `whole`: these are all that there are.
+
+        `touched`: since the last look something was done that may show in consumers or pending entries alone.
+        """
         began_ms = self._clock.now_ms()
         if not whole:  # a second look counts again
             _count_again(seen)
         self._lags.read(seen, honest=honest)
-        self._details.read(seen, whole=whole)
+        self._details.read(seen, whole=whole, touched=touched)
         if whole:
             self._keep(seen)
             self.sampler.read({item.raw: (item.info, item.first, item.last) for item in seen})
@@ -185,7 +193,7 @@ class StreamReader:
             self._books = {group.book.key: group.book for group in groups}
         if len(seen) < len(self._asks):
             there = {item.raw for item in seen}
-            for known in (self._asks, self._seen, self._sizes):
+            for known in (self._asks, self._seen):
                 for raw in known.keys() - there:
                     del known[raw]
 
@@ -200,7 +208,7 @@ class StreamReader:
 
 
 def _as_told(reply: Any) -> int | None:
-    """A hash of a reply, None for an error: neither thousands of lists nor big entries are kept for a comparison.
+    """A hash of a reply, None for an error: thousands of lists are not kept for a comparison.
 
     Python's own, of 64 bits and with a key that nobody knows who could choose the bytes.
     """

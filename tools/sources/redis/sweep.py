@@ -302,9 +302,13 @@ class StreamSource:
             if raw not in there:
                 self._names.forget(raw)
         self._raws = [item.raw for item in seen]
-        if not since.is_steady():
+        # The counters of the poll's beginning would not do: they know nothing of what was done just before a group
+        # was read.
+        moved = None if before is None else since.moved()
+        if before is not None and (moved is None or not lag.is_steady(moved)):
             self._reader.distrust()
-        return self._reader.states(seen, honest=lag.is_honest(reading.state))
+        touched = moved is None or not commandstats.leaves_consumers(moved)
+        return self._reader.states(seen, honest=lag.is_honest(reading.state), touched=touched)
 
     def _read_clients(self, now: int) -> tuple[ClientState, ...] | None:
         if self._clients_ms is not None and now - self._clients_ms < CLIENTS_EVERY_MS:
