@@ -21,12 +21,13 @@ MAY_IMPORT = {
     "orchestrator": {"orchestrator", "agents", "tools", "prompts"},
     "benchmarks": {"benchmarks", "orchestrator", "agents", "tools"},
 }
-STAGES = ("findings", "sources", "detectors", "synthesis", "report")
+STAGES = ("findings", "sources", "detectors", "synthesis", "report", "functions")
 BROAD_EXCEPTS = {  # module → why an unknown error is caught there
     "agents/detecting.py": "detector runner: one broken rule does not blind the others",
     "agents/node.py": "supervisor: a failed agent is restarted, never lost across the join",
     "orchestrator/cli/app.py": "command line boundary: an unknown error becomes exit code 4",
     "orchestrator/cli/boundary.py": "command line boundary: an unknown error becomes exit code 4",
+    "tools/functions/calling.py": "what a function raises in its thread is raised in the caller's",
     "orchestrator/session/supervise.py": "supervisor: a look that fails must not cancel the agents beside it",
 }
 HEAVY = ("langgraph", "langchain_core", "rich", "typer", "anthropic", "langsmith")
@@ -88,6 +89,16 @@ def test_the_session_never_imports_its_readers(path: Path) -> None:
     assert not [name for name in imports_of(tree_of(path)) if name.startswith(readers)]
 
 
+def test_only_agents_and_orchestrator_call_tool_functions() -> None:
+    callers = {
+        path.relative_to(ROOT).parts[0]
+        for path in modules()
+        if any(name.startswith("tools.functions") for name in imports_of(tree_of(path)))
+        and not path.is_relative_to(ROOT / "tools" / "functions")
+    }
+    assert callers <= {"agents", "orchestrator"}
+
+
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "orchestrator" / "keeper").rglob("*.py")), ids=lambda path: path.name
 )
@@ -126,6 +137,7 @@ def test_broad_excepts_stand_only_where_they_are_meant() -> None:
 @pytest.mark.parametrize(
     "module",
     [
+        "tools.functions.calling",
         "agents.watcher",
         "agents.log_watcher",
         "agents.stream_analyst",

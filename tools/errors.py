@@ -7,6 +7,7 @@
     ├── LockHeld                another session is at work; exit code 75
     ├── SourceUnavailable       a source could not look: the caller writes a Gap
     │   └── CommandRefused      a command that is not on the read list
+    ├── FunctionRefused         a tool function will not do, or cannot find, what it was asked
     ├── JournalCorrupt          a line in the middle of a journal is not valid
     └── StaleAttempt            a newer attempt of this agent owns its journal
 
@@ -78,6 +79,10 @@ class SourceUnavailable(StreamgaugeError):
 
 class CommandRefused(SourceUnavailable):
     """The read-only Redis client was asked for a command that is not on its list."""
+
+
+class FunctionRefused(StreamgaugeError):
+    """A tool function will not do, or cannot find, what it was asked; the text says what to do."""
 
 
 class JournalCorrupt(StreamgaugeError):

@@ -1,0 +1,30 @@
+"""Every function, in the order in which they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+from tools.findings.model import AgentId
+from tools.functions import findings, live_streams
+from tools.functions.contract import ToolFunction
+
+TABLE: tuple[ToolFunction, ...] = (
+    *live_streams.FUNCTIONS,
+    *findings.FUNCTIONS,
+)
+
+STRICT_MAX = 20
+"""The Messages API takes no more strict tools in one request; no specialist has more functions."""
+
+
+@lru_cache(maxsize=1)
+def by_name() -> Mapping[str, ToolFunction]:
+    """The table by name."""
+    return MappingProxyType({function.name: function for function in TABLE})
+
+
+def for_agent(agent: AgentId | None) -> tuple[ToolFunction, ...]:
+    """What a specialist may call; None: the orchestrator or an MCP client, who may call all."""
+    return tuple(function for function in TABLE if agent is None or agent in function.agents)
