@@ -88,6 +88,7 @@ def test_links_out_of_the_root_and_circles_are_not_followed(tmp_path: Path) -> N
     (root / "away").symlink_to(outside)
     (root / "file.py").symlink_to(outside / "a.py")
     (root / "circle").symlink_to(root)
+    (root / "itself").symlink_to("itself")
     assert [file.path for file in walk(root)] == ["app.py"]
 
 

@@ -111,7 +111,7 @@ def _walk(
         # A name may be any bytes; what is no UTF-8 is shown escaped, or nothing could be written of the whole project.
         name = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
         path = posixpath.join(folder.relative, name)
-        if entry.is_dir():
+        if _is_folder(entry):
             if not is_never_entered(entry.name) and not gitignore.ignored(path, True, ignores):
                 at = Path(entry.path)
                 resolved = at.resolve() if entry.is_symlink() else folder.resolved / entry.name
@@ -120,6 +120,14 @@ def _walk(
             found = _file(entry, path, root)
             if found is not None:
                 yield found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """A link that leads to itself is none, and no end of the walk."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _file(entry: os.DirEntry[str], path: str, root: Path) -> ProjectFile | None:
