@@ -176,6 +176,28 @@ def test_nothing_of_a_hostile_repository_is_run_or_changed(repository: GitReposi
     assert ran.exists(), "the trap itself does not work"
 
 
+def test_what_is_missing_is_not_fetched_by_a_program_that_the_repository_names(
+    repository: GitRepository, tmp_path: Path
+) -> None:
+    """It may allow a transport by its name, which counts more than that all are forbidden."""
+    ran = tmp_path / "ran"
+    head = repository.commit({"app.py": "two\n"})
+    oid = repository.git("rev-parse", "HEAD:app.py")
+    settings = {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": f"ext::sh -c touch% {ran}",
+        "protocol.ext.allow": "always",
+    }
+    for name, value in settings.items():
+        repository.git("config", name, value)
+    (repository.root / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+    with pytest.raises(UsageError, match="does not give all files"):
+        files_of(repository.root, head)
+    assert not ran.exists()
+
+
 def test_what_git_ignores_is_the_same_on_both_sides(repository: GitRepository) -> None:
     head = repository.commit({".gitignore": ".env\nprivate/\n"})
     repository.write({".env": "A=1\n", "private/.env": "B=1\n", "new/.env.local": "C=1\n", "new.py": "x\n"})

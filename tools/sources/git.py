@@ -10,7 +10,7 @@ import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -25,7 +25,9 @@ _SETTINGS = (
     "core.untrackedCache=false",
     "protocol.allow=never",
 )
+"""A repository may allow a protocol by name, against `protocol.allow`; GIT_ALLOW_PROTOCOL overrules that."""
 _OWN = {
+    "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -182,8 +184,7 @@ class Repository:
         return UsageError(f"{what}. Fetch it, or name another: --diff-base origin/main.")
 
     def _command(self, *arguments: str) -> list[str]:
-        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
-        return ["git", "--no-pager", *settings, "-C", str(self.root), *arguments]
+        return ["git", *options(self.root), *arguments]
 
     def _run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         try:
@@ -205,6 +206,11 @@ class Repository:
             raise UsageError(f"git cannot be started: {error.strerror or error}.") from error
 
 
+def options(root: Path) -> list[str]:
+    """What stands before git's command, so that nothing of the repository at `root` is run."""
+    return ["--no-pager", *(part for setting in _SETTINGS for part in ("-c", setting)), "-C", str(root)]
+
+
 def _blob(output: IO[bytes], bytes_max: int) -> Blob:
     parts = output.readline().split()
     if len(parts) != 3:
@@ -224,10 +230,14 @@ def _blob(output: IO[bytes], bytes_max: int) -> Blob:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, but for what git itself (a hook that runs us) or the user says of other repositories."""
+    return environment(os.environ)
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """What is given, but for what git itself (a hook that runs us) or the user says of other repositories."""
     ours = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in given.items()
         if not name.startswith("GIT_") or name.startswith("GIT_CONFIG")
     }
     return ours | _OWN
