@@ -16,6 +16,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     from orchestrator.cli.schemas import schemas
 
     yield Path("docs/rules.md"), rules()
+    yield Path("docs/tools.md"), functions()
     for name, schema in schemas().items():
         yield (
             Path("docs/schemas") / name,
@@ -53,6 +54,49 @@ def rules() -> str:
             lines.append(f"| `{rule.id}` | {condition} | {rule.category} | {level} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def functions() -> str:
+    """The tool functions: what each tells, who calls it, and its arguments."""
+    from tools.findings.model import AgentId
+    from tools.functions.schema import schema
+    from tools.functions.table import TABLE
+
+    lines = [
+        "# Tool functions",
+        "",
+        "Generated from the table itself (`tools/functions/`) by `make docs`.",
+        "",
+        "What a language model or an MCP client may call. All of them only read; answers are masked and come page by page "
+        "(`nextPage`). A text argument may be left empty, a number 0. The orchestrator and MCP clients may call all, a "
+        "specialist those with its name: " + ", ".join(f"{agent.prefix} {agent}" for agent in AgentId) + ".",
+        "",
+    ]
+    for function in TABLE:
+        callers = (
+            ", ".join(agent.prefix for agent in AgentId if agent in function.agents) or "orchestrator only"
+        )
+        lines += [f"## {function.name}", "", f"{function.description} ({callers})", ""]
+        arguments = schema(function).get("properties", {})
+        if arguments:
+            lines += ["| argument | what it is |", "| --- | --- |"]
+            lines += [
+                f"| `{name}` | {_cell(part.get('description', ''))}{_values(part)} |"
+                for name, part in arguments.items()
+            ]
+            lines.append("")
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _values(part: dict[str, object]) -> str:
+    values = part.get("enum")
+    if not isinstance(values, list):
+        return ""
+    return " One of " + ", ".join(f"`{value}`" for value in values if value) + "."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def main() -> None:

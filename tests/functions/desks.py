@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from tools.findings.model import AgentId
 from tools.functions.calling import call
 from tools.functions.contract import Answer, Desk, Limits
 from tools.functions.redis_desk import RedisDesk
+from tools.sources.redis.deployment import Databases
 
 SECRET = "ghp_" + "Zq3xV7" * 6
 """Looks like a provider's token, so that it must never be answered."""
@@ -23,23 +23,18 @@ def desk_of(
     server: Server | None = None,
     *,
     url: str = "",
+    databases: Databases = None,
     limits: Limits | None = None,
-    environ: Mapping[str, str] | None = None,
 ) -> Desk:
     """A desk over the session; with the server, or the one behind `url`."""
     clock = SystemClock()
     address = url or ("" if server is None else server.url)
-    desk = Desk(
+    return Desk(
         workspace=made.workspace,
         project_root=made.project,
-        redis=RedisDesk(address, clock) if address else None,
+        redis=RedisDesk(address, clock, databases) if address else None,
         clock=clock,
         limits=limits or Limits(),
-    )
-    return (
-        desk
-        if environ is None
-        else Desk(desk.workspace, desk.project_root, desk.redis, clock, desk.limits, environ)
     )
 
 

@@ -27,7 +27,7 @@ from tools.sources.redis.names import display
 _NAME_MAX, _ERROR_MAX = 60, 600
 _UNREADABLE = (OSError, EOFError, zlib.error, ValueError, StreamgaugeError)
 """What damaged files and silent servers raise: msgspec's and pydantic's errors are ValueErrors."""
-_FRAME_BYTES = 500
+_FRAME_BYTES = 1500
 """Room for the names around the items, and for the mark of the next page."""
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _CUTS = (4000, 1000, 300, 80)
@@ -50,7 +50,8 @@ def run(function: ToolFunction, arguments: object, desk: Desk) -> Answer:
     except FunctionRefused as error:
         return refusal(str(error))
     except _UNREADABLE as error:
-        return refusal(f"This could not be read: {_words(error)}")
+        words = _words(error)
+        return refusal(f"This could not be read: {words}{'' if words.endswith(('.', '?', '!')) else '.'}")
     return answer(result, desk.limits.answer_bytes)
 
 

@@ -18,14 +18,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from tools.clock import Clock
 from tools.errors import FunctionRefused
 from tools.findings.model import AgentId
+from tools.functions.memory import Memory
 from tools.functions.redis_desk import RedisDesk
 from tools.workspace import Workspace
 
+LOGS, STREAMS = AgentId.LOG_WATCHER, AgentId.REDIS_STREAM_ANALYST
+CONFIG, SCOUT = AgentId.CONFIG_AUDITOR, AgentId.ENHANCEMENT_SCOUT
 EVERYBODY = frozenset(AgentId)
-"""Functions that each of the four specialists may call; the orchestrator and MCP clients may call all."""
+"""The specialists that may call a function; the orchestrator and MCP clients may call all."""
 
 TEXT_MAX = 400
-"""Characters of a text argument, and of a page's mark."""
+"""Characters of a text argument."""
+PAGE_MAX = 1100
+"""Of a page's mark: it may hold a path."""
+
+
+_DIGITS_MAX = 15
 
 
 class Arguments(BaseModel):
@@ -43,7 +51,7 @@ class PagedArguments(Arguments):
 
     page: str = Field(
         default="",
-        max_length=TEXT_MAX,
+        max_length=PAGE_MAX,
         description="nextPage of the answer before, unchanged; empty for the first page.",
     )
     limit: int = Field(
@@ -53,6 +61,14 @@ class PagedArguments(Arguments):
     def size(self, usual: int) -> int:
         """How many items to give."""
         return self.limit or usual
+
+    def number(self) -> int:
+        """The mark of a page that is a number, 0 for the first page. Raises FunctionRefused."""
+        if self.page and not (
+            self.page.isascii() and self.page.isdecimal() and len(self.page) <= _DIGITS_MAX
+        ):
+            raise bad_page()
+        return int(self.page or "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,7 @@ class Desk:
     clock: Clock
     limits: Limits = Limits()
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    memory: Memory = field(default_factory=Memory, repr=False)
     until: float = float("inf")
     """`clock.monotonic()` at which the call is over."""
 
@@ -101,6 +118,11 @@ class Desk:
         if self.redis is None:
             raise FunctionRefused("This session audits no Redis server: use what the recording holds.")
         return self.redis
+
+
+def bad_page() -> FunctionRefused:
+    """What is said to a mark of a page that a function never gave."""
+    return FunctionRefused("Argument 'page' is no nextPage of this function: leave it empty to begin again.")
 
 
 def out_of_time(seconds: float) -> FunctionRefused:

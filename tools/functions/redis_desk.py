@@ -15,7 +15,7 @@ import re2
 
 from tools.clock import Clock
 from tools.errors import FunctionRefused
-from tools.sources.records import database_suffix, plain_name
+from tools.sources.records import ClientState, database_suffix, plain_name
 from tools.sources.redis.access import Access
 from tools.sources.redis.allowlist import Command
 from tools.sources.redis.cluster import Primary, slot_of
@@ -48,7 +48,8 @@ class Asking:
         self, parts: Callable[[], Sequence[Part]], known: Iterable[Part], clock: Clock, own_database: int
     ) -> None:
         self._parts, self._clock, self._own = parts, clock, own_database
-        self._before = {id(part.client): _spent(part) for part in known}
+        self._known = tuple(known)  # kept alive, so that no other client gets the id of one of theirs
+        self._before = {id(part.client): _spent(part) for part in self._known}
         self._now: Sequence[Part] = ()
         self._began = clock.monotonic()
 
@@ -78,6 +79,8 @@ class Asking:
                     return part, raw
                 if kind != "none":
                     raise FunctionRefused(f"{display(raw)} is a key of type {kind}, not a stream.")
+        if "[masked:" in name or "…(+" in name:
+            raise _unaskable()
         raise FunctionRefused(
             f"The server has no stream {name!r} now: redis_streams lists those of the recording."
         )
@@ -119,6 +122,9 @@ class RedisDesk:
         self._clock = clock
         self._parts: Mapping[int, Part] = {}
         self._turn = threading.Lock()
+        self.clients: tuple[str, tuple[tuple[str, ClientState], ...]] | None = None
+        """The newest list of clients, each with its server's address, and when it was made."""
+        self.clients_at = 0.0
 
     @property
     def what(self) -> str:
@@ -179,8 +185,12 @@ def raw_of(shown: str) -> bytes:
         if candidate and display(candidate) == shown:
             return candidate
     if "[masked:" in shown or "…(+" in shown:
-        raise FunctionRefused("This name was masked or shortened, so it cannot be asked for by name.")
+        raise _unaskable()
     return shown.encode("utf-8", "surrogatepass")
+
+
+def _unaskable() -> FunctionRefused:
+    return FunctionRefused("This name was masked or shortened, so it cannot be asked for by name.")
 
 
 def _unescaped(escape: str) -> bytes:

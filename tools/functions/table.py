@@ -7,12 +7,31 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from tools.findings.model import AgentId
-from tools.functions import findings, live_streams
+from tools.functions import (
+    code_files,
+    code_index,
+    configuration,
+    findings,
+    live_streams,
+    log_context,
+    log_search,
+    recorded_streams,
+    redis_server,
+    session,
+)
 from tools.functions.contract import ToolFunction
 
 TABLE: tuple[ToolFunction, ...] = (
+    *recorded_streams.FUNCTIONS,
     *live_streams.FUNCTIONS,
+    *redis_server.FUNCTIONS,
+    *log_search.FUNCTIONS,
+    *log_context.FUNCTIONS,
+    *code_index.FUNCTIONS,
+    *code_files.FUNCTIONS,
+    *configuration.FUNCTIONS,
     *findings.FUNCTIONS,
+    *session.FUNCTIONS,
 )
 
 STRICT_MAX = 20
