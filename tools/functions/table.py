@@ -19,6 +19,7 @@ from tools.functions import (
     redis_server,
     session,
 )
+from tools.functions.commands import containers, history, keepers, machine
 from tools.functions.contract import ToolFunction
 
 TABLE: tuple[ToolFunction, ...] = (
@@ -32,6 +33,10 @@ TABLE: tuple[ToolFunction, ...] = (
     *configuration.FUNCTIONS,
     *findings.FUNCTIONS,
     *session.FUNCTIONS,
+    *machine.FUNCTIONS,
+    *containers.FUNCTIONS,
+    *keepers.FUNCTIONS,
+    *history.FUNCTIONS,
 )
 
 STRICT_MAX = 20

@@ -31,7 +31,13 @@ class Child:
     """A running program. `merged`: its standard error comes in its output. Raises OSError where it cannot be started."""
 
     def __init__(
-        self, argv: Sequence[str], environ: Mapping[str, str], *, merged: bool, how: str = _HOW
+        self,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        merged: bool,
+        how: str = _HOW,
+        cwd: Path | None = None,
     ) -> None:
         """`argv` begins with the program's absolute path."""
         self._process = subprocess.Popen(
@@ -40,6 +46,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merged else subprocess.PIPE,
             env=dict(environ),
+            cwd=cwd,
             process_group=0,
         )
         assert self._process.stdout is not None
