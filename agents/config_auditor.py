@@ -1,7 +1,8 @@
 """The Config Auditor's watcher: configuration, documents, code and server compared three times a window.
 
-It looks as soon as the index is there, in the middle of the window, and at its end; in static mode once. Everything
-it knows can be computed again, so a restart only skips the looks that `state.json` says are done.
+It looks as soon as the index is there, in the middle of the window, and at its end; in static mode once. Files that
+changed are read again before the later looks. Everything it knows can be computed again, so a restart only skips the
+looks that `state.json` says are done.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import msgspec
 
 from agents import config_audit_files
 from agents.change import Change
+from agents.config_comparison import Comparison
 from agents.detecting import run_detectors
 from agents.index_wait import IndexWait
 from agents.job import WatcherJob
 from agents.loop import Reporter
+from agents.rereading import Rereading
 from tools.detectors.config import OF_FILES
 from tools.detectors.config.silence import silenced
 from tools.detectors.contract import ConfigView
@@ -37,6 +40,12 @@ LOOK_EVERY_S = 1.0
 
 COME_BACK_S = 30.0
 """After a restart of the server, services take so long to make their groups again."""
+
+END_LEAD_S = 30.0
+"""So long before the end, or a tenth of the window, files that changed are read again: little is left to do then."""
+
+END_WAIT_S = 5.0
+"""Of the time that agents have after STOP (`session.flush_grace`, 10 s by default)."""
 
 Moment = Literal["start", "middle", "end"]
 
@@ -64,6 +73,7 @@ class ConfigAuditor:
         self._job, self._reporter, self._deployment = job, reporter, deployment
         self._workspace, self._clock = reporter.workspace, reporter.clock
         self._index = IndexWait(reporter)
+        self._files = Rereading(reporter)
         self._state_file = self._workspace.agent_dir(AgentId.CONFIG_AUDITOR) / "state.json"
         self._state = self._read_state()
         self._journal: polls.PollJournal | None = None
@@ -76,19 +86,23 @@ class ConfigAuditor:
             limits = LookLimits(samples=job.redis is None or job.redis.samples)
             self._source = DeploymentSource(deployment, self._clock, source=POLLS, limits=limits)
         self._last: Poll | None = None
+        self._compared = Comparison(reporter)
         self._not_before = self._clock.monotonic()
-        self._gaps_told = False
+        self._gaps_told = self._read_for_end = False
 
     def look(self) -> None:
         """The look that is due, if any."""
         index = self._index.get()
         if index is None:
             return
-        self._tell_gaps(index)
+        self._begin(index)
         if "start" not in self._state.moments:
             self._audit(index, "start")
         elif self._middle_is_due():
-            self._audit(index, "middle")
+            if self._files.is_current():
+                self._audit(index, "middle")
+        elif not self._read_for_end and self._end_is_near():
+            self._read_for_end = self._files.is_current()
 
     def finish(self) -> None:
         """The look at the end; where the index never came, a gap."""
@@ -103,8 +117,10 @@ class ConfigAuditor:
             )
             self._reporter.gap(gap)
             return
-        self._tell_gaps(index)
+        self._begin(index)
         if self._deployment is not None or "start" not in self._state.moments:
+            if "start" in self._state.moments:
+                self._files.finish(END_WAIT_S)
             self._audit(index, "end")
         self._state.done = True
         self._write_state()
@@ -126,6 +142,11 @@ class ConfigAuditor:
         )
         return self._deployment is not None and reached and "middle" not in self._state.moments
 
+    def _end_is_near(self) -> bool:
+        window = self._job.window
+        lead_ms = min(END_LEAD_S * 1000, (window.deadline_ms - window.started_ms) / 10)
+        return self._deployment is not None and self._clock.now_ms() >= window.deadline_ms - lead_ms
+
     def _audit(self, index: CodeIndex, moment: Moment) -> None:
         seen = self._poll()
         # What a part that is not seen has would read as absent: then nothing is said about the server at all.
@@ -135,26 +156,25 @@ class ConfigAuditor:
         if restarted and moment == "middle":
             self._not_before = self._clock.monotonic() + COME_BACK_S
             return
+        files = self._files.index or index
         view = ConfigView(
-            index=index,
+            index=files,
             moment="start" if restarted else moment,
             judgement=self._job.judgement,
             baseline=baseline,
             now=now,
         )
-        if now is not None or self._deployment is None:
-            change = Change.of(self._reporter, CONFIG_DETECTORS, lambda base: replace(view, index=base))
+        # A server that does not answer must not turn rules about it into rules about the code alone.
+        detectors = CONFIG_DETECTORS if now is not None or self._deployment is None else OF_FILES
+        if files is not index:
+            self._compared.look(detectors, view, self._files.changed)
+        else:
+            change = Change.of(self._reporter, detectors, lambda base: replace(view, index=base))
             run_detectors(
-                CONFIG_DETECTORS,
-                view,
-                self._reporter,
-                lambda it: not silenced(index, it) and change.brings(it),
+                detectors, view, self._reporter, lambda it: not silenced(index, it) and change.brings(it)
             )
             change.write()
-        else:
-            # A server that does not answer must not turn rules about it into rules about the code alone.
-            run_detectors(OF_FILES, view, self._reporter, lambda it: not silenced(index, it))
-        self._write_files(index, seen)
+        self._write_files(files, seen)
         self._state.moments.append(moment)
         self._state.done = self._deployment is None
         self._write_state()
@@ -182,6 +202,11 @@ class ConfigAuditor:
             self._reporter.event("error", reason=str(error))
             return None
         return found if found is not None and found.whole else None
+
+    def _begin(self, index: CodeIndex) -> None:
+        self._tell_gaps(index)
+        self._files.begin(index)
+        self._compared.begin(index)
 
     def _tell_gaps(self, index: CodeIndex) -> None:
         if not self._gaps_told:

@@ -11,6 +11,7 @@ from pathlib import Path
 from agents.job import ChangeJob, WatcherJob
 from tools.clock import Clock, iso
 from tools.findings.journal import Journal
+from tools.sources import file_marks
 from tools.sources.code.index import build_index, failed_index, write_index
 from tools.sources.code.index_cache import cached_index
 from tools.sources.code.walk import walk
@@ -28,7 +29,9 @@ def index(job: WatcherJob, clock: Clock) -> None:
         began = clock.monotonic()
         if job.change is not None:
             _index_base(job, job.change, workspace, clock)
-        made = _build(job, job.project_root, clock)
+        # Before they are read: what is written meanwhile differs from its mark, and is read again.
+        file_marks.write(workspace, file_marks.marks_of(job.project_root, job.include, excluded(job)))
+        made = build(job, job.project_root, clock)
         _write_lists(workspace, made)
         write_index(workspace.code_index, made)
         took_s = round(clock.monotonic() - began, 3)
@@ -44,28 +47,30 @@ def index(job: WatcherJob, clock: Clock) -> None:
         )
 
 
-def _build(job: WatcherJob, root: Path, clock: Clock) -> CodeIndex:
+def build(job: WatcherJob, root: Path, clock: Clock) -> CodeIndex:
+    """The index of the files below `root`; one that holds nothing but a gap where they cannot be read."""
     try:
         if job.code_cache is None:
-            return build_index(root, job.include, _exclude(job), clock.now_ms())
+            return build_index(root, job.include, excluded(job), clock.now_ms())
         secret = "" if job.mask_key is None else job.mask_key.get_secret_value()
-        return cached_index(job.code_cache, root, (job.include, _exclude(job)), secret, clock.now_ms())
+        return cached_index(job.code_cache, root, (job.include, excluded(job)), secret, clock.now_ms())
     except (OSError, MemoryError, RecursionError) as error:
         return failed_index(f"{type(error).__name__}: {error}", clock.now_ms())
 
 
 def _index_base(job: WatcherJob, change: ChangeJob, workspace: Workspace, clock: Clock) -> None:
     """The index of the base, and what was moved since: before the other, so that nobody finds the one alone."""
-    both = (walk(root, job.include, _exclude(job)) for root in (change.base_root, job.project_root))
+    both = (walk(root, job.include, excluded(job)) for root in (change.base_root, job.project_root))
     try:
         moved = renames(*both)
     except OSError:  # the index says what cannot be read
         moved = {}
     workspace.write_json(workspace.renamed_files, moved)
-    write_index(workspace.base_index, _build(job, change.base_root, clock))
+    write_index(workspace.base_index, build(job, change.base_root, clock))
 
 
-def _exclude(job: WatcherJob) -> tuple[str, ...]:
+def excluded(job: WatcherJob) -> tuple[str, ...]:
+    """The globs of what is not read: those of the job, and what the session itself writes."""
     return (*job.exclude, *_own(job), *(() if job.change is None else job.change.exclude))
 
 

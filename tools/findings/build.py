@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tools.clock import iso
 from tools.findings.model import (
     FINDING,
     AgentId,
+    ConfigFinding,
     EvidenceRef,
     Finding,
     rank_of,
@@ -16,6 +18,7 @@ from tools.findings.rule import Symptom
 from tools.masking import mask
 
 Evidence = tuple[str, tuple[EvidenceRef, ...]]
+_NAMED_MAX = 3
 
 
 def build(symptom: Symptom, finding_id: str, fingerprint: str, at: str, evidence: Evidence) -> Finding:
@@ -58,8 +61,23 @@ def merge(known: Finding, symptom: Symptom, at: str, evidence: Evidence | None) 
         update |= fresh | {"title": mask(symptom.title)}
         update |= {"recommendation": mask(symptom.recommendation), "confidence": symptom.confidence}
         update |= {"evidence": evidence[0], "evidence_refs": evidence[1]}
+    if isinstance(known, ConfigFinding):
+        update["ended_at"] = None
     merged = FINDING.validate_python(dict(known) | update)
     return merged if rank_of(merged) <= rank_of(known) else known.model_copy(update=update)
+
+
+def ended(known: ConfigFinding, at: str, changed: Sequence[str]) -> ConfigFinding:
+    """The finding once the files, of which `changed` did, no longer show it; its evidence stays as it was."""
+    ours = {place.rpartition(":")[0] or place for place in known.affected_files}
+    named = [path for path in changed if path in ours] or list(changed)
+    shown = ", ".join(named[:_NAMED_MAX]) + (" and others" if len(named) > _NAMED_MAX else "")
+    done = (
+        f"Nothing is left to do in the files: read again at {at}, they no longer show this (changed since: {shown}). "
+        "What was started before goes on with what it read then, until it is restarted."
+    )
+    update = {"ended_at": at, "title": f"{known.title} (no longer, at {at})", "recommendation": mask(done)}
+    return known.model_copy(update=update)
 
 
 def _log_fields(symptom: Symptom) -> dict[str, Any]:

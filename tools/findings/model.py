@@ -286,6 +286,9 @@ class ConfigFinding(FindingBase):
     consumer_group: str | None = None
     expected: str
     actual: str
+    ended_at: Timestamp | None = Field(
+        default=None, description="when the files, changed since, were first seen to show it no longer"
+    )
 
 
 class Enhancement(FindingBase):

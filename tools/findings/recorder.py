@@ -8,18 +8,18 @@ A finding is written at once when it is new or its severity rises; one that only
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from tools.clock import iso
 from tools.errors import JournalCorrupt, StaleAttempt
-from tools.findings.build import Evidence, build, merge
+from tools.findings.build import Evidence, build, ended, merge
 from tools.findings.evidence import EvidenceStore
 from tools.findings.fingerprint import fingerprint
 from tools.findings.journal import Journal, read
-from tools.findings.model import FINDING, AgentId, Finding, dump, rank_of
+from tools.findings.model import FINDING, AgentId, ConfigFinding, Finding, dump, rank_of
 from tools.findings.rule import Symptom
 from tools.masking import mask
 from tools.workspace import Workspace
@@ -59,7 +59,7 @@ class Recorder:
         try:
             if known is None:
                 return self._write(self._new(symptom, key, at_ms))
-            if _counted(known, symptom):
+            if _counted(known, symptom) and not _is_over(known):
                 return None
             seen = self._evidence_of(symptom) if self._renews(symptom, known) else None
             grown = merge(known, symptom, iso(at_ms), seen)
@@ -67,10 +67,21 @@ class Recorder:
             self._on_reject(symptom.rule.id, str(error))
             return None
         self._by_fingerprint[key] = grown
-        if rank_of(grown) < rank_of(known):
+        if rank_of(grown) < rank_of(known) or _is_over(known):  # what is back is told at once
             return self._write(grown.model_copy(update={"revision": known.revision + 1}))
         self._grown.add(key)
         return None
+
+    def end(self, key: str, at_ms: int, changed: Sequence[str]) -> None:
+        """Say of the finding with this fingerprint that the files, of which `changed` did, no longer show it.
+
+        Does nothing where there is no such finding about configuration, or that is said already. Raises
+        StaleAttempt, OSError.
+        """
+        known = self._by_fingerprint.get(key)
+        if isinstance(known, ConfigFinding) and known.ended_at is None:
+            over = ended(known, iso(at_ms), changed)
+            self._write(over.model_copy(update={"revision": known.revision + 1}))
 
     def flush(self) -> int:
         """Write a revision of every finding that grew since; returns how many."""
@@ -119,6 +130,10 @@ def _counted(known: Finding, symptom: Symptom) -> bool:
         return False
     source, position = symptom.position
     return position <= known.counted_to.get(source, -1)
+
+
+def _is_over(known: Finding) -> bool:
+    return isinstance(known, ConfigFinding) and known.ended_at is not None
 
 
 def _number(finding: Finding) -> int:

@@ -74,7 +74,9 @@ class About:
 
 def build(findings: Iterable[Finding], about: About) -> Log:
     """The file's content; `findings` come worst first, and what is beyond the limit is the mildest."""
-    ours = [item for item in findings if isinstance(item, ConfigFinding | Enhancement)]
+    ours = [
+        item for item in findings if isinstance(item, ConfigFinding | Enhancement) and not _has_ended(item)
+    ]
     places = Places.of(about.root)
     rules = _rules(ours)
     index = {rule.id: number for number, rule in enumerate(rules)}
@@ -198,6 +200,11 @@ def _result(
         ),
         baseline_state="new" if is_new else None,
     )
+
+
+def _has_ended(finding: ConfigFinding | Enhancement) -> bool:
+    """Whether the files no longer hold it: who looks there finds nothing."""
+    return isinstance(finding, ConfigFinding) and finding.ended_at is not None
 
 
 def _physical(place: Place, places: Places) -> PhysicalLocation:

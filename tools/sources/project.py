@@ -37,6 +37,8 @@ _MENTION_FILES = re2.compile(
     r"(?i).*\.(?:ya?ml|toml|json|sh|bash|cfg|ini|tf|tfvars|conf|service|properties|nix|hcl)|Procfile|Makefile|justfile"
     r"|ecosystem\.config\.[cm]?js|.*\.env\.?.*"
 )
+_BESIDE = frozenset({"go.mod", "yarn.lock", "bun.lock", "uv.lock", "poetry.lock"})
+"""Read for the sake of another file."""
 
 
 _Record = TypeVar("_Record", ConfigFact, MessageSchema)
@@ -106,7 +108,7 @@ def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) ->
         if is_env_file(file.name) and (text := reader.text(file)) is not None:
             for service in owners.get(file.path) or (services.of(file.path) if "/" in file.path else None,):
                 facts += reader.facts(file, project_env.facts(file.path, file.name, service, text))
-        elif _is_other(file) and (text := reader.text(file)) is not None:
+        elif _is_other(file.name) and (text := reader.text(file)) is not None:
             later.append((file, text))
     env_files, by_path = list(facts), {file.path: file for file in files}
 
@@ -162,8 +164,14 @@ def mentions(files: Iterable[ProjectFile], names: Collection[str]) -> Iterator[C
                 )
 
 
-def _is_other(file: ProjectFile) -> bool:
-    name = file.name
+def may_say(name: str) -> bool:
+    """Whether a file of this name is read for what it says, or for the variables that it mentions."""
+    return (
+        is_env_file(name) or _is_other(name) or name in _BESIDE or _MENTION_FILES.fullmatch(name) is not None
+    )
+
+
+def _is_other(name: str) -> bool:
     return (
         project_compose.is_compose(name)
         or project_compose.is_dockerfile(name)

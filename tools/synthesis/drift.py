@@ -63,7 +63,9 @@ def _row(finding: Finding) -> DriftRow | None:
             type=_TYPES.get(finding.category.value, finding.category.value),
             service=finding.service,
             expected=finding.expected,
-            actual=finding.actual,
+            actual=finding.actual
+            if finding.ended_at is None
+            else f"{finding.actual} (until {finding.ended_at})",
             source_of_truth=place_of(finding),
             risk=_RISKS[finding.category.value],
             severity=severity,

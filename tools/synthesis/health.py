@@ -10,6 +10,7 @@ from typing import Literal
 
 from tools.clock import from_iso
 from tools.findings.model import (
+    ConfigFinding,
     Enhancement,
     Finding,
     Origin,
@@ -56,9 +57,11 @@ def is_measured(finding: Finding) -> bool:
 def is_open(finding: Finding, last_poll_ms: int | None, poll_interval_ms: int = POLL_INTERVAL_MS) -> bool:
     """Whether a finding still held at the end.
 
-    A stream finding does where it was seen within one poll interval of the last poll. What a log or a
-    configuration told cannot be seen to end, so it counts as open.
+    A stream finding does where it was seen within one poll interval of the last poll, one about configuration
+    unless the files were seen to show it no longer. What a log told cannot be seen to end, so it counts as open.
     """
+    if isinstance(finding, ConfigFinding):
+        return finding.ended_at is None
     if not isinstance(finding, StreamFinding) or last_poll_ms is None:
         return True
     return from_iso(finding.last_seen) >= last_poll_ms - poll_interval_ms

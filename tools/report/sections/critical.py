@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.findings.model import Severity, StreamFinding, rank_of
+from tools.findings.model import ConfigFinding, Finding, Severity, StreamFinding, rank_of
 from tools.report.context import Context
 from tools.report.model import CriticalFinding
 from tools.synthesis.health import is_measured, is_open
@@ -14,7 +14,7 @@ def build(context: Context) -> tuple[CriticalFinding, ...]:
         CriticalFinding(
             finding_id=finding.finding_id,
             open_at_end=is_open(finding, context.last_poll_ms, context.data.poll_interval_ms)
-            if isinstance(finding, StreamFinding)
+            if isinstance(finding, StreamFinding) or _has_ended(finding)
             else None,
             cluster_id=context.cluster_ids.get(finding.finding_id),
         )
@@ -22,3 +22,7 @@ def build(context: Context) -> tuple[CriticalFinding, ...]:
         if is_measured(finding) and rank_of(finding) == Severity.CRITICAL.rank
     ]
     return tuple(sorted(rows, key=lambda row: (row.cluster_id is None, row.cluster_id or "")))
+
+
+def _has_ended(finding: Finding) -> bool:
+    return isinstance(finding, ConfigFinding) and finding.ended_at is not None
