@@ -23,7 +23,7 @@ class Loop(Struct, frozen=True, kw_only=True):
     leaves: bool = False
     """A break or return outside handlers of errors."""
     calls: tuple[str, ...] = ()
-    """Names of what it calls, each once."""
+    """Names of what it calls, each once; for a parameter, what is handed to it."""
     tests: tuple[str, ...] = ()
     """The conditions of its branches."""
 
@@ -73,7 +73,8 @@ class Around(Struct, frozen=True, kw_only=True):
     """Of CATCH."""
     policy: tuple[str, ...] = ()
     """Of XREAD, XREADGROUP and XCLAIM, what the code that they lead to does: `claims`, `dead-letter`, `deliveries`
-    about failures; `replies` where it hands entries to whoever waits for them."""
+    about failures; `replies` where it hands entries to whoever waits for them; `writes` where what their loop calls
+    leaves something behind (entries of other streams, rows, requests)."""
     inner_fields: tuple[str, ...] = ()
     """Of XADD: names inside of JSON that a field of the payload holds."""
     fields_open: bool = True

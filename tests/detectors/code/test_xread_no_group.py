@@ -32,6 +32,23 @@ for (;;) {
   for (const { id, message } of rows[0].messages) { await chargeCard(message); last = id; }
 }
 """
+WRITER = """
+async function trade(message) { await prisma.order.create({ data: message }); }
+"""
+WRAPPER = """
+async function follow(key, callback) {
+  while (true) {
+    const rows = await client.xRead({ key, id: '$' }, { BLOCK: 0 });
+    for (const { message } of rows[0].messages) callback(message);
+  }
+}
+"""
+NEXT = """
+async function next(key) {
+  const rows = await client.xRead({ key, id: '$' }, { BLOCK: 0, COUNT: 1 });
+  return rows && rows[0].messages[0];
+}
+"""
 FIRES = {
     "redis-py": py(PY),
     "redis-py, again from the newest": py(PY.replace("last}", '"$"}')),
@@ -41,6 +58,17 @@ FIRES = {
     ),
     "ioredis": ts(TS),
     "node-redis": js(JS),
+    "node-redis, what the loop calls writes rows": js(
+        JS.replace("chargeCard(message)", "trade(message)") + WRITER
+    ),
+    "node-redis, handed to a wrapper that reads": js(WRAPPER + WRITER + "await follow('s', trade);"),
+    "node-redis, a loop around a wrapper": js(
+        NEXT + WRITER + "while (true) { const entry = await next('s'); if (entry) { await trade(entry); } }"
+    ),
+    "redis-py, what is called writes to another stream": py(
+        PY.replace("handle_order(event)", "settle(event)")
+        + 'def settle(e):\n    ledger(e)\ndef ledger(e):\n    r.xadd("t", e)\n'
+    ),
 }
 STAYS_SILENT = {
     "a reply listener": py(PY.replace("handle_order(event)", 'if event["request_id"] == rid:\n                    handle(event)')),
@@ -72,6 +100,9 @@ STAYS_SILENT = {
     "ioredis, a function that waits for an answer": ts(TS.replace("run()", "waitForReply()")),
     "ioredis, a stored position": ts(TS.replace("last = id;", "last = id; await redis.set('position', id);")),
     "node-redis, server-sent events": js(JS.replace("await chargeCard(message);", "res.write(handle(message));")),
+    "node-redis, handed to a wrapper, for clients": js(WRAPPER + "function send(m) { ws.send(m); }\nawait follow('s', send);"),
+    "node-redis, handed to a wrapper, a look": js(WRAPPER + "function show(m) { console.log(m); }\nawait follow('s', show);"),
+    "node-redis, a writer beside the loop": js(JS.replace("await chargeCard(message);", "seen.add(id);") + WRITER),
     "node-redis, a declaration": {"services/a/x.d.ts": JS},
 }  # fmt: skip
 

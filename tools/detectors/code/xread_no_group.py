@@ -22,8 +22,8 @@ RULE = Rule(
     agent=AgentId.ENHANCEMENT_SCOUT,
     category=ScoutCategory.STREAM_ANTI_PATTERN,
     condition=(
-        "an XREAD of a resolved stream in a loop without end that does work with the entries (writes, deletes, or "
-        "calls a handler), stores no position, filters on no id of its own and hands nothing on to clients"
+        "an XREAD of a resolved stream in a loop without end that does work with the entries (deletes, calls a "
+        "handler, or what it calls writes rows, entries of other streams or requests), stores no position, filters on no id of its own and hands nothing on to clients"
     ),
     priority=Priority.P2_MEDIUM,
     effort=Effort.HOURS_4_8,
@@ -71,7 +71,7 @@ def _is_work(index: CodeIndex, use: CodeUse) -> bool:
     # A group on the same stream is how the work is shared; whoever reads beside it looks on.
     if any(known.may_be(read.stream, stream) for read in known.of_kind(index, CodeKind.XREADGROUP)):
         return False
-    return any(_WORK.match(name) for name in loop.calls)
+    return "writes" in use.around.policy or any(_WORK.match(name) for name in loop.calls)
 
 
 def _means_to_see_all(loop: Loop, use: CodeUse) -> bool:

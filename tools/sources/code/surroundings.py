@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from tools import masking
 from tools.sources.code.commands import KINDS
 from tools.sources.code.program import Expression, Import, Module, Scope
@@ -16,6 +18,7 @@ from tools.sources.code_records import Around, Loop, Setting
 CALLERS_LEVELS_MAX, CALLERS_MAX = 3, 20
 METHODS_MAX = 10
 HANDLING_LEVELS_MAX = 2
+WRITES_LEVELS_MAX = 3
 REACH_LEVELS_MAX = 5
 REACH_FUNCTIONS_MAX = 150
 
@@ -33,6 +36,13 @@ _POLICIES = {
         r"\s*(?:\[|\.(?:get|pop|delete|has)\()|\bset_result\("
     ),
 }
+
+_WRITES = re.compile(
+    r"(?i)\bx_?add\b|\binsert\s+into\b|\bdelete\s+from\b|\bupdate\s+[\w.\"`]+\s+set\b"
+    r"|(?<!Object)(?<!axios)\.(?:create(?:_?many)?|insert(?:_?one|_?many)?|upsert|update_?(?:one|many)"
+    r"|delete_?(?:one|many)|bulk_?(?:write|create|insert)|add_all|commit|post|xadd)\("
+)
+"""What leaves something behind: entries of other streams, rows, requests."""
 
 _RETRIES = re.compile(
     r"(?i)retr(?:y|ies)(?!\w*per)|backoff|breaker|tenacity|attempt|opossum|outbox|spool|fallback|stamina|resilien"
@@ -67,7 +77,7 @@ class Surroundings:
 
         Above the loop only what is handed down counts, such as a handler: what else a caller does is its own.
         """
-        loop = self._loop(*start)
+        loop, at = self._loop(*start), start
         policy = self._reach([self.function(start[0])])
         # Of several that lead to the call, those in the file of the place are this place's own.
         above = sorted(self._above(start[0]), key=lambda caller: caller.module is not place.module)
@@ -76,11 +86,43 @@ class Surroundings:
             if number == 0 and there == start:
                 continue
             if loop is None:
-                loop = self._loop(*there)
+                loop, at = self._loop(*there), there
                 policy |= self._reach([self.function(there[0])])
             else:
                 policy |= self._reach(list(self._handed_down(caller)))
+        if loop is not None:
+            loop, called = self._with_handlers(loop, self.function(at[0]), place)
+            policy |= {"writes"} if self._writes(called) else set()
         return Around(loop=loop, policy=tuple(sorted(policy)))
+
+    def _with_handlers(self, loop: Loop, function: ScopeKey, place: CallSite) -> tuple[Loop, list[ScopeKey]]:
+        """The loop with the names of what `place` hands to it, for those of its parameters; and what it calls."""
+        module = self._program.modules[loop.path]
+        called: list[ScopeKey] = []
+        for site in module.sites:
+            made = site.expression
+            if made.kind == "call" and loop.line <= made.line <= loop.end_line:
+                called += self._functions(made.callee, Context(module.path, site.scope))
+        parameters = {parameter.name for parameter in self._program.scope(function).parameters}
+        if not parameters & set(loop.calls):
+            return loop, called
+        handed = list(self._handed_down(place))
+        names = (self._program.scope(key).name for key in handed)
+        calls = (*(name for name in loop.calls if name not in parameters), *filter(None, names))
+        return (replace(loop, calls=tuple(dict.fromkeys(calls))) if handed else loop), [*called, *handed]
+
+    def _writes(self, level: list[ScopeKey]) -> bool:
+        """Whether functions, or what these call, leave something behind."""
+        seen = set(level)
+        for _ in range(WRITES_LEVELS_MAX):
+            for key in level:
+                module, scope = self._program.modules[key[0]], self._program.scope(key)
+                if scope.end_line and _WRITES.search(_code_of(module, scope.line, scope.end_line)):
+                    return True
+            level = [callee for key in level for callee in self._function_facts(key)[1] if callee not in seen]
+            seen |= set(level)
+            level = level[: max(0, REACH_FUNCTIONS_MAX - len(seen))]
+        return False
 
     def led_to(self, start: ScopeKey, place: CallSite) -> set[ScopeKey]:
         """The functions that handle what a read gives: its own, those handed down at `place`, and what these call."""
