@@ -16,6 +16,7 @@ from tools.errors import ConfigError, UsageError
 FOLDER = "labels"
 _PLACE = re.compile(r"(?P<path>[^:]+?)(?::(?P<first>\d{1,9})(?:-(?P<last>\d{1,9}))?)?")
 _COMMIT = r"^[0-9a-f]{40}$"
+_ALL_OF_CODE = ("code.*",)
 
 
 def _place(text: str) -> str:
@@ -53,19 +54,33 @@ class StreamLabel(_Facts):
     shared: tuple[Place, ...] = ()
 
 
+RuleSet = Annotated[str, Field(pattern=r"^[a-z]+\.(?:\*|[a-z-]+)$")]
+"""A rule, or all of a kind: `config.*`."""
+
+
 class LabelFile(_Facts):
     """What is known of one repository. `rules` are those whose every place is labelled; all of code.* by default.
 
-    `debatable` are places where a finding is neither right nor wrong.
+    `debatable` are places where a finding is neither right nor wrong. A repository may have several files, each with
+    rules of its own.
     """
 
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     commit: str = Field(pattern=_COMMIT)
     folder: str | None = Field(default=None, pattern=r"^[\w.+-]+$")
-    rules: tuple[str, ...] | None = None
+    rules: tuple[RuleSet, ...] = _ALL_OF_CODE
     finding: tuple[Label, ...] = ()
     debatable: tuple[Label, ...] = ()
     stream: tuple[StreamLabel, ...] = ()
+
+    def covers_rule(self, rule: str) -> bool:
+        """Whether every place of a rule is labelled."""
+        return rule in self.rules or f"{rule.partition('.')[0]}.*" in self.rules
+
+    @property
+    def covers_streams(self) -> bool:
+        """Whether every stream is labelled: where all rules about code are, or some stream is."""
+        return bool(self.stream) or _ALL_OF_CODE[0] in self.rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.evaluation import labels as label_files
-from orchestrator.evaluation.labels import Labelled
+from orchestrator.evaluation.labels import LabelFile
 from orchestrator.evaluation.scoring import CONSUMERS, PRODUCERS, STREAMS, Tally, rules_of, streams_of
 from tools.detectors.contract import CodeView, ConfigView
 from tools.detectors.registry import CODE_DETECTORS, CONFIG_DETECTORS
@@ -17,10 +17,11 @@ from tools.sources.code.index import build_index
 from tools.sources.records import CodeIndex
 
 PLACES_MIN = 0.9
-"""Recall and precision over all labelled places."""
+"""Recall and precision over all labelled places of the rules about code, and of those about configuration."""
 STREAMS_MIN = 0.95
 """Recall and precision of streams, and of their producers and consumers."""
 _OF_STREAMS = (STREAMS, PRODUCERS, CONSUMERS)
+_KINDS = {"code.": "rules about code", "config.": "rules about configuration"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,18 @@ class Result:
     streams: Mapping[str, Tally]
 
     @property
-    def places(self) -> Tally:
-        """All rules together."""
-        return sum(self.rules.values(), Tally())
+    def places(self) -> Mapping[str, Tally]:
+        """All rules of a kind together, by what they are called; of kinds that something is known of."""
+        return {
+            kind: sum((tally for name, tally in self.rules.items() if name.startswith(start)), Tally())
+            for start, kind in _KINDS.items()
+            if any(name.startswith(start) for name in self.rules)
+        }
 
     @property
     def short(self) -> tuple[str, ...]:
         """What stays below its bar, in words."""
-        rows = [("all rules", self.places, PLACES_MIN)]
+        rows = [(kind, tally, PLACES_MIN) for kind, tally in self.places.items()]
         rows += [(name, self.streams[name], STREAMS_MIN) for name in _OF_STREAMS]
         return tuple(line for name, tally, bar in rows for line in _short(name, tally, bar))
 
@@ -48,14 +53,17 @@ def evaluate(folder: Path, now_ms: int) -> Result:
     """Evaluate every labelled repository below a folder. Raises what `labels.read` raises."""
     rules: dict[str, Tally] = {}
     streams = dict.fromkeys(_OF_STREAMS, Tally())
-    known = label_files.read(folder)
-    for labelled in known:
-        index, symptoms = _look(labelled, now_ms)
-        for name, tally in rules_of(labelled.labels, symptoms).items():
-            rules[name] = rules.get(name, Tally()) + tally
-        for name, tally in streams_of(labelled.labels, index).items():
-            streams[name] += tally
-    return Result(len(known), dict(sorted(rules.items())), streams)
+    by_root: dict[Path, list[LabelFile]] = {}
+    for labelled in label_files.read(folder):
+        by_root.setdefault(labelled.root, []).append(labelled.labels)
+    for root, files in by_root.items():
+        index, symptoms = _look(root, now_ms)
+        for labels in files:
+            for name, tally in rules_of(labels, symptoms).items():
+                rules[name] = rules.get(name, Tally()) + tally
+            for name, tally in (streams_of(labels, index) if labels.covers_streams else {}).items():
+                streams[name] += tally
+    return Result(len(by_root), dict(sorted(rules.items())), streams)
 
 
 def lines(result: Result) -> Iterator[str]:
@@ -63,7 +71,7 @@ def lines(result: Result) -> Iterator[str]:
     yield f"{result.repositories} repositories"
     yield ""
     yield _row("", "labelled", "found", "told", "wrong", "recall", "precision")
-    for name, tally in (*result.rules.items(), ("all rules", result.places)):
+    for name, tally in (*result.rules.items(), *result.places.items()):
         yield _tally_row(name, tally)
     yield ""
     for name, tally in result.streams.items():
@@ -75,8 +83,8 @@ def lines(result: Result) -> Iterator[str]:
     yield from (f"below the bar: {text}" for text in result.short)
 
 
-def _look(labelled: Labelled, now_ms: int) -> tuple[CodeIndex, list[Symptom]]:
-    index = build_index(labelled.root, (), (), now_ms)
+def _look(root: Path, now_ms: int) -> tuple[CodeIndex, list[Symptom]]:
+    index = build_index(root, (), (), now_ms)
     judgement = Judgement()
     code, config = (
         CodeView(index=index, judgement=judgement),
@@ -111,4 +119,4 @@ def _share(value: float | None) -> str:
 
 
 def _row(name: str, *cells: str) -> str:
-    return f"{name:<26}" + "".join(f"{cell:>10}" for cell in cells)
+    return f"{name:<28}" + "".join(f"{cell:>10}" for cell in cells)

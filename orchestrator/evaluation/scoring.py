@@ -53,12 +53,8 @@ def rules_of(labels: LabelFile, symptoms: Iterable[Symptom]) -> dict[str, Tally]
     by_rule: dict[str, list[Symptom]] = {}
     for symptom in symptoms:
         by_rule.setdefault(symptom.rule.id, []).append(symptom)
-    wanted = labels.rules
-    names = set(by_rule) | {label.rule for label in labels.finding}
-    if wanted is None:
-        names = {name for name in names if name.startswith("code.")}
-    else:
-        names &= set(wanted)
+    told = set(by_rule) | {label.rule for label in labels.finding}
+    names = {name for name in told if labels.covers_rule(name)}
     return {name: _rule(labels, name, by_rule.get(name, [])) for name in sorted(names)}
 
 

@@ -99,6 +99,31 @@ def test_only_rules_that_were_labelled_count(tmp_path: Path) -> None:
     assert len(result.rules["code.hardcoded-stream"].wrong) == 1
 
 
+CONFIG = """
+rules = ["config.*"]
+finding = [
+    { rule = "config.missing-env-var", at = ["services/api/settings.py:2"] },
+    { rule = "config.port-conflict", at = ["compose.yaml"] },
+]
+"""
+SETTINGS = {
+    "shop/services/api/settings.py": "import os\nTOKEN = os.environ['API_TOKEN']\n",
+    "shop/.env.example": "OTHER=1\n",
+}
+
+
+def test_a_second_file_labels_configuration_alone(tmp_path: Path) -> None:
+    head = f'repository = "someone/shop"\ncommit = "{COMMIT}"\nfolder = "shop"\n'
+    write(repositories(tmp_path, GOOD), {**SETTINGS, "labels/shop.config.toml": head + CONFIG})
+    result = evaluate(tmp_path, NOW_MS)
+    assert result.repositories == 1
+    assert result.rules["config.missing-env-var"] == Tally(1, 1, 1)
+    assert result.places["rules about configuration"] == Tally(2, 1, 1, missed=("someone/shop compose.yaml",))
+    assert result.places["rules about code"].wrong == ()
+    assert result.short == ("recall of rules about configuration 0.50 < 0.90",)
+    assert result.streams[STREAMS] == Tally(1, 1, 1)
+
+
 def test_streams_are_counted_with_who_writes_and_reads_them(tmp_path: Path) -> None:
     text = (
         'stream = [{ name = "orders", producers = ["services/api/", "services/web/"], '
@@ -134,7 +159,7 @@ def test_a_name_with_run_time_parts_fits_what_it_may_be(tmp_path: Path) -> None:
 
 def test_what_stays_below_its_bar_is_told(tmp_path: Path) -> None:
     result = measured(tmp_path, f"finding = [{FOUND}, {NEVER}]")
-    assert "recall of all rules 0.50 < 0.90" in result.short
+    assert "recall of rules about code 0.50 < 0.90" in result.short
     assert "missed code.xadd-no-maxlen someone/shop services/api/app.py:12" in list(lines(result))
 
 
