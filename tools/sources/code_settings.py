@@ -41,6 +41,14 @@ class Settings:
             if use.kind is CodeKind.ENV_READ and use.name:
                 self._reads |= {(use.path, line): use.name for line in range(use.line, use.end_line + 1)}
 
+    def given(self, module: Module, site: Site, owner: Expression, name: str) -> Expression | None:
+        """What a struct or object of this module, `owner` at `site`, is made with under a name; None where it is not."""
+        for end in self._resolver.terminals(owner, Context(module.path, site.scope)):
+            value = end.expression.keyword(name) if end.context.module == module.path else None
+            if value is not None:
+                return value
+        return None
+
     def of(self, module: Module, site: Site, wanted: Expression) -> Setting:
         """The setting that a call at `site` is given. Raises RecursionError where names lead in circles."""
         made = site.expression

@@ -1,7 +1,6 @@
 """Where code listens for connections: the port of each server it starts, as far as it can be resolved.
 
-Not seen are servers that a framework's own command starts (`next start`, `uvicorn app:app`): of such a service nothing
-is said.
+Servers that a framework's own command starts (`next start`, `uvicorn app:app`) are found by `framework_servers`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import re2
 from msgspec.structs import replace
 
+from tools.sources import framework_servers
 from tools.sources.code.program import Expression, Module, Site
 from tools.sources.code.program_index import Program
 from tools.sources.code.source_files import Holds
@@ -24,6 +24,14 @@ _SERVERS = {"WebSocketServer", "Server", "WebSocket.Server"}
 _SERVES = {"Bun", "Deno"}
 _ADDRESS_PAIRS = {"HTTPServer", "ThreadingHTTPServer", "TCPServer", "ThreadingTCPServer", "UDPServer", "bind"}
 _SECOND = {"start_server", "make_server", "create_server"}
+RUN_TIME = "{}"
+_ADDRESS = "Addr"
+"""Of a server of net/http."""
+_GO_FRAMEWORKS = {
+    "gin-gonic/gin": {"Run", "RunTLS"},
+    "labstack/echo": {"Start", "StartTLS"},
+    "gofiber/fiber": {"Listen", "ListenTLS"},
+}
 _RUNNERS = (
     "flask",
     "uvicorn",
@@ -50,11 +58,13 @@ class Listening:
     ) -> None:
         self._program, self._service_of = program, service_of
         self._settings = Settings(program, uses)
-        self._ports = {number for fact in facts for number in _container_ports(fact)}
+        known = tuple(facts)
+        self._by_command = tuple(framework_servers.facts(known))
+        self._ports = {number for fact in known for number in _container_ports(fact)}
 
     def facts(self) -> Iterator[ConfigFact]:
-        """A fact for each server that the code starts; its name is the port by default, "" where it is not known."""
-        found: list[ConfigFact] = []
+        """A fact for each server that code or a command starts; its name is the port by default, "" where it is not known."""
+        found = list(self._by_command)
         for module in self._program.holding(Holds.SERVERS):
             for site in module.sites:
                 port = _port_of(module, site)
@@ -71,9 +81,14 @@ class Listening:
 
     def _fact(self, module: Module, site: Site, port: Expression) -> ConfigFact:
         made = site.expression
+        if port.kind == "member" and port.value == _ADDRESS:
+            port = self._settings.given(module, site, port.parts[0], _ADDRESS) or port
         found = self._settings.of(module, site, port)
-        ports = [value for value in found.values if is_port(value)]
-        is_open = found.is_open or len(ports) != len(found.values) or len(ports) > 1
+        values = list(dict.fromkeys(_number_in(value, module.language) for value in found.values))
+        if found.variables:  # what is read from the environment stands in an address as an open part
+            values = [value for value in values if value != RUN_TIME]
+        ports = [value for value in values if is_port(value)]
+        is_open = found.is_open or len(ports) != len(values) or len(ports) > 1
         return ConfigFact(
             kind=FactKind.LISTENS,
             service=self._service_of(module.path),
@@ -112,7 +127,8 @@ def _port_of(module: Module, site: Site) -> Expression | None:
     made = site.expression
     if made.kind != "call":
         return None
-    return _python(module, made) if module.language == "python" else _script(module, made)
+    reader = {"python": _python, "go": _go}.get(module.language, _script)
+    return reader(module, made)
 
 
 def _script(module: Module, made: Expression) -> Expression | None:
@@ -145,6 +161,29 @@ def _python(module: Module, made: Expression) -> Expression | None:
     if name in {"run", "run_app", "serve"} and any(word in _imported(module) for word in _RUNNERS):
         return made.keyword("port")
     return None
+
+
+def _go(module: Module, made: Expression) -> Expression | None:
+    """The address of a server of net/http, or of the frameworks that are imported; what it is without one is open."""
+    name, arguments = made.callee.value, made.arguments
+    if made.callee.kind != "member":
+        return None
+    if name in {"ListenAndServe", "ListenAndServeTLS"}:
+        owner = made.callee.parts[0]
+        if owner.value == "http":
+            return arguments[0] if arguments else None
+        return Expression("member", made.text, made.line, made.end_line, _ADDRESS, (owner,))
+    if name == "Listen" and arguments and arguments[0].value.startswith("tcp"):
+        return arguments[1] if len(arguments) > 1 else None
+    paths = {target.module for scope in module.scopes for target in scope.imports.values()}
+    if any(name in verbs and any(word in path for path in paths) for word, verbs in _GO_FRAMEWORKS.items()):
+        return arguments[0] if arguments else Expression("other", made.text, made.line, made.end_line)
+    return None
+
+
+def _number_in(value: str, language: str) -> str:
+    """The port of an address, as Go writes it (`:8080`); of other languages the value itself."""
+    return value.rpartition(":")[2] if language == "go" else value
 
 
 def _imported(module: Module) -> set[str]:

@@ -120,6 +120,11 @@ BUILT = "services:\n  web:\n    build: services/web\n    ports: ['8080:%s']\n"
 WEB = "const port = Number(process.env.PORT ?? 3000);\napp.listen(port);\n"
 
 
+PAGE = "export default function page() { return null }\n"
+SERVE = '{\n  "scripts": {\n    "dev": "next dev -p 3001",\n    "serve": "%s"\n  }\n}'
+GO = 'package main\n\nimport "net/http"\n\nfunc main() {\n\thttp.ListenAndServe(":8080", nil)\n}\n'
+
+
 def web(target: str, code: str = WEB, **files: str) -> dict[str, str]:
     """A service `web` whose container port `target` is published."""
     named = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
@@ -161,7 +166,39 @@ MISMATCHES = {
         {"services/web/main.ts": WEB, "compose.yml": "services:\n  web:\n    image: nginx\n    ports: ['8080:80']\n"}
     ),
     "a service without code": Case({"services/api/main.ts": WEB, "compose.yml": BUILT % "80"}),
-    "a framework starts the server": Case(web("80", "export default function page() { return null }\n")),
+    "nobody knows what starts the server": Case(web("80", "export default function page() { return null }\n")),
+    "a framework's command starts the server": Case(
+        web("80", PAGE, services__web__Dockerfile='FROM x\nCMD ["next", "start"]\n'), [("MEDIUM", "80")]
+    ),
+    "a framework's command starts it there": Case(
+        web("3000", PAGE, services__web__Dockerfile='FROM x\nCMD ["next", "start"]\n')
+    ),
+    "a script that the image runs starts it elsewhere": Case(
+        web("80", PAGE, services__web__Dockerfile='FROM x\nCMD ["pnpm", "run", "serve"]\n')
+        | {"services/web/package.json": SERVE % "next start"}, [("MEDIUM", "80")]
+    ),
+    "a script that the image does not run": Case(
+        web("80", PAGE, services__web__Dockerfile="FROM nginx\nCOPY out /usr/share/nginx/html\n")
+        | {"services/web/package.json": SERVE % "next start"}
+    ),
+    "a flag names the port": Case(
+        web("8001", "", services__web__Dockerfile="FROM x\nCMD uvicorn app:app --host 0.0.0.0 --port=8000\n"), [("MEDIUM", "8001")]
+    ),
+    "an entry point and its arguments": Case(
+        web("8001", "", services__web__Dockerfile='FROM x\nENTRYPOINT ["/bin/uvicorn"]\nCMD ["app:app"]\n'), [("MEDIUM", "8001")]
+    ),
+    "compose sets the variable of the command": Case(
+        {"services/web/app.py": "", "services/web/Dockerfile": "FROM x\nCMD uvicorn app:app\n",
+         "compose.yml": BUILT % "80" + "    environment: {UVICORN_PORT: 80}\n"}
+    ),
+    "compose starts another command": Case(
+        {"services/web/app.py": "", "services/web/Dockerfile": "FROM x\nCMD uvicorn app:app\n",
+         "compose.yml": BUILT % "9000" + "    command: flask run --port 5000\n"}, [("MEDIUM", "9000")]
+    ),
+    "a configuration file may name it": Case(web("80", "", services__web__Dockerfile="FROM x\nCMD gunicorn app:app\n")),
+    "it listens on a socket": Case(web("80", "", services__web__Dockerfile="FROM x\nCMD uvicorn app:app --uds /s\n")),
+    "in Go": Case({"services/web/main.go": GO, "compose.yml": BUILT % "80"}, [("MEDIUM", "80")]),
+    "in Go, there": Case({"services/web/main.go": GO, "compose.yml": BUILT % "8080"}),
     "udp is something else": Case(web("5353/udp")),
     "only EXPOSE is wrong": Case(web("3000", services__web__Dockerfile="FROM x\nEXPOSE 8000\n"), [("LOW", "8000")]),
     "EXPOSE is right": Case(web("3000", services__web__Dockerfile="FROM x\nEXPOSE 3000\n")),
@@ -203,6 +240,20 @@ SERVERS = {
     "a socket": ("a.py", "s.bind(('0.0.0.0', 8003))", "8003", ""),
     "asyncio": ("a.py", "import asyncio\nasyncio.start_server(f, '::', 8004)", "8004", ""),
     "metrics": ("a.py", "start_http_server(9100)", "9100", ""),
+    "go": ("a.go", 'package a\nimport "net/http"\nconst addr = ":8080"\nfunc f() { http.ListenAndServe(addr, h) }', "8080", ""),
+    "go, a parameter": (
+        "a.go", 'package a\nimport "net/http"\nfunc f(a string) { http.ListenAndServe(a, h) }\nfunc g() { f("0.0.0.0:8081") }', "8081", ""
+    ),
+    "go, a server": (
+        "a.go", 'package a\nimport "net/http"\nfunc f() {\n\ts := &http.Server{Addr: ":8082"}\n\ts.ListenAndServe()\n}', "8082", ""
+    ),
+    "go, gin": ("a.go", 'package a\nimport "github.com/gin-gonic/gin"\nfunc f() { gin.Default().Run(":8083") }', "8083", ""),
+    "go, gin's own": ("a.go", 'package a\nimport "github.com/gin-gonic/gin"\nfunc f() { gin.Default().Run() }', "", ""),
+    "go, echo": ("a.go", 'package a\nimport "github.com/labstack/echo/v4"\nfunc f() { echo.New().Start(":8084") }', "8084", ""),
+    "go, a listener": ("a.go", 'package a\nimport "net"\nfunc f() { net.Listen("tcp", ":8085") }', "8085", ""),
+    "go, a variable": (
+        "a.go", 'package a\nimport ("net/http"; "os")\nfunc f() { http.ListenAndServe(":" + os.Getenv("A_PORT"), h) }', "", "A_PORT"
+    ),
     "a parameter": ("a.py", "def serve(port):\n    HTTPServer(('', port), H)\nserve(8005)", "8005", ""),
 }  # fmt: skip
 
@@ -219,6 +270,7 @@ NO_SERVERS = {
     "an event": ("a.ts", "emitter.listen('ready');\nbus.listen(() => {});"),
     "a runner of something else": ("a.py", "job.run(port=1)"),
     "a queue that is bound": ("a.py", "queue.bind('exchange', 'key')"),
+    "go, another's start": ("a.go", 'package a\nfunc f() { job.Start(":1"); cmd.Run() }'),
     "an address to connect to": ("a.py", "s.connect(('', 80))"),
 }
 

@@ -91,8 +91,8 @@ def _of_code(index: CodeIndex) -> dict[str, list[ConfigFact]]:
     found: dict[str, list[ConfigFact]] = defaultdict(list)
     if _has_containers(index):
         return found
-    for fact in index.facts:
-        if fact.kind is FactKind.LISTENS and fact.name and fact.service and not fact.details.get("variables"):
+    for fact in ports.of_form(index, FactKind.LISTENS, "code"):
+        if fact.name and fact.service and not fact.details.get("variables"):
             _add(found[f"{fact.name}/tcp"], fact)
     return found
 

@@ -46,6 +46,7 @@ _WORDS = {
     Holds.SCHEMAS: re2.compile(rb"Settings|cleanEnv|createEnv|(?:process|Bun|import\.meta)\s*\.\s*env\b"),
     Holds.SERVERS: re2.compile(
         rb"\blisten\b|\bserve\b|\brun(?:_app)?\b|Server\b|WebSocket|\bbind\b|start_server|make_server|create_server|start_http_server"
+        rb"|ListenAndServe|\bListen\b|\.(?:Run|Start)(?:TLS)?\("
     ),
     Holds.LOGGERS: re2.compile(rb"\bpino\b|\bbunyan\b|\bwinston\b|createLogger|basicConfig|setLevel"),
 }
