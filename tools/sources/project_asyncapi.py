@@ -12,7 +12,7 @@ import re2
 import yaml
 
 from tools.sources.config_records import ConfigFact, FactKind
-from tools.sources.json_schema import message, resolved
+from tools.sources.json_schema import messages, resolved
 from tools.sources.project_place import Place
 from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
 from tools.sources.schema_records import MessageSchema
@@ -60,7 +60,7 @@ def schemas(path: str, service: str | None, text: str) -> Iterator[MessageSchema
             payload = _payload(node)
             if payload is not None and (name, payload.start_mark.line) not in seen:
                 seen.add((name, payload.start_mark.line))
-                yield message(place, payload, root, (name, pattern))
+                yield from messages(place, payload, root, (name, pattern))
 
 
 def _channels(root: yaml.Node | None) -> Iterator[tuple[str, dict[str, yaml.Node], yaml.Node, str]]:

@@ -54,6 +54,19 @@ JSON_SCHEMA = """{
   }
 }
 """
+CHOICE = """{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "x-redis-stream": "orders.placed",
+  "oneOf": [
+    {"title": "Paid", "type": "object", "additionalProperties": false, "required": ["kind", "amount"],
+     "properties": {"kind": {"type": "string"}, "amount": {"type": "number"}}},
+    {"$ref": "#/$defs/Refused"}
+  ],
+  "$defs": {
+    "Refused": {"type": "object", "required": ["kind", "reason"], "properties": {"kind": {}, "reason": {}}}
+  }
+}
+"""
 DOCS = {"docs/events.yaml": ASYNCAPI3}
 
 
@@ -102,8 +115,27 @@ DRIFT = {
         {"e.yaml": TWO.replace("[order_id], properties: {order_id", "[order_id, region], properties: {order_id"), "a.py": adds("order_id", "amount")},
         [("MEDIUM", "region")],
     ),
-    "alternatives that a list of fields cannot tell": Case(
-        {"e.yaml": ASYNCAPI3.replace("        type: object", "        oneOf: [{required: [order_id]}, {required: [bill_id]}]"), "a.py": adds("order_id", version="2")}
+    "what every alternative needs": Case(
+        {"e.yaml": ASYNCAPI3.replace("        type: object", "        oneOf: [{required: [order_id]}, {required: [bill_id]}]"), "a.py": adds("order_id", version="2")},
+        [("MEDIUM", "amount")],
+    ),
+    "one of two alternatives": Case({"s/x.json": CHOICE, "a.py": adds("kind", "amount")}),
+    "the other of two alternatives": Case({"s/x.json": CHOICE, "a.py": adds("kind", "reason")}),
+    "none of two alternatives": Case({"s/x.json": CHOICE, "a.py": adds("kind", "amonut")}, [("MEDIUM", "reason")]),
+    "alternatives within an alternative": Case(
+        {"s/x.json": CHOICE.replace('"title": "Paid"', '"anyOf": [{"required": ["x"]}, {"required": ["y"]}]'), "a.py": adds("kind", "amonut")}
+    ),
+    "a condition that a list of fields cannot tell": Case(
+        {"e.yaml": ASYNCAPI3.replace("        type: object", "        if: {required: [bill_id]}"), "a.py": adds("order_id", version="2")}
+    ),
+    "an entry whose field may be of two types": Case(
+        {"e.yaml": ASYNCAPI3.replace("amount: {type: number}", "amount: {anyOf: [{type: number}, {type: 'null'}]}")},
+        now={"orders.placed": {}}, entries={"orders.placed": [{"order_id": "id", "amount": "empty", "version": "int"}]},
+    ),
+    "an entry whose field is of neither of two types": Case(
+        {"e.yaml": ASYNCAPI3.replace("amount: {type: number}", "amount: {anyOf: [{type: number}, {type: 'null'}]}")},
+        [("MEDIUM", "amount")],
+        now={"orders.placed": {}}, entries={"orders.placed": [{"order_id": "id", "amount": "text", "version": "int"}]},
     ),
     "a reference to another file": Case(
         {"e.yaml": ASYNCAPI3.replace("{$ref: '#/components/messages/OrderPlaced'}", "{$ref: 'other.yaml#/x'}"), "a.py": adds("order_id")}
