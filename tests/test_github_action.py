@@ -41,11 +41,18 @@ def test_no_expression_stands_in_a_script() -> None:
     assert [name for name, step in STEPS.items() if "${{" in step.get("run", "")] == []
 
 
+def test_no_module_of_the_audited_folder_is_imported_by_a_script() -> None:
+    scripts = "\n".join(step.get("run", "") for step in STEPS.values())
+    started = re.findall(r'(?:/python|\$PYTHON)" (\S+)', scripts)
+    assert started == ["-I"] * 3
+
+
 def test_every_expression_names_what_there_is() -> None:
     text = (FOLDER / "action.yml").read_text(encoding="utf-8")
     inputs = set(re.findall(r"inputs\.([\w-]+)", text))
     assert inputs == set(ACTION["inputs"])
     written = set(re.findall(r'echo "([\w-]+)=', STEPS["Audit"]["run"]))
+    assert set(re.findall(r"steps\.python\.outputs\.([\w-]+)", text)) == {"python-path"}
     assert set(re.findall(r"steps\.audit\.outputs\.([\w-]+)", text)) == written == set(ACTION["outputs"])
 
 
@@ -159,6 +166,21 @@ def test_a_branch_that_is_not_there_ends_it_with_a_sentence_and_nothing_is_uploa
     assert runner.outputs() == {"exit-code": "2"}
     assert not (runner.repository.root / "owned").exists()
     assert runner.step("Judge", CODE="2")[0] == 2
+
+
+def test_a_module_of_the_audited_folder_is_not_run(runner: Runner) -> None:
+    owns = 'open("owned", "w").close()\n'
+    runner.repository.commit({"secrets.py": owns, "logging.py": owns, "orchestrator.py": owns})
+    runner.audit(base_branch="main")
+    assert not (runner.repository.root / "owned").exists()
+
+
+def test_two_audits_of_one_job_keep_apart(runner: Runner) -> None:
+    runner.audit()
+    first = runner.outputs()["sarif"]
+    runner.audit()
+    assert runner.outputs()["sarif"] != first
+    assert Path(first).is_file()
 
 
 def test_a_change_that_brings_nothing_passes(runner: Runner) -> None:
