@@ -29,7 +29,7 @@ class Loop(Struct, frozen=True, kw_only=True):
 
 
 class Handler(Struct, frozen=True, kw_only=True):
-    """A handler of errors: `except`, `catch`, `.catch()` or `suppress()`. Texts are masked."""
+    """A handler of errors: `except`, `catch`, `.catch()` or `suppress()`; of Go a statement that drops one. Texts are masked."""
 
     path: str
     line: int
@@ -39,7 +39,7 @@ class Handler(Struct, frozen=True, kw_only=True):
     """The lines whose errors it catches."""
     catches: tuple[str, ...]
     """The error types; empty where it catches every one."""
-    form: Literal["block", "promise", "suppress"] = "block"
+    form: Literal["block", "promise", "suppress", "dropped"] = "block"
     raises: bool = False
     tested_only: bool = False
     """The error is read by the one condition in it, and what does not meet that is let go."""

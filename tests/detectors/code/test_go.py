@@ -12,8 +12,11 @@ from tools.detectors.code import (
     count_one,
     hardcoded_stream,
     keys_command,
+    no_correlation_id,
     no_dead_letter,
     polling_read,
+    producer_no_retry,
+    silent_catch,
     xadd_no_maxlen,
     xread_no_group,
     xreadgroup_no_ack,
@@ -42,6 +45,13 @@ func work() {
 	}
 }
 """
+MAP = 'func add() error { return c.XAdd(ctx, &redis.XAddArgs{Stream: "s1", Values: map[string]interface{}{"a": 1}}).Err() }'
+TRACED = 'func other() error { return c.XAdd(ctx, &redis.XAddArgs{Stream: "s2", Values: map[string]any{"trace_id": t}}).Err() }'
+CLIENT = "var c = redis.NewClient(&redis.Options{Addr: a, MaxRetries: -1})\n"
+GROUP = 'func make() {\n\tc.XGroupCreateMkStream(ctx, "s1", "g", "0")\n}\n'
+TESTED = (
+    'func f() {\n\t_, err := c.XAdd(ctx, &redis.XAddArgs{Stream: "s1"}).Result()\n\tif err != nil {\n\t}\n}'
+)
 
 
 def go(code: str) -> Files:
@@ -59,6 +69,15 @@ FIRES: dict[str, Case] = {
     "prints": (console_logging, go(WORK + 'func say() { fmt.Println("x") }')),
     "KEYS": (keys_command, go('func f() { rdb.Keys(ctx, "order:*") }')),
     "work without a group": (xread_no_group, go(PLAIN)),
+    "no correlation id": (no_correlation_id, go(f"{MAP}\n{TRACED}")),
+    "retries that are switched off": (producer_no_retry, go(CLIENT + ADD)),
+    "an XADD whose error nobody takes": (silent_catch, go(ADD)),
+    "an error that is given away": (
+        silent_catch,
+        go(ADD.replace("c.XAdd", "_ = c.XAdd").replace("v})", "v}).Err()")),
+    ),
+    "an error that is tested for nothing": (silent_catch, go(TESTED)),
+    "a group whose error nobody takes": (silent_catch, go(GROUP)),
 }
 STAYS_SILENT: dict[str, Case] = {
     "an XADD with a cap": (xadd_no_maxlen, go(ADD.replace("Values", "MaxLen: 1000, Approx: true, Values"))),
@@ -73,6 +92,14 @@ STAYS_SILENT: dict[str, Case] = {
     "a logger": (console_logging, go(WORK + 'func say() { slog.Info("x") }')),
     "keys of a map": (keys_command, go("func f() { maps.Keys(m) }")),
     "a stored position": (xread_no_group, go(PLAIN.replace("processOrder(replies[0])", "processOrder(replies[0])\n\t\tsaveOffset(last)"))),
+    "a correlation id": (no_correlation_id, go(MAP.replace("1}", '1, "trace_id": t}') + "\n" + TRACED)),
+    "retries by default": (producer_no_retry, go(CLIENT.replace(", MaxRetries: -1", "") + ADD)),
+    "an error that is returned": (silent_catch, go(MAP)),
+    "an error that is told": (silent_catch, go(TESTED.replace("nil {\n", "nil {\n\t\tlog.Print(err)\n"))),
+    "an error with a reason": (silent_catch, go(TESTED.replace("nil {\n", "nil {\n\t\t// lost entries are sent again at night\n"))),
+    "a pipeline": (silent_catch, go("func add() { pipe := c.Pipeline(); pipe.XAdd(ctx, a); pipe.Exec(ctx) }")),
+    "a pipeline of another name": (silent_catch, go(ADD.replace("func add() {", "func add() { c := r.TxPipeline(); "))),
+    "an acknowledgement": (silent_catch, go(WORK)),
     "a test": (xadd_no_maxlen, {"services/a/main_test.go": f"package main\n{ADD}"}),
     "silenced": (xadd_no_maxlen, go(f"// streamgauge-ignore code.xadd-no-maxlen trimmed at night\n{ADD}")),
 }  # fmt: skip
@@ -95,6 +122,10 @@ AFTER: dict[str, tuple[CodeDetector, Files, str]] = {
     "dead letters": (no_dead_letter, go(WORK), "pending[0].RetryCount < 3"),
     "a blocking read": (polling_read, go(WORK.replace("Block: time.Second", "Block: -1")), "Block: 5 * time.Second"),
     "a batch": (count_one, go(WORK.replace("Count: 10", "Count: 1")), "Count: 50"),
+    "an id in a map": (no_correlation_id, go(f"{MAP}\n{TRACED}"), 'interface{}{"correlation_id": correlationID, "a": 1}'),
+    "another attempt": (producer_no_retry, go(CLIENT + ADD), 'err := c.XAdd(ctx, &redis.XAddArgs{Stream: "s1", Values: v}).Err()'),
+    "an error that is handed on": (silent_catch, go(ADD), 'if err := c.XAdd(ctx, &redis.XAddArgs{Stream: "s1", Values: v}).Err(); err != nil'),
+    "BUSYGROUP alone": (silent_catch, go(GROUP), '"g", "0").Err(); err != nil && !strings.Contains(err.Error(), "BUSYGROUP")'),
     "a group": (xread_no_group, go(PLAIN), 'c.XReadGroup(ctx, &redis.XReadGroupArgs{\n\tGroup: "workers"'),
 }  # fmt: skip
 

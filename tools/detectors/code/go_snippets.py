@@ -7,6 +7,10 @@ import re2
 _STRUCT = re2.compile(r"(X(?:Add|ReadGroup|Read)Args\{)(\s*)")
 _RECEIVER = re2.compile(r"([\w.]+)\.X(?:ReadGroup|Read|Add)\(\s*(\w*ctx\w*|[\w.]*[cC]ontext[\w.()]*)?")
 _BLOCK = re2.compile(r"(\bBlock:\s*)[^,\n}]+")
+_CALL = re2.compile(r"[\w.]+\.X(?:Add|GroupCreate(?:MkStream)?)\(")
+_VALUES = re2.compile(
+    r"(Values:\s*)(map\[string\](?:interface\{\}|any|string)|\[\](?:interface\{\}|any|string))(\{)(\s*)"
+)
 _CAP_MAX = 10_000
 
 
@@ -68,6 +72,62 @@ def grouped(text: str, stream: str) -> str | None:
         "}).Result()\n// once an entry is handled:\n"
         f'{client}.XAck({context}"{stream}", "workers", message.ID)'
     )
+
+
+def told(text: str, *, of_group: bool) -> str | None:
+    """A stream command whose error is returned, or only BUSYGROUP let pass; None where there is no such call."""
+    call = _call(text)
+    if call is None:
+        return None
+    if of_group:
+        test = 'err != nil && !strings.Contains(err.Error(), "BUSYGROUP")'
+        return f"if err := {call}.Err(); {test} {{\n\treturn err\n}}"
+    return f'if err := {call}.Err(); err != nil {{\n\treturn fmt.Errorf("add to the stream: %w", err)\n}}'
+
+
+def retried(text: str) -> str | None:
+    """An XADD that is tried five times with a growing pause; None where there is no such call."""
+    call = _call(text)
+    if call is None:
+        return None
+    body = call.replace("\n", "\n\t")
+    return (
+        f"for attempt := 0; ; attempt++ {{\n\terr := {body}.Err()\n\tif err == nil {{\n\t\tbreak\n\t}}\n"
+        "\tif attempt == 4 {\n\t\treturn err\n\t}\n"
+        "\ttime.Sleep(100 * time.Millisecond << attempt)\n}"
+    )
+
+
+def correlated(text: str) -> str | None:
+    """The text of an XADD with a correlation id among its values; None where these stand elsewhere."""
+    found = _VALUES.search(text)
+    if found is None:
+        return None
+    is_map = found.group(2).startswith("map")
+    gap = found.group(4)
+    field = '"correlation_id": correlationID' if is_map else '"correlation_id", correlationID'
+    rest = text[found.end() :]
+    comma = "" if rest.startswith("}") and not gap else f",{gap}" if gap else ", "
+    return f"{text[: found.start()]}{found.group(1)}{found.group(2)}{{{gap}{field}{comma}{rest}"
+
+
+def _call(text: str) -> str | None:
+    """The first stream command of a text, from its client to the bracket that ends it."""
+    found = _CALL.search(text)
+    if found is None:
+        return None
+    depth, quote = 1, ""
+    for place in range(found.end(), len(text)):
+        char = text[place]
+        if quote:
+            quote = "" if char == quote and text[place - 1] != "\\" else quote
+        elif char in '"`':
+            quote = char
+        else:
+            depth += (char in "([{") - (char in ")]}")
+            if depth == 0:
+                return text[found.start() : place + 1]
+    return None
 
 
 def _client(text: str) -> tuple[str, str]:

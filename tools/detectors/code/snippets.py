@@ -262,6 +262,8 @@ def outdented(text: str) -> str:
 
 def told(use: CodeUse, handler: Handler, *, of_group: bool) -> str | None:
     """A handler that tells its error, or lets only BUSYGROUP pass; None for forms that cannot be rewritten."""
+    if use.language == "go":
+        return go_snippets.told(use.text, of_group=of_group)
     if handler.form != "block":
         return None
     if use.language == "python":
@@ -279,7 +281,9 @@ def correlated(text: str, use: CodeUse) -> str | None:
     """The text of an XADD with a correlation id in its payload; None where the payload stands elsewhere."""
     span = _arguments(text, "xadd")
     style = dialect(use)
-    if span is None or style == "go-redis":
+    if style == "go-redis":
+        return go_snippets.correlated(text)
+    if span is None:
         return None
     start, end = span
     if style == "ioredis":
@@ -328,9 +332,9 @@ def grouped(use: CodeUse, stream: str) -> str | None:
 
 
 def retried(text: str, use: CodeUse) -> str | None:
-    """A write that is tried five times with a growing pause; None for Go, whose client is told by its options."""
+    """A write that is tried five times with a growing pause; None where the call is written in another way."""
     if use.language == "go":
-        return None
+        return go_snippets.retried(text)
     if use.language == "python":
         pause = "await asyncio.sleep" if "await" in text else "time.sleep"
         body = text.replace("\n", "\n        ")

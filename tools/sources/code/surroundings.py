@@ -54,9 +54,10 @@ _OFF = {
     "retryStrategy": _NEVER,
     "disableOfflineQueue": re.compile("true"),
     "reconnectStrategy": _NEVER,
+    "MaxRetries": re.compile("-1"),
     "retry": re.compile(r"(?:\w+\.)*Retry\(\s*(?:\w+\.)*NoBackoff\(\)\s*,\s*(?:retries\s*=\s*)?0\s*\)"),
 }
-"""Options of ioredis, node-redis and redis-py, and the values by which a client never tries again."""
+"""Options of ioredis, node-redis, go-redis and redis-py, and the values by which a client never tries again."""
 _LIBRARIES = {"ioredis": "ioredis", "redis": "node-redis", "@redis/client": "node-redis"}
 
 Spot = tuple[ScopeKey, int]
