@@ -15,7 +15,7 @@ REASONS = (
     r"the engine is not ours to restart",
     r"a Docker daemon listens at /var/run/docker.sock",
     r"kubectl is not on PATH",
-    r"(ss|lsof) is not on PATH",
+    r"(ss|lsof|pm2) is not on PATH",
     r"journalctl or systemd-journal-remote is missing",
     r"Node\.js is missing: the JavaScript example cannot run",
     r"this file system cannot punch holes",

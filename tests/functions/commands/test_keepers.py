@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.functions.commands.stand_ins import StandIn, lines, on_path
 from tests.functions.desks import SECRET, desk_at, good, pages, refused
+from tools.errors import FunctionRefused
+from tools.functions.commands import keepers
+from tools.functions.commands.runner import Command, raw
 from tools.functions.contract import Desk
 
 LIST = [
@@ -50,7 +56,7 @@ def test_processes_of_pm2_are_told_without_their_environment(desk: Desk, pm2: St
         ("mail", "online", 3),
     ]
     assert SECRET not in str(rows)
-    assert pm2.started()[0].arguments == ["jlist", "--silent"]
+    assert pm2.started()[0].arguments == ["jlist"]
     pm2.prints("[]\n")
     assert pages("command_pm2", desk) == []
     pm2.prints("no list\n")
@@ -70,6 +76,40 @@ def test_a_home_of_pm2_in_the_project_is_not_used(desk: Desk, pm2: StandIn, tmp_
     inside = on_path(desk, tmp_path / "bin", PM2_HOME=str(desk.project_root / ".pm2"))
     assert "lies in the audited project" in refused("command_pm2", inside)
     assert pm2.started() == []
+
+
+def test_the_real_pm2_changes_nothing_and_starts_nothing(desk: Desk, tmp_path: Path) -> None:
+    """Each file of its home is as it was; asked without a daemon, it ends without having started one."""
+    if shutil.which("pm2") is None:
+        pytest.skip("pm2 is not on PATH")
+    home = tmp_path / "p"
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PM2_HOME": str(home)}
+    (tmp_path / "service.js").write_text("setInterval(() => {}, 1000)", encoding="utf-8")
+    desk = replace(desk, environ=environ)
+    try:
+        start = ["pm2", "start", str(tmp_path / "service.js"), "--name", "orders"]
+        subprocess.run(
+            start, env={**environ, "API_TOKEN": SECRET}, capture_output=True, check=True, timeout=60
+        )
+        before = files_of(home)
+        answer = good("command_pm2", desk)
+        assert [(one["name"], one["status"]) for one in answer.data["items"]] == [("orders", "online")]
+        assert SECRET not in answer.text
+        assert files_of(home) == before
+    finally:
+        subprocess.run(["pm2", "kill"], env=environ, capture_output=True, check=False, timeout=60)
+    fresh = str(tmp_path / "fresh")
+    command = Command("pm2", ("jlist",), (), {**keepers.PM2_SETS, "PM2_HOME": fresh}, home=True)
+    with pytest.raises(FunctionRefused, match="pm2 failed"):
+        raw(desk.begun(), command)
+    assert not Path(fresh).exists()
+
+
+def files_of(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path): (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(folder.rglob("*"))
+    }
 
 
 def test_entries_of_a_unit_are_told_newest_first(desk: Desk, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What keeps services running: PM2's list of processes, and one unit's journal.
 
-`pm2` starts a daemon and writes a folder where none runs, so it is asked only when its daemon answers.
+`pm2` starts a daemon and writes a folder where none runs, so it is asked only when its daemon answers, and in a way
+in which it can start none.
 """
 
 from __future__ import annotations
@@ -44,6 +45,20 @@ class JournalArguments(PagedArguments):
     since: str = Field(default="", max_length=40, description="Entries of this time and later; empty: any.")
 
 
+PM2_SETS = {
+    "PM2_PROGRAMMATIC": "true",
+    "PM2_LOG_FILE_PATH": "/nonexistent/pm2.log",
+    "PM2_DEFAULT_LOG_PATH": "/",
+    "PM2_DEFAULT_PID_PATH": "/",
+    "PM2_DEFAULT_MODULE_PATH": "/",
+    "PM2_MODULE_CONF_FILE": "/dev/null",
+}
+"""Without these pm2 makes folders and files in its home, and looks for a newer version on the network.
+
+Before it starts a daemon it opens its log: where that cannot be opened it ends instead (pm2 6 and 7).
+"""
+
+
 def pm2_list(desk: Desk, arguments: PagedArguments) -> Page:
     """PM2's processes, by id."""
     if program_path(desk, "pm2") is None:
@@ -53,8 +68,7 @@ def pm2_list(desk: Desk, arguments: PagedArguments) -> Page:
         raise FunctionRefused(
             "No PM2 daemon of this user runs, so nothing is kept by it (pm2 was not started)."
         )
-    sets = {"PM2_HOME": str(home), "PM2_SILENT": "true", "PM2_DISCRETE_MODE": "true"}
-    data = raw(desk, Command("pm2", ("jlist", "--silent"), (), sets, home=True))
+    data = raw(desk, Command("pm2", ("jlist",), (), {**PM2_SETS, "PM2_HOME": str(home)}, home=True))
     rows = sorted(_pm2_rows(data), key=lambda row: row[0])
     rest = [(number, row) for number, row in rows if number >= arguments.number()]
     size = arguments.size(_PROCESSES)
