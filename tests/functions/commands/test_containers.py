@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.docker_engine import Container, DockerEngine, NoEngine
+from tests.fakes.waiting import wait_for
 from tests.functions.commands.stand_ins import StandIn, lines, on_path
 from tests.functions.desks import SECRET, desk_at, good, pages, refused
 from tools.functions.contract import Desk
@@ -147,3 +151,39 @@ def test_the_real_client_without_an_engine_says_so(tmp_path: Path) -> None:
     ):
         assert "docker failed: " in refused(name, desk, **arguments)
     assert list((tmp_path / "home").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
+    try:
+        made = DockerEngine(tmp_path_factory.mktemp("docker"))
+    except NoEngine as error:
+        pytest.skip(str(error))
+    yield made
+    made.close()
+
+
+def test_a_real_engine_tells_of_a_real_container(engine: DockerEngine, tmp_path: Path) -> None:
+    desk = replace(desk_at(tmp_path), environ=dict(engine.environ))
+    container = Container(engine, tmp_path, options=["--env", f"API_TOKEN={SECRET}", "--memory", "64m"])
+    try:
+        container.write(b"".join(b"line %d with %s\n" % (number, SECRET.encode()) for number in range(5)))
+        wait_for(
+            lambda: len(pages("command_docker_logs", desk, container=container.name)) == 5, what="five lines"
+        )
+        (row,) = pages("command_docker_ps", desk, name=container.name)
+        assert (row["names"], row["state"]) == (container.name, "running")
+        told = good("command_docker_inspect", desk, container=container.name)
+        assert told.data["state"]["Status"] == "running"
+        assert told.data["memoryBytes"] == 64 * 1024 * 1024
+        assert "API_TOKEN" in told.data["variables"]
+        logged = pages("command_docker_logs", desk, container=container.name, limit=2)
+        assert [one["text"].split(" ")[1] for one in logged] == ["4", "3", "2", "1", "0"]
+        assert all(one["at"] for one in logged)
+        assert SECRET not in f"{row} {told.text} {logged}"
+        engine.docker("kill", container.name)
+        ended = good("command_docker_inspect", desk, container=container.name).data["state"]
+        assert (ended["Status"], ended["ExitCode"]) == ("exited", 137)
+        assert "No such" in refused("command_docker_logs", desk, container="there-is-none")
+    finally:
+        container.close()

@@ -93,6 +93,12 @@ def test_what_it_says_when_it_fails_is_told_masked(desk: Desk, program: StandIn)
     assert SECRET not in str(told.value)
 
 
+def test_what_it_says_while_it_goes_on_is_not_lost(desk: Desk, program: StandIn) -> None:
+    program.prints("", code=3, errors="first words\n", then="sleep 0.2; echo more >&2; sleep 0.2")
+    with pytest.raises(FunctionRefused, match=r"looker failed: first words more\."):
+        run(desk, Command("looker", ()))
+
+
 def test_output_is_masked_over_lines(desk: Desk, program: StandIn) -> None:
     program.prints(
         f"a {SECRET}\n-----BEGIN PRIVATE KEY-----\n{'QUJD' * 16}\n-----END PRIVATE KEY-----\nend\n"

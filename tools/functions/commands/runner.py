@@ -111,27 +111,30 @@ def _bytes(desk: Desk, command: Command) -> tuple[bytes, bool]:
         )
     except OSError as error:
         raise FunctionRefused(f"{command.program} cannot be started ({error.strerror}).") from error
+    said: list[str] = []
     try:
-        data, ended = _read(desk, child, until)
+        data, ended = _read(desk, child, until, said)
         if not ended and len(data) <= OUTPUT_BYTES_MAX:
             raise FunctionRefused(f"{command.program} did not end within {seconds:.0f} s and was killed.")
         cut = len(data) > OUTPUT_BYTES_MAX
         code = None if cut else _code(desk, child, until)
         if code:
-            raise FunctionRefused(_failure(command, code, child.words(last=True) or _tail(data)))
+            words = [*said, *child.words(last=True)]
+            raise FunctionRefused(_failure(command, code, words or _tail(data)))
         return data[:OUTPUT_BYTES_MAX], cut
     finally:
         child.close()
 
 
-def _read(desk: Desk, child: Child, until: float) -> tuple[bytes, bool]:
-    """What was printed, and whether that is all; no more than the limit and one block."""
+def _read(desk: Desk, child: Child, until: float, said: list[str]) -> tuple[bytes, bool]:
+    """What was printed, and whether that is all; no more than the limit and one block. `said` gets its errors."""
     parts: list[bytes] = []
     size = 0
     while size <= OUTPUT_BYTES_MAX and desk.clock.monotonic() < until:
         block = child.read(_READ_BYTES)
         if block is None:
-            child.words()  # a full pipe of errors would hold it up
+            said += child.words()  # a full pipe of errors would hold it up
+            del said[1:-1]
             desk.clock.sleep_until(desk.clock.monotonic() + _LOOK_S, NEVER)
         elif block:
             parts.append(block)
