@@ -127,6 +127,13 @@ def test_compose_services_are_named_and_nothing_is_fetched(desk: Desk, docker: S
     assert asked.environ["COMPOSE_EXPERIMENTAL_OCI_REMOTE"] == "false"
 
 
+def test_what_compose_says_of_a_file_is_not_passed_on(desk: Desk, docker: StandIn) -> None:
+    (desk.project_root / "compose.yaml").write_text("include: [/etc/shadow]\n", encoding="utf-8")
+    docker.prints("", then='[ "$2" = version ] || { echo "cannot unmarshal root:x:0 into map" >&2; exit 1; }')
+    said = refused("command_compose_services", desk)
+    assert said == "docker compose cannot read compose.yaml: config_facts tells what we read."
+
+
 def test_a_compose_file_that_leads_out_is_not_read(desk: Desk, docker: StandIn, tmp_path: Path) -> None:
     (tmp_path / "outside.yaml").write_text("services: {}\n", encoding="utf-8")
     (desk.project_root / "compose.yaml").symlink_to(tmp_path / "outside.yaml")

@@ -121,17 +121,14 @@ def compose_services(desk: Desk, arguments: Arguments) -> Mapping[str, object]: 
     open_project_file(desk.project_root, name).close()  # it lies in the project, and is a file
     _require_compose(desk)
     root = desk.project_root.resolve()
-    output = run(
-        desk,
-        _docker(
-            "compose",
-            f"--project-directory={root}",
-            f"--file={root / name}",
-            "config",
-            "--no-interpolate",
-            "--services",
-        ),
-    )
+    place = (f"--project-directory={root}", f"--file={root / name}")
+    try:
+        output = run(desk, _docker("compose", *place, "config", "--no-interpolate", "--services"))
+    except FunctionRefused as error:
+        # Its own words may quote a file outside of the project that this one includes.
+        raise FunctionRefused(
+            f"docker compose cannot read {name}: config_facts tells what we read."
+        ) from error
     return {"file": name, "services": sorted(line for line in output.lines if line.strip())}
 
 
