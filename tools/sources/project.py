@@ -57,6 +57,8 @@ class ProjectFacts:
     gaps: tuple[Gap, ...]
     read: tuple[str, ...]
     schemas: tuple[MessageSchema, ...] = ()
+    libraries: tuple[str, ...] = ()
+    """Services that others depend on as packages and nothing starts."""
 
 
 class _Reader:
@@ -135,6 +137,7 @@ def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) ->
         gaps=tuple(dict.fromkeys(reader.gaps)),
         read=tuple(sorted(set(reader.read))),
         schemas=tuple(schemas),
+        libraries=_libraries(files, services, reader),
     )
 
 
@@ -301,6 +304,30 @@ def _packages(files: Iterable[ProjectFile], reader: _Reader) -> tuple[dict[str, 
             packages[name] = _entry(folder, entry)
             packages |= {f"{name}/{part}": _entry(folder, path) for part, path in exported.items() if part}
     return packages, whole
+
+
+def _libraries(files: Collection[ProjectFile], services: ServiceMap, reader: _Reader) -> tuple[str, ...]:
+    """Services that are JavaScript packages which others of the project depend on, and that nothing starts."""
+    built = {posixpath.dirname(file.path) for file in files if project_compose.is_dockerfile(file.name)}
+    manifests = {
+        posixpath.dirname(file.path): _data(file, text, reader)
+        for file in files
+        if file.name == "package.json" and (text := reader.text(file)) is not None
+    }
+    wanted = {
+        name
+        for data in manifests.values()
+        for section in ("dependencies", "devDependencies", "peerDependencies")
+        for name in _table(data, section)
+    }
+    found = {
+        services.of(f"{folder}/package.json")
+        for folder, data in manifests.items()
+        if folder not in built
+        and data.get("name") in wanted
+        and not {"start", "serve"} & _table(data, "scripts").keys()
+    }
+    return tuple(sorted(filter(None, found)))
 
 
 def _entry(folder: str, entry: object) -> str:

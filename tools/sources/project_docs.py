@@ -32,6 +32,7 @@ _NOTHING = frozenset(
 )
 _PERSON = re2.compile(r"[\w-]+")
 _ENV_NAME = re2.compile(r"[A-Z][A-Z0-9_]{2,}")
+_ENV_WORD = re2.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 _ASSIGNMENT = re2.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)")
 
 
@@ -63,7 +64,8 @@ def markdown_facts(path: str, service: str | None, text: str) -> Iterator[Config
                 yield from _row(place, number, header, cells)
         else:
             header = None
-            for name in _CODE_SPAN.findall(bare):
+            named = _CODE_SPAN.findall(bare) + (_ENV_WORD.findall(bare) if ".env" in bare else [])
+            for name in dict.fromkeys(named):
                 if _ENV_NAME.fullmatch(name) and "_" in name:
                     yield place.fact(FactKind.ENV_DECLARED, number, name, None, form="text")
 

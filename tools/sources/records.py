@@ -366,3 +366,5 @@ class CodeIndex(Struct, frozen=True, kw_only=True):
     schemas: tuple[MessageSchema, ...] = ()
     ignores: tuple[ChainStep, ...] = ()
     """`streamgauge-ignore RULE REASON` comments; `text` is `RULE REASON`."""
+    libraries: tuple[str, ...] = ()
+    """Those of `services` that others depend on as packages and nothing starts: their environment is that of others."""

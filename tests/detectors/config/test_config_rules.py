@@ -30,6 +30,44 @@ MISSING = {
     "named by a manifest": Case({"app.py": READ, ".env": "B=1", "deploy.sh": "export A_KEY=1"}),
     "only tested": Case({"app.py": 'import os\nif os.getenv("A_KEY"): pass', ".env": "B=1"}),
     "a name that the bundler gives": Case({"app.ts": "const u = import.meta.env.BASE_URL;\n", ".env": "B=1"}),
+    "the last of several, with a default": Case(
+        {"a.ts": "const u = process.env.A_KEY || process.env.B_KEY || 'x';\n", "app.py": 'import os\nX = os.getenv("C_KEY") or os.getenv("D_KEY") or "x"',
+         ".env": "B=1"}
+    ),
+    "the code goes on without it": Case(
+        {"app.py": 'import os\ndef f(url):\n    over = os.environ.get("A_KEY")\n    if not over or not url:\n        return url\n    return over',
+         "a.ts": "function f() {\n  const raw = process.env.B_KEY;\n  if (raw === undefined) { return 7; }\n  return Number(raw);\n}\n", ".env": "B=1"}
+    ),
+    "the code does more with it": Case(
+        {"app.py": 'import os\nover = os.environ.get("A_KEY")\nif over:\n    use(over)\n', ".env": "B=1"}
+    ),
+    "the code ends without it": Case(
+        {"app.py": 'import os\nx = os.environ.get("A_KEY")\nif not x:\n    raise SystemExit(1)\n', ".env": "B=1"}, [("MEDIUM", "A_KEY")]
+    ),
+    "the code answers with an error": Case(
+        {"a.ts": "const s = process.env.A_KEY;\nif (!s) { res.status(500).end(); }\n", ".env": "B=1"}, [("MEDIUM", "A_KEY")]
+    ),
+    "read in a package that a service depends on": Case(
+        {"packages/auth/index.ts": "export const k = process.env.A_KEY;\n", "packages/auth/package.json": '{"name": "@x/auth"}',
+         "apps/api/package.json": '{"name": "api", "dependencies": {"@x/auth": "workspace:*"}}', "apps/api/index.ts": "import '@x/auth';\n",
+         "apps/api/.env.example": "A_KEY=\n"}
+    ),
+    "read in a package that is started": Case(
+        {"packages/auth/index.ts": "export const k = process.env.A_KEY;\n",
+         "packages/auth/package.json": '{"name": "@x/auth", "scripts": {"start": "node ."}}',
+         "apps/api/package.json": '{"name": "api", "dependencies": {"@x/auth": "workspace:*"}}', "apps/api/index.ts": "import '@x/auth';\n",
+         "apps/api/.env.example": "A_KEY=\n"}, [("MEDIUM", "A_KEY")]
+    ),
+    "a name for a bundler": Case({"a.ts": "const u = process.env.NEXT_PUBLIC_A;\n", ".env": "B=1"}),
+    "a name for a bundler, where others of its kind are declared": Case(
+        {"a.ts": "const u = process.env.NEXT_PUBLIC_A;\n", ".env.example": "NEXT_PUBLIC_B=1"}, [("MEDIUM", "NEXT_PUBLIC_A")]
+    ),
+    "named in prose about the env file": Case(
+        {"app.py": READ, ".env": "B=1", "README.md": "Put A_KEY and B_KEY into `.env`.\n"}
+    ),
+    "named in prose about something else": Case(
+        {"app.py": READ, ".env": "B=1", "README.md": "An A_KEY is a key.\n"}, [("HIGH", "A_KEY")]
+    ),
     "a name guessed from a table of others": Case(
         {"app.py": 'import os\nM = {"a-key": "A_KEY"}\nfor name in M:\n    os.getenv(name)\n', ".env": "B=1"}
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import dirname
 
@@ -24,8 +24,10 @@ INJECTED = frozenset(
 """Set by shells, runtimes, bundlers (`import.meta.env.MODE`) and platforms: nobody declares them."""
 INJECTED_PREFIXES = (
     "AWS_", "GITHUB_", "KUBERNETES_", "XDG_", "LC_", "PYTHON", "npm_", "VERCEL", "RAILWAY_", "FLY_", "HEROKU_", "OTEL_",
-    "K_", "ECS_", "GOOGLE_", "CI_", "DD_", "VITE_", "NEXT_PUBLIC_", "NUXT_", "EXPO_PUBLIC_", "REACT_APP_", "VUE_",
+    "K_", "ECS_", "GOOGLE_", "CI_", "DD_",
 )  # fmt: skip
+BUNDLED_PREFIXES = ("VITE_", "NEXT_PUBLIC_", "NUXT_", "EXPO_PUBLIC_", "REACT_APP_", "VUE_")
+"""Put into what a browser gets, by whoever builds it: declared in files of the project, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,28 @@ def variables(index: CodeIndex, rule_id: str) -> Iterator[Variable]:
         if (use.path, use.line) in no_names:
             continue
         if use.name and not injected(use.name) and not known.silenced(index, rule_id, use):
-            reads[use.service or "", use.name].append(use)
+            service = None if use.service in index.libraries else use.service
+            reads[service or "", use.name].append(use)
     declared: dict[str, list[ConfigFact]] = defaultdict(list)
     for fact in index.facts:
         if fact.kind in {FactKind.ENV_SET, FactKind.ENV_DECLARED}:
             declared[fact.name].append(fact)
     for (service, name), uses in sorted(reads.items()):
         facts = tuple(fact for fact in declared[name] if holds(fact, service, index.services))
+        if not facts and not _declares_others(declared, name, service, index.services):
+            continue
         yield Variable(name, service or None, tuple(uses), facts)
+
+
+def _declares_others(
+    declared: Mapping[str, Sequence[ConfigFact]], name: str, service: str, services: Collection[str]
+) -> bool:
+    """Whether a name that a bundler gives is one of a kind that the service declares, as any other name is."""
+    prefix = next((prefix for prefix in BUNDLED_PREFIXES if name.startswith(prefix)), None)
+    return prefix is None or any(
+        other.startswith(prefix) and any(holds(fact, service, services) for fact in facts)
+        for other, facts in declared.items()
+    )
 
 
 def injected(name: str) -> bool:

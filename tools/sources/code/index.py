@@ -59,6 +59,7 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
         facts=(*facts.facts, *mentioned, *listening, *logs),
         schemas=facts.schemas,
         services=facts.services.names,
+        libraries=facts.libraries,
         files_read=len(sources.paths) + len(facts.read),
         languages=dict(sorted(Counter(map(sources.language, sources.paths)).items())),
         gaps=(*facts.gaps, *gaps),

@@ -6,6 +6,7 @@ import re
 from typing import Literal
 
 from tools.sources.code import blocks
+from tools.sources.code.answers import answers_absence
 from tools.sources.code.javascript_expressions import expression, text_of
 from tools.sources.code.making import make
 from tools.sources.code.program import Expression, Import, Module, Parameter, Scope, Site
@@ -16,6 +17,7 @@ _FUNCTIONS = (
     "function_declaration", "function_expression", "function", "arrow_function", "method_definition",
     "generator_function_declaration", "generator_function",
 )  # fmt: skip
+_ENVIRONMENT = "env"
 _WRAPPERS = {"await_expression", "parenthesized_expression", "non_null_expression", "as_expression"}
 
 
@@ -51,6 +53,7 @@ class _Reader:
         )
         if made.kind == "call" or (is_read and not _is_target(node)):
             fallback, tested = _use_of(node)
+            tested = tested or (_ENVIRONMENT in made.text and answers_absence(node))
             self.module.sites.append(Site(made, scope, fallback, tested))
 
     def function(self, node: Node, scope: int, name: str = "") -> None:
@@ -281,12 +284,12 @@ def _use_of(node: Node) -> tuple[str | None, bool]:
         return None, False
     if parent.kind == "binary_expression":
         left, right, tokens = parent.field("left"), parent.field("right"), parent.tokens()
-        if ("??" in tokens or "||" in tokens) and right is not None and node.same(left):
-            return right.text, False
+        if ("??" in tokens or "||" in tokens) and right is not None:
+            if node.same(left):
+                return right.text, False
+            return _use_of(parent)  # the last of several: what becomes of it becomes of all
         return None, any(token in tokens for token in ("===", "!==", "==", "!=", "&&"))
-    if parent.kind == "ternary_expression":
-        return None, node.same(parent.field("condition"))
-    if parent.kind in {"if_statement", "while_statement"}:
+    if parent.kind in {"ternary_expression", "if_statement", "while_statement"}:
         return None, node.same(parent.field("condition"))
     return None, parent.kind == "unary_expression"
 

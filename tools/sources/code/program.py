@@ -111,7 +111,8 @@ class Scope:
 class Site:
     """A call, or a read of a member in capitals: a place where something may happen.
 
-    `fallback` is the source text of `x` in `site or x`; `tested` says that the value is only tested.
+    `fallback` is the source text of `x` in `site or x`; `tested` says that the value is only
+    tested, or that the code goes on without one.
     """
 
     expression: Expression

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from tools.sources.code import blocks
+from tools.sources.code.answers import answers_absence
 from tools.sources.code.program import (
     TEXT_CHARS_MAX,
     Expression,
@@ -59,6 +60,7 @@ class _Reader:
             if node.kind == "subscript" and _is_target(node):
                 return
             fallback, tested = _use_of(node)
+            tested = tested or ("env" in made.text and answers_absence(node))
             self.module.sites.append(Site(made, scope, fallback, tested))
 
     def function(self, node: Node, scope: int) -> None:
@@ -364,8 +366,9 @@ def _use_of(node: Node) -> tuple[str | None, bool]:
         return None, False
     if parent.kind == "boolean_operator":
         left, right = parent.field("left"), parent.field("right")
-        if "or" in parent.tokens() and right is not None and node.same(left):
-            return right.text, False
+        if "or" in parent.tokens() and right is not None:
+            # The last of several: what becomes of it becomes of all.
+            return (right.text, False) if node.same(left) else _use_of(parent)
         return None, node.same(left)
     if parent.kind == "conditional_expression":
         return None, node.same(parent.children()[1])
