@@ -32,6 +32,10 @@ _NOTHING = frozenset(
 )
 _PERSON = re2.compile(r"[\w-]+")
 _ENV_NAME = re2.compile(r"[A-Z][A-Z0-9_]{2,}")
+_SAID_DEFAULT = re2.compile(
+    r"`([A-Z][A-Z0-9_]{2,})`:?\s*\((?:default|defaults to)[:=]?\s*`([^`\s]{1,100})`[^()]*\)"
+)
+"""`NAME` (default `value`), as lists in documents say it."""
 _ENV_WORD = re2.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 _ASSIGNMENT = re2.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)")
 
@@ -65,8 +69,11 @@ def markdown_facts(path: str, service: str | None, text: str) -> Iterator[Config
         else:
             header = None
             named = _CODE_SPAN.findall(bare) + (_ENV_WORD.findall(bare) if ".env" in bare else [])
-            for name in dict.fromkeys(named):
-                if _ENV_NAME.fullmatch(name) and "_" in name:
+            said = {found.group(1): found.group(2) for found in _SAID_DEFAULT.finditer(bare)}
+            for name in dict.fromkeys((*said, *named)):
+                if name in said:
+                    yield place.fact(FactKind.ENV_DECLARED, number, name, said[name], form="default")
+                elif _ENV_NAME.fullmatch(name) and "_" in name:
                     yield place.fact(FactKind.ENV_DECLARED, number, name, None, form="text")
 
 

@@ -105,6 +105,12 @@ DEFAULTS = {
     "TypeScript": Case(
         {"README.md": env_table("5"), "a.ts": "const x = Number(process.env.A_KEY ?? 10);\n"}, [("LOW", "A_KEY")]
     ),
+    "a list": Case({"README.md": "- `A_KEY` (default `5`)\n", "a.py": py('"10"')}, [("LOW", "A_KEY")]),
+    "a list with more to say": Case(
+        {"README.md": "- `A_KEY`: (default: `5`, `0` is off)\n", "a.py": py('"10"')}, [("LOW", "A_KEY")]
+    ),
+    "a list that says the same": Case({"README.md": "- `A_KEY` (default `10`, disabled)\n", "a.py": py('"10"')}),
+    "a list of what is put together": Case({"README.md": "- `A_KEY` (default `echo-<pid>`)\n", "a.py": py('f"echo-{os.getpid()}"')}),
     "the same": Case({"README.md": env_table("`10`"), "a.py": py('"10"')}),
     "the same number": Case({"README.md": env_table("10000"), "a.py": py("10_000")}),
     "the same number with a fraction": Case({"README.md": env_table("10"), "a.py": py('"10.0"')}),

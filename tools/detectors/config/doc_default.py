@@ -1,7 +1,7 @@
-"""A document's table says another default of a variable than the code has.
+"""A document says another default of a variable than the code has.
 
-Who deploys trusts the table and leaves the variable unset. Compared are plain values only: a default that is worked out,
-and a cell in prose, are not.
+Who deploys trusts the document and leaves the variable unset. Compared are plain values only, of tables and of lists that
+say "`NAME` (default `value`)": a default that is worked out, and a cell in prose, are not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RULE = Rule(
     id="config.doc-default",
     agent=AgentId.CONFIG_AUDITOR,
     category=ConfigCategory.DOC_DRIFT,
-    condition="a document's table says another default of a variable than every read of it in the code",
+    condition="a document's table or list says another default of a variable than every read of it in the code",
     severity=Severity.LOW,
 )
 RULES: tuple[Rule, ...] = (RULE,)
@@ -32,7 +32,7 @@ _TRUTHS = {"true": "true", "false": "false", "yes": "true", "no": "false", "on":
 
 def detect(view: ConfigView) -> Iterator[Symptom]:
     """A symptom for each default that differs."""
-    documented = list(ports.of_form(view.index, FactKind.ENV_DECLARED, "table"))
+    documented = list(ports.of_form(view.index, FactKind.ENV_DECLARED, "table", "default"))
     for variable in variables(view.index, RULE.id):
         for fact in documented:
             if fact.name == variable.name and fact in variable.facts and fact.value is not None:
