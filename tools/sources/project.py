@@ -25,6 +25,7 @@ from tools.sources import (
     project_docs,
     project_env,
     project_versions,
+    python_locks,
 )
 from tools.sources.code.services import ServiceMap
 from tools.sources.code.walk import ProjectFile, is_env_file, read_text
@@ -220,6 +221,7 @@ def _versions_of(
         yield from project_versions.of_package(file.path, service, text, read)
     elif file.name == "pyproject.toml":
         yield from project_versions.of_pyproject(file.path, service, text)
+        yield from python_locks.of_pyproject(file.path, service, text, read)
 
 
 def _schemas_of(file: ProjectFile, service: str | None, text: str) -> Iterator[MessageSchema]:

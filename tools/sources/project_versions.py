@@ -29,9 +29,17 @@ _RUNTIMES = {
     "redis-stack": "",
     "keydb": "",
 }
-_LOCKS = ("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock")
+_LOCKS = ("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock")
+_OF_MANAGER = {
+    "npm": _LOCKS[:2],
+    "pnpm": ("pnpm-lock.yaml",),
+    "yarn": ("yarn.lock",),
+    "bun": ("bun.lock",),
+}
+_MANAGER = re2.compile(r'"packageManager"\s*:\s*"(\w+)@')
 _LOCAL = ("workspace:", "file:", "link:", "portal:", "git", "http", "catalog:", "npm:", "patch:")
 _SECTIONS = ("dependencies", "devDependencies", "optionalDependencies")
+_TRAILING = re2.compile(r",(\s*[}\]])")
 _YARN_KEYS = re2.compile(r'"?((?:@[^@"/]+/)?[^@"/]+)@(?:npm:)?([^"]+?)"?')
 
 Text = Callable[[str], str | None]
@@ -114,8 +122,9 @@ def of_package(path: str, service: str | None, text: str, read: Text) -> Iterato
 
 def _locked(place: Place, wanted: Mapping[str, str], read: Text) -> Iterator[ConfigFact]:
     folder = posixpath.dirname(place.path)
+    locks = _locks_used(folder, read)
     for lock_folder in _upwards(folder):
-        for name in _LOCKS:
+        for name in locks:
             lock = posixpath.join(lock_folder, name)
             text = read(lock)
             if text is None:
@@ -133,6 +142,15 @@ def _locked(place: Place, wanted: Mapping[str, str], read: Text) -> Iterator[Con
                     line = _line_of(place.lines, package)
                     yield place.fact(FactKind.VERSION, line, package, ", ".join(sorted(known)), details)
             return
+
+
+def _locks_used(folder: str, read: Text) -> tuple[str, ...]:
+    """The lock files of the package manager that a manifest here or above names; those of another are left over."""
+    for above in _upwards(folder):
+        found = _MANAGER.search(read(posixpath.join(above, "package.json")) or "")
+        if found is not None:
+            return _OF_MANAGER.get(found.group(1), _LOCKS)
+    return _LOCKS
 
 
 def _upwards(folder: str) -> Iterator[str]:
@@ -198,7 +216,29 @@ def _yarn(text: str, _inside: str, names: Collection[str]) -> dict[str, list[str
     return found or None
 
 
+def _bun(text: str, inside: str, names: Collection[str]) -> dict[str, list[str]] | None:
+    """The same of bun's text lock: JSON with commas at the ends, one entry a workspace."""
+    try:
+        data = json.loads(_TRAILING.sub(r"\1", text))
+    except (ValueError, RecursionError):
+        return None
+    workspaces = data.get("workspaces") if isinstance(data, dict) else None
+    own = workspaces.get("" if inside == "." else inside) if isinstance(workspaces, dict) else None
+    if not isinstance(own, dict):
+        return None
+    overridden = data.get("overrides")
+    changed = set(overridden) if isinstance(overridden, dict) else set()
+    return {
+        name: [asked]
+        for section in _SECTIONS
+        if isinstance(own.get(section), dict)
+        for name, asked in own[section].items()
+        if name in names and name not in changed and isinstance(asked, str)
+    }
+
+
 _READERS = {
+    "bun.lock": _bun,
     "package-lock.json": _npm,
     "npm-shrinkwrap.json": _npm,
     "pnpm-lock.yaml": _pnpm,

@@ -29,6 +29,28 @@ def pnpm_lock(asked: str, head: str = "", inside: str = ".") -> str:
     )
 
 
+PROJECT = '[project]\nname = "Shop_App"\ndependencies = [\n  "redis>=5.0,<6",\n  "uvicorn[standard]>=0.30; sys_platform != \'win32\'",\n]\n'
+POETRY = '[tool.poetry.dependencies]\npython = "^3.11"\nredis = "%s"\n'
+
+
+def bun_lock(asked: str, inside: str = "") -> str:
+    return (
+        f'{{\n  "lockfileVersion": 1,\n  "workspaces": {{\n    "{inside}": {{\n      "dependencies": {{\n'
+        f'        "ioredis": "{asked}",\n        "zod": "^3.0.0",\n      }},\n    }},\n  }},\n}}\n'
+    )
+
+
+def uv_lock(specifier: str, name: str = "shop-app") -> str:
+    return (
+        f'version = 1\n\n[[package]]\nname = "{name}"\n\n[package.metadata]\n'
+        f'requires-dist = [\n    {{ name = "redis", specifier = "{specifier}" }},\n]\n'
+    )
+
+
+def poetry_lock(version: str) -> str:
+    return f'[[package]]\nname = "redis"\nversion = "{version}"\n'
+
+
 VERSIONS = {
     "an image that engines refuse": Case({"package.json": NODE % ">=20", "Dockerfile": "FROM node:18-alpine AS a\n"}, [("MEDIUM", "package.json")]),
     "an image that engines allow": Case({"package.json": NODE % ">=20.6", "Dockerfile": "FROM node:20-alpine\n"}),
@@ -68,6 +90,39 @@ VERSIONS = {
     "a newer yarn's lock": Case({"package.json": MANIFEST, "yarn.lock": '"ioredis@npm:^5.3.0":\n  version: 5.4.0\n'}),
     "yarn's resolutions": Case(
         {"package.json": MANIFEST.replace('{\n  "dep', '{\n  "resolutions": {"ioredis": "^4.0.0"},\n  "dep'), "yarn.lock": '"ioredis@npm:^4.0.0":\n  version: 4.1.0\n'}
+    ),
+    "bun's lock of another range": Case({"package.json": MANIFEST, "bun.lock": bun_lock("^4.0.0")}, [("MEDIUM", "bun.lock")]),
+    "bun's lock in order": Case({"package.json": MANIFEST, "bun.lock": bun_lock("^5.3.0")}),
+    "bun's lock above": Case({"apps/a/package.json": MANIFEST, "bun.lock": bun_lock("^4.0.0", "apps/a")}, [("MEDIUM", "bun.lock")]),
+    "bun's lock above that does not know it": Case({"apps/a/package.json": MANIFEST, "bun.lock": bun_lock("^4.0.0")}),
+    "uv's lock of another range": Case({"pyproject.toml": PROJECT, "uv.lock": uv_lock(">=4.0")}, [("MEDIUM", "uv.lock")]),
+    "uv's lock without a dependency": Case(
+        {"pyproject.toml": PROJECT.replace("redis", "valkey"), "uv.lock": uv_lock(">=5.0,<6")}, [("MEDIUM", "uv.lock")]
+    ),
+    "uv's lock in order": Case({"pyproject.toml": PROJECT, "uv.lock": uv_lock("<6,>=5.0")}),
+    "uv's lock above": Case({"apps/a/pyproject.toml": PROJECT, "uv.lock": uv_lock(">=4.0")}, [("MEDIUM", "uv.lock")]),
+    "uv's lock of another project": Case({"pyproject.toml": PROJECT, "uv.lock": uv_lock(">=4.0", "other")}),
+    "uv, from elsewhere": Case(
+        {"pyproject.toml": PROJECT + '[tool.uv.sources]\nredis = { path = "../redis" }\n', "uv.lock": uv_lock(">=4.0")}
+    ),
+    "poetry's lock of a version that is not asked for": Case(
+        {"pyproject.toml": POETRY % "^5.0", "poetry.lock": poetry_lock("4.6.0")}, [("MEDIUM", "poetry.lock")]
+    ),
+    "poetry's lock in order": Case({"pyproject.toml": POETRY % "^5.0", "poetry.lock": poetry_lock("5.2.1")}),
+    "poetry's tilde": Case({"pyproject.toml": POETRY % "~5.1", "poetry.lock": poetry_lock("5.2.1")}, [("MEDIUM", "poetry.lock")]),
+    "poetry's star": Case({"pyproject.toml": POETRY % "*", "poetry.lock": poetry_lock("5.2.1")}),
+    "poetry's alternatives": Case({"pyproject.toml": POETRY % "^4 || ^5", "poetry.lock": poetry_lock("3.0.0")}),
+    "poetry's lock of standard dependencies": Case(
+        {"pyproject.toml": PROJECT, "poetry.lock": poetry_lock("6.1.0")}, [("MEDIUM", "poetry.lock")]
+    ),
+    "a broken lock of Python": Case({"pyproject.toml": PROJECT, "uv.lock": "[["}),
+    "a lock that another package manager left": Case(
+        {"package.json": '{\n  "packageManager": "bun@1.3.3"\n}', "apps/a/package.json": MANIFEST,
+         "apps/a/package-lock.json": npm_lock("^4.0.0"), "bun.lock": bun_lock("^5.3.0", "apps/a")}
+    ),
+    "the lock of the package manager that is named": Case(
+        {"package.json": '{\n  "packageManager": "bun@1.3.3"\n}', "apps/a/package.json": MANIFEST,
+         "apps/a/package-lock.json": npm_lock("^5.3.0"), "bun.lock": bun_lock("^4.0.0", "apps/a")}, [("MEDIUM", "bun.lock")]
     ),
     "a package of the workspace": Case({"package.json": MANIFEST.replace("^5.3.0", "workspace:*"), "package-lock.json": npm_lock("^4.0.0")}),
     "no lock": Case({"package.json": MANIFEST}),
