@@ -1,5 +1,8 @@
 """The servers that a framework's own command starts (`uvicorn app:app`, `next start`), with their ports.
 
+A command that runs a program of the project's own (`python main.py`) says nothing of ports; where the program has no word
+of a server, it listens nowhere.
+
 What runs in a container is what compose or the Dockerfile starts; what runs elsewhere is what a Procfile or the
 scripts of a package start. A port that a configuration file of the framework may set (vite's, gunicorn's) is known
 only where the command names it.
@@ -51,8 +54,45 @@ _RUNNERS = {
     "manage.py": _Runner((), "8000", "", frozenset({"runserver"}), bare=True),
     "http.server": _Runner((), "8000", "", frozenset(), bare=True),
 }
+_NOWHERE = {"form": "command", "variables": "", "open": "", "none": "yes"}
 _ELSEWHERE = ("--uds", "--fd", "unix:", "fd://")
 """Options by which a server listens on something that is no port, or by other means."""
+
+
+_INTERPRETERS = re2.compile(r"(?:python|node|bun|deno|tsx|ts-node|go)[\d.]*")
+_PROGRAM = re2.compile(r"[\w./-]+\.(?:py|[cm]?[jt]s|go)")
+SERVES = re2.compile(
+    r"(?i)listen|serve|\.bind\(|socket\.(?:socket|io)|grpc|secure_port|http\.create|express|fastify|flask|uvicorn"
+    r"|aiohttp|django|tornado|\bhono\b|\bkoa\b|streamlit|gradio|celery|prometheus"
+)
+"""Words of a program that may listen, or whose libraries may."""
+
+
+def plain(known: Collection[ConfigFact]) -> Iterator[ConfigFact]:
+    """A fact, with its own line, for each container that does nothing but run a program of a service by an interpreter.
+
+    Its name is "" and `none` says that the command opens no port; of services that are started otherwise too, none.
+    """
+    found: dict[str, list[ConfigFact | None]] = defaultdict(list)
+    for first, given in _commands(known, contained=True):
+        words = _last_of(given)
+        runs = words[:1] and _INTERPRETERS.fullmatch(posixpath.basename(words[0])) is not None
+        programs = [word for word in words[1:] if _PROGRAM.fullmatch(word)]
+        alone = runs and len(programs) == 1 and not any(word.startswith("-m") for word in words)
+        fact = replace(first, kind=FactKind.LISTENS, name="", value=None, details=_NOWHERE) if alone else None
+        found[first.service or ""].append(fact)
+    for service, facts_of_it in found.items():
+        whole = [fact for fact in facts_of_it if fact is not None]
+        if service and len(whole) == len(facts_of_it):
+            yield whole[0]
+
+
+def _last_of(words: list[str]) -> list[str]:
+    """Of commands one after the other the last, which stays; nothing of those that run beside each other."""
+    if {"&", ";", "|", "||"} & set(words):
+        return []
+    at = max((place for place, word in enumerate(words) if word == "&&"), default=-1)
+    return words[at + 1 :]
 
 
 def facts(known: Collection[ConfigFact]) -> Iterator[ConfigFact]:

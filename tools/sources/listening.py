@@ -60,6 +60,7 @@ class Listening:
         self._settings = Settings(program, uses)
         known = tuple(facts)
         self._by_command = tuple(framework_servers.facts(known))
+        self._plain = tuple(framework_servers.plain(known))
         self._ports = {number for fact in known for number in _container_ports(fact)}
 
     def facts(self) -> Iterator[ConfigFact]:
@@ -74,6 +75,7 @@ class Listening:
                     found.append(self._fact(module, site, port))
                 except RecursionError:
                     continue  # the index says so of the file
+        found += self._nowhere(known={fact.service for fact in found})
         named = self._named({fact.service for fact in found})
         for fact in found:
             also = ",".join(sorted(named[fact.service] - {fact.name}))
@@ -102,6 +104,19 @@ class Listening:
                 "open": "yes" if is_open else "",
             },
         )
+
+    def _nowhere(self, known: set[str | None]) -> list[ConfigFact]:
+        """The services that do nothing but run a program in which no word of a server stands."""
+        found = {fact.service: fact for fact in self._plain if fact.service not in known}
+        seen: set[str | None] = set()
+        for path, text in self._program.texts() if found and None not in known else ():
+            service = self._service_of(path)
+            seen.add(service)
+            # What services share may be any service's.
+            if (service in found or service is None) and framework_servers.SERVES.search(text):
+                for name in [service] if service is not None else list(found):
+                    found.pop(name, None)
+        return [fact for service, fact in found.items() if service in seen]
 
     def _named(self, services: set[str | None]) -> dict[str | None, set[str]]:
         """Per service with a server, the container ports of the project that its code names anywhere."""

@@ -120,6 +120,8 @@ BUILT = "services:\n  web:\n    build: services/web\n    ports: ['8080:%s']\n"
 WEB = "const port = Number(process.env.PORT ?? 3000);\napp.listen(port);\n"
 
 
+WORKER = "while (true) { await work(); }\n"
+RUNS = 'FROM x\nCMD ["node", "main.ts"]\n'
 PAGE = "export default function page() { return null }\n"
 SERVE = '{\n  "scripts": {\n    "dev": "next dev -p 3001",\n    "serve": "%s"\n  }\n}'
 GO = 'package main\n\nimport "net/http"\n\nfunc main() {\n\thttp.ListenAndServe(":8080", nil)\n}\n'
@@ -197,6 +199,19 @@ MISMATCHES = {
     ),
     "a configuration file may name it": Case(web("80", "", services__web__Dockerfile="FROM x\nCMD gunicorn app:app\n")),
     "it listens on a socket": Case(web("80", "", services__web__Dockerfile="FROM x\nCMD uvicorn app:app --uds /s\n")),
+    "a program that starts no server": Case(web("80", WORKER, services__web__Dockerfile=RUNS), [("MEDIUM", "80")]),
+    "a program that may start one": Case(web("80", WORKER + "serveMetrics();\n", services__web__Dockerfile=RUNS)),
+    "shared code that may start one": Case(
+        web("80", WORKER, services__web__Dockerfile=RUNS) | {"packages/shared/x.ts": "export const f = () => listen();"}
+    ),
+    "a program that names the number": Case(web("80", WORKER + "const n = 80;\n", services__web__Dockerfile=RUNS)),
+    "a program of a module": Case(
+        {"services/web/app.py": "work()\n", "services/web/Dockerfile": "FROM x\nCMD python -m celery.bin\n", "compose.yml": BUILT % "80"}
+    ),
+    "a service without a command": Case(web("80", WORKER)),
+    "a program that starts no server, exposed": Case(
+        {"services/web/main.ts": WORKER, "services/web/Dockerfile": RUNS + "EXPOSE 5000\n"}, [("LOW", "5000")]
+    ),
     "in Go": Case({"services/web/main.go": GO, "compose.yml": BUILT % "80"}, [("MEDIUM", "80")]),
     "in Go, there": Case({"services/web/main.go": GO, "compose.yml": BUILT % "8080"}),
     "udp is something else": Case(web("5353/udp")),

@@ -1,7 +1,7 @@
 """A container port that compose publishes, a Dockerfile exposes or a document names, and nothing listens on.
 
 It speaks only of services whose own code starts the server and whose every port is known: literals, defaults and what
-env files and compose set. A number that the service's code or commands name in any other way may be its port too.
+env files and compose set; and of services that run a program in which no word of a server stands. A number that the service's code or commands name in any other way may be its port too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ RULE = Rule(
     agent=AgentId.CONFIG_AUDITOR,
     category=ConfigCategory.CONFIG_DRIFT,
     condition=(
-        "compose publishes a container port that the service's code, all of whose ports are known, does not listen on: "
+        "compose publishes a container port that the service's code, all of whose ports are known, or which starts no "
+        "server, does not listen on: "
         "MEDIUM; a port that only EXPOSE or a document's table names: LOW, DOC_DRIFT"
     ),
     severity=Severity.MEDIUM,
@@ -86,6 +87,8 @@ def _number(fact: ConfigFact) -> str:
 
 
 def _shown(listens: Listens) -> str:
+    if listens.nowhere:
+        return "no port"
     return " or ".join(sorted(listens.ports, key=int))
 
 
@@ -95,10 +98,16 @@ def _published_symptom(service: str, fact: ConfigFact, listens: Listens) -> Symp
     return replace(
         symptom,
         title=f"{fact.path} publishes port {fact.value} of {service}, which listens on {_shown(listens)}",
-        recommendation=(
+        recommendation=_not_published(fact, code)
+        if listens.nowhere
+        else (
             f"Publish {_shown(listens)} at {fact.path}:{fact.line}, or listen on {fact.value} at {code.path}:{code.line}."
         ),
     )
+
+
+def _not_published(fact: ConfigFact, code: ConfigFact) -> str:
+    return f"Take the port out at {fact.path}:{fact.line}: what {code.path}:{code.line} starts opens none."
 
 
 def _documented_symptom(service: str, fact: ConfigFact, listens: Listens) -> Symptom:
@@ -115,7 +124,9 @@ def _symptom(service: str, fact: ConfigFact, listens: Listens) -> Symptom:
         entity=(service, said),
         location=fact.path,
         evidence=(fact.quote(), *(found.quote() for found in code[:3])),
-        recommendation=f"Correct the port at {fact.path}:{fact.line}.",
+        recommendation=_not_published(fact, code[0])
+        if listens.nowhere
+        else f"Correct the port at {fact.path}:{fact.line}.",
         confidence=0.9,
         position=(fact.path, 0),
         service=service,

@@ -27,6 +27,8 @@ class Listens:
     named: frozenset[str]
     facts: tuple[ConfigFact, ...]
     whole: bool
+    nowhere: bool = False
+    """It starts no server at all."""
 
 
 def of_form(index: CodeIndex, kind: FactKind, *forms: str) -> Iterator[ConfigFact]:
@@ -61,12 +63,15 @@ def listens(index: CodeIndex, service: str) -> Listens:
     whole = bool(own) and all(fact.service is not None for fact in facts)
     ports: set[str] = set()
     named: set[str] = set()
-    for fact in own:
+    nowhere = whole and all(fact.details.get("none") for fact in own)
+    for fact in () if nowhere else own:
         given, is_open = _given(index, service, fact)
         ports |= given
         whole = whole and not is_open
         named |= set(filter(None, fact.details.get("also", "").split(",")))
-    return Listens(frozenset(ports), frozenset(named | _in_commands(index, service)), own, whole)
+    if nowhere:
+        named |= {part for fact in own for part in fact.details.get("also", "").split(",") if part}
+    return Listens(frozenset(ports), frozenset(named | _in_commands(index, service)), own, whole, nowhere)
 
 
 def _given(index: CodeIndex, service: str, fact: ConfigFact) -> tuple[set[str], bool]:
