@@ -28,6 +28,7 @@ from tools.sources import (
     python_locks,
 )
 from tools.sources.code.services import ServiceMap
+from tools.sources.code.syntax import LANGUAGES
 from tools.sources.code.walk import ProjectFile, is_env_file, read_text
 from tools.sources.records import ChainStep, ConfigFact, FactKind, Gap, MessageSchema
 
@@ -38,6 +39,8 @@ _MENTION_FILES = re2.compile(
     r"(?i).*\.(?:ya?ml|toml|json|sh|bash|cfg|ini|tf|tfvars|conf|service|properties|nix|hcl)|Procfile|Makefile|justfile"
     r"|ecosystem\.config\.[cm]?js|.*\.env\.?.*"
 )
+_CODE = tuple(LANGUAGES)
+_FILES = ("dockerfile", "procfile")
 _BESIDE = frozenset({"go.mod", "yarn.lock", "bun.lock", "uv.lock", "poetry.lock"})
 """Read for the sake of another file."""
 
@@ -176,6 +179,10 @@ def may_say(name: str) -> bool:
 
 
 def _is_other(name: str) -> bool:
+    if name.endswith(_CODE) and not name.lower().startswith(
+        _FILES
+    ):  # most files, told by less than the patterns below
+        return False
     return (
         project_compose.is_compose(name)
         or project_compose.is_dockerfile(name)

@@ -38,12 +38,12 @@ class ComposeService:
 
 def is_compose(name: str) -> bool:
     """Whether a file of this name is a compose file."""
-    return _FILE_NAME.fullmatch(name) is not None
+    return name.endswith((".yml", ".yaml")) and _FILE_NAME.fullmatch(name) is not None
 
 
 def is_dockerfile(name: str) -> bool:
     """Whether a file of this name is a Dockerfile."""
-    return _DOCKERFILE.fullmatch(name) is not None
+    return "Dockerfile" in name and _DOCKERFILE.fullmatch(name) is not None
 
 
 def services(path: str, text: str) -> tuple[ComposeService, ...]:

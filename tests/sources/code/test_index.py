@@ -14,8 +14,8 @@ from tests.sources.code.trees import NOW_MS, index_of, streams, uses, write
 from tools.errors import SourceUnavailable
 from tools.sources.code import gitignore, go_tree, javascript_tree, python_tree
 from tools.sources.code.index import build_index, failed_index, read_index, write_index
-from tools.sources.code.program_index import NAMED_FILES_MAX, Program
-from tools.sources.code.source_files import Holds, SourceFiles
+from tools.sources.code.program_index import Program
+from tools.sources.code.source_files import NAMED_FILES_MAX, Holds, SourceFiles
 from tools.sources.code.syntax import parse
 from tools.sources.code.walk import ProjectFile, is_env_file, walk
 from tools.sources.records import CodeKind, Gap
@@ -320,3 +320,17 @@ def test_names_that_are_no_utf_8_blind_nothing(tmp_path: Path) -> None:
     made = build_index(tmp_path, (), (), NOW_MS)
     assert [use.path for use in made.uses if use.stream is not None] == [r"d\xe9/caf\xe9.py"]
     write_index(tmp_path / "code.json.gz", made)
+
+
+def test_names_that_are_looked_for_together_are_found_as_each_alone_is(tmp_path: Path) -> None:
+    texts = {f"part{n}.py": f"everywhere = 1\nname{n % 7}(x)\n" for n in range(50)} | {
+        "odd.py": "a.b$c|d()\n"
+    }
+    files = list(walk(write(tmp_path, texts)))
+    names = [*(f"name{n}" for n in range(9)), "everywhere", "nowhere", "a.b$c|d", "x"]
+    together = SourceFiles(files, lambda *_: pytest.fail("no gap was due"))
+    together.offer(names)
+    for name in names:
+        alone = SourceFiles(files, lambda *_: pytest.fail("no gap was due"))
+        held = tuple(path for path in sorted(texts) if name in texts[path])
+        assert together.naming(name) == alone.naming(name) == held

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 
 from tools.sources.code.module_finder import ModuleFinder
 from tools.sources.code.program import Import, Module, Scope, Site
-from tools.sources.code.source_files import Holds, SourceFiles
+from tools.sources.code.source_files import NAMED_FILES_MAX, Holds, SourceFiles
 
 ScopeKey = tuple[str, int]
 """Path of a module and index of a scope in it."""
-
-NAMED_FILES_MAX = 300
-"""A name in more files than this leads to none of them: what is not loaded for another reason stays out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +47,7 @@ class Program:
     def _load(self, path: str) -> Module:
         module = self._sources.module(path)
         self.modules[path] = module
+        self._sources.offer(scope.name for scope in module.scopes if scope.kind != "module")
         for site in module.sites:
             if site.expression.kind == "call":
                 self._calls[site.expression.callee.value].append(CallSite(module, site))

@@ -6,8 +6,10 @@ the words below; a new kind of use adds its words here, or it is not seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Flag, auto
+from functools import cached_property
+from itertools import islice
 
 import re2
 
@@ -51,6 +53,15 @@ _WORDS = {
     Holds.LOGGERS: re2.compile(rb"\bpino\b|\bbunyan\b|\bwinston\b|createLogger|basicConfig|setLevel"),
 }
 
+NAMED_FILES_MAX = 300
+"""A name in more files than this leads to none of them: what is not loaded for another reason stays out."""
+
+OFFERED_CHARS_MIN = 4
+OFFERED_MAX = 500
+SAMPLE_FILES = 200
+SAMPLE_SHARE = 20
+"""A name in more than one of so many files of the sample is looked for alone, and found soon."""
+
 GapOf = Callable[[str, str, str, bool], Gap]
 
 
@@ -62,8 +73,9 @@ class SourceFiles:
         self._gap = gap
         self._data: dict[str, bytes] = {}
         self._named: dict[str, tuple[str, ...]] = {}
+        self._offered: set[str] = set()
         for file in files:
-            if file.full.suffix not in LANGUAGES:
+            if file.ending not in LANGUAGES:
                 continue
             try:
                 data = read_source(file)
@@ -96,12 +108,47 @@ class SourceFiles:
         for path, data in self._data.items():
             yield path, data.decode("utf-8", "replace")
 
+    def offer(self, names: Iterable[str]) -> None:
+        """Names that may be asked for next: looking for many at once costs little more than for one."""
+        self._offered.update(name for name in names if len(name) >= OFFERED_CHARS_MIN)
+
     def naming(self, name: str) -> tuple[str, ...]:
-        """The files that hold a name anywhere."""
+        """The files that hold a name anywhere; of a name in more than `NAMED_FILES_MAX`, one file more than that."""
         if name not in self._named:
-            wanted = name.encode()
-            self._named[name] = tuple(path for path, data in self._data.items() if wanted and wanted in data)
+            self._offered.add(name)
+            batch = [word for word in sorted(self._offered) if word not in self._named and word]
+            wanted = [word for word in batch if not self._is_common(word)][:OFFERED_MAX]
+            self._offered.difference_update(batch)
+            if name in wanted:
+                self._look_for(wanted)
+            else:
+                self._named[name] = self._holding(name)
         return self._named[name]
+
+    def _is_common(self, name: str) -> bool:
+        wanted = name.encode()
+        return sum(wanted in data for data in self._sample) * SAMPLE_SHARE > len(self._sample)
+
+    @cached_property
+    def _sample(self) -> list[bytes]:
+        every = list(self._data.values())
+        return every[:: max(1, len(every) // SAMPLE_FILES)]
+
+    def _look_for(self, names: Sequence[str]) -> None:
+        any_of = re2.compile(b"|".join(re2.escape(name).encode() for name in names))
+        words = [(name, name.encode()) for name in names]
+        found: dict[str, list[str]] = {name: [] for name in names}
+        for path, data in self._data.items():
+            if any_of.search(data):
+                for name, word in words:
+                    if len(found[name]) <= NAMED_FILES_MAX and word in data:
+                        found[name].append(path)
+        self._named |= {name: tuple(paths) for name, paths in found.items()}
+
+    def _holding(self, name: str) -> tuple[str, ...]:
+        word = name.encode()
+        every = (path for path, data in self._data.items() if word and word in data)
+        return tuple(islice(every, NAMED_FILES_MAX + 1))
 
     def module(self, path: str) -> Module:
         """A file, parsed; without anything in it where it cannot be."""

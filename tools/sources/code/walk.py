@@ -44,16 +44,26 @@ _CODE_ENDINGS = (".py", ".ts", ".js", ".mjs", ".cjs", ".tsx", ".go", ".rb", ".sh
 
 @dataclass(frozen=True, slots=True)
 class ProjectFile:
-    """One file. `path` is relative to the root and `/` separated; `full` is where to read it."""
+    """One file. `path` is relative to the root and `/` separated; `at` is where to read it."""
 
     path: str
-    full: Path
+    at: str | Path
     size: int
+
+    @property
+    def full(self) -> Path:
+        """Where to read it, as a path: made when asked for, for of most files nobody does."""
+        return Path(self.at)
 
     @property
     def name(self) -> str:
         """The file's name."""
-        return posixpath.basename(self.path)
+        return self.path.rpartition("/")[2]
+
+    @property
+    def ending(self) -> str:
+        """What its name ends in, with the dot; "" where it has none."""
+        return posixpath.splitext(self.name)[1]
 
 
 def walk(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Iterator[ProjectFile]:
@@ -136,7 +146,7 @@ def _file(entry: os.DirEntry[str], path: str, root: Path) -> ProjectFile | None:
             entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root)
         ):
             return None
-        return ProjectFile(path, Path(entry.path), entry.stat().st_size)
+        return ProjectFile(path, entry.path, entry.stat().st_size)
     except OSError:
         return None
 
@@ -151,14 +161,15 @@ def read_source(file: ProjectFile) -> bytes | None:
     """The bytes of a text file; None for one that is too big, binary or minified. Raises OSError."""
     if file.size > FILE_BYTES_MAX:
         return None
-    data = file.full.read_bytes()
+    with open(file.at, "rb", buffering=0) as opened:  # noqa: PTH123 - a Path of each of thousands costs as much as reading
+        data = opened.readall()
     is_minified = len(data) > LINE_CHARS_MAX and data.count(b"\n") * LINE_CHARS_MAX < len(data)
     return None if b"\0" in data or is_minified else data
 
 
 def is_env_file(name: str) -> bool:
     """Whether a file's name says that it holds environment variables (`.env`, `.env.local`, `env.example`)."""
-    return _ENV_FILE.fullmatch(name) is not None and not name.endswith(_CODE_ENDINGS)
+    return not name.endswith(_CODE_ENDINGS) and _ENV_FILE.fullmatch(name) is not None
 
 
 def in_scope(path: str, head: bytes) -> bool:
