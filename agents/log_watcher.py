@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from tools.detectors.logs import DETECTORS
 from tools.findings.model import AgentId
 from tools.sources.logs.activity import Activity
 from tools.sources.logs.blocks import Block
+from tools.sources.logs.engine import joined
 from tools.sources.logs.engine.batch import Batch
 from tools.sources.logs.engine.budgets import Work, over
 from tools.sources.logs.engine.fold import Folder
@@ -132,12 +133,12 @@ class LogWatcher:
             self._checkpoint()
             self._written_at = now
         timed = now - self._timed_at >= _TIMED_EVERY_S
-        if timed:
-            self._timed_at = now
         if now >= self._processes_at:
             self._look_beside()
             self._processes_at = now + _PROCESSES_EVERY_S
-        if self._read_on() or timed:
+        any_line = self._read_on()
+        # In a backlog nothing is told sooner by looking more often than once a second.
+        if timed or (any_line and (not self._intake.behind or self._window.is_full)):
             self._detect()
 
     @property
@@ -199,8 +200,7 @@ class LogWatcher:
 
     def _open(self, now: float) -> None:
         # Where reading begins is on disk before anything is read: a kill at any moment loses no line.
-        for batch in self._intake.discover(self._clock.now_ms(), now):
-            self._take_batch(batch, now)
+        self._take_batches(self._intake.discover(self._clock.now_ms(), now), now)
         self._opened = self._dirty = True
         self._checkpoint()
 
@@ -214,10 +214,8 @@ class LogWatcher:
         return any_line
 
     def _read(self, *, final: bool = False) -> bool:
-        now_ms, now, any_line = self._clock.now_ms(), self._clock.monotonic(), False
-        for batch in self._intake.read(now_ms, now, final=final):
-            any_line = True
-            self._take_batch(batch, now)
+        now_ms, now = self._clock.now_ms(), self._clock.monotonic()
+        any_line = self._take_batches(self._intake.read(now_ms, now, final=final), now)
         for item in self._window.settle(now_ms, final=final):
             any_line = True
             self._take(item)
@@ -227,31 +225,42 @@ class LogWatcher:
             self._merged.rotate()
         return any_line
 
-    def _take_batch(self, batch: Batch, now: float) -> None:
-        for block in self._apart(batch):
-            folded = self._folder.fold(replace(batch, block=block), now)
-            if folded.has_long_line:
-                self._intake.tell_cut(batch)
-            for item in folded.items:
-                self._take(item)
-            self._recorder.take(folded, now)
-            if not batch.backfill:
-                self._lines += folded.table.count
-                if self._merged is not None:
-                    self._merged.add(folded)
-            self._tell_what_is_over(folded)
+    def _take_batches(self, batches: Iterable[Batch], now: float) -> bool:
+        """Fold and count them; whether there was any."""
+        folded = None
+        parts = (part for batch in batches for cut in self._apart(batch) for part in self._folder.begun(cut))
+        for gathered in joined.gathered(parts):
+            for folded in self._folder.fold_all(gathered, now):
+                self._take_folded(folded, now)
+        return folded is not None
 
-    def _apart(self, batch: Batch) -> Iterator[Block]:
-        """The block, cut at each position that a finding is counted to."""
+    def _take_folded(self, folded: Folded, now: float) -> None:
+        if folded.has_long_line:
+            self._intake.tell_cut(folded.batch)
+        for item in folded.items:
+            self._take(item)
+        self._recorder.take(folded, now)
+        if not folded.batch.backfill:
+            self._lines += folded.table.count
+            if self._merged is not None:
+                self._merged.add(folded)
+        self._tell_what_is_over(folded)
+
+    def _apart(self, batch: Batch) -> Iterator[Batch]:
+        """The batch, cut at each position that a finding is counted to."""
+        positions = self._counted.get(batch.origin.source)
+        if not positions:
+            yield batch
+            return
         block: Block | None = batch.block
-        for position in reversed(self._counted.get(batch.origin.source, ())):
+        for position in reversed(positions):
             if block is None:
                 return
             before, block = block.split(position)
             if before is not None:
-                yield before
+                yield replace(batch, block=before)
         if block is not None:
-            yield block
+            yield replace(batch, block=block)
 
     def _take(self, item: Item) -> None:
         # Lines on both sides of a counted position never share a view: the recorder drops or counts them whole.
@@ -287,7 +296,7 @@ class LogWatcher:
         return self._gap(f"{work} of {what} of {service}", why, fix, blind=False)
 
     def _detect(self, *, final: bool = False) -> None:
-        now = self._clock.monotonic()
+        self._timed_at = now = self._clock.monotonic()
         if final or self._folder.sources < MANY_SOURCES or now - self._settled_at >= _TIMED_EVERY_S:
             self._folder.settle()
             self._settled_at = now

@@ -68,6 +68,11 @@ def told(text: str) -> Told | None:
     return None
 
 
+def is_about(text: str) -> bool:
+    """Whether a text names an agent, a model or its guard."""
+    return _ABOUT.search(text) is not None
+
+
 def measures(text: str) -> bool:
     """Whether lines like this one may differ in judgement by their figures alone."""
     text = text[:_CHARACTERS_MAX]

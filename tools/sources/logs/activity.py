@@ -19,7 +19,7 @@ _STEPS = 4
 _START_TEMPLATES_MAX = 50
 _STARTS_MAX = 64
 _LINES_KEPT = 5
-_CLOCK_SAMPLES = 64
+CLOCK_SAMPLES = 64
 _SOURCES_MAX = 64
 _SAME_START_MS = 300
 """Workers of one service that start together are one start."""
@@ -121,7 +121,7 @@ class Activity(Struct, kw_only=True):
     def take_ahead(self, found_ms: list[int]) -> None:
         """How far lines' own times were ahead of their arrival."""
         self.ahead += found_ms
-        del self.ahead[:-_CLOCK_SAMPLES]
+        del self.ahead[:-CLOCK_SAMPLES]
 
     def is_further_back(self, by_ms: int) -> bool:
         """Whether no jump of this tick was as far."""

@@ -175,7 +175,9 @@ _NO_VALUES = frozenset({"", "null", "nil", "<nil>", "none", "false", "undefined"
 _TELLING = re2.compile(r"(?:^|\D)(?:[01]|4\d\d)(?:\D|$)")
 """None of something, a first attempt, an HTTP status that is no fault."""
 _JUDGED_CHARACTERS = 4000
-_TELLS_OF_FAILURE = re2.compile(f"(?i){THROWN}|{ENDING}|{RETRYING}|{STARTING}|://".encode())
+FAILURES_IN_WORDS = f"{THROWN}|{ENDING}|{RETRYING}|{STARTING}|://"
+"""What one word may say of a failure (patterns without case)."""
+_TELLS_OF_FAILURE = re2.compile(f"(?i){FAILURES_IN_WORDS}".encode())
 
 
 def tells_of_failure(word: bytes) -> bool:

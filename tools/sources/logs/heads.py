@@ -9,6 +9,7 @@ RabbitMQ, PostgreSQL, MySQL, Redis, NestJS, Monolog, AWS Lambda.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -230,12 +231,27 @@ def _message(before: str, word: str, rest: str) -> str:
         if match is not None:
             return rest[match.end() :].strip()
     rest = _closed(before, rest)
-    for cleaner in _CLEANERS:
-        match = cleaner.match(rest)
-        if match is not None:
-            return rest[match.end() :].strip() or rest.strip(" :")
+    cleaner = _cleaner_of(rest)
+    match = None if cleaner is None else cleaner.match(rest)
+    if match is not None:
+        return rest[match.end() :].strip() or rest.strip(" :")
     rest = rest[match.end() :] if (match := _PLAIN.match(rest)) is not None else rest
     return _KAFKA.sub("", rest).strip() if before.startswith("[") and rest.endswith(")") else rest.strip()
+
+
+def _cleaner_of(rest: str) -> re2._Regexp[str] | None:
+    """The first of all cleaners that begins a text: all are tried at once."""
+    found = _cleaner_set().Match(rest.encode("utf-8", "replace"))
+    return _CLEANERS[min(found)] if found else None
+
+
+@cache
+def _cleaner_set() -> re2.Set:
+    cleaners = re2.Set.SearchSet()
+    for cleaner in _CLEANERS:
+        cleaners.Add(cleaner.pattern.encode())
+    cleaners.Compile()
+    return cleaners
 
 
 def _closed(before: str, rest: str) -> str:

@@ -31,8 +31,9 @@ READ_BYTES = 8 << 20
 """In one go over all logs, so that STOP and heartbeats are never far."""
 _SHARE_BYTES_MIN = 1 << 16
 MANY_SOURCES = 16
-_EVERY_S = 0.45
-"""Of many sources each is read about twice a second, for what a block costs does not depend on its size."""
+_EVERY_S = 0.7
+"""Of many sources each is read at every third tick: what a read costs hardly depends on what is there, and a line is a
+finding within a second all the same."""
 
 COMMANDS_MAX = 64
 """Programs that run at a time; more is a gap."""

@@ -7,7 +7,7 @@ templates and 32 MB of their examples; the templates that were seen longest ago 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import re2
@@ -92,6 +92,15 @@ class Judged(NamedTuple):
     trace: str | None = None
 
 
+class Later(NamedTuple):
+    """A line that becomes a record where somebody looks at it."""
+
+    service: str
+    source: str
+    position: int
+    make: Callable[[], LogLine]
+
+
 class Group(NamedTuple):
     """Lines of one source and template that were read together: how many, and the times of the newest.
 
@@ -102,8 +111,8 @@ class Group(NamedTuple):
     template: str
     lines: int
     times_ms: tuple[int, ...]
-    first: LogLine
-    last: LogLine
+    first: LogLine | Later
+    last: LogLine | Later
     ids: tuple[str, ...] = ()
     trace: str | None = None
     figures: figures.Figures = ()
@@ -113,9 +122,14 @@ Item = LogLine | Trace | Group
 """What assembled lines are: single ones, whole traces, and lines that say the same."""
 
 
-def last_of(item: Item) -> LogLine:
+def last_of(item: Item) -> LogLine | Later:
     """The line that completes it."""
     return item if isinstance(item, LogLine) else item.last
+
+
+def made(line: LogLine | Later) -> LogLine:
+    """A line's record."""
+    return line.make() if isinstance(line, Later) else line
 
 
 class Window:
@@ -132,6 +146,8 @@ class Window:
         self._assemblers = {source: Assembler(held) for source, held in state.held.items()}
         self._verdicts: dict[tuple[str, str, str, bytes], Judged] = {}
         self._touched: dict[Key, Template] = {}
+        self._examples: dict[Key, Later] = {}
+        """Of templates that were touched, the newest lines that are no records yet."""
         self.secrets: list[LogLine] = []
         for service in services:
             self.activity(service)
@@ -154,9 +170,19 @@ class Window:
             found = self._assemblers[source] = Assembler()
         return found
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is room for few more secrets in this tick."""
+        return len(self.secrets) >= SECRETS_MAX // 2
+
     def knows(self, key: Key) -> bool:
         """Whether lines of that template were counted already."""
         return key in self._templates
+
+    def wants_ids(self, key: Key) -> bool:
+        """Whether there is room for more message ids of that template's new lines."""
+        known = self._templates.get(key)
+        return known is None or len(known.ids) < IDS_MAX
 
     def last_figure_ms(self, key: Key) -> int | None:
         """When lines of that template last told of their memory."""
@@ -177,6 +203,7 @@ class Window:
 
     def touched(self) -> list[Template]:
         """Templates with new lines since `clear`, in order of their newest line."""
+        self._make_examples()
         return list(self._touched.values())
 
     def activities(self) -> list[Activity]:
@@ -185,6 +212,7 @@ class Window:
 
     def clear(self) -> None:
         """Forget what was new."""
+        self._make_examples()
         for item in self._touched.values():
             self._characters -= len(item.trace or "")
             item.new, item.trace, item.ids = 0, None, []
@@ -277,8 +305,16 @@ class Window:
             self._verdicts[key] = found
         return found
 
+    def _make_examples(self) -> None:
+        for key, line in self._examples.items():
+            item = self._templates[key]
+            self._characters -= item.size
+            item.example = _example(line.make())
+            self._characters += item.size
+        self._examples.clear()
+
     def _count(self, group: Group) -> None:
-        last = _example(group.last)
+        last = group.last
         key = (last.service, last.source, group.verdict, group.template)
         item = self._templates.get(key)
         if item is None:
@@ -287,17 +323,22 @@ class Window:
                 source=last.source,
                 verdict=group.verdict,
                 template=group.template,
-                first=_example(group.first),
-                example=last,
+                first=_example(made(group.first)),
+                example=_example(made(last)),
             )
         else:
             self._characters -= item.size
             self._templates.move_to_end(key)
             if group.first.position < item.first.position:
-                item.first = _example(group.first)
+                item.first = _example(made(group.first))
+            self._examples.pop(key, None)
+            if isinstance(last, Later):
+                self._examples[key] = last
+            else:
+                item.example = _example(last)
         item.total += group.lines
         item.new += group.lines
-        item.example, item.trace = last, group.trace or item.trace
+        item.trace = group.trace or item.trace
         item.figures = figures.joined(item.figures, group.figures)
         item.times_ms += group.times_ms
         del item.times_ms[:-TIMES_MAX]

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.log_lines import FORMS, Mix, writer
 from tests.sources.logs.engine.blocks import AT_MS, batches
 from tests.sources.logs.lines import lines_of
+from tools.sources.logs.engine import joined, kinds
 from tools.sources.logs.engine.batch import Batch
 from tools.sources.logs.engine.budgets import RATES, Rate, Work, over
 from tools.sources.logs.engine.fold import Folder
@@ -130,6 +131,46 @@ def test_lines_of_all_kinds_mixed_give_the_same_as_one_by_one(seed: int, capture
     compare(cut(lines, chance, chance.choice((2, 8, 60))), captured=captured)
 
 
+@pytest.mark.parametrize("source", [*FORMS, *map(str, range(6))])
+def test_keys_that_are_made_together_give_the_same_as_one_by_one(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "MANY", 1)
+    monkeypatch.setattr(kinds, "TOGETHER_MAX", 7)
+    chance = random.Random(source)
+    if source in FORMS:
+        lines = [line.rstrip("\n") for line in writer(source, Mix(0.4, 0.3, 0.1)).lines(300)]
+    else:
+        lines = [chance.choice(NASTY) for _ in range(200)]
+    compare(cut(lines, chance, 40))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_blocks_of_many_sources_together_give_what_each_alone_gives(seed: int) -> None:
+    chance = random.Random(seed)
+    services = ["orders", "api-1", "billing", "stock"]
+    written = [[chance.choice(NASTY) for _ in range(80)] for _ in services]
+    for form, lines in zip(FORMS, written[2:], strict=False):
+        lines[:] = [line.rstrip("\n") for line in writer(form, Mix(0.1, 0.1, 0.3)).lines(120)]
+    pieces = [cut(lines, chance, 12) for lines in written]
+    alone, together = Engine(), Engine()
+    turns = zip(*(batches(given, name) for given, name in zip(pieces, services, strict=True)), strict=False)
+    same = zip(*(batches(given, name) for given, name in zip(pieces, services, strict=True)), strict=False)
+    for turn, (ones, others) in enumerate(zip(turns, same, strict=True)):
+        for batch in ones:
+            alone.take(batch)
+        for gathered in joined.gathered(others):
+            assert len(gathered) == len(services)
+            for folded in together.folder.fold_all(gathered, 0.0):
+                for item in folded.items:
+                    together.window.take(item)
+        together.folder.settle()
+        assert seen(together.window) == seen(alone.window)
+        if turn % 2:
+            alone.window.clear()
+            together.window.clear()
+
+
 def test_the_fallback_gives_the_same_as_one_by_one() -> None:
     from tools.sources.logs.engine.fallback import Buffers
     from tools.sources.logs.engine.patterns import PATTERNS
@@ -151,7 +192,7 @@ def test_one_of_many_lines_of_a_template_is_judged_and_all_are_counted() -> None
         engine.window.take(item)
     [template] = engine.window.touched()
     assert (template.total, len(template.times_ms), template.example.line) == (5000, 64, 5000)
-    assert len(engine.folder._thorough) < 200
+    assert engine.folder.kinds < 200
 
 
 def test_what_is_over_a_budget_is_counted_by_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import random
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.sources.logs.engine.blocks import AT_MS, batches
 from tests.sources.logs.engine.test_judgement import single_lines
 from tests.sources.logs.engine.test_scanning import marks_of
 from tests.sources.logs.lines import lines_of
 from tools.sources.logs.digits import apart, own_name, without_digits
-from tools.sources.logs.engine import keys
+from tools.sources.logs.engine import alike, keys
 from tools.sources.logs.engine.batch import plain
-from tools.sources.logs.engine.patterns import JUDGED
+from tools.sources.logs.engine.patterns import JUDGED, Mark
 from tools.sources.logs.window import Judged, Window
 
 SERVICE = "api-1"
@@ -69,6 +73,31 @@ def judged_of(line: bytes) -> tuple[Judged, bool]:
     return (found if found.trace is None else found._replace(trace="")), record.event_ms is not None
 
 
+def alike_of(lines: list[bytes], service: str) -> Iterator[tuple[bytes, int, bytes]]:
+    """Each line that is read with many others: its marks, and its key."""
+    name = own_name(service)
+    for of_requests in (False, True):
+        marked = zip(lines, marks_of(lines), strict=True)
+        chosen = [
+            (line, mark)
+            for line, mark in marked
+            if mark & JUDGED and bool(mark & Mark.STATUS) == of_requests and line and is_alike(line, mark)
+        ]
+        text = b"".join(apart(plain(line), name) + b"\n" for line, _ in chosen)
+        for (line, mark), key in zip(
+            chosen,
+            alike.said_by(text, np.array([mark for _, mark in chosen], np.int64), access=of_requests),
+            strict=True,
+        ):
+            if key is not None:
+                yield line, mark & JUDGED, key
+
+
+def is_alike(line: bytes, mark: int) -> bool:
+    cells = np.frombuffer(line[:1], np.uint8)
+    return bool(alike.is_alike(cells, np.array([len(line)]), np.array([mark]))[0])
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_lines_with_the_same_key_are_the_same(seed: int) -> None:
     chance = random.Random(seed)
@@ -77,7 +106,7 @@ def test_lines_with_the_same_key_are_the_same(seed: int) -> None:
         dict.fromkeys(text for old in texts for text in (old, changed(old, chance), changed(old, chance)))
     )
     lines = [text.encode() for text in texts if "\n" not in text]
-    by_key: dict[tuple[str, int, bool], dict[Judged, bytes]] = defaultdict(dict)
+    by_key: dict[tuple[object, ...], dict[Judged, bytes]] = defaultdict(dict)
     name = own_name(SERVICE)
     for line, mark in zip(lines, marks_of(lines), strict=True):
         if mark & JUDGED:
@@ -85,6 +114,9 @@ def test_lines_with_the_same_key_are_the_same(seed: int) -> None:
             said = apart(plain(line), name)
             by_key["quick", keys.quick(said, mark), timed].setdefault(judged, line)
             by_key["thorough", keys.thorough(said, mark), timed].setdefault(judged, line)
+    for line, mark, key in alike_of(lines, SERVICE):
+        judged, timed = judged_of(line)
+        by_key["alike", key, mark, timed].setdefault(judged, line)
     assert [list(found.items()) for found in by_key.values() if len(found) > 1] == []
 
 
@@ -123,3 +155,30 @@ def test_lines_that_differ_in_ids_share_the_thorough_key(first: str, second: str
 )
 def test_only_figures_that_may_tell_are_kept(text: bytes, said: bytes) -> None:
     assert without_digits(text) == said
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("order 3f2a91c7d5e4f6 failed in orders-17", "order a9b0c1d2e3f4a5 failed in orders-29"),
+        (
+            '{"level":50,"time":1750000000123,"msg":"payment 5b1e77aa1c2d4e5f lost, error"}',
+            '{"level":50,"time":1750000000456,"msg":"payment 9a1b2c3d00112233 lost, error"}',
+        ),
+    ],
+)
+def test_lines_that_differ_in_ids_are_alike(first: str, second: str) -> None:
+    one, other = (key for _, _, key in alike_of([first.encode(), second.encode()], SERVICE))
+    assert one == other
+
+
+PIECES = st.sampled_from(
+    ["0", "1", "4", "404", "422", "0.0", "0.00", "0.01", ".", " ", "#", "t", "T", "n", "r", "m", "\\", "[", "7", "\t", '"', "'", ":", "=", "a", "_", "-", "\r"]
+)  # fmt: skip
+
+
+@given(lines=st.lists(st.lists(PIECES, max_size=12).map("".join), min_size=1, max_size=5))
+def test_digits_of_many_lines_are_those_of_each(lines: list[str]) -> None:
+    text = b"\n" * 8 + b"".join(line.encode() + b"\n" for line in lines) + b"\n" * 8
+    said = alike.without_digits(np.frombuffer(text, np.uint8)).tobytes()
+    assert said.split(b"\n")[8:-9] == [without_digits(line.encode()) for line in lines]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.sources.logs.engine.table import places
+
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
@@ -23,9 +25,12 @@ _DELETE = b"\x7f"
 def message_ends(data: bytes) -> Ints:
     """Where message ids are known for such: behind the first digit after the dash."""
     cells = np.frombuffer(data, np.uint8)
-    dashes = np.flatnonzero(cells == _DASH)
-    dashes = dashes[(dashes >= _DIGITS) & (dashes < len(cells) - 1)]
-    found = dashes[_digit(cells[dashes - _DIGITS]) & _digit(cells[dashes - 1]) & _digit(cells[dashes + 1])]
+    digit, may = _digit(cells), cells[_DIGITS:-1] == _DASH
+    # Of dashes there are many; bytes are compared by the dozen, and places made only of the few that are left.
+    may &= digit[_DIGITS + 1 :]
+    may &= digit[_DIGITS - 1 : -2]
+    may &= digit[: -_DIGITS - 1]
+    found = places(may) + _DIGITS
     if not len(found):
         return found
     found = found[_digit(cells[found[:, None] + _BACK]).all(axis=1)]
@@ -36,8 +41,10 @@ def message_ends(data: bytes) -> Ints:
 
 def may_be_odd(data: bytes, lines: int) -> bool:
     """Whether a block of so many lines may hold control characters, or escapes of what needs none."""
-    plain = lines + data.count(b"\t") + (data.count(b"\r\n") if b"\r" in data else 0)
-    if int(np.count_nonzero(np.frombuffer(data, np.uint8) < _SPACE)) != plain or _DELETE in data:
+    controls = int(np.count_nonzero(np.frombuffer(data, np.uint8) < _SPACE)) - lines
+    if controls:  # what is counted byte by byte is counted where there is any
+        controls -= data.count(b"\t") + (data.count(b"\r\n") if b"\r" in data else 0)
+    if controls or _DELETE in data:
         return True
     return (not data.isascii() and b"\xc2" in data) or (b"\\" in data and b"\\u00" in data)
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tools.sources.logs.activity import SAME_CLOCK_MS, Activity
+from tools.sources.logs.activity import CLOCK_SAMPLES, SAME_CLOCK_MS, Activity
 from tools.sources.logs.engine.columns import NONE, Column, Sample, learn
+from tools.sources.logs.engine.folded import READ_BYTES, Folded
 from tools.sources.logs.engine.scanning import Ints
 from tools.sources.logs.engine.table import LineTable
+from tools.sources.logs.window import made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tools.sources.logs.engine.folded import Folded
-    from tools.sources.logs.window import Window
+    from tools.sources.logs.parse import Parsed
+    from tools.sources.logs.window import Later, Window
     from tools.sources.records import LogLine
 
 COLUMNS_MAX = 4
@@ -35,15 +36,21 @@ class Clocks:
         self._stale = False
         newest = activity.newest.get(source)
         self._newest_ms = NONE if newest is None or newest.event_ms is None else newest.event_ms
-        self._newest: Callable[[], LogLine] | None = None
-        self._last: Callable[[], LogLine] | None = None
+        self._newest: LogLine | Later | None = None
+        self._last: LogLine | Later | None = None
 
-    def read(self, table: LineTable, data: memoryview, times: Ints, arrived_ms: int) -> None:
-        """Fill in `times` what the columns that are known give."""
-        for column in self._columns:
-            if (times < 0).any():
-                found = column.read(table, data, arrived_ms)
-                np.copyto(times, found, where=times < 0)
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that are known; a line's time is that of the first that gives one."""
+        return tuple(self._columns)
+
+    def teller(self, folded: Folded) -> Callable[[int, Parsed], None]:
+        """Whom to tell of each line of a block that was parsed."""
+
+        def tell(row: int, found: Parsed) -> None:
+            self.learn(folded.text(row, READ_BYTES), row, found.event_ms, folded.times)
+
+        return tell
 
     def learn(self, line: bytes, row: int, event_ms: int | None, times: Ints) -> None:
         """Hold a line that was parsed against the columns, or learn one from it."""
@@ -59,7 +66,7 @@ class Clocks:
         elif self._stale:
             times[row] = NONE
 
-    def read_again(self, table: LineTable, data: memoryview, times: Ints, arrived_ms: int) -> None:
+    def read_again(self, table: LineTable, times: Ints, arrived_ms: int) -> None:
         """After all samples of a block: give up a column that was wrong, or use one that they show."""
         if self._stale:
             times[:] = NONE
@@ -70,19 +77,24 @@ class Clocks:
         column = learn(self._samples[:: len(self._samples) // _LEARNT_FROM + 1], arrived_ms)
         if column is not None and column not in self._columns:
             self._columns.append(column)
-            np.copyto(times, column.read(table, data, arrived_ms), where=times < 0)
+            np.copyto(times, column.read(table, arrived_ms), where=times < 0)
         self._samples.clear()
 
     def take(self, folded: Folded, activity: Activity) -> None:
         """What the block's times say of the clock; its last line is kept for later."""
-        count, batch = folded.table.count, folded.batch
-        self._last = self._later(folded, count - 1)
-        rows = np.flatnonzero(folded.times >= 0)
+        count = folded.table.count
+        self._last = folded.later(count - 1)
+        times = folded.times
+        if (times[1:] >= times[:-1]).all() and times[0] >= max(self._newest_ms, 0):
+            # Every line has a time, and none goes back: as nearly always.
+            self._take_fresh(folded, activity, times, None)
+            self._move(folded, count - 1, int(times[-1]))
+            return
+        rows = np.flatnonzero(times >= 0)
         if not len(rows):
             return
-        times = folded.times[rows]
-        fresh = [int(time) - batch.now_ms for time, row in _last_of(times, rows) if not batch.behind(row)]
-        activity.take_ahead(fresh)
+        times = times[rows]
+        self._take_fresh(folded, activity, times, rows)
         before = np.maximum.accumulate(np.concatenate(([self._newest_ms], times)))
         back = before[:-1] - times
         worst = int(back.argmax())
@@ -94,21 +106,39 @@ class Clocks:
         if int(before[-1]) > self._newest_ms or int(times[-1]) == self._newest_ms:
             self._move(folded, int(rows[np.flatnonzero(times == before[-1])[-1]]), int(before[-1]))
 
+    @staticmethod
+    def _take_fresh(folded: Folded, activity: Activity, times: Ints, rows: Ints | None) -> None:
+        """How far the newest lines' times are ahead of their arrival, where that says something."""
+        batch, newest = folded.batch, times[-CLOCK_SAMPLES:]
+        if not batch.block.at_ms:  # a file's lines came when they were read
+            if not batch.late:
+                activity.take_ahead((newest - batch.now_ms).tolist())
+            return
+        which = (
+            range(folded.table.count - len(newest), folded.table.count)
+            if rows is None
+            else rows[-len(newest) :].tolist()
+        )
+        pairs = zip(newest.tolist(), which, strict=True)
+        activity.take_ahead([time - batch.now_ms for time, row in pairs if not batch.behind(row)])
+
     def settle(self, window: Window) -> None:
         """Make the records of the last and the newest line, where they are new."""
         activity = window.activity(self._service)
         if self._last is not None:
-            activity.last_line = self._last()
+            activity.last_line = made(self._last)
+            if self._newest is self._last:
+                self._newest = activity.last_line
             self._last = None
         if self._newest is not None:
-            activity.take_newest(self._source, self._newest())
+            activity.take_newest(self._source, made(self._newest))
             self._newest = None
 
     def settle_last(self, window: Window) -> None:
         """The record of the last line alone, where there is none yet."""
         activity = window.activity(self._service)
         if activity.last_line is None and self._last is not None:
-            activity.last_line = self._last()
+            activity.last_line = made(self._last)
 
     # --- going backwards --------------------------------------------------------------------------------
 
@@ -140,20 +170,8 @@ class Clocks:
         activity.take_backwards(before, folded.record(int(rows[at])), by)
 
     def _newest_now(self, activity: Activity) -> LogLine | None:
-        return self._newest() if self._newest is not None else activity.newest.get(self._source)
+        return made(self._newest) if self._newest is not None else activity.newest.get(self._source)
 
     def _move(self, folded: Folded, row: int, time_ms: int) -> None:
         self._newest_ms = time_ms
-        self._newest = self._later(folded, row)
-
-    @staticmethod
-    def _later(folded: Folded, row: int) -> Callable[[], LogLine]:
-        line = folded.records.get(row)
-        if line is not None:
-            return lambda: line
-        batch, table = folded.batch, folded.table
-        return partial(batch.record, batch.raw(row, int(table.starts[row]), int(table.ends[row])))
-
-
-def _last_of(times: Ints, rows: Ints) -> zip[tuple[int, int]]:
-    return zip(times[-64:].tolist(), rows[-64:].tolist(), strict=True)
+        self._newest = self._last if row == folded.table.count - 1 else folded.later(row)

@@ -92,11 +92,11 @@ class Column:
     """Of the fraction of a second."""
     zone: bytes = b""
 
-    def read(self, table: LineTable, data: memoryview, arrived_ms: int) -> Ints:
+    def read(self, table: LineTable, arrived_ms: int) -> Ints:
         """Each line's time in ms since the epoch; -1 where none stands there."""
         found = np.full(table.count, NONE, np.int64)
         width = self._width
-        at = self._places(table, data)
+        at = self._places(table)
         inside = (at >= table.starts) & (at + width <= table.tails)
         # A word of eight bytes must lie in the block whole: the last lines are read byte by byte.
         quick = inside & (at + (width + _WORD_BYTES) <= len(table.bytes))
@@ -184,19 +184,26 @@ class Column:
             return 13 if self.digits == 0 else 10 + fraction
         return _SHAPES[self.kind].width + fraction + len(self.zone)
 
-    def _places(self, table: LineTable, data: memoryview) -> Ints:
+    def _places(self, table: LineTable) -> Ints:
         if self.anchor == "start":
             return table.starts + self.at
         if self.anchor == "end":
             return table.tails - self.at
-        text, marker = bytes(data), self.marker
-        spans = zip(
-            table.starts.tolist(),
-            np.minimum(table.tails, table.starts + _MARKED_WITHIN).tolist(),
-            strict=True,
-        )
-        found = np.array([text.find(marker, start, end) for start, end in spans], np.int64)
-        return np.where(found < 0, NONE, found + len(marker))
+        return self._behind_marker(table)
+
+    def _behind_marker(self, table: LineTable) -> Ints:
+        """Behind the first marker of each line; -1 where it has none."""
+        cells, width = table.bytes, len(self.marker)
+        ends = np.flatnonzero(cells == self.marker[-1]) + 1
+        ends = ends[ends >= width]
+        for back, sign in enumerate(reversed(self.marker[:-1]), 2):
+            ends = ends[cells[ends - back] == sign]
+        if not len(ends):
+            return np.full(table.count, NONE, np.int64)
+        first = np.searchsorted(ends, table.starts + width)
+        found = ends[np.minimum(first, len(ends) - 1)]
+        limits = np.minimum(table.tails, table.starts + _MARKED_WITHIN)
+        return np.where((first < len(ends)) & (found <= limits), found, NONE)
 
     def _epoch(self, cells: Bytes) -> Ints:
         seconds, good = _number(cells, 0, 10)
@@ -241,12 +248,11 @@ class Column:
 
 def learn(samples: Sequence[Sample], arrived_ms: int) -> Column | None:
     """The column that gives the time of nearly all samples, and of none a wrong one."""
-    data = memoryview(b"".join(sample.line + b"\n" for sample in samples))
-    table = LineTable(data)
+    table = LineTable(memoryview(b"".join(sample.line + b"\n" for sample in samples)))
     event_ms = np.array([sample.event_ms for sample in samples], np.int64)
     best, most = None, _SHARE * len(samples)
     for guess in dict.fromkeys(guess for line, _ in samples[:_GUESSED_FROM] for guess in _guesses(line)):
-        found = guess.read(table, data, arrived_ms)
+        found = guess.read(table, arrived_ms)
         right = np.abs(found - event_ms) <= 1
         count = int(right.sum())
         if count >= most and bool((right | (found == NONE)).all()) and (best is None or count > most):

@@ -7,39 +7,51 @@ numbers: how many, when, in which format.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from tools.sources.logs import classify, figures, parse
+from tools.sources.logs import classify, figures
 from tools.sources.logs.activity import Activity
-from tools.sources.logs.digits import apart, own_name, without_digits
-from tools.sources.logs.engine import keys
-from tools.sources.logs.engine.batch import Batch, plain
+from tools.sources.logs.engine.batch import Batch
 from tools.sources.logs.engine.budgets import Budget, Work
 from tools.sources.logs.engine.clocks import Clocks
-from tools.sources.logs.engine.folded import READ_BYTES, Folded
+from tools.sources.logs.engine.columns import Column
+from tools.sources.logs.engine.folded import Folded
+from tools.sources.logs.engine.joined import Joined
+from tools.sources.logs.engine.kinds import Kinds
 from tools.sources.logs.engine.patterns import HEADS, JUDGED, Mark
 from tools.sources.logs.engine.scanning import Ints, Scanner
 from tools.sources.logs.engine.shapes import Look, Shapes, formats, lines
-from tools.sources.logs.engine.table import Flags, LineTable
+from tools.sources.logs.engine.table import Flags
 from tools.sources.logs.engine.wrote import Wrote
 from tools.sources.logs.templates import message_ids
 from tools.sources.logs.trace_lines import own_head_at
 from tools.sources.logs.traces import Held, Trace
-from tools.sources.logs.window import IDS_MAX, SECRETS_MAX, TIMES_MAX, Group, Item, Judged, Window, last_of
+from tools.sources.logs.window import (
+    IDS_MAX,
+    SECRETS_MAX,
+    TIMES_MAX,
+    Group,
+    Item,
+    Judged,
+    Later,
+    Window,
+    last_of,
+)
 from tools.sources.records import LogLine
 
-CACHE_MAX = 50_000
+_FIRST_BYTES = 16 * 1024
 _FIGURES_MAX = 256
 """Lines of one template and block whose memory is looked at."""
 _KEY, _SECRET = int(Mark.KEY), int(Mark.SECRET)
 _MAY_NAME = int(Mark.MESSAGE | Mark.SECRET | Mark.ODD)
 """A message id is in the line as it was read, or in what is left of it without secrets and control characters."""
 _OPENERS = int(Mark.FRAME | Mark.KEY)
-_LEVELS = {"WARN": int(Mark.WARN), "ERROR": int(Mark.ERROR), "FATAL": int(Mark.FATAL)}
-_ESCAPE = b"\x1b"
+_IN_ORDER = int(HEADS) | _OPENERS
+_JUDGED, _DOUBTFUL = int(JUDGED), int(Mark.SECRET | Mark.MASKED)
 
 
 class Folder:
@@ -49,34 +61,57 @@ class Folder:
         self._window, self._scanner = window, scanner
         self._shapes: dict[str, Shapes] = {}
         self._clocks: dict[str, Clocks] = {}
-        self._quick: dict[int, Judged] = {}
-        self._thorough: dict[int, Judged] = {}
+        self._kinds = Kinds(window)
         self.budgets: dict[str, Budget] = {}
 
     def fold(self, batch: Batch, now: float) -> Folded:
         """Take one block; `now` is monotonic seconds."""
-        folded = self._scanned(batch)
+        return next(self.fold_all([batch], now))
+
+    def fold_all(self, batches: Sequence[Batch], now: float) -> Iterator[Folded]:
+        """Take blocks of different sources, scanned as one; one after the other, so that each is done with first."""
+        for folded in Joined(self._scanner, batches, self._columns_of).parts():
+            self._fold(folded, now)
+            yield folded
+
+    def begun(self, batch: Batch) -> Iterator[Batch]:
+        """A source's first block in two: where times stand is learnt from few lines, before it matters for many."""
+        new = batch.origin.source not in self._clocks and not batch.backfill
+        if not new or len(batch.block.data) < 4 * _FIRST_BYTES:
+            yield batch
+            return
+        for block in batch.block.split(batch.block.position + _FIRST_BYTES):
+            if block is not None:
+                yield replace(batch, block=block)
+
+    def _fold(self, folded: Folded, now: float) -> None:
+        batch, seen = folded.batch, folded.tally.seen
         activity = self._window.activity(batch.origin.service)
         if batch.backfill:
             self._take_known(folded, activity)
-            return folded
+            return
         budget = self.budgets.setdefault(batch.origin.service, Budget(now))
         budget.now = now
         clocks = self._clocks_of(batch.origin.source, activity)
-        clocks.read(folded.table, batch.block.data, folded.times, batch.now_ms)
         taken = self._read_in_order(folded, budget)
         self._look_at_shapes(folded, taken, clocks)
         activity.take_block(folded.table.count, batch.now_ms, late=batch.behind(0))
         clocks.take(folded, activity)
-        self._judge(folded, np.flatnonzero(((folded.marks & int(JUDGED)) != 0) & ~taken), budget, activity)
-        self._confirm(folded, taken, budget)
+        if seen & _JUDGED or folded.groups:
+            self._judge(folded, np.flatnonzero(((folded.marks & _JUDGED) != 0) & ~taken), budget, activity)
+        if seen & _DOUBTFUL or folded.secrets:
+            self._confirm(folded, taken, budget)
         folded.items.sort(key=_position)
-        return folded
 
     def settle(self) -> None:
         """Bring what activities hold of single lines up to date: before they are kept, and once a second."""
         for clocks in self._clocks.values():
             clocks.settle(self._window)
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds of lines were judged."""
+        return self._kinds.judged
 
     @property
     def sources(self) -> int:
@@ -90,21 +125,9 @@ class Folder:
 
     # --- reading ----------------------------------------------------------------------------------------
 
-    def _scanned(self, batch: Batch) -> Folded:
-        data = bytes(batch.block.data)
-        table = LineTable(batch.block.data)
-        hits = self._scanner.scan(data, table.ends)
-        marks = np.zeros(table.count, np.int64)
-        marks[hits.lines] = hits.marks
-        if (marks & int(Mark.ODD)).any() or _ESCAPE in data:
-            # What a line says is only seen without what colours it.
-            said = plain(data)
-            again = self._scanner.scan(said, LineTable(memoryview(said)).ends)
-            marks[again.lines] |= again.marks
-        for row, level in enumerate(batch.block.levels):
-            marks[row] |= _LEVELS.get(level or "", 0)
-        times = np.full(table.count, -1, np.int64)
-        return Folded(batch, table, marks, times, hits.ids, hits.id_starts)
+    def _columns_of(self, batch: Batch) -> tuple[Column, ...]:
+        clocks = self._clocks.get(batch.origin.source)
+        return clocks.columns if clocks is not None else ()
 
     def _take_known(self, folded: Folded, activity: Activity) -> None:
         for row in range(folded.table.count):
@@ -119,18 +142,19 @@ class Folder:
         return clocks
 
     def _look_at_shapes(self, folded: Folded, taken: Flags, clocks: Clocks) -> None:
-        rows = np.flatnonzero(~(folded.table.indented | taken))
-        shapes = self._shapes.setdefault(folded.batch.origin.source, Shapes())
-
-        def tell(row: int, found: parse.Parsed) -> None:
-            clocks.learn(folded.text(row, READ_BYTES), row, found.event_ms, folded.times)
-
-        kinds = shapes.look(Look(folded.table, folded.times, folded.parsed, tell), rows)
-        clocks.read_again(folded.table, folded.batch.block.data, folded.times, folded.batch.now_ms)
+        source = folded.batch.origin.source
+        shapes = self._shapes.setdefault(source, Shapes())
+        aside = folded.table.indented | taken if folded.telling else None
+        count = folded.table.count - (folded.tally.indented if aside is None else int(aside.sum()))
+        kinds = shapes.passed(count)
+        if kinds is None:
+            rows = np.flatnonzero(~(folded.table.indented if aside is None else aside))
+            kinds = shapes.look(Look(folded.table, folded.times, folded.parsed, clocks.teller(folded)), rows)
+            clocks.read_again(folded.table, folded.times, folded.batch.now_ms)
         counts = formats(kinds)
         folded.formats.update(counts)
         self._window.activity(folded.batch.origin.service).take_formats(counts)
-        self._window.assembler(folded.batch.origin.source).written.add(lines(kinds))
+        self._window.assembler(source).written.add(lines(kinds))
 
     # --- lines that belong together ---------------------------------------------------------------------
 
@@ -138,12 +162,18 @@ class Folder:
         """Feed what may be part of a trace or a key to their readers; returns which lines went there."""
         table, marks = folded.table, folded.marks
         taken = np.zeros(table.count, np.bool_)
+        assembler = self._window.assembler(folded.batch.origin.source)
+        if (
+            not folded.tally.seen & _IN_ORDER
+            and assembler.held is None
+            and not folded.batch.masker.open_lines
+        ):
+            return taken
         certain = (folded.times >= 0) | table.structured
         follows = np.append(~certain[1:], True)
         heads = ((marks & int(HEADS)) != 0) & follows
         opens = ((marks & _OPENERS) != 0) & (follows | ~table.structured)
         keyed = (marks & int(Mark.KEY)) != 0
-        assembler = self._window.assembler(folded.batch.origin.source)
         folded.follows = follows
         at = self._run(folded, 0, taken, budget, begins=False)
         wrote = Wrote(certain, aside := taken | table.indented, folded.parsed)
@@ -153,6 +183,8 @@ class Folder:
                 at = self._run(folded, row, taken, budget, begins=True)
                 aside[row:at] |= taken[row:at]
         assembler.written.before = None
+        if taken.any():
+            folded.telling.append(np.flatnonzero(taken))
         return taken
 
     def _run(self, folded: Folded, row: int, taken: Flags, budget: Budget, *, begins: bool) -> int:
@@ -167,7 +199,6 @@ class Folder:
             begins = False
             line = folded.record(row, in_order=True)
             taken[row] = True
-            folded.telling.add(row)
             folded.times[row] = -1 if line.event_ms is None or line.stamped else line.event_ms
             if line.secrets:
                 folded.secrets.append((row, line))
@@ -199,80 +230,38 @@ class Folder:
         activity = self._window.activity(item.service)
         if item.text and not item.text[0].isspace():
             activity.take_format(item.format)
-        self._sort_in(folded, _cached(self._window.judge(item)), row)
+        self._kinds.take(folded, row, self._window.judge(item))
 
     # --- single lines -----------------------------------------------------------------------------------
 
     def _judge(self, folded: Folded, rows: Ints, budget: Budget, activity: Activity) -> None:
-        data, origin = folded.batch.block.data, folded.batch.origin
-        starts = folded.table.starts[rows]
-        stops = np.minimum(folded.table.tails[rows], starts + keys.READ_BYTES)
-        name, cache = own_name(origin.service), self._quick
-        salts = [hash((origin.service, origin.captured, timed)) for timed in (False, True)]
-        columns = rows, starts, stops, folded.marks[rows], folded.times[rows] >= 0
-        for row, start, stop, mark, timed in zip(*(column.tolist() for column in columns), strict=True):
-            text = bytes(data[start:stop])
-            if _ESCAPE in text:
-                text = plain(text)
-            text = apart(text, name)
-            salt = salts[timed] ^ hash(folded.batch.level(row))
-            if stop - start == keys.READ_BYTES:
-                salt ^= hash(bytes(data[stop : folded.table.tails[row]]))
-            said, told = without_digits(text), keys.told_by(text, mark) ^ salt
-            key = hash(said) ^ told
-            judged = cache.get(key)
-            if judged is None:
-                judged = self._judged(folded, row, hash(keys.shaped(said, mark)) ^ told, budget)
-                if judged is None:
-                    continue
-                if len(cache) >= CACHE_MAX:
-                    cache.clear()
-                cache[key] = judged
-            if judged.verdict:
-                self._sort_in(folded, judged, row)
-        for judged, members in folded.groups.items():
-            members.sort()
-            folded.telling.update(members)
+        self._kinds.sort(folded, rows, budget)
+        for judged, found in folded.groups.items():
+            members = np.sort(np.array(found, np.int64))
+            folded.telling.append(members)
             if judged.verdict == classify.START:
                 self._take_starts(folded, judged, members, activity)
             else:
                 folded.items.append(self._group(folded, judged, members))
 
-    @staticmethod
-    def _sort_in(folded: Folded, judged: Judged, row: int) -> None:
-        if judged.verdict:
-            folded.groups.setdefault(judged, []).append(row)
-
-    def _judged(self, folded: Folded, row: int, key: int, budget: Budget) -> Judged | None:
-        known, mark = self._thorough.get(key), int(folded.marks[row])
-        if known is None:
-            if not budget.take(Work.JUDGE, mark):
-                return None
-            line = folded.record(row)
-            known = _cached(self._window.judge(line))
-            name = line.service, line.source, known.verdict, known.template
-            if known.verdict and not self._window.knows(name) and not budget.take(Work.KIND, mark):
-                return None
-            if len(self._thorough) >= CACHE_MAX:
-                self._thorough.clear()
-            self._thorough[key] = known
-        return known
-
-    def _group(self, folded: Folded, judged: Judged, rows: list[int]) -> Group:
-        last = folded.record(rows[-1])
-        key = (last.service, last.source, judged.verdict, judged.template)
-        trace = self._window.judge(last).trace if judged.trace is not None else None
-        times = [time for row in rows[-TIMES_MAX:] if (time := folded.when_ms(row)) is not None]
+    def _group(self, folded: Folded, judged: Judged, rows: Ints) -> Group:
+        origin = folded.batch.origin
+        key = (origin.service, origin.source, judged.verdict, judged.template)
+        last: LogLine | Later = folded.later(int(rows[-1]))
+        trace = None
+        if judged.trace is not None:
+            last = folded.record(int(rows[-1]))
+            trace = self._window.judge(last).trace
         return Group(
             judged.verdict,
             judged.template,
             len(rows),
-            tuple(times),
-            last if self._window.knows(key) else folded.record(rows[0]),
+            _times(folded, rows[-TIMES_MAX:]),
+            last if self._window.knows(key) else folded.record(int(rows[0])),
             last,
-            tuple(self._ids(folded, rows)),
+            tuple(self._ids(folded, rows)) if self._window.wants_ids(key) else (),
             trace,
-            self._memory(folded, rows, self._window.last_figure_ms(key))
+            self._memory(folded, rows.tolist(), self._window.last_figure_ms(key))
             if judged.verdict == classify.TOLD
             else (),
         )
@@ -288,18 +277,18 @@ class Folder:
                 found += more
         return found
 
-    def _ids(self, folded: Folded, rows: Iterable[int]) -> list[str]:
+    @staticmethod
+    def _ids(folded: Folded, rows: Ints) -> list[str]:
         found: dict[str, None] = {}
-        marks = folded.marks
-        for row in rows:
-            if int(marks[row]) & _MAY_NAME:
-                found.update(dict.fromkeys(message_ids(folded.said(row))))
-                if len(found) >= IDS_MAX:
-                    break
+        for row in rows[(folded.marks[rows] & _MAY_NAME) != 0].tolist():
+            found.update(dict.fromkeys(message_ids(folded.said(row))))
+            if len(found) >= IDS_MAX:
+                break
         return list(found)
 
-    def _take_starts(self, folded: Folded, judged: Judged, rows: list[int], activity: Activity) -> None:
-        for row in rows:
+    @staticmethod
+    def _take_starts(folded: Folded, judged: Judged, rows: Ints, activity: Activity) -> None:
+        for row in rows.tolist():
             when_ms = folded.when_ms(row)
             if when_ms is not None and activity.is_another_start(judged.template, when_ms):
                 activity.take_start(judged.template, folded.record(row))
@@ -329,9 +318,11 @@ def is_single(held: Held | None) -> bool:
     return own_head_at(held.lines[0].text) is None
 
 
-def _cached(judged: Judged) -> Judged:
-    """What holds for all lines of its kind: that there is a trace, not which."""
-    return judged if judged.trace is None else judged._replace(trace="")
+def _times(folded: Folded, rows: Ints) -> tuple[int, ...]:
+    times = folded.times[rows]
+    if (times >= 0).all():
+        return tuple(times.tolist())
+    return tuple(time for row in rows.tolist() if (time := folded.when_ms(row)) is not None)
 
 
 def _position(item: Item) -> int:

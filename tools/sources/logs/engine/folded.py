@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,11 +16,20 @@ from tools.sources.logs.engine.patterns import Mark
 from tools.sources.logs.engine.scanning import Ints
 from tools.sources.logs.engine.table import Flags, LineTable
 from tools.sources.logs.feed import LINE_BYTES_MAX
-from tools.sources.logs.window import Item, Judged
+from tools.sources.logs.window import Item, Judged, Later
 from tools.sources.records import LogLine
 
 READ_BYTES = 1 << 16
 _SECRET = int(Mark.SECRET)
+
+
+class Tally(NamedTuple):
+    """What a block's lines hold, all marks together, and how many of them are of which kind."""
+
+    seen: int
+    structured: int
+    indented: int
+    correlated: int
 
 
 @dataclass
@@ -26,18 +37,23 @@ class Folded:
     """A block when it was folded. `marks` are one number a line; `records` the lines that became objects, by row."""
 
     batch: Batch
+    data: bytes
+    """The block's bytes: a slice of them is a text at once."""
     table: LineTable
     marks: Ints
     times: Ints
     ids: Ints
     id_starts: Ints
+    tally: Tally
+    hashes: Ints | None = None
+    """Of the lines with an id, one number each, where they were made already."""
     follows: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
     """Lines whose next line may belong to them."""
     records: dict[int, LogLine] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     groups: dict[Judged, list[int]] = field(default_factory=dict)
     """Rows of lines that say the same."""
-    telling: set[int] = field(default_factory=set)
+    telling: list[Ints] = field(default_factory=list)
     """Rows whose line has a verdict, or belongs to a trace."""
     formats: Counter[str] = field(default_factory=Counter)
     secrets: list[tuple[int, LogLine]] = field(default_factory=list)
@@ -48,6 +64,8 @@ class Folded:
     def has_long_line(self) -> bool:
         """Whether the end of a line was not read."""
         odd = self.batch.block.odd
+        if odd is None and len(self.data) <= LINE_BYTES_MAX:
+            return False
         longest = int((self.table.ends - self.table.starts).max()) if odd is None else odd.length
         return longest > LINE_BYTES_MAX and not self.batch.backfill
 
@@ -60,10 +78,19 @@ class Folded:
             self.records[row] = line
         return line
 
+    def later(self, row: int) -> LogLine | Later:
+        """The record of a line where there is one, else what makes it, also when the block is gone."""
+        line = self.records.get(row)
+        if line is not None:
+            return line
+        batch = self.batch
+        raw = batch.raw(row, int(self.table.starts[row]), int(self.table.ends[row]))
+        return Later(batch.origin.service, batch.origin.source, raw.position, partial(batch.record, raw))
+
     def text(self, row: int, most: int) -> bytes:
         """The beginning of a line as it was read."""
         start, end = int(self.table.starts[row]), int(self.table.tails[row])
-        return bytes(self.batch.block.data[start : min(end, start + most)])
+        return self.data[start : min(end, start + most)]
 
     def said(self, row: int) -> str:
         """What a line says, as its record would."""

@@ -19,14 +19,14 @@ from tools.sources.logs.digits import without_digits
 from tools.sources.logs.engine.patterns import KEYED, Mark
 
 READ_BYTES = 16 * 1024
-_LONG_BYTES = 1500
+LONG_BYTES = 1500
 """From here on what a line says may be cut, and where depends on the lengths of its words."""
 _ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SHAPE = bytes.maketrans(_ALNUM, b"x" * len(_ALNUM))
 _CLASSES = bytes.maketrans(_ALNUM, b"0" * 10 + b"x" * 52)
-_HEAD_BYTES = 120
+HEAD_BYTES = 120
 """What a line says of itself stands there: time, level, name."""
-_ID_BYTES = 12
+ID_BYTES = 12
 """Longer words with digits are ids."""
 _WORD = re.compile(rb"([A-Za-z0-9_+./:@%-]+)")
 """As in `templates`: what holds a digit of it is a variable there."""
@@ -55,7 +55,7 @@ _PRIORITY = b'"log":"<'
 _BAD_NUMBER = re.compile(rb"\":[ \t]{0,9}-?0\d")
 """With it a record is no JSON."""
 _ESCAPED = re.compile(rb"\\u[0-9a-fA-F]{4}")
-_KEYED, _STATUSES, _MEASURE = int(KEYED), int(Mark.STATUS), int(Mark.MEASURE)
+_KEYED, _STATUSES, _MEASURE = int(KEYED), int(Mark.STATUS), int(Mark.MEASURE | Mark.RUN)
 _FIGURED = _STATUSES | _MEASURE
 _SPREAD = 0x9E3779B97F4A7C1
 """So that marks move all bits of a key."""
@@ -78,20 +78,25 @@ def shaped(said: bytes, mark: int) -> bytes:
     # Asked of all at once: hardly ever does one tell of a failure.
     telling = tells_of_failure(b" ".join([parts[at] for at in variable]))
     # Of words in the head, and in a line so long that it is cut, more is kept.
-    fixed, place, done = len(said) > _LONG_BYTES, 0, 0
+    fixed, place, done = len(said) > LONG_BYTES, 0, 0
     for at in variable:
         word = parts[at]
-        place += sum(map(len, parts[done:at])) if place < _HEAD_BYTES else 0
+        place += sum(map(len, parts[done:at])) if place < HEAD_BYTES else 0
         done = at
         if not (telling and tells_of_failure(word)):
-            parts[at] = _shape(word, head=place < _HEAD_BYTES, fixed=fixed)
+            parts[at] = _shape(word, head=place < HEAD_BYTES, fixed=fixed)
     return b"".join(parts)
 
 
+def is_number(word: bytes) -> bool:
+    """Whether a word is kept as it is, but for the values of its digits: a number, a date, a size, a duration."""
+    return _NUMBER.fullmatch(word) is not None
+
+
 def _shape(word: bytes, *, head: bool, fixed: bool) -> bytes:
-    if _NUMBER.fullmatch(word):
+    if is_number(word):
         return word
-    if head and len(word) < _ID_BYTES:
+    if head and len(word) < ID_BYTES:
         return word.translate(_CLASSES)
     shape = word.translate(_SHAPE)
     while not (head or fixed) and b"xx" in shape:

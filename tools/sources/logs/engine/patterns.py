@@ -53,13 +53,16 @@ class Mark(IntFlag):
     STARTED = 1 << 21
     SHUTDOWN = 1 << 22
     MEASURE = 1 << 23
-    """Digits that decide what a line means: of memory, of an agent's run, of an answer."""
+    """Digits that decide what a line means: of memory, of an answer."""
+    RUN = 1 << 24
+    """The same of an agent's run, where the line is about one."""
 
 
 JUDGED = (
     Mark.WORD
     | Mark.STATUS
     | Mark.MEASURE
+    | Mark.RUN
     | Mark.HEAD
     | Mark.FRAME
     | Mark.WARN
@@ -137,7 +140,7 @@ _WORDS = (
         r"^(?:node:|(?:file://)?/[^ \t\r\n:]|[A-Za-z]:\\)[^:\n]{0,400}:[0-9]+[ \t\r]*$",
     ),
     Pattern("memory", "memory in use", Mark.MEASURE, inline(memory_figures.PATTERN) + "[0-9]", True),
-    Pattern("agents", "the run of an agent", Mark.MEASURE, inline(agent_runs.PATTERN), True),
+    Pattern("agents", "the run of an agent", Mark.RUN, inline(agent_runs.PATTERN), True),
     Pattern("inside", "paths and frames", Mark.MEASURE, inline(outward_text.PATTERN)),
     Pattern(
         "odd", "control characters inside a line's words", Mark.ODD,

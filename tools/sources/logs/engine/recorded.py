@@ -12,9 +12,10 @@ import numpy as np
 
 from tools.sources.line_blocks import LineBlock
 from tools.sources.logs.engine.budgets import Bucket, Rate
-from tools.sources.logs.engine.folded import Folded
+from tools.sources.logs.engine.folded import Folded, Tally
 from tools.sources.logs.engine.patterns import EVENTS, TELLING, Mark
 from tools.sources.logs.engine.scanning import Ints
+from tools.sources.logs.engine.table import LineTable, Words
 from tools.sources.recording import Recording
 
 FLOWS = Rate(50, 2000)
@@ -29,11 +30,12 @@ _SIGNS = 4
 _EVENTS = int(sum(EVENTS))
 _WANTED = int(TELLING) | _EVENTS
 _QUIETER_S = 1.0
+_NO_ROWS = np.empty(0, np.int64)
 _SKIPPED = np.zeros(256, np.bool_)
 _SKIPPED[[ord(char) for char in " \t\"'\\"]] = True
 _ID = np.zeros(256, np.bool_)
 _ID[[ord(char) for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"]] = True
-_FACTORS = np.array([0x9E3779B97F4A7C15 ** (at + 1) % (1 << 64) for at in range(_ID_BYTES)], np.uint64)
+_FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
 
 
 class LineRecorder:
@@ -56,10 +58,14 @@ class LineRecorder:
                 self._recording.add("line", folded.record(row))
             return
         service = batch.origin.service
-        kept = self._told(folded, now) | self._sampled(folded, service)
-        wanted = (marks & _WANTED) != 0
-        wanted[list(kept | folded.unchecked | folded.telling)] = False
-        rows = np.flatnonzero(wanted)
+        telling = np.concatenate(folded.telling) if folded.telling else _NO_ROWS
+        kept = self._told(folded, telling, now) | self._sampled(folded, service)
+        rows = _NO_ROWS
+        if folded.tally.seen & _WANTED:
+            wanted = (marks & _WANTED) != 0
+            wanted[telling] = False
+            wanted[list(kept | folded.unchecked)] = False
+            rows = np.flatnonzero(wanted)
         chosen = self._chosen(folded, rows, service, now)
         self.left_out[service] += len(rows) - len(chosen)
         kept |= set(chosen)
@@ -67,11 +73,14 @@ class LineRecorder:
             self._recording.add("line", folded.record(row))
         self._count(folded, kept, len(rows) - len(chosen))
 
-    def _told(self, folded: Folded, now: float) -> set[int]:
-        rows = sorted(folded.telling | {row for row, _ in folded.secrets})
+    def _told(self, folded: Folded, telling: Ints, now: float) -> set[int]:
+        if not len(telling) and not folded.secrets:
+            return set()
+        secret = np.array([row for row, _ in folded.secrets], np.int64)
+        rows = np.unique(np.concatenate((telling, secret)))
         room = min(len(rows), self._verdicts.available(now))
         self._verdicts.take(now, room)
-        return set(rows[:room])
+        return set(rows[:room].tolist())
 
     def _sampled(self, folded: Folded, service: str) -> set[int]:
         room = SAMPLES - self._samples[service]
@@ -107,14 +116,11 @@ class LineRecorder:
         return [int(row) for row in chosen]
 
     def _count(self, folded: Folded, kept: set[int], left_out: int) -> None:
-        table, batch, marks = folded.table, folded.batch, folded.marks
-        others = np.ones(table.count, np.bool_)
-        others[list(kept)] = False
-        lines = int(others.sum())
+        batch, block = folded.batch, folded.batch.block
+        lines = folded.table.count - len(kept)
         if not lines:
             return
-        seen = int(np.bitwise_or.reduce(marks[others]))
-        block = batch.block
+        tally = folded.tally if not kept else _tally_of_others(folded, kept)
         self._recording.add(
             "block",
             LineBlock(
@@ -125,24 +131,55 @@ class LineRecorder:
                 byte_offset=block.offset,
                 byte_length=block.end - block.position,
                 lines=lines,
-                json_lines=int((table.structured & others).sum()),
-                correlated_lines=int(((marks & int(Mark.CORRELATION)) != 0)[others].sum()),
+                json_lines=tally.structured,
+                correlated_lines=tally.correlated,
                 flow_lines_left_out=left_out,
-                events=tuple(name for mark, name in EVENTS.items() if seen & mark),
+                events=tuple(name for mark, name in EVENTS.items() if tally.seen & mark)
+                if tally.seen & _EVENTS
+                else (),
             ),
         )
 
 
+def _tally_of_others(folded: Folded, kept: set[int]) -> Tally:
+    others = np.ones(folded.table.count, np.bool_)
+    others[list(kept)] = False
+    marks, table = folded.marks, folded.table
+    return Tally(
+        int(np.bitwise_or.reduce(marks[others])),
+        int((table.structured & others).sum()),
+        int((table.indented & others).sum()),
+        int(((marks & int(Mark.CORRELATION)) != 0)[others].sum()),
+    )
+
+
 def _hashes(folded: Folded, rows: Ints) -> Ints:
     """One number for each row, the same for the same id: of its correlation id, else of its first message id."""
-    starts = np.full(folded.table.count, -1, np.int64)
-    starts[folded.ids] = folded.id_starts
-    starts = np.maximum(starts[rows], 0)
-    cells = folded.table.window(starts, _ID_BYTES + _SIGNS)
-    lead = np.minimum.reduce([np.where(_SKIPPED[cells[:, at]], _SIGNS, at) for at in range(_SIGNS + 1)])
-    cells = np.take_along_axis(cells, lead[:, None] + np.arange(_ID_BYTES), axis=1)
-    inside = np.logical_and.accumulate(_ID[cells], axis=1)
-    numbers = (np.where(inside, cells, 0).astype(np.uint64) * _FACTORS).sum(1, dtype=np.uint64)
+    known = folded.hashes
+    if known is None:
+        known = folded.hashes = id_hashes(folded.table, folded.id_starts)
+    # A line without an id is chosen by its number.
+    found = _mixed((rows + folded.batch.block.number).astype(np.uint64) * _FACTORS[0])
+    held = np.isin(rows, folded.ids)
+    found[held] = known[np.searchsorted(folded.ids, rows[held])]
+    return found
+
+
+def id_hashes(table: LineTable, starts: Ints) -> Ints:
+    """One number for each id that begins at one of the places, behind up to a few signs."""
+    starts = starts.copy()
+    for _ in range(_SIGNS):
+        signs = _SKIPPED[table.bytes[starts]]
+        if not signs.any():
+            break
+        starts += signs
+    cells = np.ascontiguousarray(table.window(starts, _ID_BYTES))
+    cells *= np.logical_and.accumulate(_ID[cells], axis=1)
+    first, second = cells.view(np.uint64).T
+    return _mixed(first * _FACTORS[0] + (second ^ (second >> np.uint64(32))) * _FACTORS[1])
+
+
+def _mixed(numbers: Words) -> Ints:
     mixed = numbers ^ (numbers >> np.uint64(29))
     found: Ints = (mixed & np.uint64((1 << 62) - 1)).astype(np.int64)
     return found

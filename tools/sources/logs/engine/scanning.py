@@ -12,6 +12,7 @@ from tools.sources.logs.engine.patterns import PATTERNS, Mark, Pattern
 Ints = NDArray[np.int64]
 MESSAGE_BYTES = 15
 """From its first digit to the one behind the dash."""
+_NONE = -1
 
 
 class Hits:
@@ -29,26 +30,23 @@ class Hits:
 
 def merged(marks: Ints, lines: Ints, ends: Ints, message_ends: Ints, newlines: Ints) -> Hits:
     """What lines hold, from all matches (what each means, its line, its end) and the ends of message ids."""
-    of_messages = np.searchsorted(newlines, message_ends - 1)
-    correlated = np.flatnonzero(marks & int(Mark.CORRELATION))
-    ids = first_ids(
-        np.concatenate((lines[correlated], of_messages)),
-        np.concatenate((ends[correlated], message_ends)),
-        np.arange(len(correlated) + len(of_messages)) >= len(correlated),
-    )
+    if (ends[1:] < ends[:-1]).any():
+        order = np.argsort(ends, kind="stable")
+        marks, lines, ends = marks[order], lines[order], ends[order]
     held = np.zeros(len(newlines), np.int64)
-    np.bitwise_or.at(held, lines, marks)
+    if len(lines):
+        first = np.flatnonzero(np.diff(lines, prepend=-1))
+        held[lines[first]] = np.bitwise_or.reduceat(marks, first)
+    of_messages = np.searchsorted(newlines, message_ends - 1)
     held[of_messages] |= int(Mark.MESSAGE)
-    found = np.flatnonzero(held)
-    return Hits(found, held[found], *ids)
-
-
-def first_ids(lines: Ints, ends: Ints, is_message: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """Of every line its id that counts, and where it begins, from all matches."""
-    order = np.lexsort((ends, is_message, lines))
-    of = lines[order]
-    first = order[np.flatnonzero(np.diff(of, prepend=-1))]
-    return lines[first], np.where(is_message[first], ends[first] - MESSAGE_BYTES, ends[first])
+    id_starts = np.full(len(newlines), _NONE, np.int64)
+    first = np.flatnonzero(np.diff(of_messages, prepend=-1))
+    id_starts[of_messages[first]] = message_ends[first] - MESSAGE_BYTES
+    correlated = np.flatnonzero(marks & int(Mark.CORRELATION))
+    correlated = correlated[np.flatnonzero(np.diff(lines[correlated], prepend=-1))]
+    id_starts[lines[correlated]] = ends[correlated]
+    found, ids = np.flatnonzero(held), np.flatnonzero(id_starts != _NONE)
+    return Hits(found, held[found], ids, id_starts[ids])
 
 
 class Scanner(Protocol):

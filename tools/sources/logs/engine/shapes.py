@@ -20,8 +20,8 @@ from tools.sources.logs.written import Lines, is_parsed_record
 
 SETTLED_AFTER = 64
 SHAPES_MAX = 256
-LOOKED_AT_EVERY = 4
-"""Of the blocks of a source whose shapes are all settled; the others count as the last one that was looked at."""
+LINES_UNSEEN, BLOCKS_UNSEEN = 24_000, 12
+"""Of a source whose shapes are all settled so much counts as what was looked at last."""
 LOOKED_AT_MAX = 1024
 """Lines of one block, where every shape is settled."""
 _HEAD_BYTES = 8
@@ -95,14 +95,21 @@ class Shapes:
         self._known: dict[int, _Known] = {}
         self._usual: Counter[Kind] = Counter()
         """What the last block was that was looked at."""
-        self._blocks = 0
+        self._passed_lines = self._passed_blocks = 0
+
+    def passed(self, count: int) -> Counter[Kind] | None:
+        """So many lines as they were last, where they need not be looked at."""
+        if not self._usual or self._passed_blocks >= BLOCKS_UNSEEN or self._passed_lines >= LINES_UNSEEN:
+            return None
+        self._passed_lines += count
+        self._passed_blocks += 1
+        return _scaled(self._usual, self._usual.total(), count)
 
     def look(self, look: Look, rows: Ints) -> Counter[Kind]:
         """How many of the lines `rows` are of which kind."""
-        self._blocks += 1
-        if self._blocks % LOOKED_AT_EVERY and self._usual and self._is_settled:
-            return _scaled(self._usual, self._usual.total(), len(rows))
-        self._usual = counts = self._look(look, rows)
+        counts = self._look(look, rows)
+        self._usual = counts if self._is_settled else Counter()
+        self._passed_lines = self._passed_blocks = 0
         return counts
 
     @property

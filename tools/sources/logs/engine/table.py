@@ -11,6 +11,7 @@ Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 Words = NDArray[np.uint64]
 
+_WORD_BYTES = 8
 CARRIAGE_RETURN, NEWLINE, OPEN_BRACE, CLOSE_BRACE = 13, 10, 123, 125
 
 
@@ -21,7 +22,7 @@ class LineTable:
 
     def __init__(self, data: memoryview) -> None:
         self.bytes: Bytes = np.frombuffer(data, np.uint8)
-        self.ends: Ints = np.flatnonzero(self.bytes == NEWLINE)
+        self.ends: Ints = places(self.bytes == NEWLINE)
         self.count = len(self.ends)
         self.starts: Ints = np.empty_like(self.ends)
         self.starts[0] = 0
@@ -31,6 +32,23 @@ class LineTable:
         self.first: Bytes = self.bytes[self.starts]
         """The first byte; that of an empty line is its end's."""
         self.last: Bytes = self.bytes[np.maximum(self.tails - 1, 0)]
+
+    def part(self, rows: slice, begin: int, end: int) -> LineTable:
+        """Some of the lines, which lie between two places of the block, as a table of their own."""
+        part = LineTable.__new__(LineTable)
+        part.bytes, part.count = self.bytes[begin:end], rows.stop - rows.start
+        part.ends, part.starts = self.ends[rows] - begin, self.starts[rows] - begin
+        part.tails = self.tails[rows] - begin
+        part.first, part.last = self.first[rows], self.last[rows]
+        return part
+
+    def only(self, rows: Ints) -> LineTable:
+        """Some of the lines where they lie."""
+        part = LineTable.__new__(LineTable)
+        part.bytes, part.count = self.bytes, len(rows)
+        part.ends, part.starts, part.tails = self.ends[rows], self.starts[rows], self.tails[rows]
+        part.first, part.last = self.first[rows], self.last[rows]
+        return part
 
     @property
     def structured(self) -> Flags:
@@ -54,6 +72,15 @@ class LineTable:
             return repeated
         found: Bytes = np.lib.stride_tricks.sliding_window_view(self.bytes, width)[at]
         return found
+
+
+def places(flags: Flags) -> Ints:
+    """Where flags are set that seldom are: eight at a time are looked at."""
+    whole = len(flags) // _WORD_BYTES * _WORD_BYTES
+    some = np.flatnonzero(flags[:whole].view(np.uint64) != 0)
+    at = np.flatnonzero(flags[:whole].reshape(-1, _WORD_BYTES)[some])
+    found: Ints = some[at >> 3] * _WORD_BYTES + (at & 7)
+    return found if whole == len(flags) else np.concatenate((found, np.flatnonzero(flags[whole:]) + whole))
 
 
 def words(data: Bytes) -> Words:
