@@ -15,7 +15,7 @@ from tools import masking
 from tools.errors import JournalCorrupt, StreamgaugeError
 from tools.findings import journal
 from tools.findings.model import AgentId, EvidenceKind, EvidenceRef, Finding
-from tools.sources.logs import commands
+from tools.sources.logs import commands, wide
 from tools.sources.metrics import SOURCE as SAMPLES
 from tools.sources.records import Poll, StreamState
 from tools.sources.redis.poll_steps import PollSteps
@@ -103,6 +103,7 @@ class Origins:
         path, ours = place
         try:
             with path.open("rb") as file:
+                codec = wide.codec_of(file.read(wide.BYTES)) if at.byte_offset else ""
                 file.seek(at.byte_offset)
                 raw = file.read(
                     min(max(at.byte_length, 4 * len(text.encode("utf-8", "replace"))), RANGE_BYTES_MAX)
@@ -114,6 +115,8 @@ class Origins:
             # What the session captured itself is never rotated: a shorter file was cut.
             reason = "the file is shorter than it was"
             return Differs(reference.source, at.byte_offset, reason) if ours else Gone(reason)
+        if codec:
+            line, rest = wide.decoded(line, codec), wide.decoded(rest, codec)
         if _says(line, text) or _says(rest, text):
             return Same()
         reason = "these bytes say something else than the copy"

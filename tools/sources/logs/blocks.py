@@ -6,15 +6,17 @@ lines that matter become objects.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tools.sources.logs.feed import LINE_BYTES_MAX, RawLine
+from tools.sources.logs.wide import BYTES as UTF16_BYTES
 
 _NEWLINE = 10
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 19
 """Big enough that what is done once per block does not count, small enough to stay in a processor's cache."""
 
 
@@ -36,10 +38,14 @@ class Block:
     """When the log's keeper got each line; empty for files."""
     levels: Sequence[str | None] = ()
     """What the keeper says of each line's severity; empty for files."""
+    places: Sequence[int] = ()
+    """Of lines that do not lie there as they were (UTF-16), where each begins in its file, and where the last ends."""
 
     @property
     def end(self) -> int:
         """What the source has delivered with it."""
+        if self.places:
+            return self.position + self.places[-1] - self.places[0]
         return self.position + (len(self.data) if self.odd is None else self.odd.length + self.odd.newline)
 
     def lines(self) -> Iterator[RawLine]:
@@ -50,6 +56,9 @@ class Block:
             return
         start = 0
         for index, line in enumerate(bytes(self.data).split(b"\n")[:-1]):
+            if self.places:
+                yield self.placed(index, line[:LINE_BYTES_MAX])
+                continue
             length = len(line)
             end = self.position + start + length + 1
             cut = length > LINE_BYTES_MAX
@@ -62,21 +71,41 @@ class Block:
             return self, None
         if self.odd is not None or position <= self.position:
             return None, self
-        cut = bytes(self.data[: position - self.position]).rfind(b"\n") + 1
+        if self.places:
+            before = bisect_right(self.places, self.places[0] + position - self.position) - 1
+            cut = sum(len(line) + 1 for line in bytes(self.data).split(b"\n")[:before])
+            length = self.places[before] - self.places[0]
+        else:
+            length = cut = bytes(self.data[: position - self.position]).rfind(b"\n") + 1
+            before = bytes(self.data[:cut]).count(b"\n")
         if not cut:
             return None, self
-        before = bytes(self.data[:cut]).count(b"\n")
-        first = replace(self, data=self.data[:cut], at_ms=self.at_ms[:before], levels=self.levels[:before])
+        first = replace(
+            self,
+            data=self.data[:cut],
+            at_ms=self.at_ms[:before],
+            levels=self.levels[:before],
+            places=self.places[: before + 1] if self.places else (),
+        )
         rest = replace(
             self,
             data=self.data[cut:],
             number=self.number + before,
-            offset=self.offset + cut,
-            position=self.position + cut,
+            offset=self.offset + length,
+            position=self.position + length,
             at_ms=self.at_ms[before:],
             levels=self.levels[before:],
+            places=self.places[before:],
         )
         return first, rest
+
+    def placed(self, index: int, data: bytes) -> RawLine:
+        """One of the lines of a block that has `places`, whose text is given."""
+        begin, end = self.places[index], self.places[index + 1]
+        length = end - begin - UTF16_BYTES
+        after = self.position + end - self.places[0]
+        line = self._line(index, data, begin, length, after)
+        return line._replace(cut=length > LINE_BYTES_MAX)
 
     def _line(self, index: int, data: bytes, offset: int, length: int, position: int) -> RawLine:
         at_ms = self.at_ms[index] if self.at_ms else None
@@ -86,7 +115,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class OddLine:
-    """The original length of a block's only line, and whether a newline followed it (1 or 0)."""
+    """The original length of a block's only line, and that of the newline behind it (0 where there is none)."""
 
     length: int
     newline: int

@@ -41,7 +41,6 @@ COMMANDS_MAX = 64
 _DISCOVER_EVERY_S = 1.0
 _FRESH_S = 1.0
 """Lines read after a longer pause may be older than their arrival says."""
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class SourceState(Struct, kw_only=True):
@@ -97,7 +96,6 @@ class Intake:
         self._environ = environ
         self._files: dict[Path, _Source] = {}
         self._commands: dict[str, _Source] = {}
-        self._refused: set[Path] = set()
         self._unreadable: set[str] = set()
         self._discovered_at: float | None = None
         self.behind = False
@@ -149,15 +147,10 @@ class Intake:
         for spec in self._specs:
             if spec.path is None or spec.captured:
                 continue
-            files = {file.path for file in discover.find([spec], self._project_root)} - self._refused
+            files = {file.path for file in discover.find([spec], self._project_root)}
             followed = [source for path, source in self._files.items() if path in files]
-            if not files and self._refused_by(spec):
-                continue
             if all(source.feed.blindness() is not None for source in followed):
                 self._gap(spec.path, f"log source {spec.path}", "no file of that name was there", now_ms)
-
-    def _refused_by(self, spec: SourceSpec) -> bool:
-        return any(file.path in self._refused for file in discover.find([spec], self._project_root))
 
     def _sources(self) -> list[_Source]:
         return [*self._files.values(), *self._commands.values()]
@@ -173,7 +166,7 @@ class Intake:
         if first_look:
             self._add_commands(now_ms)
         for file in discover.find(self._specs, self._project_root):
-            if file.path in self._files or file.path in self._refused:
+            if file.path in self._files:
                 continue
             if len(self._files) >= discover.FILES_MAX:
                 why = f"more than {discover.FILES_MAX} log files match"
@@ -191,11 +184,6 @@ class Intake:
         from_end = self._first and not file.captured
         name = masking.mask(self._name_of(file.path))
         try:
-            if _is_utf16(file.path):
-                self._refused.add(file.path)
-                fix = "Let the service write UTF-8."
-                self._gap(name, f"log file {name}", "it is UTF-16, not UTF-8", now_ms, fix)
-                return
             follower = Follower(file.path, checkpoint, from_end=from_end)
         except OSError as error:
             fix = "Give the user that runs streamgauge read access."
@@ -310,11 +298,3 @@ class Intake:
         blind: bool = True,
     ) -> None:
         self._on_gap(Gap(what=what, why=why, fix=fix, source=source, at_ms=at_ms, blind=blind))
-
-
-def _is_utf16(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(2) in _UTF16
-    except FileNotFoundError:
-        return False

@@ -10,8 +10,9 @@ from typing import Protocol
 import re2
 
 _SUFFIX = re2.compile(r"^[.-](?:\d[\w.:-]{0,40}|old|bak|prev|last)$")
-_PACKED = (".gz", ".zst", ".bz2", ".xz")
-_COUNTED_BYTES_MAX = 16 * 1024 * 1024
+PACKED = (".gz", ".zst", ".bz2", ".xz")
+"""How the names of packed files end."""
+COUNTED_BYTES_MAX = 16 * 1024 * 1024
 """Lines of a larger file are not counted to number those that come after."""
 
 Identity = tuple[int, int]
@@ -35,7 +36,7 @@ def is_generation(name: str, of: str) -> bool:
     if name == of or not name.startswith(of):
         return False
     rest = name[len(of) :]
-    for packed in _PACKED:
+    for packed in PACKED:
         rest = rest.removesuffix(packed)
     return rest == "" or _SUFFIX.match(rest) is not None
 
@@ -47,24 +48,22 @@ def siblings(path: Path) -> list[Path]:
     except OSError:
         return []
     found = [
-        path.with_name(name)
-        for name in names
-        if is_generation(name, path.name) and not name.endswith(_PACKED)
+        path.with_name(name) for name in names if is_generation(name, path.name) and not name.endswith(PACKED)
     ]
     return sorted(found, key=changed_ns)
 
 
 def identities(path: Path) -> dict[Identity, None]:
     """The generations that are there already."""
-    return {identity: None for sibling in siblings(path) if (identity := _identity(sibling)) is not None}
+    return {known: None for sibling in siblings(path) if (known := identity(sibling)) is not None}
 
 
 def unseen(path: Path, seen: dict[Identity, None], since_ns: int) -> list[Path]:
     """Generations made and rotated away between two polls, oldest first."""
     found = []
     for sibling in siblings(path):
-        identity = _identity(sibling)
-        if identity is not None and identity not in seen and changed_ns(sibling) >= since_ns:
+        found_is = identity(sibling)
+        if found_is is not None and found_is not in seen and changed_ns(sibling) >= since_ns:
             found.append(sibling)
     return found
 
@@ -72,7 +71,7 @@ def unseen(path: Path, seen: dict[Identity, None], since_ns: int) -> list[Path]:
 def find(path: Path, mark: Mark) -> Path | None:
     """Where the generation of a mark lies now: the file itself or a sibling, known by head and tail."""
     candidates = [path, *reversed(siblings(path))]
-    candidates.sort(key=lambda candidate: _identity(candidate) != (mark.device, mark.inode))
+    candidates.sort(key=lambda candidate: identity(candidate) != (mark.device, mark.inode))
     return next((candidate for candidate in candidates if _matches(candidate, mark)), None)
 
 
@@ -100,7 +99,7 @@ def digest(data: bytes) -> str:
 
 def lines_before(descriptor: int, offset: int) -> int:
     """Lines before an offset; 0 where the file is too large to count."""
-    if offset > _COUNTED_BYTES_MAX:
+    if offset > COUNTED_BYTES_MAX:
         return 0
     count = position = 0
     while position < offset:
@@ -125,7 +124,8 @@ def _matches(path: Path, mark: Mark) -> bool:
         return False
 
 
-def _identity(path: Path) -> Identity | None:
+def identity(path: Path) -> Identity | None:
+    """Which file that is; None where there is none."""
     try:
         status = path.stat()
     except OSError:

@@ -66,6 +66,8 @@ class Batch:
         after = block.position + end + 1 if block.odd is None else block.end
         if self.backfill:
             return RawLine(bytes(block.data[start:end]), 0, 0, length, 0)
+        if block.places:
+            return block.placed(index, bytes(block.data[start : min(end, start + LINE_BYTES_MAX)]))
         return RawLine(
             bytes(block.data[start : min(end, start + LINE_BYTES_MAX)]),
             block.number + index,
