@@ -24,10 +24,13 @@ MAY_IMPORT = {
 STAGES = ("findings", "sources", "detectors", "synthesis", "report", "functions")
 BROAD_EXCEPTS = {  # module → why an unknown error is caught there
     "agents/detecting.py": "detector runner: one broken rule does not blind the others",
+    "agents/investigator.py": "the model's investigation runs beside the agent: what goes wrong in it must not reach it",
+    "agents/model_client.py": "the SDK's boundary: whatever it makes of a broken answer is a failed call",
     "agents/node.py": "supervisor: a failed agent is restarted, never lost across the join",
     "orchestrator/cli/app.py": "command line boundary: an unknown error becomes exit code 4",
     "orchestrator/cli/boundary.py": "command line boundary: an unknown error becomes exit code 4",
     "tools/functions/calling.py": "what a function raises in its thread is raised in the caller's",
+    "orchestrator/session/model_part.py": "a round of the model that fails is an event and costs the session nothing",
     "orchestrator/session/supervise.py": "supervisor: a look that fails must not cancel the agents beside it",
 }
 HEAVY = ("langgraph", "langchain_core", "rich", "typer", "anthropic", "langsmith")

@@ -1,0 +1,1 @@
+"""What the language model's part is made of, without the model's SDK: settings, prices, budget, wire, record."""
