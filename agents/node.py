@@ -11,21 +11,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypedDict
+from typing import Any, Literal, TypedDict
 
 import msgspec
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
-from msgspec import Struct
 
-from agents.engine import Engine, Handle, slug_of
+from agents.engine import Handle, slug_of
+from agents.host import Host, SeenFinding
 from agents.job import WatcherJob
-from tools.clock import NEVER, Clock, StopSignal
+from tools.clock import NEVER
 from tools.findings import journal
 from tools.findings.recorder import read_attempt
 from tools.sources.records import Gap
-from tools.workspace import Workspace
 
 _NOT_BEFORE_MS = 1500
 """A watcher may see the deadline this much before us and still have ended in time."""
@@ -63,16 +62,6 @@ class _Inner(AgentState, AgentOutput):
     pass
 
 
-class SeenFinding(Struct, frozen=True, rename="camel"):
-    """The few fields of a journal line that the session acts on."""
-
-    finding_id: str
-    title: str
-    severity: str | None = None
-    origin: str = "measured"
-    revision: int = 1
-
-
 @dataclass(frozen=True, slots=True)
 class Pace:
     """An agent's clocks, in seconds, already scaled to the window; `restarts_max` before it is given up.
@@ -89,46 +78,6 @@ class Pace:
     restarts_max: int = 5
 
 
-class Host(Protocol):
-    """What the session lends to its agents."""
-
-    @property
-    def workspace(self) -> Workspace:
-        """The session's folder."""
-        ...
-
-    @property
-    def clock(self) -> Clock:
-        """Its clock."""
-        ...
-
-    @property
-    def engine(self) -> Engine:
-        """Starts watchers."""
-        ...
-
-    @property
-    def ending(self) -> StopSignal:
-        """Set when the window is over, for whatever reason."""
-        ...
-
-    def event(self, kind: str, **details: object) -> None:
-        """Write an event; never raises."""
-        ...
-
-    def gap(self, gap: Gap) -> None:
-        """Write a gap; never raises."""
-        ...
-
-    def seen(self, agent: str, finding: SeenFinding) -> None:
-        """Told of every new line of a findings journal."""
-        ...
-
-    def restarted(self, agent: str, attempt: int, reason: str) -> None:
-        """Told of every restart."""
-        ...
-
-
 @dataclass
 class Crew(ABC):
     """The graph's context, as far as agents use it."""
@@ -136,6 +85,10 @@ class Crew(ABC):
     @abstractmethod
     def keeper(self, agent: str) -> AgentKeeper:
         """The keeper of an agent; the same one for the whole session."""
+
+    @abstractmethod
+    def poke(self, agent: str) -> None:
+        """A tick of an agent begins: whoever investigates its findings may begin too. Never waits, never raises."""
 
 
 class AgentKeeper:
@@ -182,6 +135,10 @@ class AgentKeeper:
     def silent_s(self) -> float:
         """Seconds since its last heartbeat, finding or change of state."""
         return self._host.clock.monotonic() - self._progress_at
+
+    def session_wrote(self) -> None:
+        """The session itself wrote to the agent's journal: that is no sign of the watcher's life."""
+        self._signs = self._signs_of_life()
 
     def done(self) -> bool:
         """Whether its state says that there is nothing left to look at (static mode)."""
@@ -363,6 +320,7 @@ class AgentKeeper:
 async def tick(state: AgentState, runtime: Runtime[Crew]) -> dict[str, Any]:
     """One step of the loop."""
     keeper = runtime.context.keeper(state["agent"])
+    runtime.context.poke(state["agent"])
     await keeper.tick()
     return {
         "ticks": state["ticks"] + 1,

@@ -1,4 +1,4 @@
-"""One Markdown prompt a role: front matter (name, version, role, inputs) and a Jinja2 body.
+"""One Markdown prompt a role: front matter (name, version, role, inputs, output) and a Jinja2 body.
 
 `render` is strict both ways: a name the body needs and does not get raises, and so does one it gets and
 does not declare under `inputs`.
@@ -23,6 +23,13 @@ class Prompt:
     role: str
     inputs: frozenset[str]
     body: str
+    output: str = "text"
+    """The schema of the answer that it asks for, by the name of its model; `text` where there is none."""
+
+    @property
+    def title(self) -> str:
+        """Name and version, as they stand in whatever was made with it."""
+        return f"{self.name}@{self.version}"
 
 
 def load(name: str) -> Prompt:
@@ -32,7 +39,12 @@ def load(name: str) -> Prompt:
     data = yaml.safe_load(head)
     try:
         return Prompt(
-            data["name"], int(data["version"]), data["role"], frozenset(data["inputs"]), body.strip()
+            data["name"],
+            int(data["version"]),
+            data["role"],
+            frozenset(data["inputs"]),
+            body.strip(),
+            data.get("output", "text"),
         )
     except KeyError as error:
         raise ValueError(f"prompts/{name}.md: the front matter lacks {error}") from error

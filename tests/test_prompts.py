@@ -56,4 +56,8 @@ def test_a_prompt_takes_exactly_its_inputs(values: dict[str, object], message: s
 
 def test_every_prompt_file_has_its_front_matter() -> None:
     names = [path.stem for path in Path(prompts.__file__).parent.glob("*.md")]
-    assert sorted(prompts.load(name).role for name in names) == sorted(AgentId)
+    loaded = {name: prompts.load(name) for name in names}
+    assert all(prompt.name == name and prompt.version >= 1 for name, prompt in loaded.items())
+    roles = [prompt.role for prompt in loaded.values()]
+    assert [roles.count(agent.value) for agent in AgentId] == [1, 1, 1, 1]
+    assert set(roles) - set(AgentId) == {"INVESTIGATOR"}

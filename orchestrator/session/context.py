@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.engine import Engine
+from agents.host import SeenFinding
 from agents.job import ChangeJob, WatcherJob
-from agents.node import AgentKeeper, Crew, SeenFinding
+from agents.node import AgentKeeper, Crew
 from orchestrator.config.model import Config, Mode
 from orchestrator.keeper.client import KeeperClient
 from orchestrator.session import jobs
@@ -156,6 +157,9 @@ class Session(Crew):
         """A line of a findings journal: a measured CRITICAL is alerted at once; the window goes on."""
         if finding.severity == Severity.CRITICAL and finding.origin == "measured":
             self.story.alert(agent, finding)
+
+    def poke(self, agent: str) -> None:
+        """An agent ticks; nobody investigates here yet."""
 
     def restarted(self, agent: str, attempt: int, reason: str) -> None:
         """A watcher is started again."""

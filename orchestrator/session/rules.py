@@ -12,7 +12,7 @@ from pathlib import Path
 
 import re2
 
-from agents.node import SeenFinding
+from agents.host import SeenFinding
 from orchestrator.keeper.contract import CODE_UNKNOWN, Leftover, Lost
 from orchestrator.keeper.owned import holder_of
 from tools.clock import Clock

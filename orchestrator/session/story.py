@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from agents.node import SeenFinding
+from agents.host import SeenFinding
 from tools.clock import Clock, iso
 from tools.errors import JournalCorrupt
 from tools.findings import journal

@@ -15,8 +15,9 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 
 from agents.engine import Engine, LocalEngine
+from agents.host import SeenFinding
 from agents.job import WatcherJob, Window
-from agents.node import AgentKeeper, AgentState, Crew, Pace, SeenFinding, agent_graph
+from agents.node import AgentKeeper, AgentState, Crew, Pace, agent_graph
 from tests.fakes.clock import ManualClock
 from tests.fakes.engine import FakeEngine
 from tests.fakes.waiting import async_wait_for
@@ -280,9 +281,13 @@ def test_done_is_what_the_state_says(scene: Scene, text: str, done: bool) -> Non
 @dataclass
 class OneAgent(Crew):
     only: AgentKeeper
+    pokes: list[str] = field(default_factory=list)
 
     def keeper(self, agent: str) -> AgentKeeper:
         return self.only
+
+    def poke(self, agent: str) -> None:
+        self.pokes.append(agent)
 
 
 COUNTING = (sys.executable, "-P", "-m", "tests.fakes.counting_watcher")

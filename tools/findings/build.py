@@ -39,6 +39,8 @@ def build(symptom: Symptom, finding_id: str, fingerprint: str, at: str, evidence
         "fingerprint": fingerprint,
         "occurrences": symptom.count,
         "confidence": symptom.confidence,
+        "origin": symptom.origin,
+        "prompt_version": symptom.prompt_version,
         "counted_to": {} if symptom.position is None else dict([symptom.position]),
     }
     return FINDING.validate_python(data | _AGENT_FIELDS[symptom.rule.agent](symptom))

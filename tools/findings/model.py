@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
 
 
@@ -228,10 +228,21 @@ class FindingBase(_Record):
     revision: int = Field(default=1, ge=1)
     confidence: float = Field(default=1.0, ge=0.0, le=1.0)
     origin: Origin = Origin.MEASURED
+    prompt_version: str | None = Field(
+        default=None, description="of a model's own finding: the prompt's name and version"
+    )
     counted_to: dict[str, int] = Field(
         default_factory=dict,
         description="per source, the position up to which occurrences are counted",
     )
+
+    @model_validator(mode="after")
+    def _model_stays_below(self) -> FindingBase:
+        """A quote that exists does not prove a claim: what a model alone found is at most MEDIUM, or P2."""
+        level = getattr(self, "severity", None) or getattr(self, "priority", None)
+        if self.origin is Origin.MODEL and level is not None and level.rank < Severity.MEDIUM.rank:
+            raise ValueError("a model's own finding is at most MEDIUM or P2")
+        return self
 
 
 class StreamMetrics(_Record):

@@ -19,7 +19,7 @@ from tools.findings.build import Evidence, build, ended, merge
 from tools.findings.evidence import EvidenceStore
 from tools.findings.fingerprint import fingerprint
 from tools.findings.journal import Journal, read
-from tools.findings.model import FINDING, AgentId, ConfigFinding, Finding, dump, rank_of
+from tools.findings.model import FINDING, AgentId, ConfigFinding, Finding, Origin, dump, rank_of
 from tools.findings.rule import Symptom
 from tools.masking import mask
 from tools.workspace import Workspace
@@ -28,10 +28,25 @@ OnReject = Callable[[str, str], None]
 """Told the rule id and the reason when a symptom could not become a finding."""
 
 
-class Recorder:
-    """Findings of one agent in one session. `attempt` is the agent's attempt that holds the right to write."""
+MODEL_NUMBERS_FROM = 90_001
+"""What a model found is numbered apart, so that the ids of measured findings are the same without it."""
 
-    def __init__(self, workspace: Workspace, agent: AgentId, attempt: int, on_reject: OnReject) -> None:
+
+class Recorder:
+    """Findings of one agent in one session. `attempt` is the agent's attempt that holds the right to write.
+
+    The session itself records what a model found, beside the agent's watcher (`origin` and no attempt): two recorders
+    share the journal, and neither touches the other's findings, fingerprints or numbers.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        agent: AgentId,
+        attempt: int | None,
+        on_reject: OnReject,
+        origin: Origin = Origin.MEASURED,
+    ) -> None:
         self._agent = agent
         self._attempt = attempt
         self._attempt_file = workspace.agent_dir(agent) / "attempt"
@@ -39,8 +54,11 @@ class Recorder:
         self._journal = Journal(workspace.findings(agent))
         self._evidence = EvidenceStore(workspace, workspace.evidence(agent))
         known = load(self._journal.path)
-        self._by_fingerprint = {finding.fingerprint: finding for finding in known}
-        self._last_number = max(map(_number, known), default=0)
+        own = [finding for finding in known if finding.origin is origin]
+        first = MODEL_NUMBERS_FROM if origin is Origin.MODEL else 1
+        self._origin = origin
+        self._by_fingerprint = {finding.fingerprint: finding for finding in own}
+        self._last_number = max(map(_number, own), default=first - 1)
         self._grown: set[str] = set()
 
     @property
@@ -54,6 +72,8 @@ class Recorder:
         Returns the finding when it was written (new, or more severe), else None. A symptom that is not a
         valid finding is reported to `on_reject` and not written. Raises StaleAttempt, OSError.
         """
+        if symptom.origin is not self._origin:
+            raise ValueError(f"{symptom.rule.id}: {symptom.origin} is not what this recorder writes")
         key = identity(symptom)
         known = self._by_fingerprint.get(key)
         try:
@@ -118,6 +138,8 @@ class Recorder:
         return finding
 
     def _may_write(self) -> None:
+        if self._attempt is None:
+            return
         held = read_attempt(self._attempt_file)
         if held != self._attempt:
             raise StaleAttempt(

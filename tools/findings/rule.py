@@ -16,6 +16,7 @@ from tools.findings.model import (
     EvidenceKind,
     Impact,
     Locator,
+    Origin,
     Priority,
     Severity,
     StreamMetrics,
@@ -97,6 +98,9 @@ class Symptom:
     related_findings: tuple[str, ...] = ()
     snippet_before: str | None = None
     snippet_after: str | None = None
+    origin: Origin = Origin.MEASURED
+    prompt_version: str | None = None
+    """Of what a model found: its prompt's name and version."""
 
 
 def by_id(rules: Iterable[Rule]) -> Mapping[str, Rule]:

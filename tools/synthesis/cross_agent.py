@@ -16,6 +16,7 @@ from tools.findings.model import (
     Finding,
     Impact,
     Locator,
+    Origin,
     Priority,
     ScoutCategory,
     Severity,
@@ -48,9 +49,10 @@ def symptoms(findings: Sequence[Finding], now_ms: int, index: CodeIndex | None =
 
     `now_ms` is the moment of this pass (ms since the epoch): a pass is counted once, also over restarts.
     """
-    by_id = {finding.finding_id: finding for finding in findings}
-    topology = wiring.build(index, findings)
-    for cluster in clusters(findings, topology):
+    measured = [finding for finding in findings if finding.origin is Origin.MEASURED]
+    by_id = {finding.finding_id: finding for finding in measured}
+    topology = wiring.build(index, measured)
+    for cluster in clusters(measured, topology):
         members = [by_id[name] for name in cluster.members]
         if len(cluster.agents) > 1 and _worst_rank(members) <= Severity.MEDIUM.rank:
             yield _symptom(cluster, members, now_ms)

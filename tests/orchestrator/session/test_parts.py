@@ -19,8 +19,8 @@ import pytest
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
+from agents.host import SeenFinding
 from agents.loop import StopFile
-from agents.node import SeenFinding
 from orchestrator.config.model import Config, Mode, OutputSection, SessionSection
 from orchestrator.keeper.contract import Leftover, Lost
 from orchestrator.session import lock, opening, rules, supervise

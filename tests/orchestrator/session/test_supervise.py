@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from agents.node import SeenFinding
+from agents.host import SeenFinding
 from orchestrator.config.model import Config, Mode
 from orchestrator.session import supervise
 from orchestrator.session.context import Session

@@ -1,0 +1,147 @@
+"""The evidence gate: a claim of the model stands on quotes that are there, byte for byte, and on findings that exist.
+
+Quotes are looked for in what the session recorded: its log files, its journals of polls and samples, the evidence of
+measured findings, and the files of the audited project. What the model was told, said itself, or can make a tool say
+is no evidence. Whatever fails is counted and never written.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agents.investigation.answer import QUOTE_CHARS_MAX, QUOTES_MAX, ModelQuote
+from tools.errors import StreamgaugeError
+from tools.findings.model import AgentId, EvidenceKind, Finding, Locator, Origin
+from tools.findings.recorder import load
+from tools.findings.rule import Quote
+from tools.masking import mask
+from tools.workspace import Workspace
+
+QUOTE_CHARS_MIN = 8
+"""A shorter piece is found everywhere and proves nothing."""
+FILE_BYTES_MAX = 8 * 1024 * 1024
+"""As `verify` reads source files again."""
+_JOURNALS = frozenset({"streams/polls.jsonl", "streams/samples.jsonl"})
+_ROTATED = "logs/merged.log"
+_LINE = re.compile(r":\d+(?:-\d+)?$")
+_HIDDEN = frozenset({".git", ".state", ".archive"})
+
+
+class NotThere(Exception):
+    """A quote or an id that is not where it is said to be. In: the sentence that says so."""
+
+
+@dataclass
+class EvidenceGate:
+    """Looks things up in one session. It reads files and may be slow: not in the event loop's thread."""
+
+    workspace: Workspace
+    project_root: Path
+    _findings: dict[str, Finding] | None = field(default=None, init=False)
+
+    def findings(self) -> Mapping[str, Finding]:
+        """Every finding of the session by id, as of the first call."""
+        if self._findings is None:
+            self._findings = {}
+            for agent in AgentId:
+                try:
+                    found = load(self.workspace.findings(agent))
+                except (StreamgaugeError, OSError):
+                    continue
+                self._findings |= {finding.finding_id: finding for finding in found}
+        return self._findings
+
+    def check_ids(self, ids: Iterable[str]) -> None:
+        """Raises NotThere where a cited finding does not exist."""
+        for name in ids:
+            if name not in self.findings():
+                raise NotThere(f"there is no finding {name[:40]!r}")
+
+    def check_quotes(self, quotes: tuple[ModelQuote, ...]) -> tuple[Quote, ...]:
+        """Each quote with its place. Raises NotThere for the first that is not there."""
+        if len(quotes) > QUOTES_MAX:
+            raise NotThere(f"{len(quotes)} quotes; at most {QUOTES_MAX} are looked up")
+        return tuple(self._place(quote) for quote in quotes)
+
+    def _place(self, quote: ModelQuote) -> Quote:
+        if len("".join(quote.text.split())) < QUOTE_CHARS_MIN or len(quote.text) > QUOTE_CHARS_MAX:
+            raise NotThere(
+                f"a quote has {len(quote.text)} characters; quote {QUOTE_CHARS_MIN} to {QUOTE_CHARS_MAX}"
+            )
+        found = self._in_finding(quote) or self._in_session(quote) or self._in_project(quote)
+        if found is None:
+            raise NotThere(f"{quote.source[:80]!r} does not hold this quote: {quote.text[:60]!r}")
+        return found
+
+    def _in_finding(self, quote: ModelQuote) -> Quote | None:
+        finding = self.findings().get(quote.source)
+        if finding is None or finding.origin is not Origin.MEASURED or quote.text not in finding.evidence:
+            return None
+        source = f"findings/{finding.agent_id.slug}.jsonl"
+        return Quote(EvidenceKind.FINDING, source, quote.text, Locator(finding_id=finding.finding_id))
+
+    def _in_session(self, quote: ModelQuote) -> Quote | None:
+        source = _LINE.sub("", quote.source.strip())
+        is_log = source.startswith("logs/")
+        if not is_log and source not in _JOURNALS:
+            return None
+        path = self._inside(self.workspace.root, source)
+        offset = None if path is None else _find(path, quote.text.encode("utf-8", "surrogatepass"))
+        if path is None or offset is None:
+            return None
+        if not is_log or source.startswith(_ROTATED):
+            # A journal's lines are encoded anew when they are verified, and a rotated file moves: the copy proves.
+            kind = EvidenceKind.LOG if is_log else EvidenceKind.REDIS
+            return Quote(kind, source, quote.text)
+        length = len(quote.text.encode("utf-8", "surrogatepass"))
+        return Quote(EvidenceKind.LOG, source, quote.text, Locator(byte_offset=offset, byte_length=length))
+
+    def _in_project(self, quote: ModelQuote) -> Quote | None:
+        source = _LINE.sub("", quote.source.strip())
+        path = self._inside(self.project_root, source)
+        if path is None or self._is_ours(path) or path.stat().st_size > FILE_BYTES_MAX:
+            return None
+        try:
+            text = mask(path.read_bytes().decode("utf-8", "replace"))
+        except OSError:
+            return None
+        offset = text.find(quote.text)
+        if offset < 0:
+            return None
+        line = text.count("\n", 0, offset) + 1
+        return Quote(EvidenceKind.FILE, source, quote.text, Locator(line=line))
+
+    def _inside(self, root: Path, source: str) -> Path | None:
+        """The regular file of that name below a folder, links followed; None for what is none or leads outside."""
+        if not source or "\0" in source or len(source) > 1000:
+            return None
+        try:
+            path = (root / source).resolve()
+            inside = path.is_relative_to(root.resolve()) and path.is_file()
+        except (OSError, RuntimeError, ValueError):
+            return None
+        return path if inside else None
+
+    def _is_ours(self, path: Path) -> bool:
+        """What the session writes, wherever it lies: the model's own words stand there too."""
+        if path.is_relative_to(self.workspace.root.resolve()):
+            return True
+        root = self.project_root.resolve()
+        folders = [folder for folder in path.parents if folder.is_relative_to(root)]
+        if any((folder / self.workspace.session_id_file.name).exists() for folder in folders):
+            return True
+        return bool(_HIDDEN & set(path.relative_to(root).parts))
+
+
+def _find(path: Path, text: bytes) -> int | None:
+    """The offset of the first place of some bytes in a file, however large."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            offset = data.find(text)
+    except (OSError, ValueError):  # gone, or empty
+        return None
+    return None if offset < 0 else offset
