@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
-from orchestrator import doctor_starts
+from orchestrator import doctor_starts, llm_told
 from orchestrator.check import Check, Verdict
 from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision
@@ -48,6 +48,7 @@ def examine(loaded: LoadedConfig, decision: ModeDecision, environ: Mapping[str, 
         yield from _server(config)
     if decision.mode is not Mode.STATIC:
         yield from _logs(config, decision.mode)
+    yield from llm_told.examine(config, decision.mode, environ)
 
 
 def acl(config: Config) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
+from orchestrator import llm_told
 from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision, address_of
 from orchestrator.config.model import Config, LogSourceSection, Mode
@@ -20,11 +21,15 @@ _ENDINGS_SHOWN = 8
 
 
 def plan(
-    loaded: LoadedConfig, decision: ModeDecision, diff_base: str | None = None
+    loaded: LoadedConfig,
+    decision: ModeDecision,
+    environ: Mapping[str, str],
+    diff_base: str | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """Pairs of a heading and a line; a heading is repeated for each of its lines. Raises NotADirectoryError.
+    """Pairs of a heading and a line; a heading is repeated for each of its lines.
 
-    `diff_base` is the revision that a change would be compared with.
+    `environ` tells whether there is a model's key; `diff_base` is the revision that a change would be compared
+    with. Raises NotADirectoryError, ConfigError.
     """
     config = loaded.config
     yield "mode", f"{decision.mode.value}: {'; '.join(decision.reasons)}"
@@ -48,7 +53,8 @@ def plan(
             f"starts git, which copies the files of that revision {where}; no hook or filter runs",
         )
     yield "writes", f"{config.output.workspace} and {config.output.state_folder}, nothing else"
-    yield "leaves the machine", "nothing: this version works with rules only"
+    for line in llm_told.plan(config, decision.mode, environ):
+        yield "leaves the machine", line
 
 
 def _window(config: Config, mode: Mode) -> str:

@@ -60,4 +60,13 @@ def test_every_prompt_file_has_its_front_matter() -> None:
     assert all(prompt.name == name and prompt.version >= 1 for name, prompt in loaded.items())
     roles = [prompt.role for prompt in loaded.values()]
     assert [roles.count(agent.value) for agent in AgentId] == [1, 1, 1, 1]
-    assert set(roles) - set(AgentId) == {"INVESTIGATOR"}
+    assert set(roles) - set(AgentId) == {"INVESTIGATOR", "ORCHESTRATOR", "SYNTHESIS"}
+
+
+def test_what_asks_for_an_answer_names_its_schema() -> None:
+    from agents.investigation.answer import Answer
+    from orchestrator.session.model_rounds import Decisions
+    from orchestrator.session.model_wording import ClusterWords
+
+    named = {name: prompts.load(name).output for name in ("investigation", "orchestrator", "synthesis")}
+    assert set(named.values()) == {model.__name__ for model in (Answer, Decisions, ClusterWords)}

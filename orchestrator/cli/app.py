@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from orchestrator.cli import boundary, eval_command, trace_command
+from orchestrator.cli.llm_options import Llm, MaxCost
 
 _EXIT_CODES = "\n".join(f"  {code:>3}  {text}" for code, text in boundary.MEANINGS.items())
 _EPILOG = f"\b\nExit codes of run:\n{_EXIT_CODES}"
@@ -85,13 +86,6 @@ Duration = Annotated[
 ]
 PollInterval = Annotated[
     str | None, typer.Option("--poll-interval", metavar="TIME", help="Time between two looks at the streams.")
-]
-Llm = Annotated[
-    bool | None, typer.Option("--llm/--no-llm", help="Language model; this version works with rules only.")
-]
-MaxCost = Annotated[
-    float | None,
-    typer.Option("--max-cost-usd", metavar="USD", help="Limit for the language model.", hidden=True),
 ]
 WorkspaceFolder = Annotated[
     Path | None, typer.Option("--workspace", metavar="DIR", help="The session's folder (monitor-session).")
@@ -212,6 +206,8 @@ def plan(
     mode: ModeName = None,
     duration: Duration = None,
     poll_interval: PollInterval = None,
+    llm: Llm = None,
+    max_cost_usd: MaxCost = None,
     workspace: WorkspaceFolder = None,
     state_db: StateDb = None,
     diff_base: DiffBase = None,
@@ -228,13 +224,15 @@ def plan(
         "session.mode": mode,
         "session.duration": duration,
         "session.poll_interval": poll_interval,
+        "llm.enabled": llm,
+        "llm.max_cost_usd": max_cost_usd,
         "output.workspace": workspace,
         "output.state_db": state_db,
     }
     request = Request(project, config, flags, _demo(demo, demo_profile), diff_base=diff_base)
     resolved = resolve(request, os.environ, Path.cwd(), ctx.obj["state"])
     check_change(request, resolved.decision)
-    _pairs(plan_lines(resolved.loaded, resolved.decision, diff_base))
+    _pairs(plan_lines(resolved.loaded, resolved.decision, os.environ, diff_base))
     return boundary.OK
 
 
@@ -267,6 +265,7 @@ def doctor(
     config: ConfigFile = None,
     redis_url: RedisUrl = None,
     mode: ModeName = None,
+    llm: Llm = None,
     workspace: WorkspaceFolder = None,
     state_db: StateDb = None,
     acl: Annotated[
@@ -280,6 +279,7 @@ def doctor(
     flags = {
         "redis.url": redis_url,
         "session.mode": mode,
+        "llm.enabled": llm,
         "output.workspace": workspace,
         "output.state_db": state_db,
     }

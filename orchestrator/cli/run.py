@@ -19,6 +19,7 @@ from orchestrator.cli import boundary, plain_view, summary
 from orchestrator.cli.request import Request, Resolved, change_of, resolve
 from orchestrator.cli.tail import SessionTail
 from orchestrator.cli.terminal_text import clean
+from orchestrator.config import llm_use
 from orchestrator.config.model import Config
 from tools.clock import Clock, SystemClock
 from tools.errors import JournalCorrupt
@@ -62,12 +63,13 @@ def run(
     """Run a session; returns its exit code. Raises StreamgaugeError for what could not begin."""
     resolved = resolve(request, environ, cwd, state, before_mode=_end_remains)
     change = change_of(request, resolved)
+    llm = llm_use.decide(resolved.loaded.config.llm, resolved.decision.mode, environ)
     from orchestrator.session.run import run_session
 
     config = resolved.loaded.config
     output = show.output(is_terminal=sys.stdout.isatty())
     if output is not Output.QUIET:
-        _tell(_head(resolved, change))
+        _tell(_head(resolved, change, llm))
     clock = SystemClock()
     tail = SessionTail(Workspace(config.output.workspace), clock, resumed=request.resume)
     begun = _mark(tail.workspace)
@@ -81,6 +83,7 @@ def run(
                     clock=clock,
                     resume=request.resume,
                     change=change,
+                    llm=llm,
                 )
             )
     except KeyboardInterrupt:
@@ -125,12 +128,15 @@ def _mark(workspace: Workspace) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def _head(resolved: Resolved, change: ChangeBase | None) -> Iterator[str]:
+def _head(resolved: Resolved, change: ChangeBase | None, llm: llm_use.LlmUse) -> Iterator[str]:
     loaded, decision = resolved.loaded, resolved.decision
     yield f"streamgauge {installed_version('streamgauge')}: {decision.mode.value} session ({'; '.join(decision.reasons)})"
     yield f"project    {clean(str(loaded.config.project.root))}"
     for text in loaded.detected:
         yield f"detected   {clean(text)}"
+    if llm.on:
+        limit = resolved.loaded.config.llm.max_cost_usd
+        yield f"model      asked at {clean(llm.address)}, at most {limit:.2f} USD"
     if change is not None:
         yield f"compared   with {clean(change.asked)}, commit {change.commit[:12]}; only what changed is reported"
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import re2
 
+from agents.model.prices import price_of
+from agents.model.settings import Role
+from orchestrator.config.llm import LlmSection
 from orchestrator.config.model import Config, ServicesSection
 from orchestrator.config.origin import KeyPath, Origin, nearest
 from tools.errors import ConfigError
@@ -37,11 +40,19 @@ def _problems(config: Config) -> Iterator[tuple[str, str, str]]:
     yield from _services(config.services)
     if config.services.ready_pattern is not None:
         yield from _pattern(config.services.ready_pattern)
-    if config.llm.enabled is True:
-        yield "llm.enabled", "this version works with rules only", 'Use "auto" or false (--no-llm)'
+    if config.llm.enabled is not False:
+        yield from _prices(config.llm)
     if config.fail_on.startswith("new:"):
         problem = "new: needs the comparison with an earlier session, which is not in this version"
         yield "fail_on", problem, f"Use {config.fail_on.removeprefix('new:')!r}"
+
+
+def _prices(llm: LlmSection) -> Iterator[tuple[str, str, str]]:
+    for role in llm.models:
+        model = llm.model_of(Role(role))
+        if price_of(model, llm.own_prices()) is None:
+            problem = f"{role} asks {model}, and what that costs is not known, so no budget could be kept"
+            yield "llm.models", problem, f"Add a [[llm.prices]] entry for {model}, or name another model"
 
 
 def _services(services: ServicesSection) -> Iterator[tuple[str, str, str]]:

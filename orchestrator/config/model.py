@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from agents.job import LogSource, ServiceSpec
+from orchestrator.config.llm import LlmSection
 from orchestrator.config.loopback import on_loopback
 from tools.detectors.expected_lines import ExpectedLines
 from tools.detectors.thresholds import Expectation, Judgement, Limits
@@ -217,13 +218,6 @@ class SessionSection(_Section):
     keep_alive: Duration = Field(
         default=60.0, description="of services whose session was killed, for --resume"
     )
-
-
-class LlmSection(_Section):
-    """`[llm]`: the language model's part; this version works with rules only."""
-
-    enabled: Literal["auto"] | bool = "auto"
-    max_cost_usd: float = Field(default=2.0, ge=0)
 
 
 class OutputSection(_Section):

@@ -18,6 +18,7 @@ from orchestrator.session.clocks import Clocks, clocks
 from orchestrator.session.ending import Ending
 from orchestrator.session.indexer import Indexer
 from orchestrator.session.lookout import Lookout
+from orchestrator.session.model_part import ModelPart
 from orchestrator.session.redis_server import ManagedRedis
 from orchestrator.session.services import ServicesRunner
 from orchestrator.session.story import Story
@@ -38,7 +39,7 @@ class Session(Crew):
 
     `services_ended`: they are gone by our own doing, and nothing may be concluded from it. `died_ms`: the last sign
     of life of the killed session that this one goes on with. `change`: what is compared with, where only what a
-    change brings is reported.
+    change brings is reported. `model` is there where a language model takes part.
     """
 
     config: Config
@@ -57,6 +58,7 @@ class Session(Crew):
     mask_key: bytes | None = None
     change: ChangeJob | None = None
     checkpoints: Checkpoints | None = None
+    model: ModelPart | None = None
     clocks: Clocks = field(init=False)
     indexer: Indexer = field(init=False)
     lookout: Lookout = field(init=False)
@@ -157,9 +159,22 @@ class Session(Crew):
         """A line of a findings journal: a measured CRITICAL is alerted at once; the window goes on."""
         if finding.severity == Severity.CRITICAL and finding.origin == "measured":
             self.story.alert(agent, finding)
+        if self.model is not None:
+            self.model.take(agent, finding)
 
     def poke(self, agent: str) -> None:
-        """An agent ticks; nobody investigates here yet."""
+        """An agent ticks: its findings may be due to be investigated."""
+        if self.model is not None:
+            self.model.poke(agent)
+
+    def wrote(self, agent: AgentId) -> None:
+        """What the model found was written to an agent's journal."""
+        if agent in self._keepers:
+            self._keepers[agent].session_wrote()
+
+    def seconds_left(self) -> float:
+        """Of the window."""
+        return (self.clocks.window.deadline_ms - self.clock.now_ms()) / 1000
 
     def restarted(self, agent: str, attempt: int, reason: str) -> None:
         """A watcher is started again."""
@@ -173,3 +188,5 @@ class Session(Crew):
         with suppress(OSError):
             if self.keeper_client is not None:
                 await self.keeper_client.kill()
+        if self.model is not None:
+            await self.model.close()

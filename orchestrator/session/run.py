@@ -15,11 +15,12 @@ from langsmith import tracing_context
 from msgspec import structs
 
 from agents.engine import Engine, LocalEngine
+from orchestrator.config.llm_use import OFF, LlmUse
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, Mode
 from orchestrator.keeper.client import end_in_order
 from orchestrator.keeper.contract import KeeperFiles
-from orchestrator.session import managed, opening
+from orchestrator.session import managed, model_use, opening
 from orchestrator.session.change import change_of, compared
 from orchestrator.session.checkpoints import open_checkpoints, prune
 from orchestrator.session.context import Session
@@ -63,6 +64,7 @@ class _Parts:
     engine: Engine
     session_id: str
     change: ChangeBase | None
+    llm: LlmUse
 
 
 async def run_session(
@@ -74,11 +76,12 @@ async def run_session(
     resume: bool = False,
     engine: Engine | None = None,
     change: ChangeBase | None = None,
+    llm: LlmUse = OFF,
 ) -> Outcome:
     """Run one session, or go on with the one that the workspace holds.
 
     Paths in `config` are absolute. With a `change` (static mode) only what it brings is reported; a session that
-    goes on knows its own. Raises UsageError, LockHeld, PreflightFailed (nothing could begin) and
+    goes on knows its own. `llm` says whether a language model takes part. Raises UsageError, LockHeld, PreflightFailed (nothing could begin) and
     OSError; what fails after that is in the outcome and in the report.
     """
     workspace = _workspace(config)
@@ -88,7 +91,7 @@ async def run_session(
     with _locked(config, decision.mode, folder, session_id):
         mask_key = _mask_key(folder)
         change = change_of(workspace) if resume else change
-        parts = _Parts(config, decision, version, clock, engine or LocalEngine(), session_id, change)
+        parts = _Parts(config, decision, version, clock, engine or LocalEngine(), session_id, change, llm)
         with ExitStack() as held:
             against = held.enter_context(compared(config, change))
             if opening.existing_session_id(workspace) is not None:
@@ -170,6 +173,7 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
         config, mode, session_id, workspace, clock, parts.engine, story, Ending(workspace, clock)
     )
     session.died_ms = died_ms
+    session.model = model_use.make(session, parts.llm)
     if mode is Mode.MANAGED:
         _add_managed_parts(session)
     return session

@@ -134,6 +134,8 @@ async def supervise(session: Session, number: int) -> None:
         details |= await asyncio.to_thread(streams_health, session)
     lookout.criticals = len(alerted)
     session.event("supervision", **details)
+    if session.model is not None:
+        session.model.supervised(details, session.clocks.supervise_s)
     if session.checkpoints is not None:
         await prune(session.checkpoints, session.session_id)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 
 from agents.engine import LocalEngine
+from orchestrator.config import llm_use
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, Mode
 from orchestrator.session.run import run_session
@@ -28,8 +30,11 @@ def main() -> int:
             clock=SystemClock(slice_s=0.02),
             resume="resume" in sys.argv[3:],
             engine=LocalEngine(WATCHER),
+            llm=llm_use.decide(config.llm, decision.mode, os.environ),
         )
     )
+    if name := os.environ.get("SESSION_SAYS_IMPORTS"):
+        print(f"{'imported' if name in sys.modules else 'not imported'}: {name}")
     print(outcome.failure)
     return outcome.exit_code
 

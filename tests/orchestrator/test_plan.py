@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from orchestrator.config.load import load
 from orchestrator.config.mode import decide
@@ -23,11 +25,14 @@ duration = "90s"
 """
 
 
-def told(folder: Path, text: str, mode: str | None = None) -> dict[str, list[str]]:
+def told(
+    folder: Path, text: str, mode: str | None = None, environ: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, list[str]]:
     (folder / "streamgauge.toml").write_text(text, encoding="utf-8")
     loaded = load(project=None, config_file=None, environ={}, flags={"session.mode": mode}, cwd=folder)
     found: dict[str, list[str]] = {}
-    for heading, line in plan(loaded, decide(loaded.config, port_is_free=lambda _host, _port: True)):
+    decision = decide(loaded.config, port_is_free=lambda _host, _port: True)
+    for heading, line in plan(loaded, decision, environ):
         found.setdefault(heading, []).append(line)
     assert "hunter2" not in json.dumps(found)
     return found
@@ -42,7 +47,9 @@ def test_a_managed_session_names_every_command_it_would_start(tmp_path: Path) ->
     assert any(line.startswith("starts the services: make up") for line in found["processes"])
     assert any("127.0.0.1:6390" in line for line in found["Redis"])
     assert "the output of the services that it starts" in found["logs"]
-    assert found["leaves the machine"] == ["nothing: this version works with rules only"]
+    assert found["leaves the machine"] == [
+        "nothing: the language model is off: rules only (ANTHROPIC_API_KEY is not set)"
+    ]
     assert "1 .py" in found["files read"][0]
 
 
@@ -63,7 +70,7 @@ def test_every_start_command_is_told_masked_and_of_its_variables_the_names(tmp_p
 def test_what_was_detected_is_told_with_where_it_is_from(tmp_path: Path) -> None:
     (tmp_path / "Procfile").write_text("web: node web.js\nbad line\n", encoding="utf-8")
     loaded = load(project=None, config_file=None, environ={"PATH": ""}, flags={}, cwd=tmp_path)
-    found = list(plan(loaded, decide(loaded.config, port_is_free=lambda _host, _port: True)))
+    found = list(plan(loaded, decide(loaded.config, port_is_free=lambda _host, _port: True), {}))
     assert ("configured by", "nothing but what follows") in found
     assert ("detected", "a start command for each of 1 services, from Procfile: web") in found
     assert any(heading == "detected" and line.startswith("not used: Line 2") for heading, line in found)
@@ -104,3 +111,18 @@ def test_whether_entries_are_sampled_is_told(tmp_path: Path) -> None:
     off = told(tmp_path, FULL.replace("[redis]\n", "[redis]\nsamples = false\n"))["Redis"]
     assert "no stream entry is sampled (redis.samples is off)" in off
     assert not any("new entries" in line for line in off)
+
+
+def test_with_a_model_it_is_told_what_leaves_where_to_and_for_how_much(tmp_path: Path) -> None:
+    environ = {
+        "ANTHROPIC_API_KEY": "sk-ant-hunter2",
+        "LANGSMITH_TRACING": "true",
+        "LANGSMITH_API_KEY": "hunter2",
+    }
+    text = FULL + '[llm]\nmax_cost_usd = 0.5\nmodels = { "synthesis" = "claude-haiku-5-5" }\n'
+    first, models, spans = told(tmp_path, text, environ=environ)["leaves the machine"]
+    assert first.startswith("to api.anthropic.com: findings with their evidence")
+    assert "secrets masked" in first
+    assert "claude-haiku-5-5 (orchestrator, synthesis)" in models
+    assert models.endswith("at most 0.50 USD")
+    assert "LangSmith" in spans

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tools.clock import iso
-from tools.findings.model import Finding, Severity, rank_of
+from tools.findings.model import Finding, Origin, Severity, rank_of
 from tools.synthesis import wiring
 from tools.synthesis.clusters import Cluster, clusters
 from tools.synthesis.flows.roles import roles
@@ -32,10 +32,12 @@ def prepare(data: SessionData, now_ms: int) -> Context:
     """Sort the findings and cluster them."""
     findings = tuple(sorted(data.findings, key=order))
     streams = [state.name for state in data.final.streams] if data.final is not None else []
-    known = wiring.build(data.index, findings, streams)
+    # What a model says joins nothing: a cluster, its root and its reach are measured.
+    measured = [finding for finding in findings if finding.origin is Origin.MEASURED]
+    known = wiring.build(data.index, measured, streams)
     seen = roles(data.logs.flow_lines, data.samples, known)
-    topology = wiring.build(data.index, findings, streams, seen)
-    found = clusters(findings, topology)
+    topology = wiring.build(data.index, measured, streams, seen)
+    found = clusters(measured, topology)
     return Context(
         data=data,
         findings=findings,

@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 from tools.findings.model import Severity
 from tools.quantities import format_duration
-from tools.report import markdown_findings, markdown_flows, markdown_gaps, markdown_ledger, mermaid
+from tools.report import (
+    markdown_findings,
+    markdown_flows,
+    markdown_gaps,
+    markdown_ledger,
+    markdown_model,
+    mermaid,
+)
 from tools.report.markdown_text import code, inline, table
 from tools.report.model import Dashboard, Reason, Report, StreamHealth
 
@@ -42,6 +49,9 @@ def render(report: Report) -> str:
     for number, (title, body) in enumerate(zip(_SECTIONS, bodies, strict=True), start=1):
         parts.append(f"## {number}. {title}\n\n{body(report)}")
     parts.append(f"## All findings\n\n{markdown_findings.index(report)}")
+    said = markdown_model.section(report, markdown_findings.links)
+    if said:
+        parts.append(f"## The language model's words\n\n{said}")
     parts.append(
         f"---\n\nstreamgauge {inline(report.version)} · session {code(report.session_id)} · "
         f"completed {report.completed_at}"
@@ -124,7 +134,7 @@ def _figures(board: Dashboard) -> list[tuple[str, str]]:
         ("drifts found", str(board.drifts)),
         ("gaps in coverage", str(board.blind_gaps)),
         ("against the last session", compared),
-        ("language model", f"{inline(board.language_model)}, {board.language_model_cost_usd:.2f} USD"),
+        ("language model", f"{inline(board.language_model, 600)}, {board.language_model_cost_usd:.4f} USD"),
         ("own cost on the server", _cost(board.own_cost)),
     ]
 

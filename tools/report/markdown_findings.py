@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tools.report import markdown_model
 from tools.report.markdown_text import code, fence, inline, table
 from tools.report.model import CriticalFinding, Report, RoadmapItem
 from tools.synthesis.clusters import Cluster
@@ -41,6 +42,7 @@ def critical(report: Report) -> str:
     told: set[str] = set()
     for row in report.critical[:FULL_MAX]:
         parts.append(_in_full(row, findings[row.finding_id]))
+        parts += markdown_model.of_finding(report.readings, row.finding_id, links)
         if row.cluster_id is not None and row.cluster_id in clusters:
             parts.append(_chain(clusters[row.cluster_id], findings, first=row.cluster_id not in told))
             told.add(row.cluster_id)
@@ -83,10 +85,16 @@ def _index_row(finding: dict[str, Any]) -> tuple[str, ...]:
         finding.get("severity") or finding["priority"],
         finding["category"],
         code(_where(finding), 80),
-        inline(finding["title"], 160),
+        _title_of(finding),
         f"{finding['occurrences']}×",
         finding["timestamp"],
     )
+
+
+def _title_of(finding: dict[str, Any]) -> str:
+    """What a model alone found says so."""
+    title = inline(finding["title"], 160)
+    return f"_(the model's own)_ {title}" if finding.get("origin") == "model" else title
 
 
 def _where(finding: dict[str, Any]) -> str:

@@ -11,11 +11,13 @@ from msgspec import Struct
 
 from tools.detectors.ledger.records import Ledger
 from tools.findings.model import Effort, Priority
+from tools.findings.readings import Reading
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.drift import DriftRow
 from tools.synthesis.flows.model import Flows
 from tools.synthesis.health import Health
 from tools.synthesis.wiring import By
+from tools.synthesis.wording import ClusterWording
 
 SCHEMA_VERSION = 1
 
@@ -272,6 +274,10 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     dashboard: Dashboard | None
     critical: tuple[CriticalFinding, ...]
     clusters: tuple[Cluster, ...]
+    wordings: tuple[ClusterWording, ...] = ()
+    """A model's words for clusters; they stand beside the rules' own."""
+    readings: tuple[Reading, ...] = ()
+    """What a model made of findings; beside them, never in them."""
     streams: tuple[StreamHealth, ...]
     ledger: Ledger | None
     """Every message of every group accounted for, or why that cannot be known; None where Redis was never polled."""

@@ -105,6 +105,8 @@ def build(context: Context, builder: _Builder, version: str) -> Report:
         dashboard=board,
         critical=builder.rows("critical findings", lambda: critical.build(context)),
         clusters=context.clusters,
+        wordings=context.data.wordings,
+        readings=context.data.readings,
         streams=builder.rows("stream health map", lambda: streams.build(context)),
         ledger=builder.attempt("conservation ledger", lambda: ledger.build(context), None),
         topology=builder.rows("topology", lambda: streams.edges(context)),

@@ -33,6 +33,35 @@ class PhaseRun(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class ModelUse(Struct, frozen=True, kw_only=True):
+    """The language model's part: what was spent, what came of it, what was left undone. Sums in USD, exact."""
+
+    models: tuple[str, ...]
+    limit_usd: str
+    spent_usd: str
+    kept_usd: str
+    """Of what was spent: reserved for calls that never told what they used."""
+    calls: int
+    tokens: int
+    seconds: float
+    investigations: int
+    readings: int
+    own_findings: int
+    rejected: int
+    """Claims that the evidence gate did not let pass, and items that could not be read."""
+    lowered: int
+    """Severities above what a model may give."""
+    clusters_worded: int
+    sentences_dropped: int
+    undone: int
+    """Findings that nobody investigated."""
+    rounds: int
+    focus_tasks: int
+    breaker: str
+    """`closed` where the model was asked to the end."""
+    breaker_reasons: tuple[str, ...] = ()
+
+
 class SessionFacts(Struct, frozen=True, kw_only=True):
     """The session's own story. Times in ms since the epoch; paths as the user gave them."""
 
@@ -51,6 +80,8 @@ class SessionFacts(Struct, frozen=True, kw_only=True):
     phases: tuple[PhaseRun, ...] = ()
     agents: tuple[AgentRun, ...] = ()
     language_model: str = "off: rules only"
+    model_use: ModelUse | None = None
+    """Where a model took part, once the session has come to its synthesis."""
     dead_times: tuple[tuple[int, int], ...] = ()
     """Spans in which the harness itself was not running (resume)."""
     change: ChangeBase | None = None

@@ -18,8 +18,9 @@ from pydantic import ValidationError
 from tools.clock import from_iso
 from tools.detectors.thresholds import Judgement
 from tools.errors import StreamgaugeError
-from tools.findings import journal
+from tools.findings import journal, readings
 from tools.findings.model import FINDING, AgentId, Finding
+from tools.findings.readings import Reading
 from tools.sources import change, recording, session_facts
 from tools.sources.change import ChangeCounts
 from tools.sources.code.index import read_index
@@ -30,11 +31,12 @@ from tools.sources.records import CodeIndex, Gap, LogLine, Poll
 from tools.sources.redis.poll_steps import PollSteps
 from tools.sources.redis.polls import read_baseline
 from tools.sources.session_facts import SessionFacts
-from tools.synthesis import judged
+from tools.synthesis import judged, wording
 from tools.synthesis.flows.collect import Sampled
 from tools.synthesis.health import POLL_INTERVAL_MS
 from tools.synthesis.log_survey import LogSurvey, survey
 from tools.synthesis.poll_digest import PollDigest
+from tools.synthesis.wording import ClusterWording
 from tools.workspace import Workspace
 
 BASELINE = ("streams", "baseline.json")
@@ -66,6 +68,10 @@ class SessionData:
     events: tuple[dict[str, object], ...] = ()
     heartbeats: dict[str, dict[str, object]] = field(default_factory=dict)
     """The last heartbeat of each agent, by its slug."""
+    readings: tuple[Reading, ...] = ()
+    """What a model made of the findings."""
+    wordings: tuple[ClusterWording, ...] = ()
+    """A model's words for clusters."""
     change_counts: tuple[ChangeCounts, ...] = ()
     """Of a session about a change, by each agent that compared."""
 
@@ -140,6 +146,8 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
         samples_left_out=samples[1],
         events=events,
         heartbeats=part("agents/*/heartbeat.jsonl", lambda: _heartbeats(workspace), {}),
+        readings=tuple(reading for agent in AgentId for reading in readings.read(workspace, agent)),
+        wordings=part("recording/wording.json", lambda: wording.read(workspace), ()),
         change_counts=() if facts is None or facts.change is None else tuple(_counts(workspace)),
     )
     if not polls.heads and baseline is not None:

@@ -17,6 +17,8 @@ async def run(session: Session, _state: SessionState) -> SessionState:
     window = session.clocks.window
     session.story.update(started_ms=window.started_ms, deadline_ms=window.deadline_ms)
     write_session_env(session)
+    if session.model is not None:
+        session.model.warm_up()
     for agent in session.agents:
         instructions.write(session.job(agent))
     return {}

@@ -10,7 +10,10 @@ from tools.report.write import write_report
 
 
 async def run(session: Session, _state: SessionState) -> SessionState:
-    """Merge, cluster, rank and write. Raises StreamgaugeError, OSError."""
+    """Merge, cluster, rank, word and write. Raises StreamgaugeError, OSError."""
+    if session.model is not None:
+        await session.model.conclude(hurry=session.ending.by in {"signal", "failure"})
+        session.story.update(model_use=session.model.use())
     session.story.update(
         ended_ms=session.story.facts.ended_ms or session.clock.now_ms(),
         ended_by=session.ending.by or "deadline",

@@ -52,7 +52,9 @@ def project(tmp_path: Path) -> Path:
         pytest.param((["run", "--duraton", "1m"], 2, "--duration"), id="no such option"),
         pytest.param((["rum"], 2, "run"), id="no such command"),
         pytest.param((["run", "--duration", "soon", "--mode", "static"], 2, "--duration"), id="no duration"),
-        pytest.param((["run", "--llm", "--mode", "static"], 2, "rules only"), id="language model"),
+        pytest.param(
+            (["run", "--llm", "--mode", "static"], 2, "ANTHROPIC_API_KEY is not set"), id="model, no key"
+        ),
         pytest.param((["run", "--mode", "replay"], 2, "Replay is not available"), id="replay"),
         pytest.param((["run", "--baseline", "x"], 2, "not in this version"), id="comparison"),
         pytest.param(

@@ -277,7 +277,11 @@ ERRORS = [
         "streamgauge.toml:1: logs.sources[0]: docker: it is no container's name",
         id="an option for a name",
     ),
-    pytest.param("[llm]\nenabled = true\n", "llm.enabled: this version works with rules only", id="model"),
+    pytest.param(
+        "[llm]\nmodels = { synthesis = 'x' }\n",
+        "llm.models: synthesis asks x, and what that costs",
+        id="model",
+    ),
     pytest.param("[llm]\nenabled = 'maybe'\n", "llm.enabled: 'maybe' is not a choice", id="model, maybe"),
     pytest.param("fail_on = 'terrible'\n", "fail_on: 'terrible' is not a choice", id="severity"),
     pytest.param("fail_on = 'new:high'\n", "fail_on: new: needs the comparison", id="comparison"),
@@ -329,7 +333,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         pytest.param("STREAMGAUGE_EXPECT", "x", "a list of tables. Set it in streamgauge.toml", id="list"),
         pytest.param("STREAMGAUGE_SERVICES_PREFIXES", "orders", "expected a table, got text", id="table"),
         pytest.param("STREAMGAUGE_THRESHOLDS_CONSUMER_LAG", "many", "expected a whole number", id="number"),
-        pytest.param("STREAMGAUGE_LLM_ENABLED", "true", "rules only", id="model"),
+        pytest.param("STREAMGAUGE_LLM_MODELS", "boss=x", "there is no role 'boss'", id="model"),
         pytest.param("STREAMGAUGE_REDIS_URL", "http://u:hunter2hunter2@h", "scheme", id="address"),
     ],
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from tools.findings.model import Enhancement, Priority, Severity, services_of
 from tools.report.context import Context, when
 from tools.report.model import Dashboard
+from tools.report.sections import language_model
 from tools.sources.records import Poll
 from tools.synthesis import drift
 from tools.synthesis.health import health
@@ -42,8 +43,8 @@ def build(context: Context) -> Dashboard:
         drifts=len(drift.registry(context.findings)),
         blind_gaps=sum(gap.blind for gap in data.gaps),
         comparison=None,
-        language_model="off: rules only" if facts is None else facts.language_model,
-        language_model_cost_usd=0.0,
+        language_model=language_model.told(facts),
+        language_model_cost_usd=language_model.cost_usd(facts),
         own_cost=own_cost(context),
     )
 
