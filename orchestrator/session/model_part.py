@@ -7,7 +7,7 @@ is left gets a bounded time. Whatever fails here costs the session nothing but w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,14 +126,23 @@ class ModelPart:
             await self.client.connected()
 
     def take(self, agent: str, finding: SeenFinding) -> None:
-        """A new line of an agent's journal."""
-        investigator = self.investigator(AgentId(agent))
+        """A new line of an agent's journal. Never raises: it is told within the agent's step."""
+        self._quietly(lambda: self._take(AgentId(agent), finding))
+
+    def poke(self, agent: str) -> None:
+        """An agent ticks. Never raises, as above."""
+        self._quietly(lambda: self.investigator(AgentId(agent)).poke())
+
+    def _take(self, agent: AgentId, finding: SeenFinding) -> None:
+        investigator = self.investigator(agent)
         investigator.take(finding)
         investigator.poke()
 
-    def poke(self, agent: str) -> None:
-        """An agent ticks."""
-        self.investigator(AgentId(agent)).poke()
+    def _quietly(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - what fails here must not reach the agent's step
+            self._event("error", reason=f"the model's part: {type(error).__name__}: {error}")
 
     def investigator(self, agent: AgentId) -> Investigator:
         """An agent's investigator, made when it is first wanted."""
@@ -188,7 +197,13 @@ class ModelPart:
     # --- After it ----------------------------------------------------------------------------------------
 
     async def conclude(self, *, hurry: bool) -> None:
-        """Investigate and word what is left, for a bounded time; none of it where there is a `hurry`."""
+        """Investigate and word what is left, for a bounded time; none of it where there is a `hurry`. Never raises."""
+        try:
+            await self._conclude(hurry=hurry)
+        except Exception as error:  # noqa: BLE001 - the report is written without the model's words
+            self._event("error", reason=f"the model's part: {type(error).__name__}: {error}")
+
+    async def _conclude(self, *, hurry: bool) -> None:
         until = self.lender.clock.monotonic() + (0.0 if hurry else self.pace.after_window_s)
         if self._round is not None and not self._round.done():
             self._round.cancel()
@@ -242,7 +257,12 @@ class ModelPart:
             return
         why = "; ".join([*reasons, *dict.fromkeys(self._opened)]) or "there was no time left"
         fix = "Raise the limits of [llm], or see `model-breaker` and `model-unavailable` in events.jsonl."
-        what = f"what the language model would have said of {undone} findings"
+        number = f"{undone} finding{'' if undone == 1 else 's'}"
+        what = (
+            f"what the language model would have said of {number}"
+            if undone
+            else "a part of the model's words"
+        )
         now = self.lender.clock.now_ms()
         self.lender.gap(Gap(what=what, why=why, fix=fix, source="model", at_ms=now, blind=False))
 

@@ -83,7 +83,9 @@ def board(
         by_severity=counts,
         entities=tuple(entities)[:_ENTITIES_MAX],
         gaps=tuple(gaps[-_EARLIER_MAX:]),
-        earlier_tasks=tuple(f"{t.agent} {t.entity}: {t.question}" for t in earlier[-_EARLIER_MAX:]),
+        earlier_tasks=tuple(
+            _told(task.agent, task.entity, task.question) for task in earlier[-_EARLIER_MAX:]
+        ),
         seconds_left=0,
         usd_left="0",
     )
@@ -127,6 +129,8 @@ def tasks_of(
             dropped.append(f"more than {TASKS_MAX} tasks")
         elif draft.entity not in seen.entities:
             dropped.append(f"{draft.entity[:60]!r} is not on the board")
+        elif _told(draft.agent, draft.entity, question) in seen.earlier_tasks:
+            dropped.append("a task of an earlier round")
         elif not question or len(question) > QUESTION_CHARS_MAX:
             dropped.append(f"a question of {len(question)} characters")
         else:
@@ -168,6 +172,11 @@ def tell(
 def agent_of(task: FocusTask) -> AgentId:
     """Who is asked."""
     return AgentId(task.agent)
+
+
+def _told(agent: str, entity: str, question: str) -> str:
+    """A task as the board lists it."""
+    return f"{agent} {entity}: {question}"
 
 
 def _row(finding: Finding) -> dict[str, Any]:

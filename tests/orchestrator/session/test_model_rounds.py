@@ -79,6 +79,13 @@ def test_what_may_not_be_decided_is_dropped(seen: Board, tasks: list[dict[str, A
     assert why in dropped[0]
 
 
+def test_a_task_is_handed_out_once(tmp_path: Path, seen: Board) -> None:
+    given = Decisions.model_validate(decisions(task()))
+    (made,), _ = model_rounds.tasks_of(given, seen, 1, NOW, NOW + 10**9)
+    later = model_rounds.board({}, Recorded(tmp_path / "later").findings, [], [made])
+    assert model_rounds.tasks_of(given, later, 2, NOW, NOW + 10**9) == ([], ["a task of an earlier round"])
+
+
 @pytest.mark.parametrize(("minutes", "until"), [(10**9, NOW + 5), (-3, NOW)])
 def test_no_task_lasts_beyond_the_window(seen: Board, minutes: float, until: int) -> None:
     given = Decisions.model_validate(decisions(task(minutes=minutes)))
