@@ -264,7 +264,11 @@ class Investigator:
 
 def _explained(workspace: Workspace, agent: AgentId) -> set[str]:
     """What was explained before this session was resumed."""
-    return {reading.finding_ids[0] for reading in readings.read(workspace, agent) if reading.finding_ids}
+    return {
+        reading.finding_ids[0]
+        for reading in readings.read(workspace, agent)
+        if reading.kind == "explanation" and reading.finding_ids
+    }
 
 
 def _rank(finding: SeenFinding) -> int:

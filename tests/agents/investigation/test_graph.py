@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pydantic import ValidationError
 
 from agents.evidence_gate import EvidenceGate
 from agents.investigation.batch import Batch, FocusTask, opening
@@ -77,6 +78,18 @@ async def test_what_passes_the_gate_is_written_beside_the_findings(recorded: Rec
         ("same", ("LW-001", "LW-002")),
     ]
     assert said[0].quotes[0].source == "logs/orders.log"
+
+
+async def test_measured_findings_are_numbered_as_if_no_model_had_spoken(recorded: Recorded) -> None:
+    async with investigating(recorded, lambda _: says(answer(findings=[own()]))) as (_, _, context):
+        await run(recorded, context)
+    recorded.record("mail is not sent", "mail", Severity.LOW)
+    assert [finding.finding_id for finding in recorded.findings] == ["LW-001", "LW-002", "LW-90001", "LW-003"]
+
+
+def test_no_journal_can_hold_a_models_finding_above_medium(recorded: Recorded) -> None:
+    with pytest.raises(ValidationError, match="at most MEDIUM"):
+        LogFinding.model_validate(dict(recorded.findings[0]) | {"origin": Origin.MODEL})
 
 
 LIES = [

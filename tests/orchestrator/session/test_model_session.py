@@ -92,6 +92,8 @@ def test_a_model_that_fails_leaves_the_session_as_it_is_without_one(
     assert (code, output) == (1, "None\n")
     assert run.facts.model_use is not None
     assert run.facts.model_use.undone == 1
+    assert run.facts.ended_by == "deadline"
+    assert {agent.finished for agent in run.facts.agents} == {True}
     assert any(gap["source"] == "model" and not gap["blind"] for gap in run.gaps())
     run.config["llm"] = {"enabled": False}
     code, _ = run("attach")
