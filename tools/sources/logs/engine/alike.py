@@ -25,6 +25,7 @@ _APART, _RUNS = int(Mark.MEASURE | Mark.ODD), int(Mark.RUN)
 _PAD = b"\n" * 8
 """Before the first line and behind the last: words of eight bytes are read there."""
 _NEWLINE, _ZERO, _COLON, _SPACE, _POINT, _EQUALS = 10, 48, 58, 32, 46, 61
+_NINE, _NINE_SIGN = np.uint8(9), ord("9")
 _KEPT_BY = np.uint8(32)
 """As `digits.kept` does it: a digit that tells becomes a sign that is none."""
 _WORD_BYTES = 8
@@ -51,11 +52,7 @@ _IN_SEGMENT = ~_table(b'/ \t\n\r\f\v?"')
 _IN_NUMBER = _table(_DIGITS + b".:/TZ+-")
 _UPPER = _table(_LETTERS[:26])
 _BEFORE_NUMBER, _BEFORE_ZERO = _table(b" #tT"), _table(b" \t\r\f\v\"':=\\")
-_CLASS = np.arange(256, dtype=np.uint8)
-_CLASS[_ALNUM] = ord("x")
-_CLASS[_DIGIT] = _ZERO
-_SHAPE = np.arange(256, dtype=np.uint8)
-_SHAPE[_ALNUM] = ord("x")
+_X = np.uint8(ord("x"))
 _FIRST = np.arange(256, dtype=np.uint8)
 """The first sign of a word that is only its shape: one that stands in no line that is read here."""
 _FIRST[:128] += 128
@@ -63,8 +60,25 @@ _FIRST[_ALNUM] = 1
 for _at, _sign in enumerate(b"_+./:@%-"):
     _FIRST[_sign] = (2, 3, 4, 5, 6, 7, 8, 14)[_at]
 _AS_IT_IS, _CLASSES, _SHAPED, _JOINED = range(4)
-_COUNTED = _IN_NUMBER.astype(np.int64) ^ 1
-_COUNTED += (_DIGIT.astype(np.int64) << 21) + (_table(b"e").astype(np.int64) << 42)
+_DIGIT_BIT, _ALNUM_BIT, _WORD_BIT, _SEGMENT_BIT, _NUMBER_BIT, _E_BIT = (np.uint8(1 << at) for at in range(6))
+_KINDS = (
+    (_DIGIT * _DIGIT_BIT)
+    | (_ALNUM * _ALNUM_BIT)
+    | (_IN_WORD * _WORD_BIT)
+    | (_IN_SEGMENT * _SEGMENT_BIT)
+    | (_IN_NUMBER * _NUMBER_BIT)
+    | (_table(b"e") * _E_BIT)
+).tobytes()
+"""What each byte is."""
+_COUNTED = np.array(
+    [
+        (not kind & int(_NUMBER_BIT))
+        + (bool(kind & int(_DIGIT_BIT)) << 21)
+        + (bool(kind & int(_E_BIT)) << 42)
+        for kind in range(64)
+    ],
+    np.int64,
+)
 _COUNT_MASK = (1 << 21) - 1
 """Three counts in one number: signs that are none of a number, digits, and `e`."""
 _MASKS = np.array([(1 << 8 * width) - 1 for width in range(9)], np.uint64)
@@ -85,9 +99,11 @@ def said_by(text: bytes, marks: Ints, *, access: bool) -> list[bytes | None]:
     cells = np.frombuffer(padded, np.uint8)
     left = _left_to_keys(padded, cells, access=access)
     said = without_digits(cells)
-    inside = (_IN_SEGMENT if access else _IN_WORD)[said]
+    # One look at a table for each byte; what is asked of it later is a bit.
+    kinds = np.frombuffer(said.tobytes().translate(_KINDS), np.uint8)
+    inside = kinds & (_SEGMENT_BIT if access else _WORD_BIT)
     edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1
-    found = _Words(cells, said, edges[::2], edges[1::2])
+    found = _Words(cells, said, kinds, (edges[::2], edges[1::2]))
     if access:
         found.keep_statuses()
     lines = found.shaped().tobytes().split(b"\n")[len(_PAD) : -len(_PAD) - 1]
@@ -104,8 +120,7 @@ def said_by(text: bytes, marks: Ints, *, access: bool) -> list[bytes | None]:
 
 def without_digits(cells: Bytes) -> Bytes:
     """What `digits.without_digits` makes of each line; newlines stand before the first and behind the last."""
-    said = cells.copy()
-    said[_DIGIT[cells]] = _ZERO
+    said = np.where(cells - np.uint8(_ZERO) <= _NINE, np.uint8(_ZERO), cells)
     telling = _telling(cells)
     said[telling] = cells[telling] - _KEPT_BY
     return said
@@ -114,10 +129,10 @@ def without_digits(cells: Bytes) -> Bytes:
 class _Words:
     """The words of all lines that hold digits: where each begins and ends."""
 
-    def __init__(self, cells: Bytes, said: Bytes, starts: Ints, ends: Ints) -> None:
-        self._cells, self._said = cells, said
-        self._all_starts, self._all_ends = starts, ends
-        counts = np.cumsum(_COUNTED[said])
+    def __init__(self, cells: Bytes, said: Bytes, kinds: Bytes, spans: tuple[Ints, Ints]) -> None:
+        self._cells, self._said, self._kinds = cells, said, kinds
+        self._all_starts, self._all_ends = starts, ends = spans
+        counts = np.cumsum(_COUNTED[kinds])
         held = counts[ends - 1] - counts[starts - 1]
         self._which = np.flatnonzero((held >> 21) & _COUNT_MASK)
         self._starts, self._ends = starts[self._which], ends[self._which]
@@ -133,14 +148,15 @@ class _Words:
             for match in _TELLS.finditer(doubtful):
                 self._keep_word(codes, match.start())
             code = self._spread(codes)
-        out = np.where(code == _CLASSES, _CLASS[said], said)
+        # A digit whose value was kept is none any more.
+        alnum = ((self._kinds & _ALNUM_BIT) != 0) & (said >= _ZERO)
+        out = np.where((code == _CLASSES) & alnum & (said > _NINE_SIGN), _X, said)
         shapes = code >= _SHAPED
         if not shapes.any():
             return out
-        out = np.where(shapes, _SHAPE[said], out)
+        out[shapes & alnum] = _X
         first = self._starts[codes >= _SHAPED]
         out[first] = _FIRST[said[first]]
-        alnum = _ALNUM[said]
         drop = (code == _JOINED) & alnum
         drop[1:] &= alnum[:-1]
         joined: Bytes = out[~drop]

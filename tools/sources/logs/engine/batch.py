@@ -79,9 +79,14 @@ class Batch:
             self.level(index),
         )
 
-    def record(self, raw: RawLine, *, in_order: bool = False) -> LogLine:
-        """A line's masked record. `in_order`: a private key that began in an earlier line may go on in it."""
+    def record(self, raw: RawLine, *, in_order: bool = False, scanned: bool = False) -> LogLine:
+        """A line's masked record. `in_order`: a private key that began in an earlier line may go on in it.
+
+        `scanned`: the scan of the block found no beginning of a secret in it; that holds for what was read as it stands.
+        """
         text = clean(raw.data)
+        if scanned and text.isascii() and text.isprintable() and len(text) == len(raw.data):
+            return record(self, raw, text, ())
         masked, marks = self.masker.scan(text) if in_order else masking.scan(text)
         secrets = [(mark.kind, mark.fingerprint) for mark in marks]
         if self.origin.captured:

@@ -20,7 +20,7 @@ from tools.sources.logs.window import Item, Judged, Later
 from tools.sources.records import LogLine
 
 READ_BYTES = 1 << 16
-_SECRET = int(Mark.SECRET)
+_SECRET, _DOUBTFUL = int(Mark.SECRET), int(Mark.SECRET | Mark.MASKED | Mark.KEY | Mark.ODD)
 
 
 class Tally(NamedTuple):
@@ -74,7 +74,8 @@ class Folded:
         line = self.records.get(row)
         if line is None:
             start, end = int(self.table.starts[row]), int(self.table.ends[row])
-            line = self.batch.record(self.batch.raw(row, start, end), in_order=in_order)
+            raw = self.batch.raw(row, start, end)
+            line = self.batch.record(raw, in_order=in_order, scanned=not in_order and self._is_clear(row))
             self.records[row] = line
         return line
 
@@ -85,7 +86,12 @@ class Folded:
             return line
         batch = self.batch
         raw = batch.raw(row, int(self.table.starts[row]), int(self.table.ends[row]))
-        return Later(batch.origin.service, batch.origin.source, raw.position, partial(batch.record, raw))
+        make = partial(batch.record, raw, scanned=self._is_clear(row))
+        return Later(batch.origin.service, batch.origin.source, raw.position, make)
+
+    def _is_clear(self, row: int) -> bool:
+        """Whether no secret begins in a line, by what the scan looked for: the heads of all rules."""
+        return not int(self.marks[row]) & _DOUBTFUL and not self.batch.masker.open_lines
 
     def text(self, row: int, most: int) -> bytes:
         """The beginning of a line as it was read."""

@@ -13,7 +13,6 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from tools.sources.logs.blocks import BLOCK_BYTES
 from tools.sources.logs.engine.batch import Batch, plain
 from tools.sources.logs.engine.columns import Column
 from tools.sources.logs.engine.folded import Folded, Tally
@@ -24,6 +23,8 @@ from tools.sources.logs.engine.table import LineTable
 
 JOINED_BYTES_MAX = 1 << 17
 """A bigger block is scanned by itself."""
+TOGETHER_BYTES = 2 << 20
+"""As much as fifty busy files give between two reads."""
 _ESCAPE = b"\x1b"
 _ODD, _CORRELATION = int(Mark.ODD), int(Mark.CORRELATION)
 _LEVELS = {"WARN": int(Mark.WARN), "ERROR": int(Mark.ERROR), "FATAL": int(Mark.FATAL)}
@@ -36,7 +37,7 @@ def gathered(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
     for batch in batches:
         source, length = batch.origin.source, len(batch.block.data)
         alone = length > JOINED_BYTES_MAX or batch.backfill
-        if held and (alone or source in held or size >= BLOCK_BYTES):
+        if held and (alone or source in held or size >= TOGETHER_BYTES):
             yield list(held.values())
             held, size = {}, 0
         if alone:

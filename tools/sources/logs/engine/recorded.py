@@ -160,8 +160,9 @@ def _hashes(folded: Folded, rows: Ints) -> Ints:
         known = folded.hashes = id_hashes(folded.table, folded.id_starts)
     # A line without an id is chosen by its number.
     found = _mixed((rows + folded.batch.block.number).astype(np.uint64) * _FACTORS[0])
-    held = np.isin(rows, folded.ids)
-    found[held] = known[np.searchsorted(folded.ids, rows[held])]
+    if len(folded.ids):
+        at = np.minimum(np.searchsorted(folded.ids, rows), len(folded.ids) - 1)
+        found = np.where(folded.ids[at] == rows, known[at], found)
     return found
 
 
