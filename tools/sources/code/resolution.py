@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tools.sources.code.program import Expression, Scope
@@ -43,7 +43,7 @@ class Context:
 
     def at(self, key: ScopeKey) -> Context:
         """The same calls, another place."""
-        return replace(self, module=key[0], scope=key[1])
+        return Context(key[0], key[1], self.frames)
 
 
 @dataclass(frozen=True, slots=True)

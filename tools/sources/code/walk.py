@@ -9,6 +9,7 @@ import os
 import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 import re2
@@ -36,6 +37,8 @@ _OUT_OF_SCOPE_FOLDERS = frozenset(
 _OUT_OF_SCOPE_FILE = re2.compile(
     r"(?:test_.*|.*_test|conftest|.*_pb2|.*_pb2_grpc|.*\.(?:test|spec|d|min|generated|stories|bundle))\.\w+|.*\.pyi"
 )
+_TELLING = ("test", "_pb2", ".pyi")
+"""Each name that the pattern above matches holds one of these, or a second dot."""
 _GENERATED = re2.compile(rb"(?i)@generated|code generated .* do not edit|auto-?generated")
 _HEAD_BYTES = 600
 _ENV_FILE = re2.compile(r"\.?env(?:[.-][\w.-]+)?|[\w-]+\.env")
@@ -104,13 +107,30 @@ class _Folder:
 
 
 def _walk(
-    folder: _Folder, root: Path, ignores: list[gitignore.IgnoreFile], entered: set[Path]
+    start: _Folder, root: Path, ignores: list[gitignore.IgnoreFile], entered: set[Path]
 ) -> Iterator[ProjectFile]:
+    """Depth first, without recursion: every file would be handed up through all folders above it."""
+    open_ones = [_entries(start, root, ignores, entered)]
+    while open_ones:
+        for found in open_ones[-1]:
+            if isinstance(found, ProjectFile):
+                yield found
+            else:
+                open_ones.append(_entries(found[0], root, found[1], entered))
+                break
+        else:
+            open_ones.pop()
+
+
+def _entries(
+    folder: _Folder, root: Path, ignores: list[gitignore.IgnoreFile], entered: set[Path]
+) -> Iterator[ProjectFile | tuple[_Folder, list[gitignore.IgnoreFile]]]:
+    """The files of a folder, and the folders in it with what is ignored there, in the order of names."""
     if folder.resolved in entered or not folder.resolved.is_relative_to(root):
         return
     entered.add(folder.resolved)
     try:
-        entries = sorted(os.scandir(folder.at), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(folder.at), key=attrgetter("name"))
     except OSError:
         return
     own = folder.at / ".gitignore"
@@ -120,12 +140,12 @@ def _walk(
     for entry in entries:
         # A name may be any bytes; what is no UTF-8 is shown escaped, or nothing could be written of the whole project.
         name = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
-        path = posixpath.join(folder.relative, name)
+        path = f"{folder.relative}/{name}" if folder.relative else name
         if _is_folder(entry):
             if not is_never_entered(entry.name) and not gitignore.ignored(path, True, ignores):
                 at = Path(entry.path)
                 resolved = at.resolve() if entry.is_symlink() else folder.resolved / entry.name
-                yield from _walk(_Folder(at, resolved, path), root, ignores, entered)
+                yield _Folder(at, resolved, path), ignores
         elif is_env_file(name) or not gitignore.ignored(path, False, ignores):
             found = _file(entry, path, root)
             if found is not None:
@@ -178,6 +198,9 @@ def in_scope(path: str, head: bytes) -> bool:
     `head` is how the file begins.
     """
     *folders, name = path.split("/")
-    if not _OUT_OF_SCOPE_FOLDERS.isdisjoint(folders) or _OUT_OF_SCOPE_FILE.fullmatch(name):
+    # Most names and heads hold nothing of what the patterns ask for; a call of one costs more than to see that.
+    telling = name.count(".") > 1 or any(word in name for word in _TELLING)
+    if not _OUT_OF_SCOPE_FOLDERS.isdisjoint(folders) or (telling and _OUT_OF_SCOPE_FILE.fullmatch(name)):
         return False
-    return _GENERATED.search(head[:_HEAD_BYTES]) is None
+    head = head[:_HEAD_BYTES].lower()
+    return b"generated" not in head or _GENERATED.search(head) is None
