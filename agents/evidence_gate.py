@@ -90,6 +90,8 @@ class EvidenceGate:
         if not is_log and source not in _JOURNALS:
             return None
         path = self._inside(self.workspace.root, source)
+        if is_log and path is not None and not path.is_relative_to(self.workspace.path("logs").resolve()):
+            return None
         offset = None if path is None else _find(path, quote.text.encode("utf-8", "surrogatepass"))
         if path is None or offset is None:
             return None
@@ -105,9 +107,11 @@ class EvidenceGate:
         path = self._inside(self.project_root, source)
         if path is None or self._is_ours(path) or path.stat().st_size > FILE_BYTES_MAX:
             return None
+        # What stands for a byte that is no UTF-8 is in no file.
+        how = "strict" if "\ufffd" in quote.text else "replace"
         try:
-            text = mask(path.read_bytes().decode("utf-8", "replace"))
-        except OSError:
+            text = mask(path.read_bytes().decode("utf-8", how))
+        except (OSError, UnicodeDecodeError):
             return None
         offset = text.find(quote.text)
         if offset < 0:
@@ -116,8 +120,11 @@ class EvidenceGate:
         return Quote(EvidenceKind.FILE, source, quote.text, Locator(line=line))
 
     def _inside(self, root: Path, source: str) -> Path | None:
-        """The regular file of that name below a folder, links followed; None for what is none or leads outside."""
-        if not source or "\0" in source or len(source) > 1000:
+        """The regular file of that name below a folder, links followed; None for what is none or leads outside.
+
+        No name has `..` in it: it would lead from the logs to the model's own words, and verify finds no such file.
+        """
+        if not source or "\0" in source or len(source) > 1000 or ".." in source.split("/"):
             return None
         try:
             path = (root / source).resolve()

@@ -91,6 +91,36 @@ def test_the_models_own_words_are_no_evidence(recorded: Recorded) -> None:
             checked.check_quotes((ModelQuote(source=source, text=said),))
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("logs/../agents/log-watcher/llm.jsonl", id="transcript"),
+        pytest.param("logs/../findings/log-watcher.jsonl", id="findings"),
+        pytest.param("logs/./../agents/log-watcher/llm.jsonl", id="with a dot"),
+        pytest.param("logs//../agents/log-watcher/llm.jsonl", id="with an empty part"),
+        pytest.param("logs/x/../../agents/log-watcher/llm.jsonl", id="by a folder that is none"),
+        pytest.param("logs/words.log", id="by a link"),
+    ],
+)
+def test_no_way_leads_from_the_logs_to_the_models_own_words(recorded: Recorded, source: str) -> None:
+    said = "the model says that this is so"
+    words = recorded.workspace.path("agents", "log-watcher", "llm.jsonl")
+    words.write_text(said)
+    recorded.workspace.path("findings", "log-watcher.jsonl").write_text(said)
+    recorded.workspace.path("logs", "words.log").symlink_to(words)
+    with pytest.raises(NotThere):
+        gate(recorded).check_quotes((ModelQuote(source=source, text=said),))
+
+
+def test_what_stands_for_unreadable_bytes_is_no_quote(recorded: Recorded) -> None:
+    (recorded.project / "latin.txt").write_bytes(b"caf\xe9 and milk")
+    (recorded.project / "utf8.txt").write_text("caf\ufffd and milk", encoding="utf-8")
+    quote = "caf\ufffd and milk"
+    with pytest.raises(NotThere):
+        gate(recorded).check_quotes((ModelQuote(source="latin.txt", text=quote),))
+    assert gate(recorded).check_quotes((ModelQuote(source="utf8.txt", text=quote),))
+
+
 def test_a_link_that_leads_outside_is_not_followed(recorded: Recorded, tmp_path: Path) -> None:
     outside = tmp_path / "outside.txt"
     outside.write_text("something that lies elsewhere")
