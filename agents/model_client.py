@@ -20,7 +20,7 @@ from agents.model import wire
 from agents.model.breaker import Breaker
 from agents.model.budget import Budget, BudgetSpent, Reservation
 from agents.model.failure import CallFailed, Refusal, judge
-from agents.model.messages import Ask, Block, ModelUnavailable, Reply
+from agents.model.messages import Ask, Block, ModelUnavailable, Reply, encodable
 from agents.model.prices import Price, Usage, price_of
 from agents.model.settings import ModelSettings
 from agents.model.tracing import Span, Tracer
@@ -288,8 +288,8 @@ class _Call:
 
 
 def _block(block: Any) -> Block:
-    """A block as the API sent it, for the conversation to go on."""
-    data: Block = block.model_dump(mode="json", exclude_unset=True)
+    """A block as the API sent it, for the conversation to go on, and fit to be written and sent."""
+    data: Block = encodable(block.model_dump(mode="python", exclude_unset=True))
     data.pop("parsed_output", None)
     return data
 

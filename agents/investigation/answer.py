@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from agents.model.messages import encodable
 from tools.findings.model import (
     AgentId,
     ConfigCategory,
@@ -30,6 +31,8 @@ QUOTES_MAX = 8
 QUOTE_CHARS_MAX = 2000
 TEXT_CHARS_MAX = 1200
 TITLE_CHARS_MAX = 160
+_WHERE_CHARS_MAX = 80
+"""Of the place of a problem: the names in it may be the model's."""
 
 CATEGORIES = {
     AgentId.LOG_WATCHER: tuple(LogCategory),
@@ -144,8 +147,8 @@ def schema(agent: AgentId) -> dict[str, Any]:
 def parse(text: str, agent: AgentId) -> Draft:
     """Read an answer. What is no JSON object is one problem; a bad item is one too, and the others stand."""
     try:
-        data = json.loads(text)
-    except ValueError as error:
+        data = encodable(json.loads(text))
+    except (ValueError, RecursionError) as error:
         return Draft(problems=(f"the answer is not JSON: {str(error)[:120]}",))
     if not isinstance(data, dict):
         return Draft(problems=("the answer is not an object",))
@@ -177,7 +180,7 @@ def _items(data: Mapping[str, Any], name: str, kind: type[_Item], problems: list
             yield kind.model_validate(item)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
+            where = ".".join(str(part) for part in first["loc"])[:_WHERE_CHARS_MAX]
             problems.append(f"{name}[{number}].{where}: {first['msg']}")
 
 

@@ -95,6 +95,17 @@ class Model(Protocol):
         ...
 
 
+def encodable(data: Any) -> Any:
+    r"""JSON data whose texts can be written as UTF-8: half a character (`\ud800` alone) becomes a question mark."""
+    if isinstance(data, str):
+        return data.encode("utf-8", "replace").decode()
+    if isinstance(data, list):
+        return [encodable(item) for item in data]
+    if isinstance(data, dict):
+        return {encodable(name): encodable(value) for name, value in data.items()}
+    return data
+
+
 def user(*texts: str) -> Message:
     """A message of ours."""
     return {"role": "user", "content": [{"type": "text", "text": text} for text in texts]}

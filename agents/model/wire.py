@@ -23,6 +23,7 @@ _CACHED = {"type": "ephemeral"}
 _OVERHEAD_TOKENS = 2000
 """What the API adds of its own to a request with tools and a schema, generously."""
 _NONCE = re.compile(r"\bdata-[0-9a-f]{16}\b")
+_MARK = re.compile(r"(</?data-[0-9a-f]{16}>)")
 
 
 def request(ask: Ask, model: str, effort: str, output_tokens: int) -> Request:
@@ -79,4 +80,12 @@ def _masked(message: Message) -> Message:
 
 def _masked_block(block: Block) -> Block:
     key = "content" if block["type"] == "tool_result" else "text"
-    return {**block, key: mask(str(block[key]))}
+    return {**block, key: _masked_text(str(block[key]))}
+
+
+def _masked_text(text: str) -> str:
+    """Masked; the marks of our fences stay, also behind a text that opens a quoted secret and never closes it."""
+    masked = mask(text)
+    if _MARK.findall(masked) == _MARK.findall(text):
+        return masked
+    return "".join(part if _MARK.fullmatch(part) else mask(part) for part in _MARK.split(text))

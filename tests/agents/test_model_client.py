@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.investigation.fence import Fence
 from agents.model import transcript
 from agents.model.breaker import COOL_DOWN_S, FAILURES_MAX
 from agents.model.messages import ModelUnavailable, assistant, tool_results, user
@@ -39,6 +41,7 @@ from tools.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "hunter2hunter2"
+SECRET_LINE = f"PASSWORD={SECRET}"
 
 
 @pytest.fixture
@@ -242,6 +245,29 @@ async def test_no_secret_leaves_and_none_is_written(workspace: Workspace) -> Non
     written = b"".join(path.read_bytes() for path in workspace.root.rglob("*") if path.is_file())
     assert SECRET.encode() not in written
     assert api.key.encode() not in written
+
+
+@pytest.mark.parametrize("tail", ["IDENTIFIED BY '", "password=", "-----BEGIN PRIVATE KEY-----", 'secret: "'])
+async def test_a_secret_that_is_opened_and_never_closed_does_not_take_the_fences_mark(
+    workspace: Workspace, tail: str
+) -> None:
+    fence = Fence()
+    fenced = "\n".join(fence.around(f"finding LW-00{number}", f"{SECRET_LINE} {tail}") for number in (1, 2))
+    with MessagesApi(always(says({"said": "x"})), secrets=(SECRET,)) as api:
+        async with client_scene(api, workspace) as scene:
+            await scene.client.ask(ask(user(fenced)))
+        marks = re.findall(r"</?(data-[0-9a-f]{16})>", api.requests[0].all_text)
+    assert marks == re.findall(r"</?(data-[0-9a-f]{16})>", fenced)
+    assert len(set(marks)) == 2
+
+
+async def test_half_a_character_in_an_answer_is_neither_lost_nor_fatal(workspace: Workspace) -> None:
+    with MessagesApi(always(says("a\ud800b"))) as api:
+        async with client_scene(api, workspace) as scene:
+            reply = await scene.client.ask(ask())
+            assert reply.text == "a?b"
+            await scene.client.ask(ask(user("hello"), assistant(reply), user("go on")))
+            assert len(scene.calls()) == len(api.requests) == 2
 
 
 async def test_a_budget_of_five_cents_is_never_passed_by_a_cent(workspace: Workspace) -> None:

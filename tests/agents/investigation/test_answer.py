@@ -59,3 +59,24 @@ def test_the_schema_names_the_agents_own_categories(agent: AgentId) -> None:
     category = schema(agent)["$defs"]["OwnFinding"]["properties"]["category"]
     assert category["enum"] == [item.value for item in CATEGORIES[agent]]
     assert "CROSS_AGENT_SYNTHESIS" not in category["enum"]
+
+
+def test_half_a_character_is_written_as_a_question_mark() -> None:
+    draft = parse(json.dumps(answer([explanation(hypothesis="late \ud800 stock")])), LW)
+    assert draft.explanations[0].hypothesis == "late ? stock"
+
+
+def test_an_answer_nested_without_end_is_a_problem() -> None:
+    assert parse("[" * 200_000, LW).problems
+
+
+@pytest.mark.parametrize("depth", [100, 500, 900, 5000])
+def test_an_answer_nested_deeply_is_a_problem(depth: int) -> None:
+    given = answer() | {"explanations": "NESTED"}
+    text = json.dumps(given).replace('"NESTED"', "[" * depth + "]" * depth)
+    assert parse(text, LW).problems
+
+
+def test_a_problem_is_bounded_whatever_the_model_calls_its_fields() -> None:
+    (problem,) = parse(json.dumps(answer([explanation() | {"x" * 10**5: 1}])), LW).problems
+    assert len(problem) < 200
