@@ -43,7 +43,10 @@ def lengths(*values: int, groups: tuple[GroupState, ...] = (), name: str = "orde
     return polls(*(stream(name, value, *groups) for value in values))
 
 
-def growth_and_lag(*pairs: tuple[int, int]) -> tuple[Poll, ...]:
+UNCOUNTED = Lag(messages=1, source="bound", at_most=99)
+
+
+def growth_and_lag(*pairs: tuple[int, int | Lag]) -> tuple[Poll, ...]:
     return polls(*(stream("orders", length, group(lag=lag)) for length, lag in pairs))
 
 
@@ -153,6 +156,7 @@ CASES = [
     ("growing", "behind for 30 s at a quick pace", view(quick(*range(0, 64, 4), 90)), ["HIGH"]),
     ("growing", "behind for 28 s at a quick pace", view(quick(*range(0, 56, 4), 90)), []),
     ("growing", "far behind at a quick pace", view(quick(0, 50, 100, lag_now=101)), ["HIGH"]),
+    ("growing", "a lag that was not counted at first", view(growth_and_lag((100, UNCOUNTED), (200, 40), (300, 41), (400, 42)), code=CAPPED), []),
     ("growing", "lag jitters", view(growth_and_lag((100, 9), (200, 2), (300, 8), (400, 3)), code=CAPPED), []),
     ("growing", "lag rises a little by chance", view(growth_and_lag((100, 1), (200, 3), (300, 8), (400, 19)), code=CAPPED), []),
     ("growing", "keeps up, no cap", view(growth_and_lag((1, 0), (2, 0), (3, 0), (4, 0)), code=UNCAPPED), ["LOW"]),

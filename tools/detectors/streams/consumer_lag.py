@@ -67,6 +67,10 @@ def _direction(track: Track, name: str) -> str:
     delivered = history[-2].info.last_delivered_id != history[-1].info.last_delivered_id
     if not delivered:
         return "Nothing was delivered since the poll before: its consumers have stopped reading."
+    if "bound" in {history[-2].lag.source, history[-1].lag.source}:
+        return (
+            "It reads; whether it catches up cannot be told yet, for what waits was not counted at each poll."
+        )
     if now >= before:
         return f"It reads, but more waits than at the poll before ({before:,}): it is too slow or too few for what is added."
     return f"It catches up ({before:,} at the poll before)."

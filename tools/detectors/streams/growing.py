@@ -82,7 +82,9 @@ def _falling_behind(view: StreamView, track: Track, steps: int) -> str | None:
         )
         history = track.group(group.info.name)
         start = len(history) - 1 - steps if far else _start(track, len(history), steps)
-        lags = [item.lag.messages for item in history[max(start, 0) :] if item.lag is not None]
+        lags = [
+            item.lag.messages for item in history[max(start, 0) :] if item.lag and item.lag.source != "bound"
+        ]
         whole = start >= 0 and len(lags) == len(history) - start
         if (
             whole

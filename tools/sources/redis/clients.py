@@ -6,6 +6,8 @@ the server for 2 to 3 ms: ask once a minute at most.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tools.sources.records import ClientState
 from tools.sources.redis.names import display
 
@@ -39,6 +41,14 @@ def parse(reply: bytes, own_id: int | None) -> tuple[ClientState, ...]:
     return tuple(
         sorted(found, key=lambda client: (client.name, client.command, -client.age_s, client.idle_s))
     )
+
+
+def waits_since(found: Iterable[ClientState], now_ms: int) -> int | None:
+    """When the last of those that wait in XREADGROUP now began to, ms since epoch; None where none does."""
+    began = [
+        now_ms - client.idle_s * 1000 for client in found if client.blocked and client.command == "xreadgroup"
+    ]
+    return max(began, default=None)
 
 
 def _is_ours(fields: dict[bytes, bytes], name: bytes, own_id: int | None) -> bool:

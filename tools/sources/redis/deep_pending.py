@@ -54,9 +54,9 @@ class DeepPending:
         """The pages, and with them what is watched of the rest of the long lists, in id order."""
         long = [key for key, size in sizes.items() if size > PAGE_ENTRIES and key in pages]
         on_page = {key: {entry.id: entry for entry in pages[key][0]} for key in long}
-        found: dict[Key, dict[str, PendingEntry]] = {key: {} for key in long[: WATCHED_MAX // 2]}
+        found: dict[Key, dict[str, PendingEntry]] = {key: {} for key in long}
         for key, entry in self._sweep(long):
-            if self._is_telling(entry) and key in found:
+            if self._is_telling(entry):
                 found[key][entry.id] = entry
         for key, entries in found.items():
             known = self._watched.get(key, {})
@@ -66,11 +66,12 @@ class DeepPending:
                 if self._is_telling(entry) or entry.id in known
             }
         self._ask_again(found)
+        found = _most_telling(found)
         room = max(min(WATCHED_PER_GROUP, WATCHED_MAX // max(len(found), 1)), 2)
-        self._watched = {key: self._chosen(key, entries, room) for key, entries in found.items()}
-        joined = {
-            key: (_joined(pages[key][0], watched), pages[key][1]) for key, watched in self._watched.items()
-        }
+        chosen = {key: self._chosen(key, entries, room) for key, entries in found.items()}
+        # A second look at some groups says nothing of the others.
+        self._watched = {key: known for key, known in self._watched.items() if key not in sizes} | chosen
+        joined = {key: (_joined(pages[key][0], watched), pages[key][1]) for key, watched in chosen.items()}
         return {**pages, **joined}
 
     def _is_telling(self, entry: PendingEntry) -> bool:
@@ -132,6 +133,19 @@ class DeepPending:
         often = sorted(entries.values(), key=lambda entry: -entry.deliveries)[: room // 2]
         idle = sorted(entries.values(), key=lambda entry: (entry.id not in known, -entry.idle))[: room // 2]
         return {entry.id: entry for entry in (*often, *idle)}
+
+
+def _most_telling(found: Mapping[Key, dict[str, PendingEntry]]) -> dict[Key, dict[str, PendingEntry]]:
+    """The lists that hold something to watch; of very many those with what was delivered most often, then longest ago."""
+    telling = {key: entries for key, entries in found.items() if entries}
+    if len(telling) <= WATCHED_MAX // 2:
+        return telling
+    ranks = {
+        key: max((entry.deliveries, entry.idle) for entry in entries.values())
+        for key, entries in telling.items()
+    }
+    first = sorted(ranks, key=lambda key: ranks[key], reverse=True)[: WATCHED_MAX // 2]
+    return {key: telling[key] for key in first}
 
 
 def _joined(page: tuple[PendingEntry, ...], watched: Mapping[str, PendingEntry]) -> tuple[PendingEntry, ...]:

@@ -2,8 +2,9 @@
 
 Of many groups, those that have not moved are read at every fourth look: nothing was delivered, acknowledged or added
 since, so only idle times and claims can be others, and idle times are aged meanwhile. Where the server has counted
-no call since that could change even these, they are read at every sixteenth look. A consumer that began to wait in a
-read is such a call that is not counted yet, so a group is read anew before it is taken for one that nobody works for.
+no call since that could change even these, they are read at every sixteenth look. A consumer that waits in a read made
+a call that is not counted yet, so ages are told only up to the limits of rules: a group is read anew before one of its
+consumers or pending entries passes its limit, and where the clients are listed, if one began to wait after it was read.
 """
 
 from __future__ import annotations
@@ -45,21 +46,28 @@ class DetailReader:
         self, pacer: Pacer, clock: Clock, limits: LookLimits, on_error: Callable[[ReplyError], None]
     ) -> None:
         self._pacer, self._clock, self._on_error = pacer, clock, on_error
+        self._stuck_idle_ms = limits.stuck_idle_ms
         self._pending = PendingReader(pacer, limits.stuck_idle_ms, on_error)
         self._deep = DeepPending(pacer, limits.stuck_idle_ms, on_error)
         self._ghosts = GhostFinder(pacer, limits.stuck_idle_ms, on_error)
         self._turn = self._touched = 0
+        self.due_ms: int | None = None
+        """When the first of what is known will pass its limit, ms since epoch."""
 
     def forget(self) -> None:
         """After a gap: nothing learned before counts."""
+        self.due_ms = None
         self._pending.forget()
         self._deep.forget()
         self._ghosts.forget()
 
-    def read(self, seen: Sequence[Seen], *, whole: bool, touched: bool) -> None:
+    def read(
+        self, seen: Sequence[Seen], *, whole: bool, touched: bool, waits_since_ms: int | None = None
+    ) -> None:
         """Set consumers and pending entries. `whole`: these streams are all that there are.
 
-        `touched`: something was done since the last look that may show there alone.
+        `touched`: something was done since the last look that may show there alone. `waits_since_ms`: when the last of
+        the clients that wait in a read began to, where they were listed for this look.
         """
         many = sum(len(item.groups) for item in seen) > GROUPS_ALWAYS
         self._turn += whole
@@ -71,14 +79,21 @@ class DetailReader:
             for group in item.groups:
                 info = group.info
                 if many and whole and group.read_ms is not None and self._may_wait(group, number, now_ms):
-                    continue
+                    began_after = waits_since_ms is not None and group.read_ms <= waits_since_ms
+                    if not (began_after and group.is_idle(now_ms)):
+                        group.waited += 1
+                        continue
                 group.consumers, group.waited = None, 0
                 short = 0 < info.pending <= PAGE_ENTRIES and info.consumers <= CONSUMERS_MAX
                 (together if short else apart).append((item, group))
         doubtful = self._read_together(together) | self._read_apart(apart)
         for key, page in self._ghosts.mark(seen, {key: page for key, (_, page) in doubtful.items()}).items():
             doubtful[key][0].pending = page[0]
+        for _, group in (*together, *apart):
+            group.set_due(self._stuck_idle_ms)
         if whole:
+            every = [group.due_ms for item in seen for group in item.groups if group.due_ms is not None]
+            self.due_ms = min(every, default=None)
             self._keep(seen)
 
     def _may_wait(self, group: SeenGroup, number: int, now_ms: int) -> bool:
@@ -86,10 +101,8 @@ class DetailReader:
         touched = self._touched >= self._turn - group.waited
         turns = TURNS if touched else UNTOUCHED_TURNS
         due = number % turns == self._turn % turns or group.waited >= turns - 1
-        if due or group.info.pending > PAGE_ENTRIES or group.nears_idle_limit(now_ms):
-            return False
-        group.waited += 1
-        return True
+        passes = group.due_ms is not None and now_ms >= group.due_ms
+        return not (due or passes or group.info.pending > PAGE_ENTRIES)
 
     def _read_together(self, wanted: Sequence[tuple[Seen, SeenGroup]]) -> _Doubtful:
         """Consumers and short pending entries lists, each group's in one question."""

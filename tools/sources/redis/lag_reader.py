@@ -20,7 +20,8 @@ SMALL_COUNTS_PER_POLL = 240
 """The same of groups whose lag cannot be above their limit: no claim waits for it, so many are counted by and by."""
 
 REACHES_MAX = 1_000
-"""Groups behind their stream whose last read is looked at; three light commands each."""
+"""Groups behind their stream whose last read is looked at; three light commands each. Those above their limit come
+first, by turns; one that was not asked for is not confirmed."""
 
 SECOND_LOOKS = 3
 SECOND_LOOK_GAP_S = 0.25
@@ -35,26 +36,44 @@ class _Plan:
         self.small: list[lags.Tally] = []
         self.groups: list[tuple[Seen, SeenGroup, lags.Tally]] = []
         self._tallies: dict[tuple[bytes, str], lags.Tally] = {}
-        self._planned = 0
+        self._waiting: list[tuple[Seen, SeenGroup]] = []
 
     def add(self, item: Seen, group: SeenGroup) -> None:
-        """Count this one, if even all entries but one would be within its limit only as far as their budget goes."""
-        info, place = item.info, (item.raw, group.info.last_delivered_id)
-        is_small = info.length - 1 <= group.book.limit
+        """Count this one; if even all entries but one would be within its limit, as far as their budget goes."""
+        if item.info.length - 1 <= group.book.limit:
+            self._waiting.append((item, group))
+        else:
+            self._count(item, group, self.urgent)
+
+    def end(self) -> None:
+        """Choose among those that need not be counted now: who waited longest comes first."""
+        if len(self._waiting) > SMALL_COUNTS_PER_POLL:
+            self._waiting.sort(key=_waited, reverse=True)
+        planned = 0
+        for item, group in self._waiting:
+            is_full = planned >= SMALL_COUNT_BYTES_PER_POLL or len(self.small) >= SMALL_COUNTS_PER_POLL
+            if is_full and (item.raw, group.info.last_delivered_id) not in self._tallies:
+                group.lag, group.counted = lags.uncounted(item.info), False
+                group.late_ms = lags.time_lag_ms(item.info, group.info, group.lag)
+                group.book.uncounted += 1
+                continue
+            group.book.uncounted = 0
+            planned += self._count(item, group, self.small)
+
+    def _count(self, item: Seen, group: SeenGroup, among: list[lags.Tally]) -> int:
+        """Plan to count it; returns how many bytes more that is."""
+        place, size = (item.raw, group.info.last_delivered_id), 0
         tally = self._tallies.get(place)
         if tally is None:
-            if is_small and self._is_full:
-                group.lag, group.counted = lags.uncounted(info), False
-                group.late_ms = lags.time_lag_ms(info, group.info, group.lag)
-                return
-            tally = self._tallies[place] = lags.Tally(item.raw, info, group.info, item.entry_size)
-            (self.small if is_small else self.urgent).append(tally)
-            self._planned += tally.rest_bytes if is_small else 0
+            tally = self._tallies[place] = lags.Tally(item.raw, item.info, group.info, item.entry_size)
+            among.append(tally)
+            size = tally.rest_bytes
         self.groups.append((item, group, tally))
+        return size
 
-    @property
-    def _is_full(self) -> bool:
-        return self._planned >= SMALL_COUNT_BYTES_PER_POLL or len(self.small) >= SMALL_COUNTS_PER_POLL
+
+def _waited(pair: tuple[Seen, SeenGroup]) -> int:
+    return pair[1].book.uncounted
 
 
 class LagReader:
@@ -64,6 +83,7 @@ class LagReader:
         self, pacer: Pacer, clock: Clock, limits: LookLimits, light: Callable[[Sequence[bytes]], list[Seen]]
     ) -> None:
         self._pacer, self._clock, self._limits, self._light = pacer, clock, limits, light
+        self._turn = 0
 
     def read(self, seen: Sequence[Seen], *, honest: bool) -> None:
         """Set the lags and time lags of all groups. Raises SourceUnavailable."""
@@ -74,6 +94,7 @@ class LagReader:
                     group.moved = False
                 elif self._must_be_counted(item, group, honest=honest):
                     plan.add(item, group)
+        plan.end()
         self._count(plan)
         self._look_again(list(self._judge_lags(seen)))
 
@@ -111,19 +132,30 @@ class LagReader:
                     behind.append((item, group))
                 else:
                     group.book.memory.above_since_ms = None
-        asked = [pair for pair in behind if pair[1].info.consumers <= CONSUMERS_MAX][:REACHES_MAX]
+        asked = self._chosen(behind)
         sizes = [
             GROUP_BYTES * len(item.groups) + CONSUMER_BYTES * group.info.consumers for item, group in asked
         ]
         told = reach.read(self._pacer, [group.book.key for _, group in asked], sizes)
+        known = {group.book.key for _, group in asked}
         for item, group in behind:
             last = told.get(group.book.key)
-            self._confirm(group, last)
-            late = self._timely(group, last)
+            is_known = group.book.key in known or group.info.consumers > CONSUMERS_MAX
+            self._confirm(group, last, is_known=is_known)
+            late = self._timely(group, last, is_known=is_known)
             if late and late > limit_ms and group.lag is not None and not group.far:
                 yield item
 
-    def _confirm(self, group: SeenGroup, last: reach.Reach | None) -> None:
+    def _chosen(self, behind: Sequence[tuple[Seen, SeenGroup]]) -> list[tuple[Seen, SeenGroup]]:
+        """Those whose last read is looked at."""
+        can = [pair for pair in behind if pair[1].info.consumers <= CONSUMERS_MAX]
+        if len(can) <= REACHES_MAX:
+            return can
+        self._turn += 1
+        start = self._turn * REACHES_MAX % len(can)
+        return sorted(can[start:] + can[:start], key=lambda pair: not pair[1].far)[:REACHES_MAX]
+
+    def _confirm(self, group: SeenGroup, last: reach.Reach | None, *, is_known: bool) -> None:
         """A lag stands when the group was above its limit all the time; at its end in between, it was not."""
         lag, memory, waiting = group.lag, group.book.memory, group.waiting
         if lag is None or not group.far:
@@ -135,12 +167,18 @@ class LagReader:
         at_end = waiting and last is not None and not last.left_behind(*waiting)
         if since is not None and at_end and group.moved:
             memory.above_since_ms = since = now
-        confirmed = since is not None and now - since >= self._limits.lag_recheck_ms
+        is_sure = is_known or not group.moved  # one that was given nothing since has not been at its end
+        confirmed = is_sure and since is not None and now - since >= self._limits.lag_recheck_ms
         group.lag = Lag(messages=lag.messages, source=lag.source, at_most=lag.at_most, confirmed=confirmed)
 
-    def _timely(self, group: SeenGroup, last: reach.Reach | None) -> int | None:
-        """The time lag; that of the last read where one was made since the last look: a batch in the making is not late."""
+    def _timely(self, group: SeenGroup, last: reach.Reach | None, *, is_known: bool) -> int | None:
+        """The time lag; that of the last read where one was made since the last look: a batch in the making is not late.
+
+        None where a read was made and nobody asked for it.
+        """
         late = group.time_lag_ms
+        if group.moved and not is_known:
+            group.time_lag_ms = late = None
         if late and last is not None and group.moved:
             group.time_lag_ms = late = min(late, last.age_ms)
         return late

@@ -41,6 +41,8 @@ class Book(Struct, gc=False):
     idle_limit_ms: int
     """For how long none of its consumers may have been seen."""
     memory: GroupMemory = msgspec.field(default_factory=GroupMemory)
+    uncounted: int = 0
+    """At how many looks in a row its lag had to be counted and was not."""
     details: Question | None = None
     """XINFO CONSUMERS, and XPENDING where its list is short, once they were asked for together."""
 
@@ -68,13 +70,25 @@ class SeenGroup(Struct, gc=False):
     """When its consumers and pending entries were read."""
     waited: int = 0
     """At how many looks since then they were not read."""
+    due_ms: int | None = None
+    """When one of them will pass its limit: they are read anew before that is told."""
 
-    def nears_idle_limit(self, now_ms: int) -> bool:
-        """Whether, if none of its consumers was seen since they were read, it has passed its limit since then."""
+    def set_due(self, stuck_idle_ms: int) -> None:
+        """Set when a consumer or a pending entry, read just now, would pass its limit if nobody did anything."""
+        assert self.read_ms is not None
+        left = [stuck_idle_ms - entry.idle for entry in self.pending if entry.idle <= stuck_idle_ms]
+        if self.consumers:
+            idle = self.book.idle_limit_ms - min([item.idle for item in self.consumers])
+            if idle >= 0:
+                left.append(idle)
+        self.due_ms = self.read_ms + min(left) + 1 if left else None
+
+    def is_idle(self, now_ms: int) -> bool:
+        """Whether no consumer was seen for longer than its limit, if none was seen since they were read."""
         if not self.consumers or self.read_ms is None:
             return False
-        least, limit = min([item.idle for item in self.consumers]), self.book.idle_limit_ms
-        return least <= limit < least + now_ms - self.read_ms
+        least = min([item.idle for item in self.consumers])
+        return least + now_ms - self.read_ms > self.book.idle_limit_ms
 
     @property
     def far(self) -> bool:

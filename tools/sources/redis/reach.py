@@ -72,19 +72,22 @@ def read(pacer: Pacer, keys: Sequence[Key], sizes: Sequence[int]) -> dict[Key, R
 
 def _reach(now: object, groups: object, consumers: object, name: bytes) -> Reach | None:
     delivered = next((info.last_delivered_id for raw, info in replies.groups(groups) if raw == name), None)
-    ago = [ms for ms in map(_read_ago_ms, replies.consumers(consumers)) if ms is not None]
+    ago_ms = _read_ago_ms(replies.consumers(consumers))
     given_ms = None if delivered is None else entry_time_ms(delivered)
     parts = [replies.as_int(part) for part in replies.as_list(now)[:2]]
     seconds, micros = parts if len(parts) == 2 else (None, None)
-    if delivered is None or given_ms is None or not ago or seconds is None or micros is None:
+    if delivered is None or given_ms is None or ago_ms is None or seconds is None or micros is None:
         return None
     now_ms = seconds * 1000 + micros // 1000
-    reach = Reach(delivered, now_ms - min(ago))
+    reach = Reach(delivered, now_ms - ago_ms)
     return reach if given_ms <= reach.read_ms + CLOCK_SLACK_MS else None
 
 
-def _read_ago_ms(consumer: ConsumerInfo) -> int | None:
-    """Before 7.2 `idle` counts from the last read that gave something; -1 in `inactive` is a consumer that never got one."""
-    if consumer.inactive is None:
-        return consumer.idle
-    return consumer.inactive if consumer.inactive >= 0 else None
+def _read_ago_ms(consumers: Sequence[ConsumerInfo]) -> int | None:
+    """How long ago one of them got something; None where that cannot be told.
+
+    Before 7.2 `idle` counts from that read. With NOACK `inactive` stays at -1, as it does for a consumer that never got
+    an entry: where it is so for all, the newest attempt to read is the best there is, for it was given what waited.
+    """
+    given = [item.idle if item.inactive is None else item.inactive for item in consumers]
+    return min([ms for ms in given if ms >= 0] or [item.idle for item in consumers], default=None)

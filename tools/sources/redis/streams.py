@@ -60,6 +60,11 @@ class StreamReader:
         self._details.forget()
         self.sampler.forget()
 
+    @property
+    def due_ms(self) -> int | None:
+        """When something that is only aged meanwhile passes a limit: a look is due then, though nothing was done."""
+        return self._details.due_ms
+
     def distrust(self) -> None:
         """Before a look: something may have moved groups, or the server's counters of them, alone."""
         lags.distrust(book.memory for book in self._books.values())
@@ -169,17 +174,20 @@ class StreamReader:
             )
 
     def states(
-        self, seen: Sequence[Seen], *, honest: bool, whole: bool = True, touched: bool = True
+        self,
+        seen: Sequence[Seen],
+        *,
+        honest: bool,
+        whole: bool = True,
+        touched: bool = True,
+        waits_since_ms: int | None = None,
     ) -> tuple[StreamState, ...]:
-        """The states of streams seen in the light pass, by name. `whole`: these are all that there are.
-
-        `touched`: since the last look something was done that may show in consumers or pending entries alone.
-        """
+        """The states of streams seen in the light pass, by name; `whole` and what follows as for `DetailReader.read`."""
         began_ms = self._clock.now_ms()
         if not whole:  # a second look counts again
             _count_again(seen)
         self._lags.read(seen, honest=honest)
-        self._details.read(seen, whole=whole, touched=touched)
+        self._details.read(seen, whole=whole, touched=touched, waits_since_ms=waits_since_ms)
         if whole:
             self._keep(seen)
             self.sampler.read({item.raw: (item.info, item.first, item.last) for item in seen})

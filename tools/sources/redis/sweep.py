@@ -197,10 +197,11 @@ class StreamSource:
             {} if before is None else commandstats.growth(before.stats, reading.stats, sent - self._last_sent)
         )
         server_us = self._meter.add(reading.stats, sent)
-        streams = self._sweep(reading, None if after_gap else previous, now, before)
+        found_clients = self._read_clients(now)
+        waits_since_ms = clients.waits_since(found_clients or (), now)
+        streams = self._sweep(reading, None if after_gap else previous, now, before, waits_since_ms)
         self._quiet_polls = 0
         self._see_rights(previous, streams)
-        found_clients = self._read_clients(now)
         server_us += self._meter.read(self._pacer)
         late_calls = self._meter.moved(reading.stats, sent)
         if self._client.opened != opened:
@@ -214,7 +215,7 @@ class StreamSource:
             streams=streams,
             calls=calls,
             clients=found_clients,
-            clients_ms=0 if found_clients is None else self._clock.now_ms(),
+            clients_ms=0 if found_clients is None else now,
             late_calls=late_calls,
             cost=self._cost(server_us, trips, started),
             after_gap=after_gap or self.broke is not None,
@@ -244,6 +245,7 @@ class StreamSource:
             or commandstats.was_reset(before.stats, seen.stats)
             or not commandstats.is_quiet(calls)
             or self._pause(previous, before.state, now) is not None
+            or (self._reader.due_ms is not None and now >= self._reader.due_ms)
         ):
             return None
         self._quiet_polls += 1
@@ -288,6 +290,7 @@ class StreamSource:
         previous: Poll | None,
         now: int,
         before: server.ServerReading | None,
+        waits_since_ms: int | None,
     ) -> tuple[StreamState, ...]:
         due = self._discovered_ms is None or now - self._discovered_ms >= DISCOVERY_EVERY_MS
         if due or previous is None or reading.keys <= DISCOVERY_KEYS_CHEAP:
@@ -308,7 +311,9 @@ class StreamSource:
         if before is not None and (moved is None or not lag.is_steady(moved)):
             self._reader.distrust()
         touched = moved is None or not commandstats.leaves_consumers(moved)
-        return self._reader.states(seen, honest=lag.is_honest(reading.state), touched=touched)
+        return self._reader.states(
+            seen, honest=lag.is_honest(reading.state), touched=touched, waits_since_ms=waits_since_ms
+        )
 
     def _read_clients(self, now: int) -> tuple[ClientState, ...] | None:
         if self._clients_ms is not None and now - self._clients_ms < CLIENTS_EVERY_MS:
