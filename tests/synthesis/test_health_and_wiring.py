@@ -49,7 +49,7 @@ LAST_MS = START_MS + 600_000
         pytest.param([log_finding(1, "CRASH", severity="CRITICAL", last_s=1)], [], "CRITICAL", id="a log CRITICAL counts as open"),
         pytest.param([stream_finding(1, "CONSUMER_LAG", severity="CRITICAL", last_s=585)], [], "CRITICAL", id="seen one interval before the last poll"),
         pytest.param([stream_finding(1, "CONSUMER_LAG", severity="CRITICAL", last_s=584.9)], [], "DEGRADED", id="over before the end"),
-        pytest.param([log_finding(1, "BUG", severity="CRITICAL", origin="model")], [], "HEALTHY", id="the model's own"),
+        pytest.param([log_finding(1, "BUG", severity="MEDIUM", origin="model")], [], "HEALTHY", id="the model's own"),
     ],
 )  # fmt: skip
 def test_health_is_measured(findings: list[Finding], gaps: list[Gap], expected: str) -> None:

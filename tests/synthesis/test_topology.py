@@ -122,7 +122,7 @@ def test_status_follows_the_worst_measured_finding_of_the_stream_or_its_family()
     found = [
         finding("orders", Severity.MEDIUM),
         finding("shard:{}", Severity.CRITICAL),
-        finding("quiet", Severity.CRITICAL, Origin.MODEL),
+        finding("quiet", Severity.MEDIUM, Origin.MODEL),
     ]
     states = {item.name: item.status for item in topology.build(HISTORY, None, found).streams}
     assert states == {"orders": "HEALTHY", "quiet": "HEALTHY", "shard:1": "CRITICAL", "shard:2": "CRITICAL"}

@@ -147,7 +147,7 @@ def test_a_watcher_that_is_killed_or_stopped_is_restarted(
 ) -> None:
     run.attach_to(own_server)
     run.config["session"]["duration"] = 60
-    run.config["session"]["flush_grace"] = 3
+    run.config["session"]["flush_grace"] = 3 if number is signal.SIGSTOP else 30
     process = run.start("attach")
     run.wait_until_observing()
     victim = next(event for event in run.events("agent-started") if event["agent"] == "LOG_WATCHER")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.conftest import Server
 from tests.detectors.eyes import Watch, watching
@@ -44,7 +46,8 @@ class Workers:
             self._client.xgroup_create(f"s{number}", "g", "$", mkstream=True)
 
     def wait(self) -> None:
-        self._clients = [redis.Redis(port=self._server.port) for _ in range(FEW)]
+        never_again = Retry(NoBackoff(), 0)  # type: ignore[no-untyped-call]  # redis-py has no types here
+        self._clients = [redis.Redis(port=self._server.port, retry=never_again) for _ in range(FEW)]
         for number, client in enumerate(self._clients):
             threading.Thread(target=self._read, args=(client, number), daemon=True).start()
         wait_for(lambda: self._client.info("clients")["blocked_clients"] == FEW)
@@ -129,9 +132,11 @@ def test_a_pending_entry_is_looked_up_before_it_passes_for_stuck(own_server: Ser
     client.xgroup_create("s", "g", "0")
     client.xreadgroup("g", "c", {"s": ">"})
     client.xdel("s", "2-0")
-    with watching(own_server, Limits(pending_idle=20)) as watch:
-        watch.poll(4)
-        assert any(poll.quiet for poll in watch.polls)
+    with watching(own_server, Limits(pending_idle=1)) as watch:
+        watch.poll()
+        assert not any(entry.gone for entry in watch.polls[-1].streams[0].groups[0].pending)
+        wait_for(lambda: client.xpending_range("s", "g", "-", "+", 1)[0]["time_since_delivered"] > 1_000)
+        watch.poll(2)
         gone = {entry.id: entry.gone for entry in watch.polls[-1].streams[0].groups[0].pending}
         assert gone == {"1-0": False, "2-0": True, "3-0": False}
         assert [s.rule.id for s in watch.symptoms() if "2-0" in str(s.evidence)].count(
