@@ -37,6 +37,7 @@ FIRES = [
     pytest.param("failed-messages-become-dead-letters", stream_finding(1, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE]), stream_finding(2, "DELIVERY_FAILURE", "invoices"), id="dead letters written by the failing reader"),
     pytest.param("no-delivery-limit", code_finding(1, "code.no-dead-letter", "orders"), stream_finding(1, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE]), id="no limit explains endless redelivery"),
     pytest.param("restarting-service-stops-reading", log_finding(1, "CRASH", rule_id="log.restart-loop"), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="restart loop explains dead consumer"),
+    pytest.param("restarting-service-stops-reading", log_finding(1, "CRASH", rule_id="log.restart-loop"), stream_finding(1, "MISSING_ACK", consumer_group="billing"), id="restart loop explains missing acks"),
     pytest.param("restarting-service-stops-reading", log_finding(1, "CRASH", rule_id="log.restart-loop"), log_finding(2, "ANOMALY", rule_id="log.silence"), id="restart loop explains silence"),
     pytest.param("gone-service-leaves-group-unread", log_finding(1, "CRASH", rule_id="log.silence"), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="gone service explains dead consumer"),
     pytest.param("gone-service-leaves-group-unread", log_finding(1, "ANOMALY", rule_id="log.silence"), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="a service that lives and does nothing explains its dead consumer"),

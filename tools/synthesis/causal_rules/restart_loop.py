@@ -1,4 +1,4 @@
-"""A service that crashes or starts again and again explains that it is silent and that its groups fall behind."""
+"""A service that starts again and again explains that it is silent, and that its groups fall behind or acknowledge nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 
 def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
     stopped = as_stream(
-        finding, StreamCategory.DEAD_CONSUMER, StreamCategory.CONSUMER_LAG, StreamCategory.STUCK_MESSAGE
+        finding,
+        StreamCategory.DEAD_CONSUMER,
+        StreamCategory.CONSUMER_LAG,
+        StreamCategory.STUCK_MESSAGE,
+        StreamCategory.MISSING_ACK,
     )
     if stopped is not None:
         yield from map(entities.service, wiring.owners_of(stopped.stream, stopped.consumer_group))
