@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.sources.logs.lines import line
-from tools.sources.logs.classify import classify, is_candidate
+from tools.sources.logs.classify import ERROR, NOTHING, classify, is_candidate
 from tools.sources.logs.templates import message_ids, template_of
 from tools.sources.logs.window import Window
 
@@ -207,3 +207,11 @@ def test_what_a_long_line_says_at_its_end_is_judged() -> None:
         for item in window.fold(line(text, number)):
             window.take(item)
     assert [item.total for item in window.touched()] == [1]
+
+
+@pytest.mark.parametrize(
+    ("level", "verdict"), [("INFO", NOTHING), ("DEBUG", NOTHING), ("WARN", ERROR), ("ERROR", ERROR)]
+)
+@pytest.mark.parametrize("said", ["received SIGTERM, shutting down gracefully", "caught SIGTERM, stopping"])
+def test_a_service_that_tells_of_its_stop_at_info_does_not_fail(said: str, level: str, verdict: str) -> None:
+    assert classify(line(f"2025-06-15 10:00:00,123 {level} cook: {said}")) == verdict

@@ -279,7 +279,8 @@ def _severe(level: str, words: str) -> str:
 def _failure(level: str | None, rest: str) -> str:
     if _HARD.search(rest):
         return FATAL if _WORST.search(rest) else ERROR
-    if _TERMINATED.search(rest) or _TYPED.search(rest):
+    # A service that logs its SIGTERM at INFO is being stopped in order: a deployment, no failure.
+    if (_TERMINATED.search(rest) and level != "INFO") or _TYPED.search(rest):
         return ERROR
     if level is None and (_WORDS.search(rest) or _ENDED.search(rest) or _REFUSED.search(rest)):
         return ERROR
