@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
@@ -31,6 +32,16 @@ LIVE_POLLS = 20
 """Polls that rules over the running system see: 5 minutes at the default pace."""
 
 
+LIVE_SPAN_S = 120.0
+"""Where polls come faster, as many more: rules over a minute of them need that minute, and are asked each minute."""
+LIVE_POLLS_MAX = 240
+
+
+def live_polls(poll_interval_s: float) -> int:
+    """How many polls are kept at this pace."""
+    return min(LIVE_POLLS_MAX, max(LIVE_POLLS, math.ceil(LIVE_SPAN_S / poll_interval_s)))
+
+
 class _State(msgspec.Struct, kw_only=True):
     """`agents/enhancement-scout/state.json`."""
 
@@ -57,7 +68,7 @@ class EnhancementScout:
         self._next_pass: float | None = None
         self._next_live = self._clock.monotonic() + LIVE_EVERY_S
         self._tail = PollTail(self._workspace.polls)
-        self._polls: deque[Poll] = deque(maxlen=LIVE_POLLS)
+        self._polls: deque[Poll] = deque(maxlen=live_polls(job.window.poll_interval_s))
 
     def look(self) -> None:
         """The first pass once the index is there; from the middle of the window the second, at its own pace."""

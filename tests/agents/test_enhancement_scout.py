@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.enhancement_scout import make
+from agents.enhancement_scout import live_polls, make
 from agents.indexer import index
 from agents.job import WatcherJob
 from agents.loop import Reporter
@@ -105,3 +105,12 @@ def test_the_running_system_is_looked_at_every_minute(tmp_path: Path, stack: Exi
     scout.look()
     (finding,) = reporter.recorder.findings
     assert (finding.rule_id, finding.occurrences) == ("live.polling-reads", 1)
+
+
+@pytest.mark.parametrize("poll_interval_s", [1.0, 2.0, 3.0, 5.0, 15.0])
+def test_the_polls_that_are_kept_span_the_minute_that_rules_ask_for(poll_interval_s: float) -> None:
+    assert (live_polls(poll_interval_s) - 1) * poll_interval_s >= 60
+
+
+def test_no_pace_keeps_polls_without_end() -> None:
+    assert live_polls(0.001) == live_polls(0.1)
