@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from orchestrator.cli import boundary
 
 EXIT_CODES = (
     "Exit codes: 0 every bar is met, 1 one is missed (the last lines say which), "
-    "2 wrong usage, or a label file that cannot be used."
+    "2 wrong usage, or a scenario or label file that cannot be used, 130 and 143 ended by a signal."
 )
 
 
@@ -21,19 +22,74 @@ def evaluate(
     repos: Annotated[
         Path | None,
         typer.Option(
-            "--repos", metavar="DIR", help="Labelled repositories: DIR/labels/NAME.toml beside DIR/NAME."
+            "--repos",
+            metavar="DIR",
+            help="Measure the rules about code on labelled repositories instead: DIR/labels/NAME.toml beside DIR/NAME.",
         ),
     ] = None,
+    scenarios: Annotated[
+        Path | None,
+        typer.Option(
+            "--scenarios", metavar="DIR", help="Scenarios of your own in place of the bundled ones."
+        ),
+    ] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option("--scenario", metavar="NAME", help="Only this one; may be given several times."),
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Runs of each scenario.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Scenarios that run side by side.")] = 1,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Where results.json, table.txt and all workspaces go."),
+    ] = Path(".state/eval"),
+    llm: Annotated[
+        bool, typer.Option("--llm", help="With the language model; this version has none.")
+    ] = False,
 ) -> int:
-    """Measure recall and precision of the rules about code on repositories that were labelled by hand."""
-    from orchestrator.cli.terminal_text import clean
-    from orchestrator.evaluation.repositories import evaluate as measure
-    from orchestrator.evaluation.repositories import lines
+    """Audit labelled scenarios with faults, healthy controls and red herrings; print and save how right it was."""
     from tools.clock import SystemClock
     from tools.errors import UsageError
 
-    if repos is None:
-        raise UsageError("eval needs --repos DIR, a folder of labelled repositories (docs/evaluation.md).")
-    result = measure(repos, SystemClock().now_ms())
-    sys.stdout.write("".join(f"{clean(line)}\n" for line in lines(result)))
-    return boundary.FINDINGS if result.short else boundary.OK
+    if llm:
+        raise UsageError("--llm is not in this version: it works with rules only. Leave it out.")
+    if repos is not None:
+        if scenario or scenarios is not None:
+            raise UsageError(
+                "--repos measures repositories, --scenario and --scenarios are for scenarios. Give one."
+            )
+        from orchestrator.evaluation import repositories
+
+        result = repositories.evaluate(repos, SystemClock().now_ms())
+        for line in repositories.lines(result):
+            _say(line)
+        return boundary.FINDINGS if result.short else boundary.OK
+    return _on_scenarios(scenarios, tuple(scenario or ()), repeats, jobs, out)
+
+
+def _on_scenarios(folder: Path | None, names: tuple[str, ...], repeats: int, jobs: int, out: Path) -> int:
+    from importlib.metadata import version
+
+    from orchestrator import bundled
+    from orchestrator.evaluation.scenario_run import Order, Terminated
+    from orchestrator.evaluation.scenario_run import evaluate as measure
+    from tools.clock import SystemClock
+
+    given = folder or bundled.folder("examples") / "scenarios"
+    order = Order(given.absolute(), names, repeats, jobs, out.absolute(), version("streamgauge"))
+    try:
+        totals = measure(order, os.environ, SystemClock(), _say)
+    except KeyboardInterrupt:
+        boundary.say("ended by Ctrl-C; the sessions and all that they started have been stopped.")
+        return boundary.INTERRUPTED
+    except Terminated:
+        boundary.say("ended by SIGTERM; the sessions and all that they started have been stopped.")
+        return boundary.TERMINATED
+    return boundary.FINDINGS if totals.short else boundary.OK
+
+
+def _say(line: str) -> None:
+    from orchestrator.cli.terminal_text import clean
+
+    sys.stdout.write(f"{clean(line)}\n")
+    sys.stdout.flush()

@@ -1,0 +1,30 @@
+"""Shows how full the tanks are."""
+
+import os
+
+import redis
+
+from shared.logs import logger
+
+log = logger("display")
+LEVELS = "tank.levels"
+GROUP = "display"
+
+
+def main() -> None:
+    client = redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
+    try:
+        client.xgroup_create(LEVELS, GROUP, id="0", mkstream=True)
+    except redis.ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
+    log.info("display ready")
+    while True:
+        answer = client.xreadgroup(GROUP, "display-1", {LEVELS: ">"}, count=10, block=1000)
+        for _, entries in answer or []:
+            for _, fields in entries:
+                log.info("%s litres", fields["litres"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Measures how full the tanks are."""
+
+import json
+import os
+import time
+import uuid
+from pathlib import Path
+
+import redis
+
+from shared.logs import logger
+
+log = logger("levels")
+LEVELS = "tank.levels"
+
+
+def main() -> None:
+    client = redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
+    log.info("levels ready")
+    flag = json.loads(Path("flags.json").read_text(encoding="utf-8"))["refills"]
+    begun = time.monotonic()
+    measured = 0
+    while True:
+        measured += 1
+        client.xadd(LEVELS, {"correlationId": uuid.uuid4().hex, "litres": str(measured % 900)}, maxlen=500)
+        if measured % 5 == 0 and time.monotonic() - begun > flag["after"]:
+            client.xadd(
+                ".".join(flag["stream"]),
+                {"correlationId": uuid.uuid4().hex, "litres": "40"},
+                maxlen=500,
+            )
+        if measured % 10 == 0:
+            log.info("measured %d times", measured)
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    main()
