@@ -45,6 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--lag-seed", type=int, default=1, metavar="N", help="seed of the lag fuzzer (default: %(default)s)"
     )
 
+    parser.addoption("--faults", action="store_true", help="every fault, also those that `make faults` tries")
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "product" in metafunc.fixturenames:
@@ -63,7 +65,11 @@ def chosen(config: pytest.Config) -> list[Product]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--faults"):
+        left_out = [item for item in items if item.get_closest_marker("faults")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("faults")]
     for item in items:
         if "product" in getattr(item, "fixturenames", ()):
             item.add_marker("matrix")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from orchestrator.session.readiness import port_open
 from tests.conftest import Server
@@ -16,15 +18,21 @@ from tools.findings.model import AgentId
 from tools.findings.recorder import load
 
 PHASES = ("preflight", "baseline", "observe", "stop", "shutdown", "synthesize", "report", "complete")
-MOMENTS = [
-    *(pytest.param(f'session.json:"name": "{phase}"', id=phase) for phase in PHASES),
-    pytest.param('wish.json:"redis":true', id="the server is wished for"),
-    pytest.param('wish.json:"services":true', id="the services are wished for"),
-    pytest.param(
-        'wish.json:"services":false,"redis":true,"daemons":[],"end":"no"', id="the stop is wished for"
-    ),
-    pytest.param('wish.json:"end":"leave"', id="the keeper may go"),
-]
+MOMENTS = {
+    **{phase: f'session.json:"name": "{phase}"' for phase in PHASES},
+    "the server is wished for": 'wish.json:"redis":true',
+    "the services are wished for": 'wish.json:"services":true',
+    "the stop is wished for": 'wish.json:"services":false,"redis":true,"daemons":[],"end":"no"',
+    "the keeper may go": 'wish.json:"end":"leave"',
+}
+ALWAYS = ("baseline", "observe", "synthesize", "the services are wished for", "the stop is wished for")
+"""The others are tried by `make faults`."""
+
+
+def some(moments: Iterable[str]) -> list[ParameterSet]:
+    """A few moments each time, all of them with `--faults`."""
+    marks = {True: (), False: (pytest.mark.faults,)}
+    return [pytest.param(moment, marks=marks[moment in ALWAYS]) for moment in moments]
 
 
 def begin_and_die(run: Run, mode: str, moment: str) -> None:
@@ -43,12 +51,12 @@ def starts(run: Run) -> int:
     return Path(run.environment["FLEET_STARTS"]).read_text().count("\n")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", some(MOMENTS))
 def test_a_managed_session_goes_on_wherever_it_was_killed(run: Run, moment: str) -> None:
     run.manage("orders=redis", "payments=good")
     run.config["session"]["duration"] = 5
     run.environment |= {"SIMPLE_WATCHER": "critical", "FLEET_STARTS": str(run.folder / "starts")}
-    begin_and_die(run, "managed", moment)
+    begin_and_die(run, "managed", MOMENTS[moment])
     session_id = run.workspace.session_id_file.read_text()
     code, output = run("managed", "resume")
     assert code == 1, output
@@ -63,7 +71,7 @@ def test_a_managed_session_goes_on_wherever_it_was_killed(run: Run, moment: str)
     assert run.left() == []
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", some(PHASES))
 def test_an_attach_session_goes_on_wherever_it_was_killed(run: Run, own_server: Server, phase: str) -> None:
     own_server.client.xadd("work", {"a": "b"})
     run.attach_to(own_server)
