@@ -365,7 +365,8 @@ def test_the_shapes_of_entries_are_sampled_and_trimmed_ones_forgotten(server: Se
     assert [item.id for item in eyes.stream().sample] == ["29-0"]
 
 
-def test_a_quiet_server_is_not_swept_and_idle_times_go_on(server: Server, eyes: Eyes) -> None:
+def test_a_quiet_server_is_not_swept_and_idle_times_go_on(server: Server, client: ReadOnlyClient) -> None:
+    eyes = Eyes(client, stuck_idle_ms=3_600_000)  # or a look would be due before an entry passes it
     five(server)
     read_two(server)
     first = eyes.poll()
