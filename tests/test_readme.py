@@ -27,6 +27,7 @@ LINES = [
 BLOCKS = re.findall(r"```toml\n(.*?)```", TEXT, flags=re.DOTALL)
 COMMANDS = [line for line in LINES if line.startswith("streamgauge ")]
 EXITS = {
+    "eval": {0},
     "run": {1},
     "init": {0},
     "doctor": {0, 3},

@@ -75,6 +75,8 @@ def test_a_ctrl_c_stops_sessions_services_and_servers(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # Where the tests run in the background, a shell has told them to ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no thread runs here)
     )
     try:
         until(lambda: len(list(out.glob("*/pids/*.pid"))) == 5)

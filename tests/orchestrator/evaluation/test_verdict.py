@@ -136,7 +136,7 @@ def test_time_is_counted_from_the_fault_and_not_before_the_window() -> None:
     assert judge(marked, told(late, marks={"begun": START_MS - 60_000})).seconds_to_first == 20
 
 
-CHAIN = {"expect": [LAG, LATE], "chain": {"root": "lag", "effects": ["late"]}}
+CHAIN: dict[str, Any] = {"expect": [LAG, LATE], "chain": {"root": "lag", "effects": ["late"]}}
 LATER = log_finding(1, "TIMEOUT", "shop")
 OTHER = config_finding(1, "MISSING_ENV_VAR", "door")
 
@@ -173,7 +173,8 @@ def test_runs_add_up_by_category() -> None:
     totals = add_up([good, bad])
     rows = {row.category: (row.expected, row.found, row.true, row.false) for row in totals.rows}
     assert rows == {"BUG": (0, 0, 0, 1), "CONSUMER_LAG": (2, 1, 1, 0), "TIMEOUT": (1, 0, 0, 0)}
-    assert (totals.all.recall, totals.all.precision) == (pytest.approx(1 / 3), 0.5)
+    assert totals.all.recall == pytest.approx(1 / 3)
+    assert totals.all.precision == 0.5
     assert totals.short == ("recall 0.333 < 0.98",)
     text = list(lines(totals, [good, bad]))
     assert "missed     other 1: late TIMEOUT" in text
