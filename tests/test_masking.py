@@ -112,11 +112,58 @@ def test_a_private_key_leaves_a_source_line_by_line(prefix: str) -> None:
     assert masker.scan("ABCDEFGHIJKLMNOPQRSTUVWX") == ("ABCDEFGHIJKLMNOPQRSTUVWX", ())
 
 
+FRAMES = {
+    "json-file": '{{"log":"{}\\n","stream":"stdout","time":"2025-06-01T12:00:00Z"}}',
+    "escaped-slashes": '{{"msg":"{}","n":1}}',
+    "json": '{{"level":30,"msg":"{}","hostname":"orders-1"}}',
+    "python": "    '{}',",
+    "javascript": "  '{}\\n' +",
+    "json-in-json": '{{"log":"{{\\"msg\\":\\"{}\\"}}\\n","stream":"stdout"}}',
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_private_key_leaves_json_and_quotes_line_by_line(name: str) -> None:
+    masker = masking.LineMasker()
+    lines = [line.replace("/", "\\/") if name == "escaped-slashes" else line for line in pem()]
+    masked = [masker.scan(FRAMES[name].format(line))[0] for line in lines]
+    assert not any(line in text for line in lines[1:-1] for text in masked)
+    if name.startswith(("json", "escaped")):
+        assert all(isinstance(json.loads(text), dict) for text in masked[1:-1])
+    assert masker.open_lines == 0
+
+
+@pytest.mark.parametrize(
+    "other", ["2025-06-01 12:00:00 INFO tick", "INFO port 3000", '{"level":30,"msg":"ok"}']
+)
+def test_lines_of_others_between_those_of_a_key_hide_none_of_them(other: str) -> None:
+    masker = masking.LineMasker()
+    first, *body, last = pem()
+    masker.scan(first)
+    for line in body:
+        for _ in range(4):
+            assert masker.scan(other) == (other, ())
+        assert line not in masker.scan(line)[0]
+    masker.scan(last)
+    assert masker.open_lines == 0
+
+
+def test_marks_beside_a_key_tell_their_place() -> None:
+    masker = masking.LineMasker()
+    first, body, *_ = pem()
+    masker.scan(first)
+    line = f'{{"password":"{PASSWORD}","msg":"{body}","token":"{NPM}"}}'
+    masked, marks = masker.scan(line)
+    assert [line[mark.start : mark.start + mark.length] for mark in marks] == [PASSWORD, body, NPM]
+    assert isinstance(json.loads(masked), dict)
+
+
 def test_a_key_that_never_ends_does_not_swallow_the_log() -> None:
     masker = masking.LineMasker()
     masker.scan("-----BEGIN " + "PRIVATE KEY-----")
     masker.scan(text_of(WORD, 64))
-    assert masker.scan("order 12 was shipped.") == ("order 12 was shipped.", ())
+    for number in range(12):
+        assert masker.scan(f"order {number} was shipped.") == (f"order {number} was shipped.", ())
     assert masker.open_lines == 0
 
 
@@ -226,6 +273,11 @@ def test_words_about_a_private_key_are_none_and_hide_nothing() -> None:
         f"Error: the key must start with {ARMOUR}",
         "INFO order 12 stored",
         "INFO listening on port 3000",
+        "INFO image sha256:" + "9f86d081884c7d65" * 4,
+        "INFO loaded InternalAuthenticationServiceExceptionHandler",
+        '{"level":30,"msg":"charged","hostname":"orders-1"}',
+        "    at Object.<anonymous> (/srv/app/node_modules/pkg/dist/index.js:10:5)",
+        "INFO listening on port 3001",
     ]
     masker = masking.LineMasker()
     assert [masker.scan(text) for text in lines] == [(text, ()) for text in lines]

@@ -15,23 +15,21 @@ import hmac
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import re2
 
-from tools import secret_finder
+from tools import key_lines, secret_finder
 
 _KEY_BYTES = 32
 _LONGEST = 2048
 """Characters that a secret may go on behind a cut: more than any token of a provider has."""
 _KEY_LINES_MAX = 200
 """A 16,384-bit RSA key has 196 lines; after more, it is not a key any longer."""
-_KEY_LINE_CHARACTERS = 24
-"""They are 64 or 70; some loggers break them once more."""
-_KEY_BODY = re2.compile(r"(?:^|[\s|\]])([A-Za-z0-9+/]{2,}={0,2})\s*$")
+_FOREIGN_LINES_MAX = 5
+"""Lines of others that may stand between two lines of a key; after more, it was cut off."""
 _MARK = re2.compile(r"\[masked:([a-z0-9_-]{1,60})(?::([A-Za-z0-9_.+-]{1,32}))??(?::([0-9a-f]{12}))?\]")
-_KEY_HEADER = re2.compile(r"Proc-Type: |DEK-Info: |Version: |Comment: ")
 
 
 @dataclass(slots=True)
@@ -149,40 +147,48 @@ def beginning(text: str, characters: int) -> str:
 class LineMasker:
     """Masks the lines of one source in order: the body of a private key goes although no line names it.
 
-    `open_lines` is its whole state: lines since a key began that has not ended, 0 outside of one.
+    `open_lines` is what a successor needs: lines since a key began that has not ended, 0 outside of one.
     """
 
     def __init__(self, open_lines: int = 0) -> None:
         self.open_lines = open_lines
+        self._foreign = 0
+        self._prefix: str | None = None
 
     def scan(self, line: str) -> tuple[str, tuple[SecretMark, ...]]:
         """The masked line and what was masked in it."""
         if not self.open_lines:
             if "PRIVATE KEY" in line and "-----BEGIN " in line and "-----END " not in line:
-                self.open_lines = 1
+                self.open_lines, self._foreign, self._prefix = 1, 0, None
             return scan(line)
         self.open_lines += 1
-        ends = "-----END " in line
         plain = _without_surrogates(line)
-        body = _KEY_BODY.search(plain)
-        # All lines of a key but its last are as long as its first: what ends in a word is no key.
-        short = body is not None and body.end(1) - body.start(1) < _KEY_LINE_CHARACTERS
-        if short and self.open_lines == 2:
-            body = None
-        if (
-            short
-            or ends
-            or self.open_lines > _KEY_LINES_MAX
-            or not (body or _KEY_HEADER.search(plain) or not line.strip())
-        ):
+        found = key_lines.look(plain, self._prefix)
+        end = plain.find("-----END ")
+        self._foreign = 0 if found.spans or key_lines.is_part(plain) else self._foreign + 1
+        if found.ends or end >= 0 or self.open_lines > _KEY_LINES_MAX or self._foreign > _FOREIGN_LINES_MAX:
             self.open_lines = 0
-        if not (ends or body):
-            return scan(line)
-        start = body.start(1) if body else line.index("-----END ")
-        print_ = fingerprint(line[start:])
-        mark = _mark("private-key", "", print_)
-        masked, marks = scan(line[:start])
-        return masked + mark, (*marks, SecretMark("private-key", print_, start, len(line) - start))
+        if found.spans:
+            self._prefix = found.prefix
+            return _without(line, found.spans)
+        return scan(line) if end < 0 else _without(line, ((end, len(line)),))
+
+
+def _without(line: str, spans: tuple[tuple[int, int], ...]) -> tuple[str, tuple[SecretMark, ...]]:
+    """A line without the parts of a key in it, and without the secrets around them."""
+    parts: list[str] = []
+    marks: list[SecretMark] = []
+    position = 0
+    for start, end in (*spans, (len(line), len(line))):
+        masked, around = scan(line[position:start])
+        parts.append(masked)
+        marks += (replace(mark, start=mark.start + position) for mark in around)
+        if end > start:
+            print_ = fingerprint(line[start:end])
+            parts.append(_mark("private-key", "", print_))
+            marks.append(SecretMark("private-key", print_, start, end - start))
+        position = end
+    return "".join(parts), tuple(marks)
 
 
 def fingerprint(secret: str) -> str:
