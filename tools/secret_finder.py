@@ -171,6 +171,8 @@ def _holds(rule: SecretRule, value: bytes) -> bool:
         return False
     if rule.check is Check.CHOSEN:
         return True
+    if rule.check is Check.DIRECTIVE:
+        return not secret_values.is_prose(value)
     if rule.check is Check.BASIC:
         return secret_values.is_basic(value)
     mixed = secret_values.entropy(value[rule.shown :]) >= rule.entropy and not secret_values.is_documented(

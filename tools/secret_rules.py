@@ -20,6 +20,11 @@ _NEAR = r"(?:\b|[_0-9A-Fa-fnrt])"
 """The character before it, in each of these cases: what is looked for in big blocks is cheaper so."""
 _SLASH = r"(?:\\?/|%2[Ff])"
 _SPACE = r"(?:\s{1,3}|%20|\+)"
+_CLIENT = r"(?:redis|valkey|keydb)-(?:cli|benchmark)\b"
+_MARK = r"\\{0,15}['\"`]"
+"""A quote, at any depth of escaping."""
+_USER = rf"(?:{_MARK}[^'\"`\\]{{1,64}}{_MARK}[\s,]{{1,3}})?"
+_FLAG = r"(?:(?:on|off|reset|resetpass|resetkeys|resetchannels|nopass|sanitize-payload|skip-sanitize-payload|[~&+%#>-]\S*)\s{1,3})"
 
 
 class Check(Enum):
@@ -33,6 +38,8 @@ class Check(Enum):
     """Base64 of `user:password`."""
     JWT = auto()
     """Its first part decodes to a JSON object that names an algorithm."""
+    DIRECTIVE = auto()
+    """As CHOSEN, and no word of a sentence about the setting (`requirepass not configured`)."""
     CHOSEN = auto()
     """No placeholder; what people choose may be anything."""
     KEY = auto()
@@ -238,16 +245,23 @@ ANYWHERE = (
 
 ON_COMMAND_LINES = (
     _R("password", r"\d{0,64}[^\s\d'\"/]", r"[^\s'\"]{2,}", before=r"curl\b[^\n]{0,300}\s(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,64}:", gate=r"\bcurl\b", shown=0, check=Check.CHOSEN),
-    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"redis-cli\b[^\n]{0,200}\s(?:-a|--pass)\s{1,3}['\"]?", gate=r"redis-cli\b", shown=0, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=rf"{_CLIENT}[^\n]{{0,200}}\s(?:-a|--pass)\s{{1,3}}['\"]?", gate=_CLIENT, shown=0, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:mysql(?:dump|admin)?|mariadb)\b[^\n]{0,200}\s-p['\"]?", gate=r"(?:mysql|mariadb)\w{0,5}\s", shown=0, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"sshpass\s{1,3}-p\s{0,3}['\"]?", shown=0, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"HELLO['\"]?\s{1,3}['\"]?[23]['\"]?\s{1,3}['\"]?AUTH['\"]?\s{1,3}['\"]?[^\s'\"]{1,64}['\"]?\s{1,3}['\"]?", gate=r"HELLO['\"]?\s{1,3}['\"]?[23]", shown=0, caseless=True, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"SETUSER['\"]?\s[^\n]{1,200}?\s['\"]?>", gate=r"SETUSER", shown=0, caseless=True, check=Check.CHOSEN),
-    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"redis-cli\b[^\n]{0,200}\sAUTH\s{1,3}(?:[^\s'\"]{1,64}\s{1,3})?['\"]?", gate=r"redis-cli\b[^\n]{0,200}\sAUTH", shown=0, caseless=True, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=rf"{_CLIENT}[^\n]{{0,200}}\sAUTH\s{{1,3}}(?:[^\s'\"]{{1,64}}\s{{1,3}})?['\"]?", gate=rf"{_CLIENT}[^\n]{{0,200}}\sAUTH", shown=0, caseless=True, check=Check.CHOSEN),
     _R("password", r"[A-Za-z0-9+/]{6}", r"[A-Za-z0-9+/]{2,}={0,2}", before=r"\bAUTH (?:PLAIN|LOGIN) ", shown=0, check=Check.OPAQUE),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"auth-pass['\"]?\s{1,3}['\"]?[^\s'\"]{1,64}['\"]?\s{1,3}['\"]?", gate=r"auth-pass", shown=0, caseless=True, check=Check.OPAQUE),
     _R("password", r"[^\s'\"]{6}", r"[^\s'\"]*", before=r"\b(?:password|passwd|passphrase|passcode|pwd) (?:is|was|set to|changed to):?\s{1,2}['\"]?", gate=r"\b(?:password|passwd|passphrase|passcode|pwd) (?:is|was|set|changed)", shown=0, caseless=True, check=Check.OPAQUE),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:requirepass|masterauth)['\"]?\s{1,3}['\"]?", shown=0, caseless=True, check=Check.OPAQUE),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:--|config['\"]?\s{1,3}['\"]?set['\"]?\s{1,3}['\"]?|(?:^|\n)\s{0,8})(?:requirepass|masterauth)['\"]?\s{1,3}['\"]?", after=r"(?:['\"\s]|$)", gate=r"(?:requirepass|masterauth)['\"]?\s", shown=0, caseless=True, anchored=False, check=Check.DIRECTIVE),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"sentinel['\"]?\s{1,3}['\"]?set['\"]?\s[^\n]{1,200}\s['\"]?auth-pass['\"]?\s{1,3}['\"]?", gate=r"auth-pass", shown=0, caseless=True, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=rf"user\s{{1,3}}[^\s'\"]{{1,64}}\s{{1,3}}{_FLAG}+>", gate=r"user\s{1,3}[^\s'\"]{1,64}\s{1,3}(?:o|r|n|s|[~&+%#-])[^\n]{0,200}\s>", shown=0, check=Check.CHOSEN),
+    _R("password", r"[^'\"`\\]{3}", r"[^'\"`\\]*", before=rf"name{_MARK}?\s{{0,2}}:\s{{0,2}}{_MARK}auth{_MARK}\s{{0,2}},\s{{0,3}}{_MARK}?args{_MARK}?\s{{0,2}}:\s{{0,2}}\[\s{{0,3}}{_USER}{_MARK}", after=_MARK, gate=rf"{_MARK}auth{_MARK}\s{{0,2}},", shown=0, caseless=True, check=Check.CHOSEN),
+    _R("password", r"[^'\"`\\]{3}", r"[^'\"`\\]*", before=rf"[\s\[(,]{_MARK}[23]{_MARK}[\s,]{{1,3}}{_MARK}AUTH{_MARK}[\s,]{{1,3}}{_MARK}[^'\"`\\]{{1,64}}{_MARK}[\s,]{{1,3}}{_MARK}", after=_MARK, gate=rf"{_MARK}AUTH{_MARK}[\s,]", anchored=False, shown=0, caseless=True, check=Check.CHOSEN),
+    _R("password", r"[^'\"`\\]{3}", r"[^'\"`\\]*", before=rf"[\s\[(]{_MARK}AUTH{_MARK},\s{{0,3}}{_USER}{_MARK}", after=rf"{_MARK}\s{{0,3}}\]", gate=rf"{_MARK}AUTH{_MARK},", anchored=False, shown=0, caseless=True, check=Check.OPAQUE),
+    _R("password", r"[^'\"`\\]{3}", r"[^'\"`\\]*", before=rf"unknown command {_MARK}AUTH{_MARK},? with args beginning with: {_USER}{_MARK}", after=_MARK, gate=rf"unknown command {_MARK}AUTH", shown=0, caseless=True, check=Check.CHOSEN),
     _R("password", r"[^'\"]{3}", r"[^'\"]*", before=r"\bauth\(\[ ?(?:['\"][^'\"]{1,64}['\"], ?)?['\"]", after=r"['\"] ?\]", shown=0, check=Check.CHOSEN),
     _R("password", r"[^'\"]{3}", r"[^'\"]*", before=r"IDENTIFIED\s{1,3}BY\s{1,3}['\"]", shown=0, caseless=True, check=Check.CHOSEN),
 )  # fmt: skip

@@ -37,6 +37,11 @@ _CODE = re2.compile(
     rb"^(?:self|this|os|process|config|settings|args|opts|options|env|conf|cfg|ctx|req|request|params?|kwargs)\.[\w.$]*$"
 )
 
+_IN_SENTENCES = re2.compile(
+    rb"(?i)^(?:not|and|for|was|are|has|had|but|can|may|the|with|from|when|must|should|will|cannot|without|because|option|options"
+    rb"|setting|settings|flag|argument|parameter|directive|value|values|password|config|configuration|configured|given|used"
+    rb"|changed|updated|specified|supported|provided|detected|found|support|check|command)[.,:;!?)]*$"
+)
 _NAME_PARTS_MAX = 11
 """A part of an identifier that mixes letters and digits is no longer than this (`7d9f8b6c54-x2x9z` of a pod)."""
 
@@ -58,6 +63,11 @@ def is_reference(value: bytes) -> bool:
     # `mysecretpassword` is what people choose; `password`, `db_password` and `dbPassword` are names.
     named = len(value) <= 8 or b"_" in value or b"." in value or value[1:] != value[1:].lower()
     return named and _REFERENCE.search(value) is not None
+
+
+def is_prose(value: bytes) -> bool:
+    """Whether a value is a word that sentences about a setting have behind its name."""
+    return _IN_SENTENCES.search(value) is not None
 
 
 def is_uuid(value: bytes) -> bool:
