@@ -12,14 +12,21 @@ import msgspec
 import re2
 
 _PLACEHOLDER = re2.compile(
-    rb"(?i)^(?:[x*.\-_#?]+|.*\*{3}.*|<.*>?|\$[{(].*|(?-i:\$[A-Z_][A-Z0-9_]*|\$[a-z_]+|\$\d)|\{.*|%[a-z]|%\w+%|%[({].*|@[\w.]*\(.*|[:@][a-z_]+\d{0,2}|none|null|nil|true|false|yes|no|undefined"
-    rb"|nan|n/a|\[?(?:redacted|masked|filtered|hidden|secret|removed|omitted|sanitized|scrubbed|object)\b.*"
-    rb"|(?:change|replace|fill)[_-]?(?:me|this|it|in)\b.*|placeholder.*|.*example.*|your[_ -].*|(?:my|some|the|a|dummy|fake|sample"
+    rb"(?i)^(?:[x*.\-_#?]+|<.*>|(?-i:\$[A-Z_][A-Z0-9_]*|\$[a-z_]+|\$\d)|\$?\{.*\}|\$\(.*\)|%[a-z]|%\w+%|%[({].*[)}][sd]?|@[\w.]*\(.*\)|[:@][a-z_]+\d{0,2}|none|null|nil|true|false|yes|no|undefined"
+    rb"|nan|n/a|\[(?:redacted|masked|filtered|hidden|secret|removed|omitted|sanitized|scrubbed|object)\b[^\]]*\]|(?-i:.*EXAMPLEKEY)"
+    rb"|(?:my|some|the|a|dummy|fake|sample"
     rb"|insert|enter)[_ -][a-z _-]*|required|missing|invalid|incorrect|wrong|expired|revoked|rotated|refreshed|not[_-]?set|unset"
     rb"|empty|disabled|enabled|default|optional|string|number|integer|boolean|bytes|str|int|any|unknown|denied|rejected"
     rb"|failed|ok|set|todo|tbd|test|/run/secrets/.*|~?/(?-i:[a-z][a-z._-]{1,30})(?:/[\w.-]*)*|~?/|\.{1,2}/[\w./-]*|[a-z]:\\.*|env:.*|vault:.*|op://.*|arn:.*"
     rb"|secretref:.*|file:.*|ref\+.*|aws-sm:.*|https?://[^@]*)$"
 )
+"""The whole of a value."""
+_STANDING_IN = re2.compile(
+    rb"(?i)\*{3,}|example|^(?:<|\$?\{|\$\(|%[({]|@[\w.]*\()|^\[?(?:redacted|masked|filtered|hidden|secret|removed|omitted|sanitized|scrubbed|object)\b"
+    rb"|^(?:change|replace|fill)[_-]?(?:me|this|it|in)\b|^placeholder|^your[_ -]"
+)
+"""A part of it: a value that is cut off, or partly shown (`sk-****1234`), unless what is beside it looks random."""
+_SHOWN_MAX = 7
 _DOCUMENTED = re2.compile(
     rb"(?i)example|placeholder|your[_-]|x{6}|\*{3}|\.{3}|redacted|1234567890abcdef|abcdefghijkl|_here\b"
 )
@@ -32,6 +39,7 @@ _MOMENT = re2.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d")
 _KEY_BODY = re2.compile(rb"(?s)KEY.*-----.*[A-Za-z0-9+/=%]{16}")
 _PARTS = re.compile(rb"[-_.:/,@+=]+")
 """One class of characters is linear in any engine, and re2's own split runs in Python."""
+_BETWEEN = re.compile(rb"[-_.:/,@+=\s]+")
 _REFERENCE = re2.compile(rb"(?i)^[a-z_$][a-z_$.]*(?:pass|pwd|secret|token|key|cred|auth|cookie)[a-z_$.]*$")
 _CODE = re2.compile(
     rb"^(?:self|this|os|process|config|settings|args|opts|options|env|conf|cfg|ctx|req|request|params?|kwargs)\.[\w.$]*$"
@@ -48,7 +56,13 @@ _NAME_PARTS_MAX = 11
 
 def is_placeholder(value: bytes) -> bool:
     """Whether a value stands for a secret without being one (`***`, `${TOKEN}`, `changeme`)."""
-    return value.startswith(b"[masked:") or _PLACEHOLDER.search(value) is not None
+    if value.startswith(b"[masked:") or _PLACEHOLDER.search(value) is not None:
+        return True
+    return _STANDING_IN.search(value) is not None and not _has_random_part(_STANDING_IN.sub(b" ", value))
+
+
+def _has_random_part(rest: bytes) -> bool:
+    return any(len(part) > _SHOWN_MAX and looks_random(part) for part in _BETWEEN.split(rest))
 
 
 def is_documented(token: bytes) -> bool:
