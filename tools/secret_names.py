@@ -33,9 +33,9 @@ _WEAK = (
     rf"|subscription|webhook)[_-]?key|secret[_-]?id){_AGAIN}"
 )
 _ANY_NAME = rf"(?:{_PASSWORD}|{_PASS}|{_STRONG}|{_WEAK})"
-_QUOTE = r"(?:\\{0,15}[\"'`]|&quot;|\\{1,3}u0022|%(?:25){0,2}22)"
-_EQUALS = r"(?:=>|:=|[:=]|%(?:25){0,2}3[ad])"
-_SEPARATOR = rf"(?:{_QUOTE}?\s{{0,3}}{_EQUALS}|{_QUOTE}\s{{0,2}},)"
+_QUOTE = r"(?:\\{0,15}[\"'`]|&quot;|\\{1,3}u002[27]|%(?:25){0,2}22)"
+_EQUALS = r"(?:=>|:=|[:=]|%(?:25){0,2}3[ad]|\\{1,7}u003[ad])"
+_SEPARATOR = rf"(?:{_QUOTE}?\s{{0,3}}{_EQUALS}|{_QUOTE}\s{{0,2}},|{_QUOTE}\s{{1,3}}value\s?=)"
 
 GATES = (
     rf"(?:{_PASSWORD}|{_STRONG}|{_WEAK}){_SEPARATOR}",
@@ -53,9 +53,11 @@ _FOUND = re2.compile(
 )
 _NAME_BYTES = (string.ascii_letters + string.digits + "_.-").encode()
 _SCHEME = re.compile(
-    rb"(?i)(?:\s{0,3}|%20)(?:[bu]?\\{0,15}[\"'`]|%22)?(bearer|basic|token|bot|apikey|splunk|ssws|geniekey|key)(?:\s{1,3}|%20|\+)"
+    rb"(?i)(?:\s{0,3}|%20)(?:\[\s{0,3})?(?:[bu]?\\{0,15}[\"'`]|%22)?(bearer|basic|token|bot|apikey|splunk|ssws|geniekey|key)(?:\s{1,3}|%20|\+)"
     rb"(?:token(?:=|%3D))?"
 )
+_VALUE_KEY = re.compile(rb"(?i)\s{0,3}(\\{0,15}[\"'])value\1\s{0,3}([:=])")
+"""Behind a name that stands as a value itself: `{"name":"DB_PASSWORD","value":"…"}`."""
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _HARMLESS = frozenset(
     [
@@ -126,6 +128,8 @@ class _Named(NamedTuple):
     short: bool
     separator: bytes
     end: int
+    paired: bool
+    """Whether name and value are two values of one thing: so are the name and the default of a field of a form."""
 
     @property
     def closed_by(self) -> bytes:
@@ -138,7 +142,7 @@ class _Named(NamedTuple):
 
     @property
     def encoded(self) -> bool:
-        return self.separator[-2:].lower() in {b"3a", b"3d"}
+        return b"%" in self.separator and self.separator[-2:].lower() in {b"3a", b"3d"}
 
     @property
     def cookie(self) -> bool:
@@ -169,7 +173,10 @@ def find(piece: bytes) -> Iterator[Found]:
             continue
         if separator.isspace() and not name.startswith(b"--"):
             continue
-        named = _Named(name, group <= 2, group == 4, group == 2, separator, position)
+        paired = b"value" in separator.lower()
+        if separator.endswith(b",") and (key := _VALUE_KEY.match(piece, position)) is not None:
+            paired, separator, position = True, key.group(1) + key.group(2), key.end()
+        named = _Named(name, group <= 2, group == 4, group == 2, separator, position, paired)
         found = _behind(piece, named)
         if found is not None:
             yield found
@@ -229,13 +236,25 @@ def _is_secret(piece: bytes, named: _Named, value: quoting.Value) -> bool:
         return False
     if not value.quoted and values.is_reference(text):
         return False
+    if value.listed:
+        return _is_listed(piece, named, value, text)
     prose = not value.quoted and named.separator == b":"
     unsure = named.separator.endswith(b",") or named.separator.isspace()
+    unsure = unsure or (named.paired and not named.name.isupper())
     if named.password:
         return _is_password(text, short=named.short, prose=prose, unsure=unsure)
     if named.cookie:
         return any(_is_token(pair.partition(b"=")[2].strip(), prose=True) for pair in text.split(b";"))
     return _is_opaque(text, named, prose=prose, unsure=unsure)
+
+
+def _is_listed(piece: bytes, named: _Named, value: quoting.Value, text: bytes) -> bool:
+    """Whether the first of a list is a secret: what is wrong with a password stands there as well."""
+    if b" " in text or not values.looks_random(text):
+        return False
+    if not value.quoted:
+        return piece[value.end : value.end + 1] in {b"]", b" "} and _is_token(text, prose=False)
+    return named.password or _is_opaque(text, named, prose=False, unsure=True)
 
 
 def _is_password(text: bytes, *, short: bool, prose: bool, unsure: bool) -> bool:

@@ -9,8 +9,10 @@ JUDGED_BYTES = 512
 """So much of a value is judged; what is a secret by then is masked to its end."""
 
 # Runs of one class of characters, matched where they begin: linear in any engine, and this one starts faster.
-_OPEN = re.compile(rb"\s{0,3}(?:[bu]?(\\{0,15})([\"'`])|(&quot;|\\{1,3}u0022|%(?:25){0,2}22))?")
-_OPEN_ENCODED = re.compile(rb"(?:\+|%(?:25)?20){0,3}()()(%(?:25){0,2}22)?")
+_OPEN = re.compile(
+    rb"\s{0,3}(\[\s{0,3})?(?:[bu]?(\\{0,15})([\"'`])|(&quot;|\\{1,3}u002[27]|%(?:25){0,2}22))?"
+)
+_OPEN_ENCODED = re.compile(rb"(?:\+|%(?:25)?20){0,3}()()()(%(?:25){0,2}22)?")
 _BARE = re.compile(rb"[^\s\"'`\\,;&<>(){}\[\]|]+")
 _LINE = re.compile(rb"[^\r\n\"'`\\]+")
 _ENCODED = re.compile(rb"[A-Za-z0-9._~+/!*$@^%:()=-]+")
@@ -31,6 +33,8 @@ class Value(NamedTuple):
     end: int
     quoted: bool
     run: re.Pattern[bytes] | None = None
+    listed: bool = False
+    """Whether it is the first of a list."""
 
 
 def value_at(piece: bytes, position: int, *, encoded: bool = False, line: bool = False) -> Value | None:
@@ -39,15 +43,17 @@ def value_at(piece: bytes, position: int, *, encoded: bool = False, line: bool =
     if opened is None:
         return None
     start = opened.end()
-    slashes, quote, entity = opened.groups()
+    bracket, slashes, quote, entity = opened.groups()
+    listed = bool(bracket)
     if quote:
-        return Value(start, _closing(piece, start, len(slashes), quote), quoted=True)
+        return Value(start, _closing(piece, start, len(slashes), quote), quoted=True, listed=listed)
     if entity and not entity.startswith(b"%"):
         end = piece.find(entity, start)
-        return Value(start, end if end >= 0 else len(piece), quoted=True)
+        return Value(start, end if end >= 0 else len(piece), quoted=True, listed=listed)
     if encoded or entity:
         return _encoded(piece, start)
-    return _bare(piece, start, _LINE if line else _BARE)
+    bare = _bare(piece, start, _LINE if line and not listed else _BARE)
+    return bare if bare is None or not listed else bare._replace(listed=True)
 
 
 def tagged(piece: bytes, position: int) -> Value | None:

@@ -98,6 +98,9 @@ class Batch:
 def record(batch: Batch, raw: RawLine, masked: str, secrets: Sequence[tuple[str, str]]) -> LogLine:
     """The record of a line whose text is masked."""
     parsed = parse.parse(masked, batch.now_ms)
+    message = parsed.message
+    if message is not None and "\\" in masked and parsed.format != "logfmt":
+        message = masking.mask(message)  # what was escaped in the line may be plain now
     origin = batch.origin
     behind = raw.at_ms is not None and batch.now_ms - raw.at_ms > BEHIND_MS
     return LogLine(
@@ -113,7 +116,7 @@ def record(batch: Batch, raw: RawLine, masked: str, secrets: Sequence[tuple[str,
         stamped=parsed.event_ms is None and raw.at_ms is not None,
         level=parsed.level or raw.level,
         hinted=parsed.level is None and raw.level is not None,
-        message=None if parsed.message is None else parsed.message[:TEXT_CHARACTERS_MAX],
+        message=None if message is None else message[:TEXT_CHARACTERS_MAX],
         correlation_id=parsed.correlation_id,
         secrets=tuple(dict.fromkeys(secrets)),
         backfill=batch.backfill,
