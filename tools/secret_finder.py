@@ -169,10 +169,8 @@ def _holds(rule: SecretRule, value: bytes) -> bool:
         return secret_values.is_encoded_key(value)
     if secret_values.is_placeholder(value):
         return False
-    if rule.check is Check.CHOSEN:
-        return True
-    if rule.check is Check.DIRECTIVE:
-        return not secret_values.is_prose(value)
+    if rule.check in {Check.CHOSEN, Check.URL, Check.DIRECTIVE}:
+        return _is_chosen(rule, value)
     if rule.check is Check.BASIC:
         return secret_values.is_basic(value)
     mixed = secret_values.entropy(value[rule.shown :]) >= rule.entropy and not secret_values.is_documented(
@@ -181,9 +179,18 @@ def _holds(rule: SecretRule, value: bytes) -> bool:
     return mixed and (rule.check is Check.TOKEN or _is_opaque(value))
 
 
+def _is_chosen(rule: SecretRule, value: bytes) -> bool:
+    if rule.check is Check.URL:
+        return not secret_values.begins_with_port(value)
+    return rule.check is Check.CHOSEN or not secret_values.is_prose(value)
+
+
 def _is_opaque(value: bytes) -> bool:
     return secret_values.looks_random(value) and not (
-        secret_values.is_identifier(value) or secret_values.is_uuid(value) or secret_values.is_digest(value)
+        secret_values.is_placeholder(value.rstrip(b"0123456789.,;:!?)"))
+        or secret_values.is_identifier(value)
+        or secret_values.is_uuid(value)
+        or secret_values.is_digest(value)
     )
 
 

@@ -40,6 +40,8 @@ class Check(Enum):
     """Its first part decodes to a JSON object that names an algorithm."""
     DIRECTIVE = auto()
     """As CHOSEN, and no word of a sentence about the setting (`requirepass not configured`)."""
+    URL = auto()
+    """As CHOSEN, and no port that something else follows."""
     CHOSEN = auto()
     """No placeholder; what people choose may be anything."""
     KEY = auto()
@@ -234,7 +236,7 @@ ANYWHERE = (
     _R("private-key", _ARMOUR, rf"(?:{_SPACE}BLOCK)?-----{_ARMOUR_BODY}(?:{_ARMOUR_END})?", anchored=False, shown=0, check=Check.KEY),
     _R("private-key", r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{8}", r"[A-Za-z0-9+/=]{32,}", shown=0, check=Check.KEY_BASE64),
     _R("jwt", rf"eyJ{_B}{{8}}", rf"{_B}{{4,}}\.{_B}*(?:\.{_B}*){{0,3}}", shown=0, check=Check.JWT),
-    _R("url-credentials", r"[^\s/\"'<>\\?#]", r"[^\s/\"'<>\\?#]*", after=r"@[a-z0-9.\[_-]", gate=r":(?:\\{0,7}/|\\{1,7}u002f){2}[^\s:/@\"'<>\\?#]{0,128}:[^\s/\"'<>\\?#]+@", before=r"[a-z][a-z0-9+.-]{1,20}:(?:\\{0,7}/|\\{1,7}u002f){2}[^\s:/@\"'<>\\?#]{0,128}:", caseless=True, shown=0, check=Check.CHOSEN),
+    _R("url-credentials", r"[^\s/\"'<>\\?#]", r"[^\s/\"'<>\\?#]*", after=r"@[a-z0-9.\[_-]", gate=r":(?:\\{0,7}/|\\{1,7}u002f){2}[^\s:/@\"'<>\\?#]{0,128}:[^\s/\"'<>\\?#]+@", before=r"[a-z][a-z0-9+.-]{1,20}:(?:\\{0,7}/|\\{1,7}u002f){2}[^\s:/@\"'<>\\?#]{0,128}:", caseless=True, shown=0, check=Check.URL),
     _R("url-credentials", r"[^\s&\"'/%]", r"[^\s&\"'/]*?", after="%40[a-z0-9]", before=r"%3A%2F%2F[^\s:/@&\"'%]{0,128}%3A", caseless=True, anchored=False, shown=0, check=Check.CHOSEN),
     _R("url-credentials", r"[^\s@:,/\"'{}$]", r"[^\s@:,/\"'{}]{0,200}", after=r"@(?:tcp|unix)\(", before=r"[\w.-]{1,64}:", shown=0, check=Check.CHOSEN, gate=r"@(?:tcp|unix)\("),
     _R("bearer-token", r"[A-Za-z0-9._~+/=-]{8}", r"[A-Za-z0-9._~+/=-]{8,}", before=rf"bearer{_SPACE}", caseless=True, shown=0, check=Check.OPAQUE),

@@ -33,7 +33,9 @@ _DOCUMENTED = re2.compile(
 _KEBAB = re2.compile(rb"^[a-z]+(?:[-_/.:][a-z]+)*$")
 _LETTER_AND_DIGIT = re2.compile(rb"[A-Za-z].*\d|\d.*[A-Za-z]")
 _IDENTIFIER = re2.compile(rb"(?i)^(?:sha\d{1,3}[:-]|md5[:-]|urn:|0x[0-9a-f]+$)")
-_UUID = re2.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")
+_UUID = re2.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$|(?-i:^[0-7][0-9A-HJKMNP-TV-Z]{25}$)")
+_COUNT = re2.compile(rb"^\d+(?:[/.:%]\d*)*$")
+_PORT = re2.compile(rb"^\d{2,5}[;,|]")
 _LOCK = re2.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}:\d{1,9}$")
 _MOMENT = re2.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d")
 _KEY_BODY = re2.compile(rb"(?s)KEY.*-----.*[A-Za-z0-9+/=%]{16}")
@@ -85,8 +87,18 @@ def is_prose(value: bytes) -> bool:
 
 
 def is_uuid(value: bytes) -> bool:
-    """Whether a value is written as a UUID."""
+    """Whether a value is written as a UUID or a ULID."""
     return _UUID.search(value) is not None
+
+
+def is_count(value: bytes) -> bool:
+    """Whether a value is a number, a part of one or a ratio (`12/12`)."""
+    return _COUNT.search(value) is not None
+
+
+def begins_with_port(value: bytes) -> bool:
+    """Whether what stands behind a colon in a URL is a port, and then something that is no part of an address."""
+    return _PORT.search(value) is not None
 
 
 def is_passing(value: bytes) -> bool:
