@@ -21,8 +21,8 @@ _STARTS_MAX = 64
 _LINES_KEPT = 5
 CLOCK_SAMPLES = 64
 _SOURCES_MAX = 64
-_SAME_START_MS = 300
-"""Workers of one service that start together are one start."""
+_SAME_START_MS = 1000
+"""Workers of one service that start one behind the other are one start."""
 
 
 class Starts(Struct, kw_only=True):
@@ -30,6 +30,8 @@ class Starts(Struct, kw_only=True):
 
     times_ms: list[int] = []
     lines: list[LogLine] = []
+    seen_ms: int = 0
+    """When it was last logged, counted or not."""
 
 
 class Activity(Struct, kw_only=True):
@@ -86,7 +88,9 @@ class Activity(Struct, kw_only=True):
         if at is None or (template not in self.starts and len(self.starts) >= _START_TEMPLATES_MAX):
             return
         starts = self.starts.setdefault(template, Starts())
-        if not self.is_another_start(template, at):
+        is_another = self.is_another_start(template, at)
+        self.see_start(template, at)
+        if not is_another:
             return
         starts.times_ms = [*starts.times_ms, at][-_STARTS_MAX:]
         starts.lines = [*starts.lines, line][-_LINES_KEPT:]
@@ -94,7 +98,13 @@ class Activity(Struct, kw_only=True):
     def is_another_start(self, template: str, at_ms: int) -> bool:
         """Whether a start-up step at that time is not the last one again."""
         starts = self.starts.get(template)
-        return starts is None or not starts.times_ms or at_ms - starts.times_ms[-1] >= _SAME_START_MS
+        return starts is None or not starts.times_ms or at_ms - starts.seen_ms >= _SAME_START_MS
+
+    def see_start(self, template: str, at_ms: int) -> None:
+        """Know when a start-up step was last logged: workers that start one by one are one start."""
+        starts = self.starts.get(template)
+        if starts is not None:
+            starts.seen_ms = max(starts.seen_ms, at_ms)
 
     def most_starts(self) -> Starts:
         """The step that was logged most often."""

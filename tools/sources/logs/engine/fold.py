@@ -292,6 +292,8 @@ class Folder:
             when_ms = folded.when_ms(row)
             if when_ms is not None and activity.is_another_start(judged.template, when_ms):
                 activity.take_start(judged.template, folded.record(row))
+            elif when_ms is not None:
+                activity.see_start(judged.template, when_ms)
 
     def _confirm(self, folded: Folded, taken: Flags, budget: Budget) -> None:
         wanted = int(Mark.SECRET | Mark.MASKED if folded.batch.origin.captured else Mark.SECRET)
