@@ -170,6 +170,11 @@ def test_a_line_is_judged_by_its_own_figures(failure: str, harmless: str, *, tur
         "[GC (Allocation Failure) [PSYoungGen: 65536K->1024K(76288K)] 65536K->1032K(251392K), 0.0012 secs]",
         "heartbeat ok failures=0 critical=0",
         "status=ok failed=0 warn=0 refused=0",
+        "INFO read 12 entries from orders.retry",
+        "INFO read 12 entries from orders:retry",
+        "INFO delivered 12, no further retry needed",
+        "INFO login attempt 12 by user 7",
+        '{"level":30,"msg":"job 12 added with backoff 1000ms"}',
     ],
 )
 def test_what_a_healthy_service_repeats_is_no_retry_and_no_warning(text: str) -> None:
@@ -180,6 +185,9 @@ def test_what_a_healthy_service_repeats_is_no_retry_and_no_warning(text: str) ->
     ("text", "verdict"),
     [
         ("INFO processing order 12 (attempt 2)", "retry"),
+        ("INFO read 12 entries from orders.retry, retrying 3", "retry"),
+        ('{"level":30,"msg":"job 12 failed, backing off 1000ms"}', "retry"),
+        ('{"level":30,"msg":"reconnecting, backoff 1000ms"}', "retry"),
         ("order 12: attempt 12 of 20", "retry"),
         ("timeout of 5000ms exceeded", "warn"),
         ("read timed out after 5000ms", "warn"),
@@ -189,6 +197,20 @@ def test_what_a_healthy_service_repeats_is_no_retry_and_no_warning(text: str) ->
 )
 def test_what_a_service_in_trouble_repeats_still_counts(text: str, verdict: str) -> None:
     assert classify(line(text)) == verdict
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"level":30,"msg":"worker started","jobId":"12"}',
+        "INFO consumer started on partition 3",
+        "INFO worker started with job id=12",
+        "INFO health check: service is up",
+        "INFO readiness probe: service is ready",
+    ],
+)
+def test_a_job_or_an_answer_to_a_probe_is_no_start(text: str) -> None:
+    assert classify(line(text)) == ""
 
 
 def test_a_service_that_says_the_name_of_another_one_did_not_start() -> None:

@@ -53,6 +53,8 @@ _THINGS = (
     "|channels?|hooks?|listeners?|protection|guards?|watchdogs?"
 )
 _ZERO = r"(?:0(?:\.0+)?(?:[^.\d]|$)|null|none|false|nil|<nil>|undefined|\[\]|\{\}|\"\")"
+_NAMES = r"(?:errors|exceptions|failures|fatals?|timeouts|panics|failed|retry|retries)"
+"""What a stream, a queue or a table for failures is called."""
 _PEER = r"(?:econn\w+|etimedout|epipe|enotfound)"
 _AT_FAULT = r"(?:unhandled|uncaught)[ -]?(?:promise )?(?:rejection|exception|error)s?"
 _NOT_A_FAILURE = re2.compile(
@@ -60,24 +62,29 @@ _NOT_A_FAILURE = re2.compile(
     + "|".join(
         (
             # None of them: "0 errors", "errors: 0", "unhandled rejections: 0".
-            r"\b(?:0|no|zero|without(?: any)?|any) (?:[a-z]+ )?(?:errors?|failures?|exceptions?|failed|retries|timeouts?|rejections?|panics?|crashes)\b",
+            r"\b(?:0|no|zero|without(?: any)?|any) (?:[a-z]+ )?(?:errors?|failures?|exceptions?|failed|retries|timeouts?|rejections?|panics?|crashes|fatals?|criticals?)\b",
             rf"\b[\w.-]{{0,40}}(?:errors?|failures?|exceptions?|failed|fails|timeouts?|fatals?)[\w.]{{0,20}}(?:/\w{{1,6}})?\\?[\"']?\s?[:=]\s?\\?[\"']?{_ZERO}",
             rf"\b(?:oom|out of memory|unhandled \w+|uncaught \w+|{_PEER}|panics?)(?: events?| counts?| kills?| errors?)?\s?[:=]\s?{_ZERO}",
             rf"\boom[ _-]?(?:kill\w*|scores?|events?|counts?)\\?[\"']?\s?[:=]\s?\\?[\"']?{_ZERO}",
             r"\b(?:errors?|failures?|failed|exceptions?|timeouts?|fatals?|panics?) 0(?:[,;|)\s]|$)",
             r"\b(?:[a-z]\w*_)(?:errors?|failures?|exceptions?|timeouts?|econn\w+)_total(?:\{[^}]*\})? 0\b|\becon\w+_total 0\b",
-            r"\b0 (?:[a-z]+ )?(?:out of memory|oom)\b",
+            r"\b0 (?:[a-z]+ )?(?:out of memory|oom)\b|\boom(?:[ _-]?(?:group_)?(?:kill\w*|events?|counts?))? 0(?:[^.\d\w]|$)",
             rf"\b(?:criticals?|warn(?:ings?)?|refused|retr(?:y|ies)|attempts?|back-?off)(?:[ _-]?(?:attempts?|counts?|alarms?|alerts?))?\\?[\"']?\s?[:=]?\s?\\?[\"']?{_ZERO}",
-            r"\b(?:no|without(?: a)?) retr(?:y|ies)\b|\bretries (?:left|remaining|allowed)\b|\bmax(?:imum)?[ _]?(?:retries|attempts)\b",
+            r"\b(?:no|not|without(?: a)?)(?: (?:any|further|more|other|need(?: to)?))* retr(?:y|ies)\b|\b(?:log-?in|sign-?in|log-?on|password|authentication) attempts?\b[ #:]*\d*|\bretries (?:left|remaining|allowed)\b|\bmax(?:imum)?[ _]?(?:retries|attempts)\b",
             # A reader that waits for messages.
             r"\b(?:timed? ?out|timeout)\b[^.;:]{0,20},? (?:no|0|without)(?: new| more)? (?:messages|entries|records|jobs|data)\b|\bblock(?:ing)? timeout\b",
             r"\b(?:no|0)(?: new| more)? (?:messages|entries|records|jobs|work|data)\b[,;:]? (?:will )?(?:retry\w*|back\w*[ -]?off|polling again|trying again)\b",
             r"\btimeout(?:[ _]?ms)?[\"']?\s?[:=]\s?[\"']?\d|\btimeouts? (?:is |was |set |configured )+(?:to )?\d",
-            # Names, addresses, URLs, paths.
+            # Names, flags, addresses, URLs, paths.
+            r"--[a-z][a-z0-9]*(?:-[a-z0-9]+)+(?:=[\w.-]+)?",
+            rf"\b(?:[a-z0-9]+[_-])*(?:streams?|topics?|queues?|channels?|tables?|groups?)(?:\s?=\s?|\\?[\"']\s?:\s?)\\?[\"']?{_NAMES}\b",
+            rf"\b(?:consum\w+|read\w*|subscrib\w+(?: to)?|publish\w*(?: to)?|creat\w+|watch\w*|poll\w*|trim\w*|delet\w+|from|into|table) (?:if not exists |the )?(?:streams?|topics?|queues?|channels?|tables?) {_NAMES}\b",
+            rf"(?-i:\b(?:FROM|JOIN|INTO|UPDATE|TABLE)) (?:IF NOT EXISTS )?[\w.]*{_NAMES}\b",
             r"[\w.+-]*(?:error|exception|fatal)[\w.+-]*@|\bhttps?://\S+",
             r"[\w.-]*/(?:[\w.-]*/)*[\w.-]*(?:error|exception|fatal|fail|heap|oom|panic|retry)[\w./?=&-]*",
             r"\\[\w.\\-]*(?:error|exception|fatal|fail|heap|oom|panic|retry)[\w.\\-]*",
             r"\b(?-i:[a-z0-9_]+)[-.:](?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?|oom)\b(?-i:[-.:][a-z0-9_]+\b)*",
+            r"\b(?-i:[a-z0-9_]+)[-.:](?-i:retry|retries)\b(?:[^\s:=]|\s|$)",
             r"\b(?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?)-(?-i:[a-z][a-z0-9_-]*)",
             r"\b(?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?)\.(?-i:[a-z][a-z0-9_.]*)",
             r"(?:^|\s)# (?:HELP|TYPE) .*",
@@ -91,7 +98,7 @@ _NOT_A_FAILURE = re2.compile(
             rf"\b(?:captur(?:e|es|ing)|install\w*|regist\w*|catch(?:es|ing)?|listen\w*|watch\w*) (?:for |on |to |all |any |an? |the )*{_AT_FAULT}",
             rf"\b{_AT_FAULT} (?:handl\w+|hooks?|listeners?|monitor\w*|track\w+|captur\w+|modes?|polic\w+|will be)\b",
             rf"\b(?:will|would|can|may|to) (?:be )?re-?(?:tr\w+|connect\w*) (?:on|for|after|upon) {_PEER}(?:(?:,| or| and|/)+ ?{_PEER})*",
-            rf"\bretry(?:able)? (?:errors|codes|on)\s?[:=]?\s?\W?{_PEER}(?:[,/'\" ]+(?:(?:or|and) )?{_PEER})*|\b(?:if|when|unless) {_PEER}",
+            rf"\bretry(?:able)?[ _-]?(?:errors|(?:error )?codes|on)\W{{0,6}}{_PEER}(?:[,/'\"| ]+(?:(?:or|and) )?{_PEER})*|\b(?:if|when|unless) {_PEER}",
             r"\b(?:writ(?:e|es|ing)|log(?:s|ging)?|send(?:s|ing)?|redirect\w*) (?:all )?(?:errors|exceptions) to\b|\.on(?:ce)?\(\W{0,2}sig\w+",
             r"\(allocation failure\)|\ballocation failure;",
             rf"\b[\w-]*(?:error|exception|failure|panic|fatal|retry|timeout|heap)s?[ _-]?(?:{_THINGS})\b",
@@ -109,14 +116,21 @@ _NOT_A_FAILURE = re2.compile(
         )
     )
 )
+_SAID = re2.compile(
+    r"(?i)\b(errors?|exception|fatal|failed)\s?[:=]\s?(0x[0-9a-f]|null (?:pointer|ref|byte|char|deref)|nil (?:pointer|deref|map|ref)"
+    r"|undefined (?:is|was|symbol|ref|method|variable|function|behavio|index|offset|constant|property)|false positive|none of)"
+)
+"""Where the value only begins as one that says there is none."""
 _STATEMENT = re2.compile(r"(?i)\b(?:select\b.*\bfrom\b|insert into\b|update \S{1,100} set\b|delete from\b)")
 _NAMED_BY_IT = re2.compile(
     r"(?i)'[^']{0,200}'|\"[^\"]{0,200}\"|`[^`]{0,200}`|\b(?:from|into|update|join|table) [\w.]+"
 )
 """Values, columns and tables of a statement: what they are called says nothing of how it went."""
 _CONNECTION = r"econnrefused|econnreset|etimedout"
+_UNHANDLED = r"unhandled[ _-]?(?:promise[ _-]?)?(?:rejection|exception|error|panic|fault)\w*"
+"""A message or an event of which a service knows nothing is unhandled too, and no failure."""
 _HARD = re2.compile(
-    rf"(?i)\b(?:{_CONNECTION}|uncaught|unhandled|sigkill|oom[- _]?kill\w*|out of memory|outofmemoryerror"
+    rf"(?i)\b(?:{_CONNECTION}|uncaught|{_UNHANDLED}|sigkill|oom[- _]?kill\w*|out of memory|outofmemoryerror"
     r"|heap (?:out of|space|exhaust\w*)|javascript heap|\boom\b|segmentation fault|segfault|core dumped|panicked at"
     r"|sig(?:segv|abrt|bus|ill|fpe)|stack smashing detected|double free or corruption|free\(\): invalid pointer"
     r"|terminate called (?:after throwing|without an active)|no space left on device|enospc|emfile|: too many open files)\b"
@@ -131,6 +145,10 @@ _REFUSED = re2.compile(
     r"|MASTERDOWN Link|OOM command not|NOGROUP No such|NOPERM (?:User|No|this user)|WRONGTYPE Operation|EXECABORT Trans|NOREPLICAS Not)"
 )
 """What Redis and Valkey answer where they refuse (their error strings). BUSYGROUP, NOSCRIPT and LOADING belong to healthy starts."""
+_SERVER_DIED = re2.compile(
+    r"\b(?:crashed by signal: \d|REDIS BUG REPORT START|(?:Background|Foreground) saving error|Can't save in background|Short read or OOM loading DB)"
+)
+"""What Redis and Valkey log of themselves."""
 _TYPED = re2.compile(
     r"\b(?:OS|IO|EOF|[A-Za-z_$][\w.$]*[a-z])(?:Exception|Error)\b(?::|$|\s*\(|\s+(?:at|in|while|from|thrown)\b)"
 )
@@ -139,7 +157,7 @@ _TERMINATED = re2.compile(
     r"(?i)\b(?:received|caught|got|by|with|on|signal|from)\W{0,3}(?:signal\W{0,3})?sigterm\b|\bsigterm\W{0,3}(?:received|caught|signal|,)"
 )
 _WORST = re2.compile(
-    r"(?i)\b(?:fatal|unhandled|uncaught|oom[- _]?kill\w*|oom|out of memory|outofmemoryerror|heap out of|java heap space"
+    rf"(?i)\b(?:fatal|{_UNHANDLED}|uncaught|oom[- _]?kill\w*|oom|out of memory|outofmemoryerror|heap out of|java heap space"
     r"|javascript heap|heap exhaust\w*)\b"
 )
 _EXPECTED = re2.compile(
@@ -150,11 +168,15 @@ _EXPECTED = re2.compile(
     r"|\b(?:user|order|item|page|resource|record|entity|product|route) not found\b|\bhttp 404\b|\bstatus\W{0,3}404\b"
 )
 _RESOLVED = re2.compile(
-    r"(?i)\b(?:recovered|reconnected|resolved|succeeded|ignored|ignoring|suppressed|handled gracefully|retry succeeded|expected)\b"
+    r"(?i)\b(?:recovered|reconnected|connections? (?:was |is |has been )?(?:re-?established|restored)|(?:connected|available) again|resolved|succeeded|ignored|ignoring|suppressed|handled gracefully|retry succeeded|expected)\b"
 )
 _RETRY = re2.compile(
     r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?(?:[2-9]|[1-9]\d)|\bback(?:ing)?[ -]?off\b"
 )
+_TRIED_AGAIN = re2.compile(
+    r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?(?:[2-9]|[1-9]\d)|\bbacking[ -]?off\b"
+)
+"""At INFO: `backoff` is a setting of each job there."""
 _SOFT = re2.compile(
     r"(?i)\b(?:failed|failure|failing|timed? ?out|timeout|refused|warning|warn|critical|broken pipe|epipe|enotfound)\b"
 )
@@ -168,6 +190,10 @@ _START = re2.compile(
 _NAMED_START = re2.compile(
     r"(?i)(?:^|[\s\]:])([\w.@/-]{2,60}) (?:service )?(?:is )?(?:starting|started|ready|booting|booted|online|up and running)"
     r"(?:\s*$|\s*[.,!;(]|\s(?:on|at|in|with|version|pid|port|v\d)|\s\w+=)"
+)
+_PART = re2.compile(
+    r"(?i)\b(?:health|readiness|liveness|probes?|heartbeats?)\b|\\?\"(?:job|task|partition|shard|order|request|message|batch)_?(?:id)?\\?\"\s?:"
+    r"|\b(?:on|for|with|of) (?:job|task|partition|shard|batch|order|message)\b|\b(?:job|task|partition|shard)_?(?:id)?\s?[=#]"
 )
 _FAILED = re2.compile(r"(?i)\b(?:failed|failure|fails|cannot|can't|could not|couldn't|unable to|error)\b")
 _KEYED_ERROR = re2.compile(r'\b(?:err|error|cause|reason)=(?:"(?:[^"\\]|\\.)*"|\S+)')
@@ -217,17 +243,22 @@ def _tells(text: str) -> bool:
 def _by_words(line: LogLine, words: str) -> str:
     if (line.format == "text" or line.message is not None) and _STATEMENT.search(words):
         words = _NAMED_BY_IT.sub(" ", words)
-    rest = _NOT_A_FAILURE.sub(" ", words)
+    rest = _NOT_A_FAILURE.sub(" ", _SAID.sub(r"\1 \2", words))
     failure = _failure(line.level, rest)
     if failure and not _EXPECTED.search(words) and not (_RESOLVED.search(rest) and failure != FATAL):
         return failure
     if line.level == "INFO" and _fails_quietly(line, words, rest):
         return QUIET
-    if _START.search(words) or _names_its_start(line, words):
+    if (_START.search(words) or _names_its_start(line, words)) and not _starts_a_part(line):
         return START
-    if _RETRY.search(rest):
+    if (_TRIED_AGAIN if line.level == "INFO" else _RETRY).search(rest):
         return RETRY
     return WARN if line.level == "WARN" or (line.level is None and _SOFT.search(rest)) else NOTHING
+
+
+def _starts_a_part(line: LogLine) -> bool:
+    """Whether what started is a job or a reader inside of a process, or only answers that it is there."""
+    return _PART.search(line.text[:_JUDGED_CHARACTERS]) is not None
 
 
 def _fails_quietly(line: LogLine, words: str, rest: str) -> bool:
@@ -279,8 +310,10 @@ def _severe(level: str, words: str) -> str:
 def _failure(level: str | None, rest: str) -> str:
     if _HARD.search(rest):
         return FATAL if _WORST.search(rest) else ERROR
+    if _TYPED.search(rest) or _SERVER_DIED.search(rest):
+        return ERROR
     # A service that logs its SIGTERM at INFO is being stopped in order: a deployment, no failure.
-    if (_TERMINATED.search(rest) and level != "INFO") or _TYPED.search(rest):
+    if _TERMINATED.search(rest) and level != "INFO":
         return ERROR
     if level is None and (_WORDS.search(rest) or _ENDED.search(rest) or _REFUSED.search(rest)):
         return ERROR

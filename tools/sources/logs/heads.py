@@ -174,7 +174,8 @@ def _printed(text: str, *, timed: bool) -> Head:
             continue
         word, rest = found.group(), text[end:]
         if _COUNTED.search(head[:begin]) or (
-            head[begin - 1 : begin] != "[" and _NOTHING.match(rest.lstrip(": "))
+            head[begin - 1 : begin] != "["
+            and (_NOTHING.match(rest.lstrip(": ")) or _NONE_OF_THEM.match(rest))
         ):
             return NO_HEAD
         return Head(level_of(word), _message(text[:begin], word, rest) or None)

@@ -33,6 +33,10 @@ _KLOG = re2.compile(r"^([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d{1,9})\s+\d+\s\S+:\d+\]\
 _ACCESS_SHORT = re2.compile(
     r"(?:^|\s|\"|\])(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: HTTP/[\d.]{1,3})?\"?\s(\d{3})(?:\s+(?:[\d.]+|-)\s?(?:[mµu]?s|bytes)?\b|\s*$|\s+-)"
 )
+_FAILED_SHORT = re2.compile(
+    r"\"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+ HTTP/[\d.]{1,3}\"\s(5\d\d)(?:\s[A-Z][A-Za-z'-]{1,30}){1,5}\s*$"
+)
+"""With the reason behind the status, as uvicorn writes them under a level of its own."""
 _LOGFMT = re2.compile(r'(?:^|\s)(level|lvl|severity)="?([\w+-]+)"?(?:\s|$)')
 _IN_PROSE = re2.compile(
     r"(?:^|[\s,;])(?:[a-z]+ )?(?:with|at|to|using|is|set|and|by|from|of) (?:level|lvl|severity)="
@@ -87,7 +91,7 @@ def status_of(text: str) -> int | None:
         status = text[closed + 2 : closed + 5]
         if closed > 0 and status.isdigit() and len(status) == 3:
             return int(status)
-    short = _ACCESS_SHORT.search(text[:2000])
+    short = _ACCESS_SHORT.search(text[:2000]) or _FAILED_SHORT.search(text[:2000])
     return int(short.group(1)) if short is not None else None
 
 
