@@ -324,6 +324,50 @@ def test_what_is_no_failure_is_no_trace(text: str) -> None:
     assert [template.verdict for template in window.touched() if template.verdict.startswith("trace")] == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INFO schedule:\n  at 12:00 run cleanup\n  at 13:00 run report",
+        " | id | state |\n | 1 | ok |",
+        "Plan:\n + create stream\n - remove",
+        "loading\n... \n... 12 more",
+        "deps:\n | a\n + b",
+        "INFO rebalanced\nCaused by: new member joined",
+        "Hello,\n    at your request we cancelled (order 12)\n    at no cost",
+    ],
+)
+def test_tables_plans_and_prose_are_no_trace(text: str) -> None:
+    window = Window([], 0)
+    for number, part in enumerate(text.split("\n"), start=1):
+        for item in window.fold(line(part, number)):
+            window.take(item)
+    for item in window.settle(AT_MS, final=True):
+        window.take(item)
+    assert window.touched() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    at handle (/app/index.js:10:11)",
+        "    at /app/index.js:10:11",
+        "    at async Promise.all (index 0)",
+        "\tat com.acme.Orders.publish(Orders.java:41)",
+        "\tat com.acme.Orders.publish(Native Method)",
+        "   at Acme.Api.Get(String id) in /src/Api.cs:line 12",
+        "Caused by: java.net.ConnectException: refused",
+        '  File "/app/a.py", line 3, in f',
+        "  + Exception Group Traceback (most recent call last):",
+    ],
+)
+def test_a_frame_that_names_its_place_begins_a_trace(text: str) -> None:
+    window = Window([], 0)
+    items = [*window.fold(line(text)), *window.fold(line(text, 2)), *window.settle(AT_MS, final=True)]
+    for item in items:
+        window.take(item)
+    assert [item.verdict.startswith("trace") for item in window.touched()] == [True]
+
+
 def test_a_stack_in_one_json_line_is_a_trace() -> None:
     window = Window((), AT_MS)
     text = '{"level":50,"msg":"handler failed","err":{"type":"Error","stack":"Error: no stock 12\\n    at f (/a.js:1:2)"}}'

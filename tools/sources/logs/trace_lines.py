@@ -27,12 +27,21 @@ HEAD_WORDS = (
 FRAME_AT = re2.compile(
     r"^\s+at \S|^\s*\.\.\. \d+ (?:more|common|lines matching)|^\s*Caused by: |^\s+Suppressed: |^\s*\[cause\]: |^\s+---> |^\s*--- End of (?:inner exception )?stack trace"
 )
+PLACED_AT = re2.compile(
+    r"^[\s|+]+at (?:(?:async |new |static )?\S+(?: \[as [^\]]{1,80}\])? \((?:.*:\d+|<anonymous>|native|index \d+|eval at .*)|[^\s(]+\(.*\)|\S+:\d+:\d+\)?|<anonymous>)"
+    r"|^\s*Caused by: [\w.$]*(?:Error|Exception|Throwable|Failure)\b|^\s+Suppressed: |^\s*\[cause\]: |^\s+---> |^\s*--- End of (?:inner exception )?stack trace"
+)
+"""What begins a trace where no error stood before it: a frame that names its place, as prose and plans do not."""
 MORE_AT = re2.compile(
     r"^\s+\[?[\w.$]+\]?: .*$|^\s*[}\])]+,?\s*$|^\s+\^+\s*$|^Node\.js v\d|^\s*\{\s*$|^\s+\.\.\. \d+ more items?|^\s*nested exception is:$|^\s+\[errors\]|^\s+'.*'[,:]?"
 )
 FRAME_PYTHON = re2.compile(
     r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+[+|] '
 )
+OWN_PYTHON = re2.compile(
+    r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+\+ Exception Group Traceback|^\s+\+-[+-]'
+)
+"""The same, without an error before it."""
 CHAIN_PYTHON = re2.compile(
     r"^(?:During handling of the above exception|The above exception was the direct cause|Traceback \(most recent)"
 )

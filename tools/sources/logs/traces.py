@@ -30,6 +30,8 @@ from tools.sources.logs.trace_lines import (
     MORE_AT,
     MORE_GO,
     MORE_RUST,
+    OWN_PYTHON,
+    PLACED_AT,
     PREAMBLE_NODE,
     RUST_TOLD,
     TOP_FRAME,
@@ -107,7 +109,7 @@ class Assembler:
                 return out
             out += self._end(line)
         self.written.take(line)
-        language = _opens(line)
+        language = _opens(line, alone=True)
         if language or _may_be_head(line):
             self.held = Held(lines=[line], language=language, characters=len(line.text))
             return out
@@ -301,21 +303,30 @@ def _tells_an_end(line: LogLine) -> bool:
     return classify.classify(line) == classify.START or EXIT.search(line.text[:1000]) is not None
 
 
-def _opens(line: LogLine) -> Language:
+def _opens(line: LogLine, *, alone: bool = False) -> Language:
+    """The language whose trace goes on with this line, or, `alone`, begins with it."""
     text = line.text
     if not text:
         return ""
     first = text[0]
-    if (first in " \t|+" and FRAME_AT.search(text)) or text.startswith(("Caused by: ", "... ")):
+    if _is_frame(text, alone=alone):
         return "at"
     is_glued = text.endswith(TRACEBACK) and own_head_at(text) is not None
-    if is_glued or (first in " \t|+T" and FRAME_PYTHON.search(text)):
+    if is_glued or (first in " \t|+T" and (OWN_PYTHON if alone else FRAME_PYTHON).search(text)):
         return "python"
     if first in "pgf\t" and FRAME_GO.search(text):
         return "go"
     if first in "ts " and text.startswith(("thread '", "stack backtrace:")) and FRAME_RUST.search(text):
         return "rust"
     return ""
+
+
+def _is_frame(text: str, *, alone: bool) -> bool:
+    if alone:
+        return text[0] in " \t|+C" and PLACED_AT.search(text) is not None
+    return (text[0] in " \t|+" and FRAME_AT.search(text) is not None) or text.startswith(
+        ("Caused by: ", "... ")
+    )
 
 
 def _may_be_head(line: LogLine) -> bool:
