@@ -21,9 +21,14 @@ _SCORE = re2.compile(
     r"(?:is|was|of|dropped to|fell to|[:=])?[\"' ]{0,3}(0(?:\.\d+)?|\.\d+|1(?:\.0+)?)(?P<unit>\s?%|\d|\.\d)?"
 )
 _LIMIT_AFTER = re2.compile(r"(?i)^\s{0,2}(?:\)|is)?\s?(?:required|minimum|threshold)")
+_OUT = (
+    r"(?:timed[ -]?out|time-?out (?:was |is |has been )?(?:exceeded|reached|expired|hit|after)|time-?out(?:error|exception|expired)"
+    r"|time-?out[:,;]? (?:elapsed|waited|given up)|exceeded (?:its |the )?time(?: limit|-?out))"
+)
+"""That the time was over, not that there is a limit to it."""
 _TIMED_OUT = re2.compile(
-    r"(?i)\b(?:agent|task|run|job)\b[^\n]{0,120}\b(?:timed[ -]?out|time-?out(?: exceeded| reached)?|exceeded (?:its |the )?time(?: limit|-?out))\b"
-    r"|\b(?:timed[ -]?out|time-?out)\b[^\n]{0,80}\b(?:agent|task|run)\b"
+    rf"(?i)\b(?:agent|task|run|job)\b[^\n]{{0,120}}\b{_OUT}\b|\b{_OUT}\b[^\n]{{0,80}}\b(?:agent|task|run)\b"
+    r"|\"(?:error|reason|status|event|outcome|state|result|code)\"\s?:\s?\"[^\"]{0,40}timed?[ -]?out"
 )
 _AFTER = re2.compile(
     r"(?i)\b(?:after|elapsed|took|of|duration|timeout|waited)[\"'\s:=]{0,4}(\d+(?:\.\d+)?)\s?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b"

@@ -24,8 +24,12 @@ PATTERN = f"{_FRAME}|{_PATH}"
 """What stands in every line that shows the inside: a frame or a path."""
 _INTERNAL = re2.compile(PATTERN)
 _FAILS = re2.compile(
-    r"(?i)error|exception|stack|trace|enoent|eacces|no such file|not found|cannot|failed|denied|unexpected"
+    r"(?i)error|exception|\bstack\b|stack[ _-]?trace|traceback|enoent|eacces|no such file|not found|cannot|failed|denied|unexpected"
 )
+_NAMED = re2.compile(_PATH)
+"""A path: what its file is called tells of no failure."""
+_STATUSES = frozenset({"status", "statuscode", "status_code"})
+_FAILED_STATUS = 400
 _BODIES = frozenset({"body", "responsebody", "response_body", "resbody", "res_body", "rawbody"})
 _ANSWERS = frozenset({"res", "response", "reply", "httpresponse", "http_response"})
 _PAYLOADS = frozenset({"data", "payload", "content", "text", "json"})
@@ -60,7 +64,11 @@ def shows_inside(text: str) -> bool:
 
 def _inside(part: str) -> str | None:
     match = _INTERNAL.search(part)
-    return match.group(0).strip(" \"'(,:;>") if match is not None and _FAILS.search(part) else None
+    return (
+        match.group(0).strip(" \"'(,:;>")
+        if match is not None and _FAILS.search(_NAMED.sub(" ", part))
+        else None
+    )
 
 
 def _answers(text: str) -> Iterator[str]:
@@ -78,8 +86,12 @@ def _answers(text: str) -> Iterator[str]:
 
 
 def _of_record(data: Mapping[str, object]) -> Iterator[str]:
+    if _went_well(data):
+        return
     for key, value in data.items():
         name = key.lower()
+        if name in _ANSWERS and isinstance(value, dict) and _went_well(value):
+            continue
         if name in _BODIES and not _is_request(data):
             yield _flat(value)
         elif name in _ANSWERS and isinstance(value, dict):
@@ -90,6 +102,16 @@ def _of_record(data: Mapping[str, object]) -> Iterator[str]:
             match = _SPOKEN.search(value)
             if match is not None and not _NOT_OURS.search(value[: match.end()]):
                 yield value[match.start() :]
+
+
+def _went_well(answer: Mapping[str, object]) -> bool:
+    """Whether a status says that nothing failed."""
+    statuses = [
+        int(str(value))
+        for key, value in answer.items()
+        if key.lower() in _STATUSES and str(value).isdecimal()
+    ]
+    return bool(statuses) and max(statuses) < _FAILED_STATUS
 
 
 def _is_request(data: Mapping[str, object]) -> bool:
