@@ -431,7 +431,20 @@ def replace_secrets(record: Any, secrets: tuple[tuple[str, str], ...]) -> Any:
     return replaced(record, secrets=secrets)
 
 
-@pytest.mark.parametrize(("by_ms", "fires"), [(999, False), (1000, False), (1001, True)])
+@pytest.mark.parametrize(
+    ("by_ms", "fires"),
+    [
+        *(
+            (999, False),
+            (1000, False),
+            (1001, True),
+            (7_200_000, False),
+            (3_599_000, False),
+            (900_000, False),
+        ),
+        *((600_000, True), (7_200_000 + 120_000, True), (48 * 3_600_000, True)),
+    ],
+)
 def test_time_that_goes_back(by_ms: int, fires: bool) -> None:
     jump = (line("a"), line("b", 2), by_ms)
     assert bool(told(clock, view(services=(activity(backwards=jump),)))) is fires

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.sources.logs.engine.blocks import batches
+from tests.sources.logs.lines import lines_of
 from tools.clock import from_iso
 from tools.sources.logs.engine.batch import clean
 from tools.sources.logs.parse import Parsed, decode, parse, stack_of
@@ -49,6 +51,13 @@ CASES = {
     "npm": ("npm ERR! code ELIFECYCLE", Parsed("text", None)),
     "prose": ("the word ERROR far behind in a line of words", Parsed("text", None)),
     "counted": ("found 0 ERROR lines", Parsed("text", None)),
+    "time-of-an-order": ("Processing order created at 2025-05-30T10:00:00Z", Parsed("text", None)),
+    "range": ("backfilling range 2025-05-01 00:00:00 .. 2025-05-02 00:00:00", Parsed("text", None)),
+    "named-first": ("orders  | 2025-06-15T10:00:00.123Z m", Parsed("text", None, UTC_MS)),
+    "date-of-an-order": ('{"event":"order.created","date":"2025-05-30T10:00:00Z"}', Parsed("json", None, None, "order.created")),
+    "date-of-a-record": ('{"level":"info","msg":"m","date":"2025-06-15T10:00:00.123Z"}', Parsed("json", "INFO", UTC_MS, "m")),
+    "go-zero-time": ('{"level":"info","time":"0001-01-01T00:00:00Z","msg":"m"}', Parsed("json", "INFO", None, "m")),
+    "last-year-of-all": ("9999-12-31T23:59:59-14:00 ERROR m", Parsed("text", "ERROR", None, "m")),
     "time-only": ("12:00:01 started", Parsed("text", None)),
     "frame": ("    at ERROR (x.js:1:2)", Parsed()),
     "empty": ("", Parsed()),
@@ -89,6 +98,15 @@ def test_no_bytes_make_it_fail(data: bytes, tail: bytes) -> None:
     assert "\x1b" not in text
     assert "\x00" not in text
     assert parse(text, ARRIVED_MS).level in {None, "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"}
+
+
+def test_what_a_line_escaped_is_masked_in_its_message_too() -> None:
+    secret = "hunter2!Zq99"
+    [batch] = batches([rb'{"level":"error","msg":"cannot connect p\u0061ssword=' + secret.encode() + b'"}\n'])
+    [record] = lines_of(batch)
+    assert record.message is not None
+    assert secret not in record.message
+    assert record.message.startswith("cannot connect password=[masked:")
 
 
 def test_escape_sequences_leave_the_text() -> None:

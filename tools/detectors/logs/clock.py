@@ -19,7 +19,10 @@ BACKWARDS = Rule(
     agent=AgentId.LOG_WATCHER,
     category=LogCategory.ANOMALY,
     severity=Severity.MEDIUM,
-    condition="A line's time lies more than `clock_backwards` before a line that the same service wrote earlier.",
+    condition=(
+        "A line's time lies more than `clock_backwards` before a line that the same service wrote earlier. Whole quarters of an"
+        " hour are time zones."
+    ),
 )
 APART = Rule(
     id="log.clock-apart",
@@ -38,6 +41,8 @@ _BEHIND_CONFIDENCE = 0.7
 """Lines that all take equally long on their way look the same."""
 _ZONE_MS = 15 * 60_000
 _ZONE_SLACK_MS = 60_000
+_ZONES_MAX_MS = 27 * 3_600_000
+"""Zones go from -12 to +14 hours."""
 
 
 def detect(view: LogView) -> Iterator[Symptom]:
@@ -52,6 +57,8 @@ def _backwards(view: LogView) -> Iterator[Symptom]:
         if activity.backwards is None or activity.backwards[2] <= limit_ms:
             continue
         before, line, by_ms = activity.backwards
+        if _is_zone(by_ms):
+            continue
         yield Symptom(
             rule=BACKWARDS,
             title=f"{activity.service}: timestamps go backwards",
@@ -75,7 +82,7 @@ def _apart(view: LogView) -> Iterator[Symptom]:
         if activity.service not in ahead or activity.last_line is None:
             continue
         apart = ahead[activity.service] - middle
-        if abs(apart) <= APART_MS or (abs(apart) > _ZONE_MS - _ZONE_SLACK_MS and _near_zone(abs(apart))):
+        if abs(apart) <= APART_MS or _is_zone(abs(apart)):
             continue
         yield _apart_symptom(activity, activity.last_line, apart)
 
@@ -98,6 +105,9 @@ def _apart_symptom(activity: ServiceActivity, line: LogLine, apart_ms: float) ->
     )
 
 
-def _near_zone(apart_ms: float) -> bool:
+def _is_zone(apart_ms: float) -> bool:
+    """Whether times are apart by whole quarters of an hour: zones that are not told, or the end of summer time."""
+    if not _ZONE_MS - _ZONE_SLACK_MS < apart_ms < _ZONES_MAX_MS:
+        return False
     rest = apart_ms % _ZONE_MS
     return min(rest, _ZONE_MS - rest) <= _ZONE_SLACK_MS

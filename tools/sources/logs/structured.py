@@ -20,6 +20,8 @@ _TIME_KEYS = (
     *("time", "timestamp", "ts", "@timestamp", "t", "datetime", "date", "asctime", "eventtime", "@t"),
     "__realtime_timestamp",
 )
+_SURE_TIME_KEYS = tuple(key for key in _TIME_KEYS if key != "date")
+"""Where there is no level, a date may be that of an order as well."""
 _MESSAGE_KEYS = (
     *("msg", "message", "@message", "event", "short_message", "@m", "renderedmessage", "@mt", "messagetemplate"),
     *("text", "log", "body"),
@@ -46,7 +48,8 @@ def told_by(data: Mapping[str, object]) -> Told:
     plain = {key.lower(): value for key, value in data.items()}
     inner = [value for key in _HOLDERS if isinstance(value := plain.get(key), dict)]
     layers = [plain, *({str(key).lower(): value for key, value in holder.items()} for holder in inner)]
-    return Told(_level(layers), _time(layers), _message(layers))
+    level = _level(layers)
+    return Told(level, _time(layers, _TIME_KEYS if level is not None else _SURE_TIME_KEYS), _message(layers))
 
 
 def _level(layers: list[dict[str, object]]) -> str | None:
@@ -75,9 +78,9 @@ def _by_number(plain: dict[str, object]) -> str | None:
     return otel_level(plain.get("severitynumber", plain.get("severity_number")))
 
 
-def _time(layers: list[dict[str, object]]) -> int | None:
+def _time(layers: list[dict[str, object]], keys: tuple[str, ...]) -> int | None:
     for layer in layers:
-        for key in _TIME_KEYS:
+        for key in keys:
             value = layer.get(key)
             if isinstance(value, dict):
                 value = next((value[name] for name in ("$date", *_NAMES) if name in value), None)

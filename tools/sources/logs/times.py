@@ -20,6 +20,10 @@ _DAY_FIRST = re2.compile(r"\b(\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d(?:\.
 _WEEKDAY = re2.compile(r"\b[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) (\d{4})\b")
 _AMERICAN = re2.compile(r"\b(\d\d)/(\d\d)/(\d{4}), (\d{1,2}):(\d\d):(\d\d) ([AP])M\b")
 _EPOCH = re2.compile(r"^\[?(1\d{9}(?:\.\d{1,9}|\d{3})?|1\.\d{6,16}e\+09)[\]\s]")
+_SENTENCE = re2.compile(
+    r"(?:^|\s)[A-Z]?[a-z]{1,30}(?: [a-z]{1,30}){1,20}:?\s$|(?:^|\s)(?:at|on|since|until|from|to|before|after|by|in|for) $"
+)
+"""Behind words like these a time is what the line speaks of, not when it was written."""
 _SHAPES = (
     (_ISO, "{0}{1}"),
     (_SLASH, "{0}-{1}-{2}T{3}"),
@@ -30,7 +34,7 @@ _HOLDS_TIME = re2.compile(r"\d\d:\d\d:\d\d|^\[?1\.?\d{6}|\d:\d\d:\d\d [AP]M")
 _NUMBER_MAX = 1e19
 """More than 2100 in ns; JSON may hold whole numbers that are no float."""
 _SMALLEST_S, _LARGEST_S = 631_152_000, 4_102_444_800
-"""1990 to 2100: a number outside is not a time."""
+"""1990 to 2100: what is outside is not a time."""
 
 
 def from_value(value: object) -> int | None:
@@ -108,7 +112,7 @@ def _common(text: str) -> int | None:
 
 def _read(pattern: re2._Regexp[str], head: str, shape: str) -> int | None:
     match = pattern.search(head)
-    if match is None:
+    if match is None or _SENTENCE.search(head[: match.start()]):
         return None
     groups = [part or "" for part in match.groups()]
     parts = [_MONTHS.get(part, part.replace(" ", "0") if len(part) == 2 else part) for part in groups]
@@ -138,6 +142,7 @@ def _nearest_year(rest: str, arrived_ms: int) -> int | None:
 def _iso(text: str) -> int | None:
     try:
         moment = datetime.fromisoformat(text)
-        return round(moment.timestamp() * 1000)
+        seconds = moment.timestamp()
+        return round(seconds * 1000) if _SMALLEST_S <= seconds < _LARGEST_S else None
     except (ValueError, OverflowError, OSError):
         return None
