@@ -129,7 +129,7 @@ def test_a_private_key_leaves_json_and_quotes_line_by_line(name: str) -> None:
     masked = [masker.scan(FRAMES[name].format(line))[0] for line in lines]
     assert not any(line in text for line in lines[1:-1] for text in masked)
     if name.startswith(("json", "escaped")):
-        assert all(isinstance(json.loads(text), dict) for text in masked[1:-1])
+        assert all(isinstance(json.loads(text), dict) for text in masked[1:])
     assert masker.open_lines == 0
 
 

@@ -171,7 +171,10 @@ class LineMasker:
         if found.spans:
             self._prefix = found.prefix
             return _without(line, found.spans)
-        return scan(line) if end < 0 else _without(line, ((end, len(line)),))
+        if end < 0:
+            return scan(line)
+        closed = plain.find("-----", end + len("-----END "))
+        return _without(line, ((end, len(line) if closed < 0 else closed + len("-----")),))
 
 
 def _without(line: str, spans: tuple[tuple[int, int], ...]) -> tuple[str, tuple[SecretMark, ...]]:
