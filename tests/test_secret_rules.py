@@ -325,6 +325,8 @@ UNITS = [
     "a:", "://a:", "http://a:b", "a:b@", "eyJ", "eyJhbGciOiJIUzI1NiJ9.", "token:", "next_token=", "password='", "secret=a,",
     "password=a,", "password%3D%2526", "cookie: a=b;", "--password ", "<password>", "&quot;token&quot;:&quot;", "'token', '",
     '"password":"\\', "\\", "[masked:a", "curl -u ", "SETUSER a ", "-----BEGIN " + "PRIVATE KEY-----", "1234567890:A", "xoxb-1-",
+    "user a on ", "user a on >x ", "name: 'auth', args: [ '", "'AUTH', 'a', ", '"password","value":', "password:[", '"password":["',
+    "redis:\\/\\/:a", "password\\u003d", "requirepass ", "a***", "unknown command 'AUTH', ",
 ]  # fmt: skip
 
 
