@@ -46,7 +46,7 @@ class Workers:
             self._client.xgroup_create(f"s{number}", "g", "$", mkstream=True)
 
     def wait(self) -> None:
-        never_again = Retry(NoBackoff(), 0)  # type: ignore[no-untyped-call]  # redis-py has no types here
+        never_again = Retry(NoBackoff(), 0)
         self._clients = [redis.Redis(port=self._server.port, retry=never_again) for _ in range(FEW)]
         for number, client in enumerate(self._clients):
             threading.Thread(target=self._read, args=(client, number), daemon=True).start()
