@@ -13,6 +13,7 @@ import re2
 LINE_CHARACTERS = 24
 """Least length of a line that is not a key's last. They are 64 or 70; some loggers break them once more."""
 _LAST_CHARACTERS = 4
+_NO_WORD = 40
 _RUN = re2.compile(
     r"(?:\\[nrt]|^|[^A-Za-z0-9+/=\\_-])((?:[A-Za-z0-9+]|\\{0,3}/){4,}={0,2})(?:(?:\\{1,3}[nrt])*\\{0,3}[\"'`]|\s*$|[^A-Za-z0-9+/=_-])"
 )
@@ -40,7 +41,8 @@ def look(plain: str, prefix: str | None) -> KeyLine:
         start, end = whole.span(1)
         before = _FIGURES.sub("", plain[:start])
         run = plain[start:end]
-        alone = not plain[:start].strip() and any(map(str.isdigit, run))
+        # A line that is nothing but 40 letters is no word, and in a key hardly any has no digit.
+        alone = not plain[:start].strip() and (end - start >= _NO_WORD or any(map(str.isdigit, run)))
         if end - start >= LINE_CHARACTERS and (alone or _is_mixed(run)):
             return KeyLine(((start, len(plain)),), before)
         if prefix is not None and before == prefix and _may_be_last(run):
