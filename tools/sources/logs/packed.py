@@ -45,16 +45,7 @@ class Unreadable(Exception):
 
 def siblings(path: Path) -> list[Path]:
     """Older generations that lie packed beside a file, oldest first."""
-    try:
-        names = os.listdir(path.parent)  # noqa: PTH208 - names only: thousands of files are quick this way
-    except OSError:
-        return []
-    found = [
-        path.with_name(name)
-        for name in names
-        if name.endswith(rotated.PACKED) and rotated.is_generation(name, path.name)
-    ]
-    return sorted(found, key=rotated.changed_ns)
+    return rotated.siblings(path, packed=True)
 
 
 def identities(path: Path) -> dict[rotated.Identity, None]:

@@ -41,14 +41,16 @@ def is_generation(name: str, of: str) -> bool:
     return rest == "" or _SUFFIX.match(rest) is not None
 
 
-def siblings(path: Path) -> list[Path]:
-    """Older generations that lie beside a file and are not packed, oldest first."""
+def siblings(path: Path, *, packed: bool = False) -> list[Path]:
+    """Older generations that lie beside a file, packed or not, oldest first."""
     try:
         names = os.listdir(path.parent)  # noqa: PTH208 - names only: thousands of files are quick this way
     except OSError:
         return []
     found = [
-        path.with_name(name) for name in names if is_generation(name, path.name) and not name.endswith(PACKED)
+        path.with_name(name)
+        for name in names
+        if name.endswith(PACKED) is packed and is_generation(name, path.name)
     ]
     return sorted(found, key=changed_ns)
 
