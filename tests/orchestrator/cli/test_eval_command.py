@@ -28,8 +28,11 @@ def test_the_exit_code_tells_whether_the_bars_are_met(text: str, code: int, tmp_
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [((), "eval needs --repos DIR"), (("--repos", "/nowhere"), "holds no label files")],
-    ids=["no folder given", "no labels there"],
+    [
+        (("--repos", "/nowhere"), "holds no label files"),
+        (("--scenarios", "/nowhere"), "/nowhere"),
+    ],
+    ids=["no labels there", "no scenarios there"],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(options: tuple[str, ...], told: str) -> None:
     done = run(*options)
