@@ -229,3 +229,5 @@ def test_of_many_long_lists_the_most_telling_are_watched(
                 if any(entry.id == "250-0" for entry in state.groups[0].pending)
             }
             assert "d" in deep
+        told = {gap.what.rpartition(": ")[2] for gap in watch.source.gaps()}
+        assert "pending entries lists" in told

@@ -39,6 +39,8 @@ class DeepPending:
         self._cursors: dict[Key, str] = {}
         self._watched: dict[Key, dict[str, PendingEntry]] = {}
         self._turn = 0
+        self.passed_over = 0
+        """Lists that held something to watch and were left to the sweep at the last look, for there were too many."""
 
     def forget(self) -> None:
         """After a gap: every list is read from its start again."""
@@ -66,7 +68,9 @@ class DeepPending:
                 if self._is_telling(entry) or entry.id in known
             }
         self._ask_again(found)
-        found = _most_telling(found)
+        telling = {key: entries for key, entries in found.items() if entries}
+        found = _most_telling(telling)
+        self.passed_over = len(telling) - len(found)
         room = max(min(WATCHED_PER_GROUP, WATCHED_MAX // max(len(found), 1)), 2)
         chosen = {key: self._chosen(key, entries, room) for key, entries in found.items()}
         # A second look at some groups says nothing of the others.
@@ -135,9 +139,8 @@ class DeepPending:
         return {entry.id: entry for entry in (*often, *idle)}
 
 
-def _most_telling(found: Mapping[Key, dict[str, PendingEntry]]) -> dict[Key, dict[str, PendingEntry]]:
-    """The lists that hold something to watch; of very many those with what was delivered most often, then longest ago."""
-    telling = {key: entries for key, entries in found.items() if entries}
+def _most_telling(telling: dict[Key, dict[str, PendingEntry]]) -> dict[Key, dict[str, PendingEntry]]:
+    """Of very many lists those with what was delivered most often, then longest ago."""
     if len(telling) <= WATCHED_MAX // 2:
         return telling
     ranks = {

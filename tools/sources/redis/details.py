@@ -54,6 +54,11 @@ class DetailReader:
         self.due_ms: int | None = None
         """When the first of what is known will pass its limit, ms since epoch."""
 
+    @property
+    def passed_over(self) -> int:
+        """As in `DeepPending`."""
+        return self._deep.passed_over
+
     def forget(self) -> None:
         """After a gap: nothing learned before counts."""
         self.due_ms = None

@@ -65,6 +65,11 @@ class StreamReader:
         """When something that is only aged meanwhile passes a limit: a look is due then, though nothing was done."""
         return self._details.due_ms
 
+    @property
+    def passed_over(self) -> int:
+        """As in `DeepPending`."""
+        return self._details.passed_over
+
     def distrust(self) -> None:
         """Before a look: something may have moved groups, or the server's counters of them, alone."""
         lags.distrust(book.memory for book in self._books.values())

@@ -359,6 +359,9 @@ class StreamSource:
             yield f"{where}: entries", "the user may not send XRANGE", "Allow +xrange +xrevrange.", False
         if self._clients_refused:
             yield f"{where}: clients", self._clients_refused, "Allow the user +client|list.", False
+        if self._reader.passed_over:
+            why = "of so many long lists only those with the most telling entries are watched in depth"
+            yield f"{where}: pending entries lists", why, "Acknowledge or claim what is stuck.", False
         if not self._complete:
             text = f"there are more than {discovery.STREAMS_MAX} streams"
             yield f"{where}: streams beyond the limit", text, "Audit databases or nodes one by one.", True
