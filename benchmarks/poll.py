@@ -14,7 +14,7 @@ from benchmarks import dataset, exporter, latency, machine, paced, results, swee
 from benchmarks.results import Report
 from benchmarks.server import BenchServer, running
 
-SWEEP_ROUNDS = 3
+SWEEP_ROUNDS = 9
 PEER_ROUNDS = 2
 """Peers that take ten seconds a look."""
 

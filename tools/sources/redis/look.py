@@ -76,12 +76,16 @@ class SeenGroup(Struct, gc=False):
     def set_due(self, stuck_idle_ms: int) -> None:
         """Set when a consumer or a pending entry, read just now, would pass its limit if nobody did anything."""
         assert self.read_ms is not None
-        left = [stuck_idle_ms - entry.idle for entry in self.pending if entry.idle <= stuck_idle_ms]
+        least = -1
+        for entry in self.pending:  # of tens of thousands of groups a look: no list is made
+            left = stuck_idle_ms - entry.idle
+            if left >= 0 and (left < least or least < 0):
+                least = left
         if self.consumers:
-            idle = self.book.idle_limit_ms - min([item.idle for item in self.consumers])
-            if idle >= 0:
-                left.append(idle)
-        self.due_ms = self.read_ms + min(left) + 1 if left else None
+            left = self.book.idle_limit_ms - min([item.idle for item in self.consumers])
+            if left >= 0 and (left < least or least < 0):
+                least = left
+        self.due_ms = None if least < 0 else self.read_ms + least + 1
 
     def is_idle(self, now_ms: int) -> bool:
         """Whether no consumer was seen for longer than its limit, if none was seen since they were read."""

@@ -99,13 +99,13 @@ def stream_info(reply: object) -> tuple[StreamInfo, object, object]:
     """XINFO STREAM: the record, and the replies for the first and last entry, which the server sends along."""
     length, groups, oldest, newest, generated, deleted, added = _STREAM.values(as_list(reply))
     info = StreamInfo(
-        length=as_int(length) or 0,
-        groups=as_int(groups) or 0,
+        length=length if type(length) is int else as_int(length) or 0,
+        groups=groups if type(groups) is int else as_int(groups) or 0,
         first_entry_id=_id_of(oldest),
         last_entry_id=_id_of(newest),
         last_generated_id=as_id(generated) or "0-0",
         max_deleted_entry_id=as_id(deleted),
-        entries_added=as_int(added),
+        entries_added=added if type(added) is int else as_int(added),
     )
     return info, oldest, newest
 
