@@ -16,6 +16,7 @@ from tools.synthesis.clusters import Cluster
 from tools.synthesis.drift import DriftRow
 from tools.synthesis.flows.model import Flows
 from tools.synthesis.health import Health
+from tools.synthesis.timeline import Timeline
 from tools.synthesis.wiring import By
 from tools.synthesis.wording import ClusterWording
 
@@ -292,5 +293,7 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     coverage: Coverage | None
     next_session: tuple[Advice, ...]
     failures: tuple[SectionFailure, ...]
+    timeline: Timeline | None = None
+    """What streams and logs did when; None where it could not be told."""
     findings: tuple[dict[str, Any], ...]
     """Every finding, sorted by severity rank, then time, then id."""

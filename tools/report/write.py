@@ -27,6 +27,7 @@ from tools.report.sections import (
     observability,
     roadmap,
     streams,
+    timeline,
     verdict,
 )
 from tools.synthesis import drift, session_data, topology
@@ -120,6 +121,7 @@ def build(context: Context, builder: _Builder, version: str) -> Report:
         next_session=builder.rows(
             "next session", lambda: next_session.build(context, gaps, source_gaps, seen)
         ),
+        timeline=builder.attempt("timeline", lambda: timeline.build(context), None),
         failures=tuple(builder.failures),
         findings=tuple(dump(finding) for finding in context.findings),
     )

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tools.sources.line_blocks import LineBlock
 from tools.sources.records import LogLine
+from tools.synthesis.timeline import FAILURES, LogRate, RateBook
 
 FLOW_LINES_MAX = 200_000
 """Lines with a correlation or message id that are kept; the rest is counted."""
@@ -55,6 +56,8 @@ class LogSurvey:
     flow_lines_left_out: int = 0
     flow_lines_until_ms: int | None = None
     """When the first line that was left out arrived; None where none was."""
+    rate: LogRate | None = None
+    """When lines arrived."""
 
     @property
     def lines(self) -> int:
@@ -82,14 +85,18 @@ def survey(lines: Iterable[LogLine | LineBlock], flow_lines_max: int = FLOW_LINE
     counts: dict[str, _Counts] = {}
     kept: list[LogLine] = []
     left_out, until_ms = 0, None
+    rate = RateBook()
     for line in lines:
         if isinstance(line, LineBlock):
+            rate.take(line.arrived_ms, line.lines)
             _count_block(counts.setdefault(line.service, _Counts()), line)
             if line.flow_lines_left_out:
                 left_out += line.flow_lines_left_out
                 until_ms = line.arrived_ms if until_ms is None else min(until_ms, line.arrived_ms)
             continue
         _count(counts.setdefault(line.service, _Counts()), line)
+        if not line.backfill:
+            rate.take(line.arrived_ms, 1, failed=line.level in FAILURES)
         if not line.backfill and (line.correlation_id or _MESSAGE_ID.search(line.text)):
             if len(kept) < flow_lines_max:
                 kept.append(line)
@@ -97,7 +104,7 @@ def survey(lines: Iterable[LogLine | LineBlock], flow_lines_max: int = FLOW_LINE
                 left_out += 1
                 until_ms = line.arrived_ms if until_ms is None else until_ms
     services = tuple(_service(name, found) for name, found in sorted(counts.items()))
-    return LogSurvey(services, tuple(kept), left_out, until_ms)
+    return LogSurvey(services, tuple(kept), left_out, until_ms, rate.rate())
 
 
 def _count(found: _Counts, line: LogLine) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from tools.errors import StreamgaugeError
 from tools.sources.records import Poll, StreamState
 from tools.sources.redis.poll_steps import PollSteps, Step, steps_of
 from tools.synthesis.flows.server import ServerStory
+from tools.synthesis.timeline import SeriesBook
 
 EXPECTED = (StreamgaugeError, ArithmeticError, LookupError, OSError, TypeError, ValueError)
 """What odd data can make a reader of it raise."""
@@ -45,9 +46,11 @@ class Folded(Generic[_Fold]):
 
 
 class PollDigest:
-    """The polls of a session. `baseline` is a poll of its own, before them."""
+    """The polls of a session. `baseline` is a poll of its own, before them; of `wanted` streams series are kept."""
 
-    def __init__(self, baseline: Poll | None = None, judgement: Judgement | None = None) -> None:
+    def __init__(
+        self, baseline: Poll | None = None, judgement: Judgement | None = None, wanted: Sequence[str] = ()
+    ) -> None:
         self.heads: list[Poll] = []
         """Every poll without its streams."""
         self.first: Poll | None = None
@@ -58,6 +61,7 @@ class PollDigest:
         """The last poll, whole."""
         self.ledger = Folded(LedgerBook(() if baseline is None else (baseline,)))
         self.story = Folded(ServerStory(judgement=judgement))
+        self.series = Folded(SeriesBook(wanted))
         self._recent: deque[Poll] = deque(maxlen=RATE_POLLS)
         self._openings: dict[str, StreamState] = {}
 
@@ -73,6 +77,7 @@ class PollDigest:
         """A poll that is at hand, where there is no journal: flows are told of it alone."""
         step = next(steps_of([poll]))
         self.story.feed(lambda story: story.take(step))
+        self.series.feed(lambda series: series.take(step))
 
     def end(self, final: Poll | None, end_ms: int, pause_ms: int) -> None:
         """All polls were taken; the window ended at `end_ms`, and polls came `pause_ms` apart."""
@@ -91,6 +96,7 @@ class PollDigest:
     def _take(self, step: Step) -> None:
         self.ledger.feed(lambda ledger: ledger.take(step.poll))
         self.story.feed(lambda story: story.take(step))
+        self.series.feed(lambda series: series.take(step))
         self._open(step)
         self._recent.append(step.poll)
         self.heads.append(replace(step.poll, streams=()))

@@ -31,7 +31,7 @@ from tools.sources.records import CodeIndex, Gap, LogLine, Poll
 from tools.sources.redis.poll_steps import PollSteps
 from tools.sources.redis.polls import read_baseline
 from tools.sources.session_facts import SessionFacts
-from tools.synthesis import judged, wording
+from tools.synthesis import judged, timeline, wording
 from tools.synthesis.flows.collect import Sampled
 from tools.synthesis.health import POLL_INTERVAL_MS
 from tools.synthesis.log_survey import LogSurvey, survey
@@ -122,7 +122,7 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
     baseline = part("streams/baseline.json", lambda: read_baseline(workspace.path(*BASELINE)), None)
     index = part("recording/code.json.gz", lambda: read_index(workspace.code_index), None)
     judgement = part(judged.FILE, lambda: judged.read(workspace), Judgement())
-    polls = PollDigest(baseline, judgement)
+    polls = PollDigest(baseline, judgement, timeline.named(findings))
     if polled:
         _read_polls(workspace, polls, now_ms, found)
     logs = LogSurvey()
