@@ -84,6 +84,9 @@ def test_the_wheel_holds_everything_and_nothing_that_runs_left(wheel: Path) -> N
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in (
         "prompts/log_watcher.md",
+        "tools/report/html/front/page.html",
+        "tools/report/html/vendor/dagre.js",
+        "tools/report/html/vendor/dagre.LICENSE",
         "examples/orderflow/start.py",
         "examples/node-shop/package-lock.json",
         "examples/node-shop/.env",

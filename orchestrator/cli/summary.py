@@ -10,6 +10,7 @@ from pathlib import Path
 from orchestrator.cli.boundary import FINDINGS, INTERRUPTED, MEANINGS, TERMINATED
 from orchestrator.cli.terminal_text import clean
 from tools.findings.model import Enhancement, Finding, LogFinding, Severity, rank_of
+from tools.report.html import page
 
 TOP = 5
 LAST_LINES = 10
@@ -44,6 +45,7 @@ def lines(
     yield from _last_words(findings)
     if report is not None:
         yield f"report     {clean(str(report))}"
+        yield f"as a page  {clean(str(report.with_name(page.FILE)))}"
     else:
         again = clean(shlex.join(("streamgauge", "report", "--workspace", str(workspace))))
         yield f"report     none was written; `{again}` makes it from what was recorded"

@@ -10,6 +10,7 @@ from orchestrator.config.model import OutputSection
 from tools import masking
 from tools.clock import SystemClock
 from tools.errors import UsageError
+from tools.report.html import page
 from tools.report.verify import verify as verify_evidence
 from tools.report.write import write_report
 from tools.sources import session_facts
@@ -41,7 +42,11 @@ def report(folder: Path, state_db: Path) -> list[str]:
             "Make it writable for you, or copy it elsewhere and name the copy with --workspace."
         ) from error
     health = written.dashboard.health if written.dashboard is not None else "UNKNOWN"
-    return [f"health     {health}", f"report     {workspace.report(written.session_id)}"]
+    return [
+        f"health     {health}",
+        f"report     {workspace.report(written.session_id)}",
+        f"as a page  {workspace.path(page.FILE)}",
+    ]
 
 
 def _session(folder: Path, state_db: Path) -> tuple[Workspace, Path]:

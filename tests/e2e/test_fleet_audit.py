@@ -221,6 +221,7 @@ def test_the_contract_of_the_workspace_is_kept(faulty: Audit) -> None:
         "findings/es-static.txt",
         "findings/cross-agent-clusters.json",
         "all-findings.json",
+        "report.html",
         "report.json",
         "report.sarif",
         ".gitignore",

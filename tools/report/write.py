@@ -15,6 +15,7 @@ from tools.clock import Clock, iso
 from tools.findings.model import dump
 from tools.report import markdown, sarif, session_failure
 from tools.report.context import Context, prepare
+from tools.report.html import page
 from tools.report.model import SCHEMA_VERSION, Report, SectionFailure, Verdict
 from tools.report.sections import (
     change,
@@ -36,7 +37,7 @@ from tools.synthesis.flows.model import Flows
 from tools.synthesis.flows.reconstruct import reconstruct
 from tools.synthesis.flows.session import evidence_of
 from tools.synthesis.poll_digest import EXPECTED
-from tools.workspace import Workspace
+from tools.workspace import Workspace, write_atomically
 
 REPORT_JSON = "report.json"
 
@@ -62,7 +63,7 @@ class _Builder:
 def write_report(
     workspace: Workspace, project_root: Path, clock: Clock, version: str | None = None
 ) -> Report:
-    """Write `REPORT_<id>.md`, `report.json`, `report.sarif`, `all-findings.json`, the clusters and the final topology.
+    """Write `REPORT_<id>.md`, `report.html`, `report.json`, `report.sarif`, `all-findings.json`, clusters and topology.
 
     `project_root` is what was audited; of its files `report.sarif` knows the lines' lengths. `version` is the
     product's; by default the one that the session recorded. Raises OSError only where the workspace itself cannot
@@ -83,6 +84,8 @@ def write_report(
     report = structs.replace(report, failures=tuple(builder.failures))
     workspace.write_text(workspace.report(data.session_id), markdown.render(report))
     workspace.write_json(workspace.path(REPORT_JSON), report)
+    # Not by `write_text`: its texts are masked already, and masking the page itself could change the scripts in it.
+    write_atomically(workspace.path(page.FILE), page.render(report).encode("utf-8", "replace"))
     return report
 
 

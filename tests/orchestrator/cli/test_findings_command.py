@@ -158,6 +158,7 @@ def test_the_summary_says_health_counts_the_worst_report_and_exit_code(found: li
         "           P1_HIGH     ES-001   print in service code",
         "           LOW         RSA-001  audit falls behind",
         "report     /x/REPORT_1.md",
+        "as a page  /x/report.html",
         "exit code  1: findings at or above high",
     ]
 
@@ -200,10 +201,11 @@ def test_a_session_cut_short_is_said_to_have_a_report_only_where_it_has_one(code
             exit_code=code,
             fail_on="high",
         )
-        return list(found)[-2:]
+        return [line for line in found if line.startswith(("report", "as a page", "exit code"))]
 
     assert told(Path("/a b/R.md")) == [
         "report     /a b/R.md",
+        "as a page  /a b/report.html",
         f"exit code  {code}: {what}; the report is written",
     ]
     assert told(None) == [

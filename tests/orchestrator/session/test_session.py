@@ -49,7 +49,7 @@ def test_a_session_leaves_the_files_that_are_the_contract(run: Run, own_server: 
         "SESSION_ID", "session.env", "STOP", "events.jsonl", "recording/judgement.json", "streams/baseline.json", "streams/final_state.json",
         "streams/discovered_streams.txt", "streams/initial_topology.json", "streams/session_drift.diff",
         "findings/log-watcher.jsonl", "findings/stream-analyst.jsonl", "findings/config-auditor.jsonl",
-        "findings/enhancement-scout.jsonl", "all-findings.json", "report.json", f"REPORT_{session_id}.md",
+        "findings/enhancement-scout.jsonl", "all-findings.json", "report.json", "report.html", f"REPORT_{session_id}.md",
     ):  # fmt: skip
         assert run.workspace.path(name).exists(), name
     assert run.workspace.session_id_file.read_text() == f"{session_id}\n"

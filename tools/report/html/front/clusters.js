@@ -1,0 +1,103 @@
+// Root causes: each cluster from its root to its symptoms, what it reaches, and its one fix.
+
+let causeList = null;
+
+function buildCauses(section) {
+  section.append(heading("causes", "Root causes", el("span", { class: "amount" }, number(report.clusters.length))));
+  causeList = paged(report.clusters, clusterCard, 12);
+  if (!report.clusters.length) section.append(el("p", {}, report.findings.length ? "No two findings belong to one trouble. Each stands for itself." : "Nothing was found, so nothing needs a cause."));
+  else section.append(el("p", { class: "lead" }, "Findings that tell of one trouble, the weightiest first. Mend the root, and its symptoms should go."), causeList);
+  const alone = report.findings.filter((finding) => !clusterOf.has(finding.findingId) && !isAdvice(finding) && LEVELS.indexOf(levelOf(finding)) <= 1);
+  if (alone.length) {
+    const rows = alone.slice(0, 60).map((finding) => el("li", {}, chip(gradeOf(finding)), " ", link(finding.findingId, true), el("p", { class: "fix" }, el("strong", {}, "Do: "), prose(finding.recommendation, 400))));
+    section.append(
+      el("h3", {}, "Serious, and explained by nothing else"),
+      el("ul", { class: "alone" }, rows),
+      el("p", { class: "via" }, alone.length > rows.length ? `${number(alone.length - rows.length)} more stand in the findings.` : ""),
+    );
+  }
+}
+
+/** Bring a cluster into view, also one that was not made yet. False where there is none of that id. */
+function revealCluster(id) {
+  const at = report.clusters.findIndex((cluster) => cluster.clusterId === id);
+  if (at < 0) return false;
+  causeList.showTo(at);
+  document.getElementById(id).scrollIntoView({ block: "start" });
+  return true;
+}
+
+function clusterCard(cluster) {
+  const root = findingById.get(cluster.root);
+  const reach = cluster.blastRadius;
+  return el(
+    "article",
+    { class: `card cluster edge-${cluster.severity.toLowerCase()}`, id: cluster.clusterId, "aria-labelledby": `${cluster.clusterId}-title` },
+    el("h3", { id: `${cluster.clusterId}-title` }, chip(cluster.severity), " ", el("span", { class: "id-of" }, cluster.clusterId), " ", prose(root?.title ?? cluster.title, 300)),
+    el("p", { class: "fix" }, el("strong", {}, "Fix: "), prose(cluster.recommendation)),
+    el(
+      "p",
+      { class: "reach" },
+      el("strong", {}, "Reaches: "),
+      reach.services.length + reach.streams.length
+        ? [reach.services.length ? [`${count(reach.services.length, "service")} (`, names(reach.services, 8), ")"] : "", reach.services.length && reach.streams.length ? ", " : "", reach.streams.length ? [`${count(reach.streams.length, "stream")} (`, names(reach.streams, 6), ")"] : ""]
+        : "nothing beyond itself",
+    ),
+    root && rootEvidence(root),
+    root && lazy("Evidence of the root", () => block(root.evidence, `Evidence of ${root.findingId}, the root of ${cluster.clusterId}`)),
+    el("h4", {}, `From root to symptoms: ${count(cluster.members.length, "finding")} of ${cluster.agents.map((agent) => AGENTS[agent] ?? agent).join(", ")}`),
+    chainOf(cluster),
+    wordingOf(cluster),
+  );
+}
+
+function rootEvidence(root) {
+  const place = root.evidenceRefs[0];
+  return el("p", { class: "root" }, el("strong", {}, "Root: "), link(root.findingId), " at ", name(placeOf(root)), ", seen ", `${number(root.occurrences)}×, first at ${root.timestamp.slice(11, 19)} UTC (`, name(sourceOf(place)), ")");
+}
+
+/** Links as a tree: each effect below the first cause that was named for it; further causes beside it. */
+function chainOf(cluster) {
+  const below = new Map();
+  const parent = new Map();
+  const also = new Map();
+  for (const step of cluster.chain) {
+    if (parent.has(step.effect) || step.effect === cluster.root) also.set(step.effect, [...(also.get(step.effect) ?? []), step]);
+    else {
+      parent.set(step.effect, step);
+      below.set(step.cause, [...(below.get(step.cause) ?? []), step]);
+    }
+  }
+  const told = new Set();
+  const node = (id, step, depth) => {
+    if (told.has(id)) return null;
+    told.add(id);
+    const finding = findingById.get(id);
+    const further = (also.get(id) ?? []).map((other) => el("li", { class: "because" }, "also from ", link(other.cause), " — ", prose(other.says, 200)));
+    const children = depth < 40 ? (below.get(id) ?? []).map((next) => node(next.effect, next, depth + 1)) : [];
+    return el(
+      "li",
+      {},
+      el("div", { class: "step" }, finding && chip(gradeOf(finding)), " ", link(id, true)),
+      step && el("p", { class: "because" }, `${step.rule.startsWith("same-") ? "" : "because "}`, prose(step.says, 240), el("span", { class: "via" }, " · by ", prose(step.via, 160), ` · ${step.at.slice(11, 19)}`)),
+      further.length || children.some(Boolean) ? el("ul", {}, children, further) : null,
+    );
+  };
+  const roots = [node(cluster.root, null, 0), ...cluster.members.map((id) => (told.has(id) || parent.has(id) ? null : node(id, null, 0)))];
+  const rest = cluster.members.map((id) => node(id, parent.get(id) ?? null, 0));
+  const tree = el("ul", { class: "tree" }, roots, rest);
+  if (cluster.members.length <= 14) return tree;
+  return details(`Show all ${number(cluster.members.length)} findings of this cluster`, tree);
+}
+
+function wordingOf(cluster) {
+  const wording = (report.wordings ?? []).find((entry) => entry.rootFingerprint === cluster.rootFingerprint);
+  if (!wording) return null;
+  const part = (title, sentences) => sentences.length > 0 && el("p", {}, el("strong", {}, `${title}: `), sentences.flatMap((sentence) => [prose(sentence.text), " (", links(sentence.findingIds), ") "]));
+  return el(
+    "aside",
+    { class: "model", "aria-label": "In a language model's words" },
+    el("p", { class: "via" }, `In a model's words (${shown(wording.model, 60)}); the findings above are what was measured.`),
+    part("Cause", wording.rootCause), part("Chain", wording.chain), part("Reach", wording.blastRadius), part("Fix", wording.fix),
+  );
+}

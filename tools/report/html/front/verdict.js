@@ -1,0 +1,112 @@
+// The first screen: are we on fire, why, what first.
+
+function buildVerdict(section) {
+  const { verdict, dashboard } = report;
+  const health = dashboard?.health ?? "UNKNOWN";
+  section.append(
+    el(
+      "div",
+      { class: `hero ${health.toLowerCase()}` },
+      el("p", { class: "health" }, el("span", { class: "lamp", "aria-hidden": "true" }), "Are we on fire? ", el("span", { class: "chip" }, health)),
+      el("h1", { id: "verdict-title" }, prose(verdict.headline)),
+      dashboard && windowLine(dashboard),
+    ),
+  );
+  if (report.change) section.append(el("p", { class: "notice" }, prose(report.change.summary)));
+  const notSeen = blindNotice();
+  if (notSeen) section.append(notSeen);
+  const why = verdict.why.map((reason) => el("li", {}, ...reasonOf(reason)));
+  const first = verdict.first.map((reason) => el("li", {}, prose(reason.text, 600), " ", el("span", { class: "proof" }, links(reason.findingIds, 3))));
+  if (why.length || first.length) {
+    section.append(
+      el(
+        "div",
+        { class: "pair" },
+        el("div", { class: "card" }, el("h2", {}, "Why"), why.length ? el("ol", { class: "plain" }, why) : el("p", {}, "Nothing to explain.")),
+        el("div", { class: "card" }, el("h2", {}, "What first"), first.length ? el("ol", {}, first) : el("p", {}, "Nothing has to be done now.")),
+      ),
+    );
+  }
+  if (dashboard) section.append(tiles(dashboard), counts(dashboard));
+}
+
+/** A reason, its proof, and the way to the cluster that has its chain and its fix. */
+function reasonOf(reason) {
+  const [root] = reason.findingIds;
+  const finding = findingById.get(root);
+  const cluster = clusterOf.get(root);
+  return [
+    finding && chip(gradeOf(finding)),
+    finding && " ",
+    prose(reason.text, 400),
+    " ",
+    el("span", { class: "proof" }, links(reason.findingIds, 3), cluster && [" · ", el("a", { href: `#${cluster.clusterId}` }, "chain and fix")]),
+  ];
+}
+
+function windowLine(board) {
+  const parts = [board.mode];
+  if (board.startedAt) parts.push(`${board.startedAt.slice(0, 10)}, ${board.startedAt.slice(11, 19)} to ${board.endedAt ? board.endedAt.slice(11, 19) : "?"} UTC`);
+  if (board.durationMs !== null) parts.push(milliseconds(board.durationMs));
+  parts.push(`ended by ${board.endedBy}`);
+  return el("p", { class: "when" }, shown(parts.join(" · ")));
+}
+
+function blindNotice() {
+  const blind = report.sourceGaps.filter((gap) => gap.blind);
+  if (!blind.length && !report.failures.length) return null;
+  const named = blind.slice(0, 3).flatMap((gap, at) => [at ? "; " : "", prose(gap.what, 120)]);
+  return el(
+    "p",
+    { class: "notice" },
+    el("strong", {}, "Not seen: "),
+    blind.length ? [`${count(blind.length, "gap")} in coverage: `, named, blind.length > 3 ? ` and ${blind.length - 3} more. ` : ". "] : "",
+    report.failures.length ? `${count(report.failures.length, "part")} of this report could not be built. ` : "",
+    el("a", { href: "#gaps" }, "See the gaps"),
+  );
+}
+
+function tiles(board) {
+  const lagging = board.streamsWithLag.length;
+  const facts = [
+    [board.services.length, "services", "#topology"],
+    [board.streamsDiscovered, "streams", "#streams"],
+    [lagging, "streams with lag", "#streams"],
+    [board.unackedMessages, "unacked messages", "#streams"],
+    [board.drifts, "drifts", "#drift"],
+    [board.blindGaps, "blind gaps", "#gaps"],
+  ];
+  const severities = LEVELS.map((level) =>
+    el("a", { class: board.bySeverity[level] ? `tile ${level.toLowerCase()}` : "tile", href: "#findings", onclick: () => filterBy({ level: [level] }) }, el("strong", {}, number(board.bySeverity[level] ?? 0)), el("span", {}, level)),
+  );
+  const others = facts.map(([value, what, where]) => el("a", { class: "tile", href: where }, el("strong", {}, number(value)), el("span", {}, what)));
+  return el("div", { class: "tiles" }, severities, others);
+}
+
+function counts(board) {
+  const of = (values, wanted) =>
+    el(
+      "ul",
+      { class: "bars" },
+      Object.entries(values).slice(0, 12).map(([key, amount]) => {
+        const most = Math.max(...Object.values(values), 1);
+        const bar = el("meter", { min: "0", max: String(most), value: String(amount), "aria-hidden": "true" });
+        return el("li", {}, el("a", { href: "#findings", onclick: () => filterBy(wanted(key)) }, shown(key, 60)), bar, el("span", {}, number(amount)));
+      }),
+    );
+  const compared = board.comparison
+    ? `${board.comparison.new} new, ${board.comparison.persisting} persisting and ${board.comparison.resolved} resolved since ${board.comparison.lastSessionId}`
+    : "not compared";
+  const cost = Object.entries(board.ownCost).map(([key, value]) => `${key} ${number(value)}`).join(", ");
+  return details(
+    "Findings by category and service, comparison, cost of the audit",
+    el("div", { class: "pair" }, el("div", {}, el("h3", {}, "By category"), of(board.byCategory, (key) => ({ category: key }))), el("div", {}, el("h3", {}, "By service"), of(board.byService, (key) => ({ service: key })))),
+    el(
+      "dl",
+      { class: "facts" },
+      el("dt", {}, "Against the last session"), el("dd", {}, shown(compared)),
+      el("dt", {}, "Language model"), el("dd", {}, shown(`${board.languageModel}, ${board.languageModelCostUsd.toFixed(2)} USD`)),
+      el("dt", {}, "Own cost on the server"), el("dd", {}, shown(cost || "none")),
+    ),
+  );
+}
