@@ -77,6 +77,11 @@ def test_charts_and_graph_are_drawn(page: Opened, report: Report) -> None:
     assert "orders" in (page.page.locator(".chart").nth(2).get_attribute("aria-label") or "")
     streams = page.page.locator("svg g.node.stream[role=button]")
     assert streams.count() == len(report.streams)
+    outside = """() => [...document.querySelectorAll("#topology svg path.edge, #topology svg text")].filter((one) => {
+      const [box, all] = [one.getBBox(), one.ownerSVGElement.viewBox.baseVal];
+      return box.x < all.x || box.y < all.y || box.x + box.width > all.x + all.width || box.y + box.height > all.y + all.height;
+    }).length"""
+    assert page.ask(outside) == 0
     label = page.page.locator("svg g.node.stream.critical").first.get_attribute("aria-label") or ""
     assert label == "orders len 1300 · lag 1000 · pend 3: stream, critical"
 

@@ -110,11 +110,30 @@ function layOut(nodes, edges, direction) {
   return graph;
 }
 
+/** The space that is drawn in: edges and their labels may lie outside of what the layout counts, which is that of nodes. */
+function extent(graph) {
+  const margin = 12;
+  const { width, height } = graph.graph();
+  const xs = [0, width];
+  const ys = [0, height];
+  for (const key of graph.edges()) {
+    const edge = graph.edge(key);
+    for (const point of edge.points) {
+      xs.push(point.x - margin, point.x + margin);
+      ys.push(point.y - margin, point.y + margin);
+    }
+    if (edge.x !== undefined) xs.push(edge.x - edge.width / 2 - margin, edge.x + edge.width / 2 + margin);
+  }
+  const least = (values) => values.reduce((one, other) => Math.min(one, other));
+  const most = (values) => values.reduce((one, other) => Math.max(one, other));
+  return { left: least(xs), top: least(ys), width: most(xs) - least(xs), height: most(ys) - least(ys) };
+}
+
 /** Shrunk to the room there is, but never below what can be read: then it scrolls. */
 function paint(graph, room) {
-  const { width, height } = graph.graph();
+  const { left, top, width, height } = extent(graph);
   const scale = Math.min(1, Math.max(0.72, (room - 4) / width));
-  const canvas = svg("svg", { width: Math.ceil(width * scale), height: Math.ceil(height * scale), viewBox: `0 0 ${Math.ceil(width)} ${Math.ceil(height)}`, role: "group", "aria-label": "Services and streams" });
+  const canvas = svg("svg", { width: Math.ceil(width * scale), height: Math.ceil(height * scale), viewBox: `${Math.floor(left)} ${Math.floor(top)} ${Math.ceil(width)} ${Math.ceil(height)}`, role: "group", "aria-label": "Services and streams" });
   canvas.append(svg("defs", {}, svg("marker", { id: "arrow", viewBox: "0 0 8 8", refX: "7", refY: "4", markerWidth: "7", markerHeight: "7", orient: "auto-start-reverse" }, svg("path", { d: "M0 0L8 4L0 8z", class: "arrow-head" }))));
   for (const edge of graph.edges()) canvas.append(drawEdge(graph.edge(edge)));
   for (const edge of graph.edges()) canvas.append(drawLabel(graph.edge(edge)));
