@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-from tests.report.html.made_pages import html_of, shop
 from tests.report.html.opened import Opened, Opener
 
 CONTRAST_MIN = 4.5
@@ -43,9 +41,9 @@ CONTRASTS = """() => {
 }""".replace("LEAST", str(CONTRAST_MIN))
 
 
-@pytest.fixture(params=["light", "dark"])
-def page(tmp_path: Path, show: Opener, request: pytest.FixtureRequest) -> Opened:
-    opened = show(html_of(shop(tmp_path / "session")), scheme=request.param)
+@pytest.fixture(scope="module", params=["light", "dark"])
+def page(markup: str, show_to_all: Opener, request: pytest.FixtureRequest) -> Opened:
+    opened = show_to_all(markup, scheme=request.param)
     opened.ask("document.querySelectorAll('#finding-list button').forEach((one) => one.click())")
     opened.ask("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     opened.page.wait_for_function(

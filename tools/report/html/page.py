@@ -46,8 +46,8 @@ _JSON_ESCAPES = str.maketrans(
 )
 
 
-def render(report: Report) -> str:
-    """The whole page of a report whose texts are masked."""
+def render(report: Report, findings_max: int = FINDINGS_MAX) -> str:
+    """The whole page of a report whose texts are masked; of more than `findings_max` findings the first ones."""
     script, style = _script(), _style()
     parts = {
         "policy": _policy(script, style),
@@ -55,8 +55,8 @@ def render(report: Report) -> str:
         "session": html.escape(report.session_id),
         "style": style,
         "script": script,
-        "data": _embedded(structs.replace(report, findings=report.findings[:FINDINGS_MAX])),
-        "left": str(max(0, len(report.findings) - FINDINGS_MAX)),
+        "data": _embedded(structs.replace(report, findings=report.findings[:findings_max])),
+        "left": str(max(0, len(report.findings) - findings_max)),
     }
     page = _read("front/page.html")
     pieces = page.split("{{")
