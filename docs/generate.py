@@ -8,6 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+_CAUSES = (
+    "How findings become causes and effects of one trouble. The rules are tried in this order, so that an effect gets "
+    "its nearest explanation. A cause must have been told before its effect was seen last, or stand in files; where "
+    "they share only a service or a name, the effect may have begun at most the given time before its cause was told. "
+    "A rule that does not decide links nothing: its cause is named as what else may be behind the trouble, as is a "
+    "second cause that fits and belongs to another trouble."
+)
 sys.path.insert(0, str(ROOT))
 
 
@@ -16,6 +23,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     from orchestrator.cli.schemas import schemas
 
     yield Path("docs/rules.md"), rules()
+    yield Path("docs/causes.md"), causes()
     yield Path("docs/tools.md"), functions()
     for name, schema in schemas().items():
         yield (
@@ -54,6 +62,29 @@ def rules() -> str:
             lines.append(f"| `{rule.id}` | {condition} | {rule.category} | {level} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def causes() -> str:
+    """The causal rules, in the order in which they are tried, from their modules' own words."""
+    from tools.synthesis.causal_rules import RULES
+
+    lines = [
+        "# Causal rules",
+        "",
+        "Generated from the rules themselves (`tools/synthesis/causal_rules/`) by `make docs`.",
+        "",
+        _CAUSES,
+        "",
+        "| rule | the first explains the second because | when | effect began at most |",
+        "| --- | --- | --- | --- |",
+    ]
+    for rule in RULES:
+        module = sys.modules[rule.cause.__module__]
+        when = " ".join((module.__doc__ or "").split())
+        lead = "–" if rule.lead_ms is None else f"{rule.lead_ms // 60_000} min before it"
+        name = f"`{rule.name}`" + ("" if rule.decides else " (does not decide)")
+        lines.append(f"| {name} | {_cell(rule.says)} | {_cell(when)} | {lead} |")
+    return "\n".join(lines) + "\n"
 
 
 def functions() -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from tools.clock import iso
 from tools.findings.model import (
     FINDING,
@@ -14,7 +16,7 @@ from tools.findings.model import (
     LogFinding,
     StreamFinding,
 )
-from tools.sources.records import CodeIndex, CodeKind, CodeUse, LogLine, Resolved
+from tools.sources.records import CodeIndex, CodeKind, CodeUse, ConfigFact, FactKind, LogLine, Resolved
 
 START_MS = 1_750_000_000_000
 
@@ -144,12 +146,26 @@ def index(*uses: CodeUse) -> CodeIndex:
 
 
 def shop() -> CodeIndex:
-    """web → orders → billing → invoices → mail."""
-    return index(
+    """web → orders → billing → invoices → mail; billing listens on 3003."""
+    made = index(
         use(CodeKind.XADD, "web", "orders"),
         use(CodeKind.XREADGROUP, "billing", "orders", "billing"),
         use(CodeKind.XADD, "billing", "invoices"),
         use(CodeKind.XREADGROUP, "mail", "invoices", "mailers"),
+    )
+    return replace(made, facts=(listens("billing", "3003"),))
+
+
+def listens(service: str, port: str) -> ConfigFact:
+    """A server that the service's code starts."""
+    return ConfigFact(
+        kind=FactKind.LISTENS,
+        name=port,
+        value=port,
+        path=f"{service}/main.py",
+        line=1,
+        service=service,
+        text=f"listen({port})",
     )
 
 

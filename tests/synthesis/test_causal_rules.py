@@ -9,7 +9,7 @@ from tools.findings.model import Finding
 from tools.sources.records import CodeKind
 from tools.synthesis import causal_rules, wiring
 from tools.synthesis.causal_rules.contract import CausalRule
-from tools.synthesis.explain import SLACK_MS, explain
+from tools.synthesis.explain import SLACK_MS, Alternative, Link, explain
 
 MESSAGE = "1750000000123-0"
 RULES = {rule.name: rule for rule in causal_rules.RULES}
@@ -53,6 +53,24 @@ FIRES = [
     pytest.param("slow-group-is-trimmed-past", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), id="lag explains what was trimmed unread"),
     pytest.param("slow-group-is-trimmed-past", stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), id="so does a dead group"),
     pytest.param("trimming-takes-pending-entries", stream_finding(1, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), stream_finding(2, "STUCK_MESSAGE", consumer_group="billing", rule_id="stream.ghost-pending"), id="trimming explains ghosts"),
+    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="log.restart-loop"), log_finding(2, "BUG", "web", evidence="connect ECONNREFUSED billing:8080"), id="a host that is a service"),
+    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="session.service-not-ready"), log_finding(2, "RETRY_STORM", "web", evidence="HTTPConnectionPool(host='billing', port=8080): Connection refused"), id="a client that prints host and port apart"),
+    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="log.stack-trace"), log_finding(2, "BUG", "web", evidence="connect ECONNREFUSED 127.0.0.1:3003"), id="a port on which only its code listens"),
+    pytest.param("gone-service-refuses-connections", config_finding(1, "CONFIG_DRIFT", rule_id="config.port-mismatch"), log_finding(2, "BUG", "web", evidence="dial tcp: lookup billing:8081: connection refused"), id="it listens elsewhere than its callers are told"),
+    pytest.param("crashed-service-leaves-group-unread", log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="an unhandled error ends the reader"),
+    pytest.param("crashed-service-leaves-group-unread", log_finding(1, "CRASH", severity="CRITICAL", rule_id="session.service-not-ready"), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="a reader that never became ready"),
+    pytest.param("refused-service-cannot-read", log_finding(1, "RETRY_STORM", evidence="NOAUTH Authentication required."), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="a reader without a password"),
+    pytest.param("refused-service-cannot-read", log_finding(1, "BUG", evidence="ReplyError: READONLY You can't write against a read only replica."), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="a reader that asks a replica"),
+    pytest.param("untrimmed-stream-fills-memory", stream_finding(1, "UNBOUNDED_STREAM", severity="MEDIUM"), log_finding(1, "BUG", "mail", evidence="OOM command not allowed when used memory > 'maxmemory'."), id="an untrimmed stream explains refused writes"),
+    pytest.param("taken-port-stops-service", config_finding(1, "PORT_CONFLICT", title="web and billing both declare host port 3000/tcp"), log_finding(1, "CRASH", evidence="Error: listen EADDRINUSE: address already in use :::3000"), id="two services declare one port"),
+    pytest.param("taken-port-stops-service", log_finding(2, "ANOMALY", "web", rule_id="session.leftover-port", title="Port 8080 is still taken after the stop"), log_finding(1, "BUG", evidence="OSError: [Errno 98] Address already in use: ('0.0.0.0', 8080)"), id="a port that was left taken"),
+    pytest.param("wrong-version-breaks-service", config_finding(1, "VERSION_MISMATCH", "cross-service", rule_id="session.stream-command-missing", title="The server (redis 4.0.1) lacks XADD, XCLAIM", actual="no XADD, XCLAIM"), log_finding(1, "BUG", evidence="ERR unknown command 'XADD', with args beginning with"), id="a server that lacks the command"),
+    pytest.param("wrong-version-breaks-service", config_finding(1, "VERSION_MISMATCH", "cross-service", title="The server is redis 6.0.9, compose.yml declares 7", actual="redis 6.0.9 answers (poll 3)"), log_finding(1, "BUG", evidence="ERR unknown command `XAUTOCLAIM`"), id="a server that is older than declared"),
+    pytest.param("wrong-version-breaks-service", config_finding(1, "VERSION_MISMATCH", title=".nvmrc has node 16, package.json asks for >=20"), log_finding(1, "CRASH", evidence="npm ERR! code EBADENGINE"), id="a runtime that the program refuses"),
+    pytest.param("schema-drift-breaks-handlers", stream_finding(1, "SCHEMA_INCONSISTENCY", hypothesis="Of the entries, one has amount where the other has total."), log_finding(1, "BUG", evidence="KeyError: 'amount'"), id="a reader misses a field on which entries differ"),
+    pytest.param("schema-drift-breaks-handlers", config_finding(1, "SCHEMA_DRIFT", "web", affected_streams=["orders"], expected="id, amount", actual="id, total"), log_finding(1, "RETRY_STORM", evidence="TypeError: Cannot read properties of undefined (reading 'amount')"), id="a producer leaves out what its reader wants"),
+    pytest.param("one-at-a-time-reader-falls-behind", code_finding(1, "code.count-one", "orders", affected_services=["billing"]), stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), id="one entry a read may be behind a lag"),
+    pytest.param("waiting-reader-falls-behind", log_finding(1, "TIMEOUT", evidence="ETIMEDOUT 10.0.0.7:5432"), stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), id="a reader that waits may be behind a lag"),
 ]  # fmt: skip
 
 NOOP = [
@@ -96,14 +114,34 @@ NOOP = [
     pytest.param("mixed-schemas-break-readers", stream_finding(1, "SCHEMA_INCONSISTENCY"), stream_finding(2, "DELIVERY_FAILURE", "orders"), id="a dead-letter stream that receives is no failing read"),
     pytest.param("unread-stream-grows", stream_finding(1, "NO_CONSUMER_GROUP"), stream_finding(2, "STREAM_GROWING", "invoices"), id="another stream grows"),
     pytest.param("rogue-stream-has-no-reader", config_finding(1, "ROGUE_STREAM", affected_streams=["tmp"]), stream_finding(1, "ORPHANED_STREAM"), id="another orphan"),
+    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="log.restart-loop"), log_finding(2, "BUG", "web", evidence="connect ECONNREFUSED 127.0.0.1:6379"), id="an address of which nothing is known"),
+    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", "mail", rule_id="log.restart-loop"), log_finding(2, "BUG", "web", evidence="connect ECONNREFUSED billing:8080"), id="another service crashed"),
+    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="log.restart-loop"), log_finding(2, "BUG", "web", evidence="billing answered 500"), id="an answer is no refusal"),
+    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", seen_s=700, last_s=900, rule_id="log.restart-loop"), log_finding(2, "BUG", "web", last_s=900, evidence="connect ECONNREFUSED billing:8080"), id="refused long before the crash"),
+    pytest.param("crashed-service-leaves-group-unread", log_finding(1, "CRASH", severity="HIGH", rule_id="log.stack-trace"), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="a caught error ends no reader"),
+    pytest.param("crashed-service-leaves-group-unread", log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"), stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), id="a lag says that somebody may read"),
+    pytest.param("refused-service-cannot-read", log_finding(1, "BUG", evidence="OOM command not allowed when used memory > 'maxmemory'."), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="without memory reads go on"),
+    pytest.param("refused-service-cannot-read", log_finding(1, "BUG", "web", evidence="NOAUTH Authentication required."), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="another service is refused"),
+    pytest.param("untrimmed-stream-fills-memory", stream_finding(1, "UNBOUNDED_STREAM"), log_finding(1, "CRASH", "mail", evidence="FATAL: JavaScript heap out of memory"), id="the memory of a service is its own"),
+    pytest.param("taken-port-stops-service", config_finding(1, "PORT_CONFLICT", title="web and billing both declare host port 3000/tcp"), log_finding(1, "CRASH", evidence="listen EADDRINUSE: address already in use :::3001"), id="another port"),
+    pytest.param("taken-port-stops-service", config_finding(1, "PORT_CONFLICT", title="web and billing both declare host port 3000/tcp"), log_finding(1, "BUG", evidence="GET http://billing:3000/ failed"), id="a port that is named and not taken"),
+    pytest.param("wrong-version-breaks-service", config_finding(1, "VERSION_MISMATCH", title=".nvmrc has node 16, package.json asks for >=20"), log_finding(1, "BUG", evidence="ERR unknown command 'XAUTOCLAIM'"), id="a runtime says nothing of the server"),
+    pytest.param("wrong-version-breaks-service", config_finding(1, "VERSION_MISMATCH", "web"), log_finding(1, "CRASH", evidence="npm ERR! code EBADENGINE"), id="the runtime of another service"),
+    pytest.param("schema-drift-breaks-handlers", stream_finding(1, "SCHEMA_INCONSISTENCY", hypothesis="Of the entries, one has amount where the other has total."), log_finding(1, "BUG", evidence="KeyError: 'customer'"), id="another field"),
+    pytest.param("schema-drift-breaks-handlers", stream_finding(1, "SCHEMA_INCONSISTENCY", hypothesis="Of the entries, one has amount where the other has total."), log_finding(1, "BUG", "mail", evidence="KeyError: 'amount'"), id="a service that does not read the stream"),
+    pytest.param("schema-drift-breaks-handlers", stream_finding(1, "SCHEMA_INCONSISTENCY", hypothesis="Of the entries, one has amount where the other has total."), log_finding(1, "BUG", evidence="charged amount 12"), id="a field that is named and not missed"),
+    pytest.param("one-at-a-time-reader-falls-behind", code_finding(1, "code.count-one", "orders", affected_services=["audit"]), stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), id="another reader of the stream"),
+    pytest.param("waiting-reader-falls-behind", log_finding(1, "TIMEOUT", seen_s=30, evidence="ETIMEDOUT 10.0.0.7:5432"), stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), id="time-outs after the lag"),
+    pytest.param("late-consumer-times-out-neighbours", stream_finding(1, "CONSUMER_LAG", consumer_group="billing", seen_s=301), log_finding(1, "TIMEOUT", "web", evidence="no answer from billing in 5 s"), id="time-outs that began long before the lag"),
 ]  # fmt: skip
 
 
 def linked(rule: CausalRule, cause: Finding, effect: Finding) -> list[tuple[str, str, str]]:
     both: list[Finding] = [effect, cause]
     topology = wiring.build(shop(), both)
-    found = explain(both, topology, (rule,)).links
-    return [(link.rule, link.cause, link.effect) for link in found if not link.rule.startswith("same-")]
+    found = explain(both, topology, (rule,))
+    told: list[Link | Alternative] = [*found.links, *found.alternatives]
+    return [(link.rule, link.cause, link.effect) for link in told if not link.rule.startswith("same-")]
 
 
 @pytest.mark.parametrize(("name", "cause", "effect"), FIRES)

@@ -14,15 +14,18 @@ from tests.synthesis.made import (
     START_MS,
     code_finding,
     config_finding,
+    index,
     log_finding,
     shop,
     stream_finding,
+    use,
 )
 from tools.clock import iso
 from tools.findings.model import AgentId, Enhancement, Finding, Priority, Severity
 from tools.findings.recorder import Recorder, load
+from tools.sources.records import CodeKind
 from tools.synthesis import wiring
-from tools.synthesis.clusters import BlastRadius, Cluster, clusters
+from tools.synthesis.clusters import NAMES_MAX, BlastRadius, Cluster, clusters
 from tools.synthesis.cross_agent import RULE, symptoms
 from tools.synthesis.explain import Link, explain
 from tools.workspace import Workspace
@@ -84,7 +87,7 @@ def test_an_overloaded_consumer_is_the_root_of_growth_and_time_outs() -> None:
             ),
             blast_radius=BlastRadius(services=("billing", "mail", "web"), streams=("invoices", "orders")),
             recommendation="Mend RSA-001.",
-            score=600.0,
+            score=358.5,
         ),
     )
 
@@ -238,3 +241,61 @@ def test_a_chain_follows_causes_before_it_names_company() -> None:
         ("RSA-001", "RSA-002", "dead-consumer-stops-reading"),
         ("RSA-002", "RSA-003", "lag-grows-the-stream"),
     ]
+
+
+def test_what_would_explain_it_as_well_is_named_and_joins_nothing() -> None:
+    slow = code_finding(7, "code.count-one", "orders", affected_services=["billing"])
+    (cluster,) = made([*OVERLOAD, slow])
+    assert [(one.cause, one.effect, one.rule) for one in cluster.alternatives] == [
+        ("ES-007", "RSA-001", "one-at-a-time-reader-falls-behind")
+    ]
+    assert "ES-007" not in cluster.members
+
+
+def test_of_two_streams_that_may_have_filled_the_memory_one_is_the_alternative() -> None:
+    refused = log_finding(1, "BUG", "web", evidence="OOM command not allowed when used memory > 'maxmemory'.")
+    streams = [stream_finding(at, "UNBOUNDED_STREAM", name) for at, name in ((1, "orders"), (2, "audit"))]
+    (cluster,) = made([*streams, refused])
+    assert (cluster.members, [one.cause for one in cluster.alternatives]) == (
+        ("RSA-001", "LW-001"),
+        ["RSA-002"],
+    )
+
+
+def test_causes_in_one_chain_are_no_alternatives_to_each_other() -> None:
+    dead = stream_finding(9, "DEAD_CONSUMER", consumer_group="billing", severity="CRITICAL")
+    (cluster,) = made([*OVERLOAD, dead])
+    assert (cluster.root, cluster.alternatives) == ("RSA-009", ())
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rule"),
+    [
+        pytest.param("OOM command not allowed when used memory", "same-refusal", id="the server refuses"),
+        pytest.param("connect ECONNREFUSED 10.0.0.7:6379", "same-refusal", id="an address refuses"),
+    ],
+)
+def test_services_that_one_server_refuses_tell_of_one_trouble(evidence: str, rule: str) -> None:
+    (found,) = made(
+        [log_finding(at, "BUG", name, evidence=evidence) for at, name in ((1, "web"), (2, "mail"))]
+    )
+    assert (found.members, [link.rule for link in found.chain]) == (("LW-001", "LW-002"), [rule])
+
+
+def test_services_that_different_addresses_refuse_stay_apart() -> None:
+    findings = [log_finding(at, "BUG", f"s{at}", evidence=f"ECONNREFUSED 10.0.0.{at}:80") for at in (1, 2)]
+    assert made(findings) == ()
+
+
+def test_a_reach_of_thousands_is_named_in_part_and_counted() -> None:
+    code = index(*(use(CodeKind.XADD, "web", f"s{at:05}") for at in range(3_000)))
+    findings = [log_finding(at, "BUG", "web", correlation_id="c-1") for at in (1, 2)]
+    (cluster,) = clusters(findings, wiring.build(code, findings))
+    radius = cluster.blast_radius
+    assert (radius.services, len(radius.streams), radius.more_streams) == (
+        ("web",),
+        NAMES_MAX,
+        3_000 - NAMES_MAX,
+    )
+    assert radius.size == 3_001
+    assert radius.streams == tuple(sorted(radius.streams))

@@ -7,8 +7,11 @@ from clusters are never members. The result does not depend on the order of the 
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from msgspec import Struct, structs
 
@@ -26,23 +29,38 @@ from tools.findings.model import (
 )
 from tools.synthesis import entities, wiring
 from tools.synthesis.entities import Entity, EntityKind, is_information
-from tools.synthesis.explain import SHARED, Explanation, Link, explain
+from tools.synthesis.explain import SHARED, Alternative, Explanation, Link, explain
 from tools.synthesis.wiring import Wiring
 
 WEIGHTS = {0: 100.0, 1: 30.0, 2: 5.0, 3: 1.0, 4: 0.5}
-"""Severity rank → weight in a cluster's score: one CRITICAL outweighs the reach of any MEDIUM."""
+"""Severity rank → weight in a cluster's score. Reach counts by its order of magnitude, so that one CRITICAL
+outweighs the reach of any MEDIUM."""
+ALTERNATIVES_MAX = 5
+"""Other explanations named for one cluster, those of its first members."""
+NAMES_MAX = 200
+"""Names listed of what a cluster reaches: in a system of 10,000 streams each trouble may reach all others."""
 
 
-class BlastRadius(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a cluster's trouble reaches: downstream of it in the topology, and what its findings name."""
+class BlastRadius(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a cluster's trouble reaches: downstream of it in the topology, and what its findings name.
+
+    Names are sorted; of more than `NAMES_MAX` the rest is counted.
+    """
 
     services: tuple[str, ...]
     streams: tuple[str, ...]
+    more_services: int = 0
+    more_streams: int = 0
+
+    @property
+    def services_count(self) -> int:
+        """How many services there are, named or not."""
+        return len(self.services) + self.more_services
 
     @property
     def size(self) -> int:
         """Services and streams together."""
-        return len(self.services) + len(self.streams)
+        return self.services_count + len(self.streams) + self.more_streams
 
 
 class Cluster(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -58,6 +76,8 @@ class Cluster(Struct, frozen=True, kw_only=True, rename="camel"):
     members: tuple[str, ...]
     agents: tuple[str, ...]
     chain: tuple[Link, ...]
+    alternatives: tuple[Alternative, ...] = ()
+    """What would explain a member too and belongs to another trouble; those of the first members."""
     blast_radius: BlastRadius
     recommendation: str
     score: float
@@ -69,8 +89,9 @@ def clusters(findings: Iterable[Finding], topology: Wiring | None = None) -> tup
     known = wiring.build(None, members) if topology is None else topology
     explanation = explain(members, known)
     by_id = {finding.finding_id: finding for finding in members}
+    sight = _Sight(explanation, known)
     found = [
-        _cluster([by_id[name] for name in names], explanation, links, known)
+        _cluster([by_id[name] for name in names], links, sight)
         for names, links in _components(by_id, explanation.links)
     ]
     found.sort(key=lambda cluster: (-cluster.score, cluster.severity.rank, cluster.root))
@@ -122,17 +143,40 @@ def _components(
     return [(group, own_links[head]) for head, group in sorted(names.items()) if len(group) > 1]
 
 
-def _cluster(
-    members: list[Finding], explanation: Explanation, links: list[Link], topology: Wiring
-) -> Cluster:
-    root = _root(members, explanation)
+class _Sight:
+    """What every cluster is made with: looked up once for all of them."""
+
+    def __init__(self, explanation: Explanation, topology: Wiring) -> None:
+        self.explanation, self.topology = explanation, topology
+        self._beyond: dict[frozenset[str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._alternatives: dict[str, list[Alternative]] = {}
+        for found in explanation.alternatives:
+            self._alternatives.setdefault(found.effect, []).append(found)
+
+    def downstream(self, services: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Services and streams that messages of these services reach; troubles of one service reach the same."""
+        if services not in self._beyond:
+            self._beyond[services] = self.topology.downstream(services, ())
+        return self._beyond[services]
+
+    def alternatives(self, members: Iterable[str]) -> tuple[Alternative, ...]:
+        """Other explanations of the members, one a cause."""
+        by_cause: dict[str, Alternative] = {}
+        for name in members:
+            for found in self._alternatives.get(name, ()):
+                by_cause.setdefault(found.cause, found)
+        return tuple(by_cause.values())[:ALTERNATIVES_MAX]
+
+
+def _cluster(members: list[Finding], links: list[Link], sight: _Sight) -> Cluster:
+    root = _root(members, sight.explanation)
     by_id = {finding.finding_id: finding for finding in members}
     chain = _chain(root, by_id, links)
     ordered = list(
         dict.fromkeys([root.finding_id, *(end for link in chain for end in (link.cause, link.effect))])
     )
     worst = _worst(members)
-    radius = _blast_radius(root, members, topology)
+    radius = _blast_radius(root, members, sight)
     return Cluster(
         cluster_id="",
         title=root.title,
@@ -143,9 +187,10 @@ def _cluster(
         members=tuple(ordered),
         agents=tuple(sorted({finding.agent_id.value for finding in members})),
         chain=chain,
+        alternatives=sight.alternatives(ordered),
         blast_radius=radius,
         recommendation=root.recommendation,
-        score=round(WEIGHTS[rank_of(worst)] * worst.confidence * (1 + radius.size), 2),
+        score=round(WEIGHTS[rank_of(worst)] * worst.confidence * (1 + math.log2(1 + radius.size)), 2),
     )
 
 
@@ -207,15 +252,36 @@ def _step(link: Link, by_id: Mapping[str, Finding]) -> tuple[int, str, str, str]
     return rank_of(effect), effect.timestamp, link.effect, link.cause
 
 
-def _blast_radius(root: Finding, members: list[Finding], topology: Wiring) -> BlastRadius:
-    streams = set(streams_of(root))
+def _blast_radius(root: Finding, members: list[Finding], sight: _Sight) -> BlastRadius:
     services = set(services_of(root))
     if isinstance(root, StreamFinding):
-        services.update(topology.owners_of(root.stream, root.consumer_group))
-    reached_services, reached_streams = topology.downstream(services, ())
+        services.update(sight.topology.owners_of(root.stream, root.consumer_group))
+    reached_services, reached_streams = sight.downstream(frozenset(services))
     named_services = {name for finding in members for name in services_of(finding)}
     named_streams = {name for finding in members for name in streams_of(finding)}
+    services_named, more_services = _bounded(named_services, reached_services)
+    streams_named, more_streams = _bounded(named_streams, reached_streams)
     return BlastRadius(
-        services=tuple(sorted({*services, *reached_services, *named_services})),
-        streams=tuple(sorted({*streams, *reached_streams, *named_streams})),
+        services=services_named,
+        streams=streams_named,
+        more_services=more_services,
+        more_streams=more_streams,
     )
+
+
+def _bounded(named: set[str], reached: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+    """The names that findings tell before what is only reached, sorted, and how many are left out."""
+    first = sorted(named)[:NAMES_MAX]
+    kept = sorted({*first, *reached[:NAMES_MAX]})
+    if len(kept) > NAMES_MAX:
+        others = (name for name in kept if name not in named)
+        kept = sorted([*first, *islice(others, NAMES_MAX - len(first))])
+    # By sizes: a walk over all that is reached, for every cluster, would not be linear.
+    in_all = len(reached) + sum(not _holds(reached, name) for name in named)
+    return tuple(kept), in_all - len(kept)
+
+
+def _holds(ordered: tuple[str, ...], name: str) -> bool:
+    """Whether a sorted tuple holds a name."""
+    at = bisect_left(ordered, name)
+    return at < len(ordered) and ordered[at] == name

@@ -1,7 +1,7 @@
 """Findings → the entities they are about: the keys on which findings of different agents meet.
 
-An entity is a name of the audited system. Message ids, correlation ids and groups are *strong*: two findings
-about the same one tell of the same thing. Services, streams and files are *weak*: many unrelated findings
+An entity is a name of the audited system. Message ids, correlation ids, groups and what a server refuses everybody are
+*strong*: two findings about the same one tell of the same thing. Services, streams and files are *weak*: many unrelated findings
 share them, so they join findings only where a causal rule says why.
 """
 
@@ -31,6 +31,12 @@ WORDS_MAX = 400
 """How many different words of one finding's evidence count as mentions."""
 
 _MESSAGE_ID = re2.compile(r"\b(\d{13}-\d{1,10})\b")
+_SERVER_REFUSES = re2.compile(
+    r"\b(OOM) command not allowed|\b(READONLY) You can't write|\b(LOADING) \w+ is loading|\b(MISCONF) \w+ is configured|"
+    r"\b(CLUSTERDOWN) |\b(MASTERDOWN) "
+)
+"""Errors that say how a Redis server is, whoever asks."""
+_ADDRESS_REFUSES = re2.compile(r"\bECONNREFUSED ([A-Za-z0-9_.:\[\]-]*:\d{2,5})\b")
 _WORD = re2.compile(r"[A-Za-z_][A-Za-z0-9_.:{}\-]*[A-Za-z0-9_}]")
 
 
@@ -43,6 +49,8 @@ class EntityKind(StrEnum):
     SERVICE = "service"
     CORRELATION = "correlation id"
     MESSAGE = "message"
+    REFUSAL = "refusal"
+    """What a server answers to everybody (`OOM`), or the address that takes no connections."""
     FILE = "file"
     WAITING = "service that reads its answers,"
     """A service that asks the one concerned over a stream and reads what it writes; made by causal rules only."""
@@ -52,7 +60,7 @@ class EntityKind(StrEnum):
     """A service in one role (`billing: reads`, `mail: NOGROUP`); made by causal rules only."""
 
 
-STRONG = (EntityKind.MESSAGE, EntityKind.CORRELATION, EntityKind.GROUP)
+STRONG = (EntityKind.MESSAGE, EntityKind.CORRELATION, EntityKind.GROUP, EntityKind.REFUSAL)
 """Kinds whose sharing alone joins two findings, the most telling first."""
 
 
@@ -101,12 +109,21 @@ def _strong(finding: Finding) -> Iterator[Entity]:
         yield from map(message, message_ids_of(finding))
         if finding.correlation_id:
             yield Entity(EntityKind.CORRELATION, finding.correlation_id)
+        yield from _refusals(finding)
     elif isinstance(finding, StreamFinding):
         yield from map(message, finding.message_ids)
         if finding.consumer_group:
             yield group(finding.stream, finding.consumer_group)
     elif isinstance(finding, ConfigFinding) and finding.consumer_group:
         yield from (group(name, finding.consumer_group) for name in finding.affected_streams)
+
+
+def _refusals(finding: LogFinding) -> Iterator[Entity]:
+    text = finding.evidence[:EVIDENCE_CHARS_MAX]
+    for match in _SERVER_REFUSES.finditer(text):
+        yield Entity(EntityKind.REFUSAL, f"{next(filter(None, match.groups()))} by the server")
+    for match in _ADDRESS_REFUSES.finditer(text):
+        yield Entity(EntityKind.REFUSAL, f"of connections to {match.group(1)}")
 
 
 def _weak(finding: Finding) -> Iterator[Entity]:

@@ -1,19 +1,20 @@
 """Causal rules applied to findings: who explains whom.
 
 Each effect gets one parent, its nearest explanation, so that the parents form a forest and every cluster has a
-root. Further causes of the same kind on the same name are linked as contributing. Causes are filed by key and
+root. Further causes of the same kind on the same name are linked as contributing. What would explain an effect as
+well and belongs to another trouble is an alternative: it is named, and joins nothing. Causes are filed by key and
 looked up: `lookups` counts that work and grows with the number of findings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 
 from tools.clock import from_iso
-from tools.findings.model import Finding, rank_of
+from tools.findings.model import ConfigCategory, ConfigFinding, Enhancement, Finding, rank_of
 from tools.synthesis import causal_rules
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.entities import STRONG, Entity, EntityKind, strong_entities_of
@@ -24,6 +25,8 @@ SLACK_MS = 60_000
 different agents look at their own pace, and a threshold is crossed some time after the trouble began."""
 CANDIDATES_MAX = 8
 """How many causes of one key are tried for one effect, the strongest first."""
+ALTERNATIVES_MAX = 2
+"""How many other explanations of one effect are kept for one rule."""
 POPULAR = 8
 """A correlation id in more findings than this is a constant, not one flow."""
 _DEPTH_MAX = 64
@@ -43,12 +46,23 @@ class Link(Struct, frozen=True, kw_only=True, rename="camel"):
     """When the effect was first observed."""
 
 
+class Alternative(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`cause` would explain `effect` too (finding ids): the evidence does not decide whether it does."""
+
+    rule: str
+    says: str
+    cause: str
+    effect: str
+    via: str
+
+
 @dataclass
 class Explanation:
     """All links of a set of findings. `parents`: effect → cause; `lookups`: the work it took."""
 
     parents: dict[str, str] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
+    alternatives: list[Alternative] = field(default_factory=list)
     lookups: int = 0
 
     def descends(self, finding_id: str, ancestor: str) -> bool:
@@ -60,6 +74,15 @@ class Explanation:
             current = self.parents.get(current)
         return True
 
+    def root_of(self, finding_id: str) -> str:
+        """What explains it over all steps; itself where nothing does."""
+        current = finding_id
+        for _ in range(_DEPTH_MAX):
+            if current not in self.parents:
+                break
+            current = self.parents[current]
+        return current
+
 
 def explain(
     findings: Sequence[Finding], wiring: Wiring, rules: Iterable[CausalRule] = causal_rules.RULES
@@ -69,6 +92,7 @@ def explain(
     explanation = Explanation()
     for rule in rules:
         _apply(rule, ordered, wiring, explanation)
+    explanation.alternatives = _undecided(explanation)
     _join_strong(ordered, explanation)
     return explanation
 
@@ -85,38 +109,87 @@ def _apply(rule: CausalRule, ordered: list[Finding], wiring: Wiring, explanation
             filed.setdefault(key, []).append(finding)
     used: set[Entity] = set()
     for effect in ordered if filed else ():
-        if effect.finding_id in explanation.parents:
-            continue
-        found = _parent(effect, rule.effect(effect, wiring), filed, explanation)
-        if found is None:
-            continue
-        key, parent = found
-        explanation.parents[effect.finding_id] = parent.finding_id
-        explanation.links.append(_link(rule, parent, effect, key))
-        if rule.shared and key not in used:
-            used.add(key)
-            for cause in filed[key]:
-                explanation.lookups += 1
-                if cause is not parent and _explains(cause, effect, explanation):
-                    explanation.links.append(_link(rule, cause, effect, key))
+        for key, causes in _known(rule.effect(effect, wiring), filed, explanation):
+            fitting = [cause for cause in causes if _explains(rule, cause, effect, explanation)]
+            if not fitting:
+                continue
+            if rule.decides and effect.finding_id not in explanation.parents:
+                parent = fitting.pop(0)
+                explanation.parents[effect.finding_id] = parent.finding_id
+                explanation.links.append(_link(rule, parent, effect, key))
+                if rule.shared and key not in used:
+                    used.add(key)
+                    _contribute(rule, filed[key], effect, key, explanation)
+                if rule.shared:
+                    break
+            _keep(rule, fitting, effect, key, explanation)
+            break
 
 
-def _parent(
-    effect: Finding, keys: Iterable[Entity], filed: dict[Entity, list[Finding]], explanation: Explanation
-) -> tuple[Entity, Finding] | None:
+def _known(
+    keys: Iterable[Entity], filed: dict[Entity, list[Finding]], explanation: Explanation
+) -> Iterator[tuple[Entity, list[Finding]]]:
+    """The keys that causes are filed under, with the strongest of these."""
     for key in keys:
         explanation.lookups += 1
-        for cause in filed.get(key, [])[:CANDIDATES_MAX]:
-            explanation.lookups += 1
-            if _explains(cause, effect, explanation):
-                return key, cause
-    return None
+        causes = filed.get(key)
+        if causes is not None:
+            explanation.lookups += len(causes[:CANDIDATES_MAX])
+            yield key, causes[:CANDIDATES_MAX]
 
 
-def _explains(cause: Finding, effect: Finding, explanation: Explanation) -> bool:
-    if from_iso(effect.last_seen) < from_iso(cause.timestamp) - SLACK_MS:
-        return False
+def _contribute(
+    rule: CausalRule, causes: list[Finding], effect: Finding, key: Entity, explanation: Explanation
+) -> None:
+    for cause in causes:
+        explanation.lookups += 1
+        known = explanation.parents[effect.finding_id] == cause.finding_id
+        if not known and _explains(rule, cause, effect, explanation):
+            explanation.links.append(_link(rule, cause, effect, key))
+
+
+def _keep(
+    rule: CausalRule, causes: list[Finding], effect: Finding, key: Entity, explanation: Explanation
+) -> None:
+    explanation.alternatives.extend(
+        Alternative(
+            rule=rule.name,
+            says=rule.says,
+            cause=cause.finding_id,
+            effect=effect.finding_id,
+            via=str(key),
+        )
+        for cause in causes[:ALTERNATIVES_MAX]
+    )
+
+
+def _undecided(explanation: Explanation) -> list[Alternative]:
+    """Those that do not lead to the root that the effect has anyway, one a pair of findings."""
+    known = {(link.cause, link.effect) for link in explanation.links}
+    kept: dict[tuple[str, str], Alternative] = {}
+    for found in explanation.alternatives:
+        pair = found.cause, found.effect
+        if pair not in known and explanation.root_of(found.cause) != explanation.root_of(found.effect):
+            kept.setdefault(pair, found)
+    return list(kept.values())
+
+
+def _explains(rule: CausalRule, cause: Finding, effect: Finding, explanation: Explanation) -> bool:
+    """Whether the times fit, and the cause is no consequence of its effect."""
+    if not _is_standing(cause):
+        began_ms, told_ms = from_iso(effect.timestamp), from_iso(cause.timestamp)
+        if from_iso(effect.last_seen) < told_ms - SLACK_MS:
+            return False
+        if rule.lead_ms is not None and began_ms < told_ms - rule.lead_ms:
+            return False
     return not explanation.descends(cause.finding_id, effect.finding_id)
+
+
+def _is_standing(cause: Finding) -> bool:
+    """Whether it stands in files, which are older than the session; a stream that appears in it is not."""
+    if isinstance(cause, ConfigFinding):
+        return cause.category is not ConfigCategory.ROGUE_STREAM
+    return isinstance(cause, Enhancement)
 
 
 def _link(rule: CausalRule, cause: Finding, effect: Finding, key: Entity) -> Link:

@@ -13,7 +13,7 @@ from typing import Literal
 import re2
 
 from tools.findings.model import Finding, StreamFinding, services_of, streams_of
-from tools.sources.records import CodeIndex, CodeKind, CodeUse, plain_name
+from tools.sources.records import CodeIndex, CodeKind, CodeUse, FactKind, plain_name
 
 UNNAMED = "{}"
 """Stands in a resolved name for a part that only the running system knows."""
@@ -54,6 +54,8 @@ class Wiring:
     owners: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """(stream, group) → services that read it with this group."""
     services: tuple[str, ...] = ()
+    listeners: Mapping[str, str] = field(default_factory=dict)
+    """Port → the one service whose code listens on it."""
     plain_readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Stream → services whose code reads it without a group (XREAD), whatever else they do."""
     plain_unnamed: bool = False
@@ -204,9 +206,19 @@ def build(
         consumers={name: tuple(sorted(found)) for name, found in sorted(consumers.items())},
         owners={name: tuple(sorted(found)) for name, found in sorted(owners.items())},
         services=tuple(sorted(known_services)),
+        listeners=_listeners(index),
         plain_readers={name: tuple(sorted(found)) for name, found in sorted(plain.items())},
         plain_unnamed=unnamed,
     )
+
+
+def _listeners(index: CodeIndex | None) -> dict[str, str]:
+    """Ports on which several services listen, each in its own container, tell nothing."""
+    found: dict[str, set[str]] = {}
+    for fact in index.facts if index is not None else ():
+        if fact.kind is FactKind.LISTENS and fact.name and fact.service:
+            found.setdefault(fact.name, set()).add(fact.service)
+    return {port: next(iter(services)) for port, services in sorted(found.items()) if len(services) == 1}
 
 
 def _group_of(use: CodeUse) -> Iterator[str]:

@@ -16,6 +16,10 @@ from tools.synthesis.wiring import Wiring
 Keys = Callable[[Finding, Wiring], Iterable[Entity]]
 """The keys of a finding under one rule, the most telling first; empty where the rule does not concern it."""
 
+FIVE_MINUTES_MS = 300_000
+TEN_MINUTES_MS = 600_000
+"""How late a cause may be told that is told by its absence: nothing seen for `consumer_idle`, and a look later."""
+
 
 @dataclass(frozen=True, slots=True)
 class CausalRule:
@@ -24,6 +28,10 @@ class CausalRule:
     `name` stands in the report's chains; `says` completes "the first explains the second because …".
     `shared` is True where every cause filed under the same key contributes to the effect; else only the
     strongest one is linked (a time-out has one explanation, an unread stream may have several).
+    `lead_ms` is how long before its cause was told an effect may have begun: a limit is passed some time after the
+    trouble began. None where cause and effect share so much (a message, a group) that time decides nothing, but the
+    effect must still have been seen when the cause began. What stands in files is older than the session.
+    `decides` is False where the cause is common without its effect: it is named as an alternative and links nothing.
     """
 
     name: str
@@ -31,3 +39,5 @@ class CausalRule:
     cause: Keys
     effect: Keys
     shared: bool = True
+    lead_ms: int | None = None
+    decides: bool = True

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tools.findings.model import Finding, LogCategory, StreamCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import CausalRule
+from tools.synthesis.causal_rules.contract import TEN_MINUTES_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_log, as_stream, is_silence
 from tools.synthesis.entities import Entity, EntityKind
 from tools.synthesis.wiring import Wiring
@@ -42,4 +42,5 @@ RULE = CausalRule(
     says="the service that reads for this group is gone or does nothing any more with what it was given",
     cause=_cause,
     effect=_effect,
+    lead_ms=TEN_MINUTES_MS,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tools.findings.model import Finding, LogCategory, StreamCategory
-from tools.synthesis.causal_rules.contract import CausalRule
+from tools.synthesis.causal_rules.contract import FIVE_MINUTES_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_log, as_stream
 from tools.synthesis.entities import Entity, EntityKind, words_of
 from tools.synthesis.wiring import Wiring
@@ -58,4 +58,5 @@ RULE = CausalRule(
     cause=_cause,
     effect=_effect,
     shared=False,
+    lead_ms=FIVE_MINUTES_MS,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tools.findings.model import Finding, LogCategory, StreamCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import CausalRule
+from tools.synthesis.causal_rules.contract import TEN_MINUTES_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_log, as_stream, is_restart, is_silence
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
@@ -38,4 +38,5 @@ RULE = CausalRule(
     says="the service that reads for this group keeps starting again",
     cause=_cause,
     effect=_effect,
+    lead_ms=TEN_MINUTES_MS,
 )

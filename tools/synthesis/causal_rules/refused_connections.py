@@ -1,0 +1,47 @@
+"""A service that crashed, did not start or listens elsewhere explains that others are refused when they call it.
+
+They meet in the name of the service, in the host or the words of the line, or in a port that its code alone listens on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.findings.model import ConfigCategory, Finding, LogCategory
+from tools.synthesis import entities
+from tools.synthesis.causal_rules.contract import FIVE_MINUTES_MS, CausalRule
+from tools.synthesis.causal_rules.kinds import as_config, as_log
+from tools.synthesis.causal_rules.signs import addresses, failure_of, is_refused
+from tools.synthesis.entities import Entity, words_of
+from tools.synthesis.wiring import Wiring
+
+_ELSEWHERE = "config.port-mismatch"
+
+
+def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
+    crash = as_log(finding, LogCategory.CRASH)
+    if crash is not None:
+        yield entities.service(crash.service)
+    elsewhere = as_config(finding, ConfigCategory.CONFIG_DRIFT)
+    if elsewhere is not None and elsewhere.rule_id == _ELSEWHERE:
+        yield entities.service(elsewhere.service)
+
+
+def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
+    found = failure_of(finding)
+    if found is None or not is_refused(found[1]):
+        return
+    failed, text = found
+    hosts = {name: None for host, port in addresses(text) for name in (host, wiring.listeners.get(port, ""))}
+    named = [name for name in (*hosts, *words_of(failed)) if name in wiring.services]
+    yield from (entities.service(name) for name in dict.fromkeys(named) if name != failed.service)
+
+
+RULE = CausalRule(
+    name="gone-service-refuses-connections",
+    says="the service that is called is not there to take connections",
+    cause=_cause,
+    effect=_effect,
+    shared=False,
+    lead_ms=FIVE_MINUTES_MS,
+)

@@ -1,0 +1,46 @@
+"""Entries whose fields are not those that are agreed on explain errors of their readers that name such a field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.findings.model import ConfigCategory, Finding, StreamCategory
+from tools.synthesis.causal_rules.contract import CausalRule
+from tools.synthesis.causal_rules.kinds import as_config, as_stream
+from tools.synthesis.causal_rules.signs import failed_fields, failure_of
+from tools.synthesis.entities import Entity, EntityKind, words_in
+from tools.synthesis.wiring import Wiring
+
+
+def _cause(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
+    mixed = as_stream(finding, StreamCategory.SCHEMA_INCONSISTENCY)
+    if mixed is not None:
+        yield from _fields(mixed.stream, mixed.hypothesis, wiring)
+    drift = as_config(finding, ConfigCategory.SCHEMA_DRIFT)
+    if drift is not None:
+        for name in drift.affected_streams:
+            yield from _fields(name, f"{drift.title} {drift.expected} {drift.actual}", wiring)
+
+
+def _fields(stream: str, said: str, wiring: Wiring) -> Iterator[Entity]:
+    words = words_in(said)
+    for reader in wiring.consumers.get(stream, ()):
+        yield from (Entity(EntityKind.ROLE, f"{reader}: field {word}") for word in words)
+
+
+def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
+    found = failure_of(finding)
+    if found is not None:
+        failed, text = found
+        yield from (
+            Entity(EntityKind.ROLE, f"{failed.service}: field {name}") for name in failed_fields(text)
+        )
+
+
+RULE = CausalRule(
+    name="schema-drift-breaks-handlers",
+    says="the service reads this stream, and fails for want of a field on which its entries differ",
+    cause=_cause,
+    effect=_effect,
+    shared=False,
+)

@@ -1,0 +1,96 @@
+"""What the text of a failure says went wrong: what refused it, at which address, for want of which field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import re2
+
+from tools.findings.model import Finding, LogCategory, LogFinding
+from tools.synthesis.causal_rules.kinds import as_log
+from tools.synthesis.entities import EVIDENCE_CHARS_MAX
+
+FAILURES = (LogCategory.BUG, LogCategory.CRASH, LogCategory.TIMEOUT, LogCategory.RETRY_STORM)
+"""Categories of log findings that tell of something that did not work."""
+
+_REFUSED = re2.compile(
+    r"(?i)\b(?:ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|connection (?:was )?(?:refused|reset)|"
+    r"connect: connection refused|name or service not known|no such host|no route to host)"
+)
+_PORT_TAKEN = re2.compile(r"(?i)EADDRINUSE|address already in use|only one usage of each socket address")
+_ADDRESS = re2.compile(r"([A-Za-z0-9][A-Za-z0-9_.\-]*|::1|::|\])?:(\d{2,5})\b")
+_KEYED_HOST = re2.compile(r"host=['\"]([^'\"]+)['\"], port=(\d{2,5})")
+_PORT = re2.compile(r"\d{3,5}")
+_UNREADABLE = re2.compile(
+    r"\b(NOAUTH|WRONGPASS|NOPERM|READONLY|LOADING|MISCONF|CLUSTERDOWN|MASTERDOWN)(?:[ :'\"\]]|$)"
+)
+_NO_MEMORY = re2.compile(r"\bOOM command not allowed")
+_UNKNOWN_COMMAND = re2.compile(r"(?i)unknown (?:redis )?command[ ,:]*['\"\x60]?([A-Za-z.]*)")
+_OLD_RUNTIME = re2.compile(
+    r"(?i)EBADENGINE|unsupported engine|the engine \S{1,20} is incompatible|requires (?:a different )?python|"
+    r"requires go >=?|unsupported python version"
+)
+_QUOTE = "\\\\?['\"\x60]"
+_FAILED_FIELD = tuple(
+    re2.compile(pattern)
+    for pattern in (
+        rf"KeyError:? ?\(?{_QUOTE}([A-Za-z_]\w*)",
+        rf"\(reading {_QUOTE}([A-Za-z_]\w*){_QUOTE}\)",
+        rf"has no attribute {_QUOTE}([A-Za-z_]\w*)",
+        rf"(?i)\b(?:missing|required|unknown|unexpected|invalid|no)(?: required)? (?:field|property|key|attribute|column)s?:? {_QUOTE}?([A-Za-z_]\w*)",
+        rf"(?i){_QUOTE}([A-Za-z_]\w*){_QUOTE} (?:is|was|must|has|does|should|cannot)\b",
+        r"(?m)^([A-Za-z_]\w*)\n  +(?:Field required|Input should|Value error)",
+        r"cannot unmarshal \w+ into Go (?:struct )?(?:field|value) [\w.]*?([A-Za-z_]\w*) of type",
+    )
+)
+
+
+def failure_of(finding: Finding) -> tuple[LogFinding, str] | None:
+    """A log finding about a failure, with the text that says it; None for all others."""
+    failed = as_log(finding, *FAILURES)
+    return None if failed is None else (failed, failed.evidence[:EVIDENCE_CHARS_MAX])
+
+
+def is_refused(text: str) -> bool:
+    """Whether nobody took a connection."""
+    return _REFUSED.search(text) is not None
+
+
+def addresses(text: str) -> Iterator[tuple[str, str]]:
+    """Host (may be empty) and port of each address in a text, without repeats."""
+    found = [*_KEYED_HOST.findall(text), *_ADDRESS.findall(text)]
+    yield from dict.fromkeys((pair[0], pair[1]) for pair in found if not pair[0].isdecimal())
+
+
+def taken_ports(text: str) -> Iterator[str]:
+    """The ports of which a text says that another program holds them."""
+    for line in text.splitlines():
+        if _PORT_TAKEN.search(line):
+            yield from dict.fromkeys(_PORT.findall(line))
+
+
+def refused_reads(text: str) -> str | None:
+    """The error with which a server refuses every read of a group (`NOAUTH`); None where it says none."""
+    match = _UNREADABLE.search(text)
+    return None if match is None else match.group(1)
+
+
+def is_out_of_memory(text: str) -> bool:
+    """Whether a server refused a write because its memory is used up."""
+    return _NO_MEMORY.search(text) is not None
+
+
+def unknown_command(text: str) -> str | None:
+    """The command, in capitals, that a server did not know; "" where it does not say which, None for other texts."""
+    match = _UNKNOWN_COMMAND.search(text)
+    return None if match is None else match.group(1).upper()
+
+
+def is_old_runtime(text: str) -> bool:
+    """Whether a program refuses the version of its runtime."""
+    return _OLD_RUNTIME.search(text) is not None
+
+
+def failed_fields(text: str) -> tuple[str, ...]:
+    """Fields that a failure names as missing or of another type than wanted."""
+    return tuple(dict.fromkeys(name for pattern in _FAILED_FIELD for name in pattern.findall(text)))
