@@ -11,7 +11,7 @@ import yaml
 from msgspec.structs import replace
 
 from tools.sources import project_ports
-from tools.sources.project_env import masked_value, shown_line
+from tools.sources.project_env import line_of_value, masked_value, shown_line
 from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
 from tools.sources.records import ConfigFact, FactKind
 
@@ -172,7 +172,7 @@ class _Place:
             service=self.service,
             path=self.path,
             line=line,
-            text=shown_line(text),
+            text=shown_line(text) if shown == value else line_of_value(text, name, value),
             name=name,
             value=shown,
             details={"form": form},

@@ -9,7 +9,7 @@ import re2
 from msgspec.structs import replace
 
 from tools import masking
-from tools.sources.project_env import masked_value, shown_line
+from tools.sources.project_env import line_of_value, masked_value
 from tools.sources.records import ConfigFact, FactKind
 
 _NAME = re2.compile(r"[A-Za-z][\w.:{}<>*/-]*[\w}>*]")
@@ -153,7 +153,9 @@ class _Place:
             service=self.service,
             path=self.path,
             line=line,
-            text=shown_line(text) if kind is FactKind.ENV_DECLARED else masking.beginning(text, 500),
+            text=line_of_value(text, name, value)
+            if kind is FactKind.ENV_DECLARED
+            else masking.beginning(text, 500),
             name=masking.mask(name),
             value=None if shown is None else masking.mask(shown),
             details={"form": form},

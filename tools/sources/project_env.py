@@ -11,10 +11,13 @@ from msgspec.structs import replace
 
 from tools import masking, secret_finder
 from tools.sources.records import ConfigFact, FactKind
+from tools.sources.secret_literals import masked_code
 
 _NAME = re2.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COMMENTED = re2.compile(r"#\s*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=.*")
 _EXAMPLE = re2.compile(r"(?i).*(?:example|sample|template|dist|default|schema).*")
+_DOCKER_SPACED = re2.compile(r"(?i)(\s*ENV\s+)([a-z_]\w*)(\s+)([^\s=].*)")
+"""`ENV NAME value`: the form of a Dockerfile without an equals sign, where the value is all the rest."""
 _LINE_READ, _LINE_SHOWN = 2048, 500
 _PORT_NAME = re2.compile(r"(?:([A-Z0-9_]+)_)?PORT")
 
@@ -71,17 +74,29 @@ def masked_value(name: str, value: str | None) -> str | None:
 
 
 def masked_line(line: str) -> str:
-    """A line of an env file, masked; the value of a variable that names a secret goes whole."""
+    """A line of an env file or of a Dockerfile, masked; the value of a variable that names a secret goes whole."""
     name, equals, value = line.partition("=")
     bare = name.strip().lstrip("#").strip().removeprefix("export ").strip()
     if equals and value.strip() and secret_finder.names_a_secret(bare):
         return f"{name}={masked_value(bare, value.strip())}"
-    return masking.mask(line)
+    found = _DOCKER_SPACED.fullmatch(line)
+    if found is not None and secret_finder.names_a_secret(found.group(2)):
+        return (
+            f"{found.group(1)}{found.group(2)}{found.group(3)}{masked_value(found.group(2), found.group(4))}"
+        )
+    return masked_code(line)
 
 
 def shown_line(line: str) -> str:
     """A line of a file as a fact shows it: masked, then cut."""
     return masked_line(line.strip()[:_LINE_READ])[:_LINE_SHOWN]
+
+
+def line_of_value(line: str, name: str, value: str | None) -> str:
+    """`shown_line` of a line that gives a value to a variable: where the name says secret, the value goes wherever it stands."""
+    if value and secret_finder.names_a_secret(name) and not value.startswith("[masked:"):
+        line = line[:_LINE_READ].replace(value, f"[masked:{name.lower()}]")
+    return shown_line(line)
 
 
 def _port(made: ConfigFact, value: str) -> Iterator[ConfigFact]:

@@ -18,6 +18,7 @@ from tools.sources.code.resolve import Resolver
 from tools.sources.code.source_files import Holds
 from tools.sources.code.zod import zod_object
 from tools.sources.records import CodeKind, CodeUse
+from tools.sources.secret_literals import masked_default, masked_read
 
 ServiceOf = Callable[[str], str | None]
 _PREFIX = re2.compile(r"env_prefix\s*=\s*[\"']([A-Za-z0-9_]*)[\"']")
@@ -125,7 +126,11 @@ class EnvSchemas:
                 yield self._use(there, place, field.name, None if field.required else field.text)
 
     def _use(self, module: Module, place: Expression, name: str, default: str | None) -> CodeUse:
-        options = {"strict": "schema"} if default is None else {"default": masking.mask(default[:_TEXT_MAX])}
+        options = (
+            {"strict": "schema"}
+            if default is None
+            else {"default": _beginning(masked_default(name, default))}
+        )
         line = module.lines[place.line - 1] if place.line <= len(module.lines) else ""
         return CodeUse(
             kind=CodeKind.ENV_READ,
@@ -133,11 +138,15 @@ class EnvSchemas:
             path=module.path,
             line=place.line,
             end_line=place.end_line,
-            text=masking.beginning(line, _TEXT_MAX),
+            text=_beginning(masked_read(name, line)),
             language=module.language,
             name=masking.mask(name),
             options=options,
         )
+
+
+def _beginning(masked: str) -> str:
+    return masking.beginning(masked, _TEXT_MAX)
 
 
 def _pydantic_default(value: Expression, written: str) -> str | None:

@@ -26,6 +26,7 @@ from tools.sources.code.surroundings import Spot, Surroundings
 from tools.sources.code_records import Around
 from tools.sources.records import ChainStep, CodeKind, CodeUse, Resolved
 from tools.sources.schema_records import VERSION_FIELDS, MessageSchema
+from tools.sources.secret_literals import masked_code, masked_default, masked_read
 
 LEVELS_MAX = 4
 PLACES_MAX = 200
@@ -186,8 +187,9 @@ class UseFinder:
         if command.kind is CodeKind.ENV_READ:
             for value in self._all_values(command.name, context):
                 if value.text is not None:
-                    use = self._use(place, command, None, None, self._options(command, context))
-                    yield with_changes(use, name=masking.mask(value.text))
+                    use = self._use(place, command, None, None, self._options(command, context, value.text))
+                    shown = masked_read(value.text, place.module.source(use.line, use.end_line))
+                    yield with_changes(use, name=masking.mask(value.text), text=shown)
             return
         streams = [v for stream in command.streams for v in self._named(stream, context, first)]
         if command.stream_set is not None:
@@ -231,7 +233,7 @@ class UseFinder:
             return self._resolver.items(expression, context)
         return self._resolver.values(expression, context)
 
-    def _options(self, command: Command, context: Context) -> dict[str, str]:
+    def _options(self, command: Command, context: Context, variable: str = "") -> dict[str, str]:
         found: dict[str, str] = {}
         for name, expression in command.options.items():
             if name == "spread":
@@ -240,7 +242,7 @@ class UseFinder:
             values = self._resolver.values(expression, context)
             if command.kind is CodeKind.ENV_READ:
                 null = all(value.null for value in values) and name == "default"
-                found |= {} if null else {name: masking.mask(expression.text)}
+                found |= {} if null else {name: masked_default(variable, expression.text)}
             elif name == "id":
                 found[name] = expression.value if expression.kind == "text" else masking.mask(expression.text)
             elif not all(value.null for value in values):
@@ -385,7 +387,7 @@ class UseFinder:
             path=module.path,
             line=made.line,
             end_line=made.end_line,
-            text=masking.mask(module.source(made.line, made.end_line)),
+            text=masked_code(module.source(made.line, made.end_line)),
             language=module.language,
             function=module.function_name(place.site.scope),
             stream=stream,
@@ -395,4 +397,4 @@ class UseFinder:
 
 
 def _masked(step: ChainStep) -> ChainStep:
-    return ChainStep(path=step.path, line=step.line, text=masking.beginning(step.text, STEP_SHOWN))
+    return with_changes(step, text=masking.beginning(masked_code(step.text), STEP_SHOWN))
