@@ -30,6 +30,8 @@ from tools.sources import (
 from tools.sources.code.services import ServiceMap
 from tools.sources.code.syntax import LANGUAGES
 from tools.sources.code.walk import ProjectFile, is_env_file, read_text
+from tools.sources.file_limits import within_limits
+from tools.sources.project_yaml import limited_visits
 from tools.sources.records import ChainStep, ConfigFact, FactKind, Gap, MessageSchema
 
 SOURCE = "config/files"
@@ -43,7 +45,6 @@ _CODE = tuple(LANGUAGES)
 _FILES = ("dockerfile", "procfile")
 _BESIDE = frozenset({"go.mod", "yarn.lock", "bun.lock", "uv.lock", "poetry.lock"})
 """Read for the sake of another file."""
-
 
 _Record = TypeVar("_Record", ConfigFact, MessageSchema)
 
@@ -89,13 +90,17 @@ class _Reader:
         """The facts or schemas of one file; what cannot be parsed is a gap."""
         self.read.append(file.path)
         try:
-            return list(found)
+            return within_limits(found, lambda why: self.gap(file.path, why, "split"))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f" at line {mark.line + 1}" if mark is not None else ""
             self.gap(file.path, f"not valid YAML{where}", "repair the syntax of")
         except (RecursionError, ValueError):
-            self.gap(file.path, "nested too deeply or not text that can be parsed", "simplify")
+            self.gap(
+                file.path,
+                "nested too deeply, multiplied by aliases or not text that can be parsed",
+                "simplify",
+            )
         return []
 
 
@@ -249,8 +254,9 @@ def _composes(
     for file in files:
         if project_compose.is_compose(file.name) and (text := reader.text(file)) is not None:
             try:
-                found += project_compose.services(file.path, text)
-                included_by |= dict.fromkeys(project_compose.included(file.path, text), file.path)
+                with limited_visits():
+                    found += project_compose.services(file.path, text)
+                    included_by |= dict.fromkeys(project_compose.included(file.path, text), file.path)
             except (yaml.YAMLError, RecursionError, ValueError):
                 continue  # the second reading of the same file writes the gap
     return found, included_by

@@ -1,13 +1,51 @@
-"""Reading YAML node by node, so that every value keeps its line; merge keys (`<<`) are honoured, tags are not run."""
+"""Reading YAML node by node, so that every value keeps its line; merge keys (`<<`) are honoured, tags are not run.
+
+Aliases make a small file a large tree. What is read of one file is limited by `limited_visits`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 import yaml
 
 DEPTH_MAX = 4
-"""Of merge keys: enough for real files, and a bomb of aliases stays small."""
+"""Of merge keys: enough for real files."""
+VISITS_MAX = 3_000_000
+"""Nodes that are looked at for one file, again for each alias and reference: about two seconds."""
+
+
+class TooManyNodes(ValueError):
+    """Aliases or references make the file larger than what is read of one."""
+
+
+@dataclass(slots=True)
+class _Left:
+    visits: int
+
+
+_left: ContextVar[_Left | None] = ContextVar("visits left of a file", default=None)
+
+
+@contextmanager
+def limited_visits(visits: int = VISITS_MAX) -> Iterator[None]:
+    """Within it, reading more nodes than `visits` raises TooManyNodes."""
+    token = _left.set(_Left(visits))
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def _spend(visits: int) -> None:
+    left = _left.get()
+    if left is not None:
+        left.visits -= visits
+        if left.visits < 0:
+            raise TooManyNodes("aliases or references multiply its content")
 
 
 def scalar(node: yaml.Node | None) -> str | None:
@@ -17,16 +55,21 @@ def scalar(node: yaml.Node | None) -> str | None:
 
 def entries(node: yaml.Node | None) -> Iterator[tuple[yaml.Node, yaml.Node]]:
     """Key and value nodes of a mapping, merge keys included; nothing for anything else."""
-    yield from _entries(node, 0)
+    yield from _entries(node, 0, set())
 
 
-def _entries(node: yaml.Node | None, depth: int) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-    if not isinstance(node, yaml.MappingNode) or depth > DEPTH_MAX:
+def _entries(
+    node: yaml.Node | None, depth: int, merged_in: set[int]
+) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    # A mapping that was merged in once has nothing to add a second time.
+    if not isinstance(node, yaml.MappingNode) or depth > DEPTH_MAX or id(node) in merged_in:
         return
+    merged_in.add(id(node))
+    _spend(1 + len(node.value))
     for key, value in node.value:
         if scalar(key) == "<<":
             for source in [value] if isinstance(value, yaml.MappingNode) else sequence_of(value):
-                yield from _entries(source, depth + 1)
+                yield from _entries(source, depth + 1, merged_in)
     for key, value in node.value:
         if scalar(key) != "<<":
             yield key, value
@@ -47,5 +90,6 @@ def mapping_of(node: yaml.Node | None, *path: str) -> yaml.Node | None:
 def sequence_of(node: yaml.Node | None) -> list[yaml.Node]:
     """The items of a sequence; a scalar counts as one item; nothing for a mapping."""
     if isinstance(node, yaml.SequenceNode):
+        _spend(len(node.value))
         return list(node.value)
     return [node] if isinstance(node, yaml.ScalarNode) and node.value else []

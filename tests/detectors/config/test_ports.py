@@ -127,6 +127,13 @@ SERVE = '{\n  "scripts": {\n    "dev": "next dev -p 3001",\n    "serve": "%s"\n 
 GO = 'package main\n\nimport "net/http"\n\nfunc main() {\n\thttp.ListenAndServe(":8080", nil)\n}\n'
 
 
+def test_many_conflicts_end_at_a_limit(tmp_path: Path) -> None:
+    files = composed(**{f"s{number}": "3000:80" for number in range(40)})
+    told = found(port_conflict, Case(files), tmp_path)
+    assert len(told) == port_conflict.SYMPTOMS_MAX
+    assert len({symptom.entity for symptom in told}) == len(told)
+
+
 def web(target: str, code: str = WEB, **files: str) -> dict[str, str]:
     """A service `web` whose container port `target` is published."""
     named = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}

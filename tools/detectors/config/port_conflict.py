@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, islice
 
 import re2
 
@@ -32,6 +32,10 @@ RULE = Rule(
 )
 RULES: tuple[Rule, ...] = (RULE,)
 Clash = Callable[[ConfigFact, ConfigFact], bool]
+SYMPTOMS_MAX = 200
+"""Of compose files, of env files and of code each: who has more sees the cause in the first ones."""
+COMPARED_MAX = 500_000
+"""Pairs that are looked at: about a second."""
 _WORD = re2.compile(r"[\w-]+")
 _ANY = {"": {4, 6}, "0.0.0.0": {4}, "::": {6}}  # noqa: S104 - the addresses that a compose file may name
 
@@ -58,13 +62,21 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
 
 
 def _pairs(by_port: dict[str, list[ConfigFact]], clash: Clash) -> Iterator[Symptom]:
-    for port, facts in sorted(by_port.items()):
-        reported: set[tuple[str | None, str | None]] = set()
-        for first, second in combinations(facts, 2):
-            pair = (first.service, second.service)
-            if pair not in reported and clash(first, second):
-                reported.add(pair)
-                yield _symptom(port, first, second)
+    """The symptoms of one kind, within both limits."""
+    told = islice(_clashes(by_port, clash), SYMPTOMS_MAX)
+    yield from (_symptom(port, first, second) for port, first, second in told)
+
+
+def _clashes(
+    by_port: dict[str, list[ConfigFact]], clash: Clash
+) -> Iterator[tuple[str, ConfigFact, ConfigFact]]:
+    pairs = ((port, pair) for port, facts in sorted(by_port.items()) for pair in combinations(facts, 2))
+    reported: set[tuple[str, str | None, str | None]] = set()
+    for port, (first, second) in islice(pairs, COMPARED_MAX):
+        key = (port, first.service, second.service)
+        if key not in reported and clash(first, second):
+            reported.add(key)
+            yield port, first, second
 
 
 def _composed_clash(first: ConfigFact, second: ConfigFact) -> bool:
