@@ -12,7 +12,7 @@ _AROUND = {
     "function_definition", "module", "function_declaration", "arrow_function", "function_expression",
     "method_definition", "program",
 }  # fmt: skip
-_FAILS = re.compile(r"(?i)\braise\b|\bthrow\b|exit\b|fatal|abort|error|fail|missing|required|must|\b5\d\d\b")
+FAILS = re.compile(r"(?i)\braise\b|\bthrow\b|exit\b|fatal|abort|error|fail|missing|required|must|\b5\d\d\b")
 
 
 def answers_absence(node: Node) -> bool:
@@ -35,9 +35,9 @@ def answers_absence(node: Node) -> bool:
         condition, then = test.field("condition"), test.field("consequence")
         if condition is None or then is None or test.start < node.start:
             continue
-        if absent.search(condition.text) and not _FAILS.search(then.text):
+        if absent.search(condition.text) and not FAILS.search(then.text):
             return True
         otherwise = test.field("alternative")
-        if present.fullmatch(condition.text) and (otherwise is None or not _FAILS.search(otherwise.text)):
+        if present.fullmatch(condition.text) and (otherwise is None or not FAILS.search(otherwise.text)):
             return True
     return False

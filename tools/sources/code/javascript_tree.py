@@ -7,6 +7,7 @@ from typing import Literal
 
 from tools.sources.code import blocks
 from tools.sources.code.answers import answers_absence
+from tools.sources.code.guards import is_guarded
 from tools.sources.code.javascript_expressions import expression, text_of
 from tools.sources.code.making import make
 from tools.sources.code.program import Expression, Import, Module, Parameter, Scope, Site
@@ -53,7 +54,7 @@ class _Reader:
         )
         if made.kind == "call" or (is_read and not _is_target(node)):
             fallback, tested = _use_of(node)
-            tested = tested or (_ENVIRONMENT in made.text and answers_absence(node))
+            tested = tested or (_ENVIRONMENT in made.text and (answers_absence(node) or is_guarded(node)))
             self.module.sites.append(Site(made, scope, fallback, tested))
 
     def function(self, node: Node, scope: int, name: str = "") -> None:

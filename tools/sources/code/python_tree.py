@@ -8,6 +8,7 @@ from typing import Literal
 
 from tools.sources.code import blocks
 from tools.sources.code.answers import answers_absence
+from tools.sources.code.guards import is_guarded
 from tools.sources.code.program import (
     TEXT_CHARS_MAX,
     Expression,
@@ -60,7 +61,7 @@ class _Reader:
             if node.kind == "subscript" and _is_target(node):
                 return
             fallback, tested = _use_of(node)
-            tested = tested or ("env" in made.text and answers_absence(node))
+            tested = tested or ("env" in made.text and (answers_absence(node) or is_guarded(node)))
             self.module.sites.append(Site(made, scope, fallback, tested))
 
     def function(self, node: Node, scope: int) -> None:
