@@ -191,7 +191,7 @@ def _pnpm(text: str, inside: str, names: Collection[str]) -> dict[str, list[str]
         if depth == 0 and word:
             section = word
         elif section == "overrides" and depth == 2:
-            changed.add(word.partition(":")[0].strip("'\""))
+            changed.add(_overridden(line.strip()))
         elif section == "importers" and depth == 2:
             importer = word
             seen = seen or importer == inside
@@ -201,6 +201,15 @@ def _pnpm(text: str, inside: str, names: Collection[str]) -> dict[str, list[str]
             found[package] = [word.removeprefix("specifier:").strip().strip("'\"")]
     found = {name: asked for name, asked in found.items() if name in names and name not in changed}
     return found if seen else None
+
+
+def _overridden(line: str) -> str:
+    """The package of an override of pnpm: `lodash@<4.17.21: 4.17.21`, `"@scope/a@1": …`, `parent>lodash: …`."""
+    key = line.partition(": ")[0].rstrip(":").strip("'\"")
+    at = key.rfind("@")
+    # An `@` at the beginning, or behind the `>` of a parent, is that of a scope.
+    bare = key[:at] if at > 0 and key[at - 1] != ">" else key
+    return bare.rpartition(">")[2]
 
 
 def _yarn(text: str, _inside: str, names: Collection[str]) -> dict[str, list[str]] | None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.detectors.config.cases import Case, check, found
 from tests.sources.code.trees import index_of
-from tools.detectors.config import version_mismatch
+from tools.detectors.config import version_mismatch, versions
 from tools.sources.records import FactKind
 
 NODE = '{\n  "name": "x",\n  "engines": {\n    "node": "%s"\n  }\n}\n'
@@ -84,6 +84,9 @@ VERSIONS = {
     "pnpm's lock of another range": Case({"package.json": MANIFEST, "pnpm-lock.yaml": pnpm_lock("^4.0.0")}, [("MEDIUM", "pnpm-lock.yaml")]),
     "pnpm's lock in order": Case({"package.json": MANIFEST, "pnpm-lock.yaml": pnpm_lock("^5.3.0")}),
     "pnpm's overrides": Case({"package.json": MANIFEST, "pnpm-lock.yaml": pnpm_lock("^4.0.0", "overrides:\n  ioredis: ^4.0.0\n\n")}),
+    "pnpm's override of a range": Case({"package.json": MANIFEST, "pnpm-lock.yaml": pnpm_lock("^4.0.0", "overrides:\n  ioredis@<5.1.0: ^4.0.0\n\n")}),
+    "pnpm's override below a parent": Case({"package.json": MANIFEST, "pnpm-lock.yaml": pnpm_lock("^4.0.0", "overrides:\n  'bullmq@4>ioredis@>=5': ^4.0.0\n\n")}),
+    "pnpm's override of another": Case({"package.json": MANIFEST, "pnpm-lock.yaml": pnpm_lock("^4.0.0", "overrides:\n  lodash@<4.17.21: 4.17.21\n\n")}, [("MEDIUM", "pnpm-lock.yaml")]),
     "pnpm's lock above": Case({"apps/a/package.json": MANIFEST, "pnpm-lock.yaml": pnpm_lock("^4.0.0", inside="apps/a")}, [("MEDIUM", "pnpm-lock.yaml")]),
     "yarn's lock of another range": Case({"package.json": MANIFEST, "yarn.lock": '# yarn\n\nioredis@^4.0.0:\n  version "4.1.0"\n\nzod@^3.0.0:\n  version "3.1.0"\n'}, [("MEDIUM", "yarn.lock")]),
     "yarn's lock in order": Case({"package.json": MANIFEST, "yarn.lock": 'ioredis@^4.0.0, ioredis@^5.3.0:\n  version "5.4.0"\n'}),
@@ -158,3 +161,9 @@ def test_an_odd_manifest_makes_no_fact(text: str, tmp_path: Path) -> None:
         tmp_path, {"package.json": text, "pnpm-lock.yaml": "importers:\n  .:\n", "yarn.lock": "@:\n"}
     )
     assert not [fact for fact in index.facts if fact.kind is FactKind.VERSION]
+
+
+def test_a_number_of_thousands_of_digits_is_not_read() -> None:
+    asked = ">=" + "9" * 5000
+    assert versions.python_allows(asked, "3.11") is None
+    assert versions.python_allows(">=3.10", "3.11") is True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re2
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from semantic_version import NpmSpec, Version
 
 _NEWEST = 9999
@@ -28,7 +28,7 @@ def python_allows(asked: str, version: str) -> bool | None:
     """Whether a specifier of Python allows the newest of a version; None where it cannot be read."""
     try:
         return SpecifierSet(asked).contains(_full(version))
-    except InvalidSpecifier:
+    except ValueError:  # InvalidSpecifier is one; so is a number of more digits than int() reads
         return None
 
 
