@@ -17,6 +17,7 @@ GUARDED = {
     "an early return": ("a.py", 'def f():\n    if "X_KEY" not in os.environ:\n        return None\n    return os.environ["X_KEY"]\n'),
     "an if in JavaScript": ("a.js", "if (process.env.X_KEY) init(process.env.X_KEY);\n"),
     "a ternary": ("a.js", "const a = process.env.X_KEY ? f(process.env.X_KEY) : null;\n"),
+    "a number with a fallback": ("a.js", "const a = parseInt(process.env.X_KEY, 10) || 3000;\n"),
     "an and": ("a.js", "process.env.X_KEY && f(process.env.X_KEY);\n"),
     "an early return in JavaScript": ("a.js", "function f() { if (!process.env.X_KEY) return; start(process.env.X_KEY); }\n"),
 }  # fmt: skip
@@ -28,6 +29,7 @@ NEEDED = {
     "a handler that raises": ("a.py", 'try:\n    a = os.environ["X_KEY"]\nexcept KeyError as e:\n    raise SystemExit(1) from e\n'),
     "a handler of something else": ("a.py", 'try:\n    a = int(os.environ["X_KEY"])\nexcept OSError:\n    a = 4\n'),
     "another function": ("a.py", 'if "X_KEY" in os.environ:\n    def f():\n        pass\na = os.environ["X_KEY"]\n'),
+    "a number without a fallback": ("a.js", "const a = parseInt(process.env.X_KEY, 10) + 3000;\n"),
     "bare in JavaScript": ("a.js", "start(process.env.X_KEY);\n"),
     "an if that throws": ("a.js", "if (!process.env.X_KEY) throw new Error('x');\nstart(process.env.X_KEY);\n"),
 }  # fmt: skip

@@ -292,7 +292,19 @@ def _use_of(node: Node) -> tuple[str | None, bool]:
         return None, any(token in tokens for token in ("===", "!==", "==", "!=", "&&"))
     if parent.kind in {"ternary_expression", "if_statement", "while_statement"}:
         return None, node.same(parent.field("condition"))
-    return None, parent.kind == "unary_expression"
+    converted = _fallback_of_call(parent)
+    return converted, converted is None and parent.kind == "unary_expression"
+
+
+def _fallback_of_call(arguments: Node) -> str | None:
+    """`x` in `parseInt(value, 10) || x`, where `value` is one of these arguments; one call far, no further."""
+    call = arguments.parent() if arguments.kind == "arguments" else None
+    parent = None if call is None else call.parent()
+    if call is None or parent is None or parent.kind != "binary_expression":
+        return None
+    right, tokens = parent.field("right"), parent.tokens()
+    falls_back = call.same(parent.field("left")) and ("??" in tokens or "||" in tokens)
+    return right.text if falls_back and right is not None else None
 
 
 def _is_target(node: Node) -> bool:
