@@ -15,6 +15,7 @@ from tools import masking
 from tools.errors import JournalCorrupt, StreamgaugeError
 from tools.findings import journal
 from tools.findings.model import AgentId, EvidenceKind, EvidenceRef, Finding
+from tools.report import masked_copies
 from tools.sources.logs import commands, wide
 from tools.sources.metrics import SOURCE as SAMPLES
 from tools.sources.records import Poll, StreamState
@@ -152,7 +153,8 @@ class Origins:
             return Gone(f"not readable: {error.strerror}")
         start = (reference.locator.line or 1) - 1
         raw = b"\n".join(lines[start : start + text.count("\n") + 1])
-        if _says(raw, text) or (reference.locator.line is None and _says(b"\n".join(lines), text)):
+        whole = raw if reference.locator.line is not None else b"\n".join(lines)
+        if _says(raw, text) or _says(whole, text) or _says_around_marks(whole, text):
             return Same()
         if ours:
             byte = sum(len(line) + 1 for line in lines[:start])
@@ -276,6 +278,11 @@ def _says(raw: bytes, text: str) -> bool:
     if there in here or (here in there and len(here) >= min(len(there), 8)):
         return True
     return len(there) > COMPARED_CHARS and there[:COMPARED_CHARS] in here
+
+
+def _says_around_marks(raw: bytes, text: str) -> bool:
+    """The same of a copy that was masked by the names of variables: what it shows stands in the raw bytes."""
+    return masked_copies.stands_in(_plain(raw.decode("utf-8", "replace")), _plain(text))
 
 
 def _plain(text: str) -> str:
