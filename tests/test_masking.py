@@ -251,6 +251,74 @@ def test_data_is_masked_leaf_by_leaf_and_by_name() -> None:
     assert masking.mask_data(masked) == masked
 
 
+ARGUMENTS = {
+    "one-line": ["  command: {", "    name: 'auth',", "    args: [ 'default', '{}' ]", "  }"],
+    "a-line-each": ["    name: 'auth',", "    args: [", "      'default',", "      '{}'", "    ]"],
+    "in-double-quotes": ['    name: "auth",', '    args: [ "{}" ]'],
+    "hello": ["    name: 'hello',", "    args: [ '3', 'AUTH', 'default', '{}' ]"],
+    "node-redis": ["  args: [", "    'AUTH',", "    'default',", "    '{}'", "  ]"],
+    "json-file": [
+        '{"log":"    name: \'auth\',\\n","stream":"stderr"}',
+        '{"log":"    args: [\\n","stream":"stderr"}',
+        '{"log":"      \'{}\'\\n","stream":"stderr"}',
+        '{"log":"    ]\\n","stream":"stderr"}',
+    ],
+    "prefixed": ["orders | name: 'auth',", "orders | args: [", "orders |   '{}'", "orders | ]"],
+    "others-between": ["    name: 'auth',", "INFO it's order 12", "    args: [ '{}' ]"],
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_the_arguments_of_auth_go_line_by_line(name: str) -> None:
+    masker = masking.LineMasker()
+    lines = [text.replace("{}", PASSWORD) for text in ARGUMENTS[name]]
+    masked = [masker.scan(text) for text in lines]
+    assert [text for text, _ in masked] == [
+        text.replace("{}", "[masked:password]") for text in ARGUMENTS[name]
+    ]
+    assert [mark.kind for _, marks in masked for mark in marks] == ["password"]
+    after = "it's 'orders' that said 'abc12def'"
+    for _ in range(20):
+        assert masker.scan(after) == (after, ())
+    assert masker.open_lines == 0
+
+
+def test_what_only_is_called_auth_hides_no_strings() -> None:
+    lines = [
+        "  - name: 'auth',",
+        "    path: '/login',",
+        "    'orders2024',",
+        "    roles: [ 'admin7' ]",
+        "  plugins: [ 'auth',",
+        "INFO order 'a1b2c3' is here",
+        "    said 'a1b2c3d4', 'x'",
+    ]
+    masker = masking.LineMasker()
+    assert [masker.scan(text) for text in lines] == [(text, ()) for text in lines]
+
+
+def test_a_successor_goes_on_among_the_arguments_of_auth() -> None:
+    masker = masking.LineMasker()
+    for text in ("    name: 'auth',", "    args: ["):
+        masker.scan(text)
+    assert PASSWORD not in masking.LineMasker(masker.open_lines).scan(f"      '{PASSWORD}'")[0]
+
+
+def test_each_of_a_list_of_secrets_is_masked_in_data() -> None:
+    data = {
+        "passwords": [PASSWORD, "required"],
+        "tokens": ["un", "believ", OPAQUE],
+        "password": ["must be at least 8 characters"],
+        "tags": ["auth", OPAQUE],
+    }
+    masked = masking.mask_data(data)
+    assert masked == data | {
+        "passwords": ["[masked:passwords]", "required"],
+        "tokens": ["un", "believ", "[masked:tokens]"],
+    }
+    assert masking.mask_data(masked) == masked
+
+
 PIECES = st.sampled_from([NPM, STRIPE, *NAMED.values(), '"', "\\", " ", "=", ":", "[masked:", "]", "é", "\n"])
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import re2
 
-from tools import key_lines, secret_finder
+from tools import auth_lines, key_lines, secret_finder
 
 _KEY_BYTES = 32
 _LONGEST = 2048
@@ -147,7 +147,8 @@ def beginning(text: str, characters: int) -> str:
 class LineMasker:
     """Masks the lines of one source in order: the body of a private key goes although no line names it.
 
-    `open_lines` is what a successor needs: lines since a key began that has not ended, 0 outside of one.
+    So do the arguments of an AUTH command that is printed over several lines. `open_lines` is what a successor needs:
+    lines since a key began that has not ended, or, below 0, since such a command's name; 0 outside of both.
     """
 
     def __init__(self, open_lines: int = 0) -> None:
@@ -157,9 +158,13 @@ class LineMasker:
 
     def scan(self, line: str) -> tuple[str, tuple[SecretMark, ...]]:
         """The masked line and what was masked in it."""
+        if self.open_lines < 0:
+            return self._scan_arguments(line)
         if not self.open_lines:
             if "PRIVATE KEY" in line and "-----BEGIN " in line and "-----END " not in line:
                 self.open_lines, self._foreign, self._prefix = 1, 0, None
+            else:
+                self.open_lines = auth_lines.first_step(_without_surrogates(line))
             return scan(line)
         self.open_lines += 1
         plain = _without_surrogates(line)
@@ -176,9 +181,16 @@ class LineMasker:
         closed = plain.find("-----", end + len("-----END "))
         return _without(line, ((end, len(line) if closed < 0 else closed + len("-----")),))
 
+    def _scan_arguments(self, line: str) -> tuple[str, tuple[SecretMark, ...]]:
+        found = auth_lines.look(_without_surrogates(line), self.open_lines)
+        self.open_lines = found.step
+        return _without(line, found.spans, "password")
 
-def _without(line: str, spans: tuple[tuple[int, int], ...]) -> tuple[str, tuple[SecretMark, ...]]:
-    """A line without the parts of a key in it, and without the secrets around them."""
+
+def _without(
+    line: str, spans: tuple[tuple[int, int], ...], kind: str = "private-key"
+) -> tuple[str, tuple[SecretMark, ...]]:
+    """A line without these parts of it, and without the secrets around them."""
     parts: list[str] = []
     marks: list[SecretMark] = []
     position = 0
@@ -188,8 +200,8 @@ def _without(line: str, spans: tuple[tuple[int, int], ...]) -> tuple[str, tuple[
         marks += (replace(mark, start=mark.start + position) for mark in around)
         if end > start:
             print_ = fingerprint(line[start:end])
-            parts.append(_mark("private-key", "", print_))
-            marks.append(SecretMark("private-key", print_, start, end - start))
+            parts.append(_mark(kind, "", print_))
+            marks.append(SecretMark(kind, print_, start, end - start))
         position = end
     return "".join(parts), tuple(marks)
 
@@ -238,7 +250,16 @@ def _masked(data: object, known: _Known, named: _Named) -> object:
 def _leaf(key: str, value: object, known: _Known, named: _Named) -> object:
     if isinstance(value, str) and value and named[key]:
         return value if value.startswith("[masked:") else f"[masked:{_kind_of(key)}]"
+    if isinstance(value, list | tuple) and (named[key] or (key[-1:] in "sS" and named[key[:-1]])):
+        return [_member(key, item, known, named) for item in value]
     return _masked(value, known, named)
+
+
+def _member(key: str, item: object, known: _Known, named: _Named) -> object:
+    """One of a list under a name of secrets; words in it say what is wrong with one."""
+    if isinstance(item, str) and secret_finder.is_listed(key, item):
+        return f"[masked:{_kind_of(key)}]"
+    return _masked(item, known, named)
 
 
 def _kind_of(key: str) -> str:

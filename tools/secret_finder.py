@@ -60,6 +60,14 @@ def names_a_secret(key: str) -> bool:
     return secret_names.is_secret_name(key)
 
 
+def is_listed(key: str, value: str) -> bool:
+    """Whether a string in a list under such a key is a secret of its own; with one beside it, it may be more."""
+    raw = (
+        f'"{key}":["'.encode("utf-8", "replace") + value.encode("utf-8", "replace").replace(b'"', b"") + b'"]'
+    )
+    return next(secret_names.find(raw), None) is not None
+
+
 @cache
 def _heads() -> re2.Set:
     options = re2.Options()
@@ -169,19 +177,23 @@ def _holds(rule: SecretRule, value: bytes) -> bool:
         return secret_values.is_encoded_key(value)
     if secret_values.is_placeholder(value):
         return False
-    if rule.check in {Check.CHOSEN, Check.URL, Check.DIRECTIVE}:
+    if rule.check in {Check.CHOSEN, Check.URL, Check.DIRECTIVE, Check.ARGUMENT}:
         return _is_chosen(rule, value)
     if rule.check is Check.BASIC:
         return secret_values.is_basic(value)
     mixed = secret_values.entropy(value[rule.shown :]) >= rule.entropy and not secret_values.is_documented(
         value
     )
+    if rule.kind == "password" and not secret_values.is_argument(value):
+        return False
     return mixed and (rule.check is Check.TOKEN or _is_opaque(value))
 
 
 def _is_chosen(rule: SecretRule, value: bytes) -> bool:
     if rule.check is Check.URL:
         return not secret_values.begins_with_port(value)
+    if rule.check is Check.ARGUMENT and not secret_values.is_argument(value):
+        return False
     return rule.check is Check.CHOSEN or not secret_values.is_prose(value)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import re2
@@ -38,7 +39,7 @@ _EQUALS = r"(?:=>|:=|[:=]|%(?:25){0,2}3[ad]|\\{1,7}u003[ad])"
 _SEPARATOR = rf"(?:{_QUOTE}?\s{{0,3}}{_EQUALS}|{_QUOTE}\s{{0,2}},|{_QUOTE}\s{{1,3}}value\s?=)"
 
 GATES = (
-    rf"(?:{_PASSWORD}|{_STRONG}|{_WEAK}){_SEPARATOR}",
+    rf"(?:{_PASSWORD}|{_STRONG}|{_WEAK})s?{_SEPARATOR}",
     rf"(?:\b|[_.-]|%2[26]){_PASS}{_SEPARATOR}",
     rf"--[\w.-]{{0,40}}{_ANY_NAME}\s",
     rf"<[\w:.-]{{0,40}}{_ANY_NAME}>",
@@ -48,7 +49,7 @@ GATES = (
 _FOUND = re2.compile(
     (
         rf"(?i)(?:({_PASSWORD})|(?:\b|[_.-]|%2[26])({_PASS})|({_STRONG})|({_WEAK}))"
-        rf"(?:{_SEPARATOR}|\s|>)"
+        rf"(s?)(?:{_SEPARATOR}|\s|>)"
     ).encode()
 )
 _NAME_BYTES = (string.ascii_letters + string.digits + "_.-").encode()
@@ -100,6 +101,17 @@ _PASSING = frozenset(
     ["lock", "lease", "fencing", "resume", "ack", "claim", "tracking", "change", "stream", "locktoken", "leasetoken", "resumetoken", "acktoken"]
 )  # fmt: skip
 """As these, of tokens alone (a lock's secret is one): they tell holders and places apart."""
+_WORD_BEFORE = re.compile(rb"(?i)([a-z]{3,16})\s$")
+_KEY_OF_A_PLACE = re.compile(rb"(?i)(?:client|consumer|data|host|service|session|storage)[_-]?key\d{0,2}$")
+"""Keys that are as often what a place or a caller is called as what opens it: these must look like key material."""
+_HEX = re.compile(rb"(?i)^[0-9a-f]*$")
+_MATERIAL_BYTES = 20
+_NO_MEMBER = re.compile(
+    rb"(?i)^(?:min|max|len|length|at_?least|at_?most|must|has|no|not|too|needs?|requires?)(?:[A-Z_\d-]|$)|a-z|0-9"
+)
+"""What is wrong with a password, as validators name it (`min8`, `must_have_1_digit`), and what it may be made of."""
+_LISTED_MAX = 64
+"""Members of one list that are looked at."""
 _MEASURING = re.compile(rb"(?i)^\s*_{1,2}(?:ga|gid|gat|gcl|fbp|fbc|hj|utm|pk|cf_bm|dc_gtm)")
 """Cookies that count visitors."""
 _SESSION = re2.compile(rb"(?i)(?:session[_-]?(?:id|key)|sessid)\d{0,2}$")
@@ -134,6 +146,8 @@ class _Named(NamedTuple):
     short: bool
     separator: bytes
     end: int
+    several: bool
+    """Whether the name is a plural: only a list of secrets stands behind it."""
     paired: bool
     """Whether name and value are two values of one thing: so are the name and the default of a field of a form."""
 
@@ -182,26 +196,63 @@ def find(piece: bytes) -> Iterator[Found]:
             continue
         if separator.isspace() and not name.startswith(b"--"):
             continue
+        if group == 4 and _is_passing_by(piece, begin, name):
+            continue
         paired = b"value" in separator.lower()
         if separator.endswith(b",") and (key := _VALUE_KEY.match(piece, position)) is not None:
             paired, separator, position = True, key.group(1) + key.group(2), key.end()
-        named = _Named(name, group <= 2, group == 4, group == 2, separator, position, paired)
-        found = _behind(piece, named)
-        if found is not None:
+        several = match.group(5) != b""
+        named = _Named(name, group <= 2, group == 4, group == 2, separator, position, several, paired)
+        for found in _behind(piece, named):
             yield found
             position = max(position, found.end)
 
 
-def _behind(piece: bytes, named: _Named) -> Found | None:
-    """The secret behind one name, where there is one."""
+def _is_passing_by(piece: bytes, begin: int, name: bytes) -> bool:
+    """Whether a word before a token says that it opens nothing: `lock token: …`."""
+    if not name.lower().endswith(b"token"):
+        return False
+    before = _WORD_BEFORE.search(piece, max(0, begin - 20), begin)
+    return before is not None and before.group(1).decode().lower() in (_PASSING | _HARMLESS)
+
+
+def _behind(piece: bytes, named: _Named) -> Iterator[Found]:
+    """The secrets behind one name: one, or those of a list."""
     if not named.password and _is_harmless(named.name.decode("ascii", "replace")):
-        return None
+        return
     value = _value(piece, named)
-    scheme = None if value is None or named.password else _SCHEME.match(piece, named.end, named.end + 40)
-    if value is not None and scheme is not None:
+    if value is None or (named.several and not value.listed):
+        return
+    scheme = None if named.password else _SCHEME.match(piece, named.end, named.end + 40)
+    if scheme is not None:
         value = _behind_scheme(piece, value, scheme.end())
-    if value is None or not _is_secret(piece, named, value):
-        return None
+        if value is None:
+            return
+    if value.listed:
+        yield from _of_list(piece, named, value, scheme)
+    elif _is_secret(piece, named, value):
+        found = _found(piece, named, value, scheme)
+        if found is not None:
+            yield found
+
+
+def _of_list(
+    piece: bytes, named: _Named, first: quoting.Value, scheme: re.Match[bytes] | None
+) -> Iterator[Found]:
+    """Each secret of a list. What stands behind a secret is one as well; behind words, only what looks like a token."""
+    known = False
+    for value in (first, *islice(quoting.rest_of_list(piece, first), _LISTED_MAX)):
+        text = piece[value.start : min(value.end, value.start + quoting.JUDGED_BYTES)]
+        if known:
+            secret = len(text) >= 3 and not values.is_placeholder(text)
+        else:
+            secret = known = _is_secret(piece, named, value)
+        found = _found(piece, named, value, scheme) if secret else None
+        if found is not None:
+            yield found
+
+
+def _found(piece: bytes, named: _Named, value: quoting.Value, scheme: re.Match[bytes] | None) -> Found | None:
     start, end = value.start, value.end
     wrap = ""
     if not value.quoted:
@@ -210,7 +261,8 @@ def _behind(piece: bytes, named: _Named) -> Found | None:
             if not (named.colon and piece[start:end].isdigit()):
                 return None
             wrap = closed_by.decode()
-        end = quoting.whole(piece, value, loose=named.password)
+        if not value.listed:
+            end = quoting.whole(piece, value, loose=named.password)
         if not named.password:
             end = start + len(piece[start:end].rstrip(b".!?"))
     if named.password:
@@ -264,11 +316,15 @@ def _is_secret(piece: bytes, named: _Named, value: quoting.Value) -> bool:
 
 
 def _is_listed(piece: bytes, named: _Named, value: quoting.Value, text: bytes) -> bool:
-    """Whether the first of a list is a secret: what is wrong with a password stands there as well."""
-    if b" " in text or not values.looks_random(text):
+    """Whether a member of a list is a secret: what is wrong with a password stands there as well."""
+    if b" " in text or not values.looks_random(text) or _NO_MEMBER.search(text) is not None:
         return False
     if not value.quoted:
-        return piece[value.end : value.end + 1] in {b"]", b" "} and _is_token(text, prose=False)
+        if piece[value.end : value.end + 1] not in {b"]", b" ", b","}:
+            return False
+        return (named.password and len(text) >= 8 and not values.is_identifier(text)) or _is_token(
+            text, prose=False
+        )
     return named.password or _is_opaque(text, named, prose=False, unsure=True)
 
 
@@ -283,15 +339,28 @@ def _is_password(text: bytes, *, short: bool, prose: bool, unsure: bool) -> bool
 def _is_opaque(text: bytes, named: _Named, *, prose: bool, unsure: bool) -> bool:
     if len(text) < 8 or text.isdigit() or values.is_digest(text):
         return False
-    if named.weak and values.is_passing(text):
-        return False
-    if named.weak and values.is_uuid(text) and (prose or _SESSION.search(named.name) is not None):
+    if named.weak and _opens_nothing(text, named, prose=prose):
         return False
     if named.weak or prose or unsure:
         return _is_token(text, prose=prose)
     if named.name[-6:].lower() == b"secret" and values.is_identifier(text):
         return False
     return not values.is_words(text) or (len(text) >= 12 and b"-" not in text and b"/" not in text)
+
+
+def _opens_nothing(text: bytes, named: _Named, *, prose: bool) -> bool:
+    """Whether a value behind a name that says little is a moment, an id, or what something is called."""
+    if values.is_passing(text):
+        return True
+    if values.is_uuid(text) and (prose or _SESSION.search(named.name) is not None):
+        return True
+    return _KEY_OF_A_PLACE.search(named.name) is not None and not _is_material(text)
+
+
+def _is_material(text: bytes) -> bool:
+    """Whether a value is random over letters of both cases: no name with a number in it, and no digest."""
+    mixed = text != text.lower() and text != text.upper()
+    return len(text) >= _MATERIAL_BYTES and mixed and not _HEX.match(text) and values.entropy(text) >= 3.5
 
 
 def _is_token(text: bytes, *, prose: bool) -> bool:

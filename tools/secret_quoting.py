@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 JUDGED_BYTES = 512
@@ -20,6 +21,9 @@ _ENCODED_END = re.compile(rb"(?i)%(?:25){0,2}(?:26|22|27|2C|0A|0D|20|7D|3B|5D)|\
 _MORE = re.compile(rb"[,;&|][^\s\"'`\\,;&<>(){}\[\]|]+")
 _PAIR = re.compile(rb"[,;&|][\w.%-]{1,64}(?:[=:]|%3[AaDd])")
 _PIECES_MAX = 8
+_BREAK = rb"(?:\s|\\{1,3}[nrt]){0,24}"
+_NEXT = re.compile(rb"(?:\\{0,15}[\"'`]|&quot;|\\{1,3}u002[27]|%(?:25){0,2}22)?" + _BREAK + rb"(,?)" + _BREAK)
+"""From one member of a list to the next."""
 
 
 class Value(NamedTuple):
@@ -54,6 +58,19 @@ def value_at(piece: bytes, position: int, *, encoded: bool = False, line: bool =
         return _encoded(piece, start)
     bare = _bare(piece, start, _LINE if line and not listed else _BARE)
     return bare if bare is None or not listed else bare._replace(listed=True)
+
+
+def rest_of_list(piece: bytes, first: Value) -> Iterator[Value]:
+    """The members of a list behind its first; between bare ones there may be nothing but white space."""
+    at = first.end
+    while (gap := _NEXT.match(piece, at)) is not None:
+        if not gap.group(1) and (first.quoted or not gap.group().isspace()):
+            return
+        value = value_at(piece, gap.end())
+        if value is None or value.quoted != first.quoted or value.end <= value.start:
+            return
+        yield value._replace(listed=True)
+        at = value.end
 
 
 def tagged(piece: bytes, position: int) -> Value | None:

@@ -23,7 +23,17 @@ _SPACE = r"(?:\s{1,3}|%20|\+)"
 _CLIENT = r"(?:redis|valkey|keydb)-(?:cli|benchmark)\b"
 _MARK = r"\\{0,15}['\"`]"
 """A quote, at any depth of escaping."""
-_USER = rf"(?:{_MARK}[^'\"`\\]{{1,64}}{_MARK}[\s,]{{1,3}})?"
+_BREAK = r"(?:\s|\\{1,3}[nrt]){0,24}"
+"""Between the parts of an object that is printed over several lines, also where the breaks are written out."""
+_USER = rf"(?:{_MARK}[^'\"`\\]{{1,64}}{_MARK}[\s,]{{1,3}}{_BREAK})?"
+_COMMAND = r"\b(?:[Cc]ommand|COMMAND|cmd|CMD)['\"]?\s{0,2}[:=>]\s{0,2}['\"\[(]?"
+_SENT = r"\b(?:command|cmd|request|sending|executing|sent|send|query)['\"]?\s{0,2}[:=>]?\s{0,2}['\"\[(]?"
+"""Words before what a client sends."""
+_TYPED = r"\b(?:type|command|cmd|name)\s?[=:]\s?AUTH\b"
+_OF_SOMEBODY = (
+    r"\b(?:password|passwd|passphrase|pwd) (?:for|of) (?:(?:user|account|role|login) )?['\"]?[^\s'\":=]{1,64}"
+)
+_CRLF = r"(?:\\r\\n|\r?\n)"
 _FLAG = r"(?:(?:on|off|reset|resetpass|resetkeys|resetchannels|nopass|sanitize-payload|skip-sanitize-payload|[~&+%#>-]\S*)\s{1,3})"
 
 
@@ -40,6 +50,8 @@ class Check(Enum):
     """Its first part decodes to a JSON object that names an algorithm."""
     DIRECTIVE = auto()
     """As CHOSEN, and no word of a sentence about the setting (`requirepass not configured`)."""
+    ARGUMENT = auto()
+    """As DIRECTIVE, and no way of authentication (`AUTH PLAIN`) and no word about one."""
     URL = auto()
     """As CHOSEN, and no port that something else follows."""
     CHOSEN = auto()
@@ -260,11 +272,21 @@ ON_COMMAND_LINES = (
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:--|config['\"]?\s{1,3}['\"]?set['\"]?\s{1,3}['\"]?|(?:^|\n)\s{0,8})(?:requirepass|masterauth)['\"]?\s{1,3}['\"]?", after=r"(?:['\"\s]|$)", gate=r"(?:requirepass|masterauth)['\"]?\s", shown=0, caseless=True, anchored=False, check=Check.DIRECTIVE),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"sentinel['\"]?\s{1,3}['\"]?set['\"]?\s[^\n]{1,200}\s['\"]?auth-pass['\"]?\s{1,3}['\"]?", gate=r"auth-pass", shown=0, caseless=True, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=rf"user\s{{1,3}}[^\s'\"]{{1,64}}\s{{1,3}}{_FLAG}+>", gate=r"user\s{1,3}[^\s'\"]{1,64}\s{1,3}(?:o|r|n|s|[~&+%#-])[^\n]{0,200}\s>", shown=0, check=Check.CHOSEN),
-    _R("password", r"[^'\"`\\]{3}", r"[^'\"`\\]*", before=rf"name{_MARK}?\s{{0,2}}:\s{{0,2}}{_MARK}auth{_MARK}\s{{0,2}},\s{{0,3}}{_MARK}?args{_MARK}?\s{{0,2}}:\s{{0,2}}\[\s{{0,3}}{_USER}{_MARK}", after=_MARK, gate=rf"{_MARK}auth{_MARK}\s{{0,2}},", shown=0, caseless=True, check=Check.CHOSEN),
+    _R("password", r"[^'\"`\\]{3}", r"[^'\"`\\]*", before=rf"name{_MARK}?\s{{0,2}}:\s{{0,2}}{_MARK}auth{_MARK}\s{{0,2}},{_BREAK}{_MARK}?args{_MARK}?\s{{0,2}}:\s{{0,2}}\[{_BREAK}{_USER}{_MARK}", after=_MARK, gate=rf"{_MARK}auth{_MARK}\s{{0,2}},", shown=0, caseless=True, check=Check.CHOSEN),
     _R("password", r"[^'\"`\\]{3}", r"[^'\"`\\]*", before=rf"[\s\[(,]{_MARK}[23]{_MARK}[\s,]{{1,3}}{_MARK}AUTH{_MARK}[\s,]{{1,3}}{_MARK}[^'\"`\\]{{1,64}}{_MARK}[\s,]{{1,3}}{_MARK}", after=_MARK, gate=rf"{_MARK}AUTH{_MARK}[\s,]", anchored=False, shown=0, caseless=True, check=Check.CHOSEN),
     _R("password", r"[^'\"`\\]{3}", r"[^'\"`\\]*", before=rf"[\s\[(]{_MARK}AUTH{_MARK},\s{{0,3}}{_USER}{_MARK}", after=rf"{_MARK}\s{{0,3}}\]", gate=rf"{_MARK}AUTH{_MARK},", anchored=False, shown=0, caseless=True, check=Check.OPAQUE),
     _R("password", r"[^'\"`\\]{3}", r"[^'\"`\\]*", before=rf"unknown command {_MARK}AUTH{_MARK},? with args beginning with: {_USER}{_MARK}", after=_MARK, gate=rf"unknown command {_MARK}AUTH", shown=0, caseless=True, check=Check.CHOSEN),
     _R("password", r"[^'\"]{3}", r"[^'\"]*", before=r"\bauth\(\[ ?(?:['\"][^'\"]{1,64}['\"], ?)?['\"]", after=r"['\"] ?\]", shown=0, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=rf"{_COMMAND}AUTH\s{{1,3}}", gate=rf"{_COMMAND}AUTH\s", shown=0, check=Check.ARGUMENT),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=rf"{_COMMAND}AUTH\s{{1,3}}[^\s'\"]{{1,64}}\s{{1,3}}", after=r"(?:['\"\])]|\s*$)", gate=rf"{_COMMAND}AUTH\s", shown=0, check=Check.ARGUMENT),
+    _R("password", r"[^\s'\"]{6}", r"[^\s'\"]*", before=rf"{_SENT}AUTH\s{{1,3}}(?:[^\s'\"]{{1,64}}\s{{1,3}})?", gate=rf"{_SENT}AUTH\s", shown=0, caseless=True, check=Check.OPAQUE),
+    _R("password", r"[^\s'\"]{6}", r"[^\s'\"]*", before=rf"{_SENT}AUTH\s{{1,3}}", gate=rf"{_SENT}AUTH\s", shown=0, caseless=True, check=Check.OPAQUE),
+    _R("password", r"[^\s,\]'\"]{3}", r"[^\s,\]'\"]*", before=rf"{_TYPED}[^\n]{{0,200}}\bargs\s?[=:]\s?[\w.]{{0,40}}\s?\[\s?(?:[^\s,\]'\"]{{1,64}},\s?)?", after=r"\s?\]", gate=_TYPED, shown=0, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{6}", r"[^\s'\"]*", before=r"--auth(?:=|\s{1,3})['\"]?", anchored=False, shown=0, check=Check.OPAQUE),
+    _R("password", r"[^\s'\"/]{3}", r"[^\s'\"]*", before=r"--auth(?:=|\s{1,3})['\"]?[\w.-]{1,64}:", gate=r"--auth[=\s]", anchored=False, shown=0, check=Check.CHOSEN),
+    _R("password", r"[^\s'\"]{6}", r"[^\s'\"]*", before=rf"{_OF_SOMEBODY}['\"]?\s?[:=]\s{{0,3}}", gate=_OF_SOMEBODY, shown=0, caseless=True, check=Check.OPAQUE),
+    _R("password", r"[^'\"]{3}", r"[^'\"]*", before=rf"{_OF_SOMEBODY}['\"]?\s?[:=]\s{{0,3}}['\"]", after=r"['\"]", gate=_OF_SOMEBODY, shown=0, caseless=True, check=Check.CHOSEN),
+    _R("password", r"[^\s\\]{3}", r"[^\s\\]*", before=rf"AUTH{_CRLF}(?:\$\d{{1,4}}{_CRLF}[^\s\\]{{1,64}}{_CRLF})?\$\d{{1,4}}{_CRLF}", after=_CRLF, gate=rf"AUTH{_CRLF}", anchored=False, caseless=True, shown=0, check=Check.CHOSEN),
     _R("password", r"[^'\"]{3}", r"[^'\"]*", before=r"IDENTIFIED\s{1,3}BY\s{1,3}['\"]", shown=0, caseless=True, check=Check.CHOSEN),
 )  # fmt: skip
 

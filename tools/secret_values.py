@@ -52,6 +52,12 @@ _IN_SENTENCES = re2.compile(
     rb"|setting|settings|flag|argument|parameter|directive|value|values|password|config|configuration|configured|given|used"
     rb"|changed|updated|specified|supported|provided|detected|found|support|check|command)[.,:;!?)]*$"
 )
+_METHOD = re2.compile(
+    rb"(?i)^(?:basic|digest|bearer|oauth2?|none|no|off|on|scram(?:-sha.*)?|plain|login|ldap|saml|sso|token|trust|md5|peer|jwt|iam|gss|sspi|pam|cert|key"
+    rb"|kerberos|ntlm|negotiate|anonymous|apikey|command|commands|mode|type|user|username|url|uri|source|file|succeeded|success|accepted|error|errors"
+    rb"|timeout|timed|took|returned|reply|response|sent|done|ignored|skipped|default|was|is|to|of|in|by|on|at|as|if|it|we|you|before|after|during|again)$|^-"
+)
+"""Ways of authentication, and words of sentences about one."""
 _NAME_PARTS_MAX = 11
 """A part of an identifier that mixes letters and digits is no longer than this (`7d9f8b6c54-x2x9z` of a pod)."""
 
@@ -84,6 +90,12 @@ def is_reference(value: bytes) -> bool:
 def is_prose(value: bytes) -> bool:
     """Whether a value is a word that sentences about a setting have behind its name."""
     return _IN_SENTENCES.search(value) is not None
+
+
+def is_argument(value: bytes) -> bool:
+    """Whether what stands behind AUTH is what somebody chose, and no method and no word about it."""
+    word = value.rstrip(b".,:;!?)]}>")
+    return len(word) >= 3 and _METHOD.search(word) is None and not is_placeholder(word)
 
 
 def is_uuid(value: bytes) -> bool:

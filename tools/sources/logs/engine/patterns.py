@@ -174,6 +174,11 @@ _FLOWS = (
 )  # fmt: skip
 _SECRETS = (
     Pattern("key-begins", "a private key", Mark.KEY | Mark.SECRET, r"PRIVATE KEY"),
+    Pattern(
+        "auth-begins", "an AUTH command whose arguments may stand on the next lines", Mark.KEY | Mark.SECRET,
+        r"name\\{0,7}['\"`]?[ \t]{0,2}:[ \t]{0,2}\\{0,7}['\"`](?:auth|hello)\\{0,7}['\"`]|[ \t\[|\"]\\{0,7}['\"`]auth\\{0,7}['\"`],",
+        True,
+    ),
     Pattern("masked", "a secret that was masked already", Mark.MASKED, r"\[masked:[^ \n]{1,10}"),
     *(
         Pattern(f"secret-{at}", f"a secret: {gate.kind}", Mark.SECRET, inline(gate.pattern), gate.caseless)
