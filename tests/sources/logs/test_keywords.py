@@ -54,6 +54,8 @@ QUIET = (
     'I0507 10:00:00.123456       1 c.go:5] "Failed to update" err="connection refused"',
     'level=info msg="could not refresh cache" err="read tcp 10.0.0.1:1: connection reset"',
     '{"level":30,"msg":"cannot store order","err":{"type":"Error","message":"closed"}}',
+    "2025-06-15 10:00:00,123 INFO orders: ValueError: bad sku",
+    '{"level":30,"msg":"job 7 ended with TypeError: x is undefined"}',
 )
 NOT_QUIET = (
     'I0507 10:00:00.123456       1 c.go:5] "Updated" err="connection refused"',
@@ -63,6 +65,10 @@ NOT_QUIET = (
     '{"level":30,"msg":"0 failed","error":null}',
     '{"level":30,"msg":"done","errors":[],"failed":0}',
     '{"level":20,"msg":"cannot store order","err":{"message":"closed"}}',
+    "2025-06-15 10:00:00,123 INFO orders: handled ValueError: bad sku",
+    "2025-06-15 10:00:00,123 INFO orders: caught exception java.io.IOException: closed, ignoring it",
+    "2025-06-15 10:00:00,123 INFO orders: retries on TimeoutError: 3",
+    '{"level":30,"msg":"mapped ValidationException: bad sku to 400"}',
 )
 
 

@@ -32,7 +32,7 @@ THROWN = "error|exception|fatal|unhandled|uncaught|panic|critical"
 """Words of failures that a stack trace may follow (patterns without case)."""
 ENDING = (
     r"err!|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|segfault|segmentation fault|out of memory|core dumped|fail"
-    r"|timed?[ -]?out|refused|traceback|caused by|crashes|cannot|can't|could not|couldn't|unable to|broken pipe|epipe"
+    r"|timed?[ -]?out|refused|traceback|caused by|crash(?:es|ed)|terminated by|cannot|can't|could not|couldn't|unable to|broken pipe|epipe"
     r"|sig(?:segv|abrt|bus|ill|fpe)|exited|exit code|killed|terminate called|smashing|double free|invalid pointer"
     r"|no space left|enospc|too many open files|emfile"
     r"|misconf|readonly|noauth|wrongpass|clusterdown|masterdown|nogroup|noperm|wrongtype|execabort|noreplicas"
@@ -117,7 +117,7 @@ _NOT_A_FAILURE = re2.compile(
     )
 )
 _SAID = re2.compile(
-    r"(?i)\b(errors?|exception|fatal|failed)\s?[:=]\s?(0x[0-9a-f]|null (?:pointer|ref|byte|char|deref)|nil (?:pointer|deref|map|ref)"
+    r"(?i)\b(\w*(?:errors?|exception)|fatal|failed)\s?[:=]\s?(0x[0-9a-f]|null (?:pointer|ref|byte|char|deref)|nil (?:pointer|deref|map|ref)"
     r"|undefined (?:is|was|symbol|ref|method|variable|function|behavio|index|offset|constant|property)|false positive|none of)"
 )
 """Where the value only begins as one that says there is none."""
@@ -137,18 +137,25 @@ _HARD = re2.compile(
     r"|\bpanic: |\bfatal(?: error)?\b(?:[:!,.]|$| \w)"
 )
 _ENDED = re2.compile(
-    r"(?i)\b(?:exited (?:abnormally )?with (?:exit )?(?:code|status)(?: code)?|exited, code=(?:exited|killed|dumped), status=)\W{0,2}[1-9]|: line \d{1,6}: +\d+ killed\b"
+    r"(?i)\b(?:exited (?:abnormally )?with (?:exit )?(?:code|status)(?: code)?|exited, code=(?:exited|killed|dumped), status=)\W{0,2}[1-9]|: line \d{1,6}: +\d+ killed\b|\bapp crashed\b"
 )
-"""A process that ended with a code that is none of success, in the words of shells, compose, pm2 and systemd."""
+"""A process that ended with a code that is none of success, in the words of shells, compose, pm2, nodemon and systemd."""
 _REFUSED = re2.compile(
     r"\b(?:MISCONF (?:Redis is|Errors writing)|READONLY You can't|NOAUTH Authentication|WRONGPASS invalid|CLUSTERDOWN (?:Hash|The cluster)"
     r"|MASTERDOWN Link|OOM command not|NOGROUP No such|NOPERM (?:User|No|this user)|WRONGTYPE Operation|EXECABORT Trans|NOREPLICAS Not)"
 )
 """What Redis and Valkey answer where they refuse (their error strings). BUSYGROUP, NOSCRIPT and LOADING belong to healthy starts."""
 _SERVER_DIED = re2.compile(
-    r"\b(?:crashed by signal: \d|REDIS BUG REPORT START|(?:Background|Foreground) saving error|Can't save in background|Short read or OOM loading DB)"
+    r"\b(?:crashed by signal: \d|REDIS BUG REPORT START|(?:Background|Foreground) saving error|Can't save in background|Short read or OOM loading DB"
+    r"|Error condition on socket for SYNC|Error moving temp DB file|Could not create server \w+ listening socket|Bad file format reading the append"
+    r"|Write error (?:saving|writing)|Error writing to the AOF|Fatal error loading the DB|Can't open the (?:append|log)|MASTER aborted replication with an error"
+    r"|server process \(PID \d+\) (?:was terminated by signal|exited with exit code [2-9])|exited: \S+ \((?:exit status \d+|terminated by SIG\w+); not expected\))"
 )
-"""What Redis and Valkey log of themselves."""
+"""What Redis, Valkey, PostgreSQL and supervisord log of themselves and their processes, below the level of an error."""
+_UNIT_FAILED = re2.compile(
+    r"^Failed to start |\.(?:service|scope|mount|socket|timer|slice): Failed with result "
+)
+"""What systemd says of its units."""
 _TYPED = re2.compile(
     r"\b(?:OS|IO|EOF|[A-Za-z_$][\w.$]*[a-z])(?:Exception|Error)\b(?::|$|\s*\(|\s+(?:at|in|while|from|thrown)\b)"
 )
@@ -156,6 +163,18 @@ _WORDS = re2.compile(r"(?i)\b(?:error|errors|exception|exceptions|fatal)\b|\berr
 _TERMINATED = re2.compile(
     r"(?i)\b(?:received|caught|got|by|with|on|signal|from)\W{0,3}(?:signal\W{0,3})?sigterm\b|\bsigterm\W{0,3}(?:received|caught|signal|,)"
 )
+_IN_ORDER = re2.compile(
+    r"(?i)\b(?:drain\w*|shut(?:ting|s)?[ -]?down|shutdown|stopp?(?:ing|ed)|graceful\w*|clos(?:e|ing)|finish\w*|exiting|quit(?:ting)?|bye"
+    r"|clean(?:ing|ly)?(?: up)?|wind\w* down|(?:no longer|stop\w*|not) accept\w*|wait\w* for|exit request)\b"
+)
+_HANDLED = re2.compile(
+    r"(?i)\b(?:handled|handling|caught|catch(?:es|ing)?|mapped|maps|mapping|translat\w+|convert\w*|ignor\w+|swallow\w*|suppress\w*|skipp\w+"
+    r"|instead of)\b"
+)
+_SPOKEN_OF = re2.compile(
+    r"(?i)\b(?:expect\w*|test\w*|retr\w+|regist\w+|configur\w+|throws?|raises?|on|for|of|class|type|if|when|will|may|can|to|as)\b[^.;]*$"
+)
+"""Words, before it, of a line that speaks of an exception without having one."""
 _WORST = re2.compile(
     rf"(?i)\b(?:fatal|{_UNHANDLED}|uncaught|oom[- _]?kill\w*|oom|out of memory|outofmemoryerror|heap out of|java heap space"
     r"|javascript heap|heap exhaust\w*)\b"
@@ -243,11 +262,15 @@ def _tells(text: str) -> bool:
 def _by_words(line: LogLine, words: str) -> str:
     if (line.format == "text" or line.message is not None) and _STATEMENT.search(words):
         words = _NAMED_BY_IT.sub(" ", words)
-    rest = _NOT_A_FAILURE.sub(" ", _SAID.sub(r"\1 \2", words))
-    failure = _failure(line.level, rest)
-    if failure and not _EXPECTED.search(words) and not (_RESOLVED.search(rest) and failure != FATAL):
+    rest = _NOT_A_FAILURE.sub(" ", _SAID.sub(r"\1: it \2", words))
+    failure = _failure(line.level, rest, words)
+    if (
+        failure
+        and not _EXPECTED.search(words)
+        and not (failure != FATAL and _RESOLVED.search(rest.replace("not expected", " ")))
+    ):
         return failure
-    if line.level == "INFO" and _fails_quietly(line, words, rest):
+    if line.level == "INFO" and (_fails_quietly(line, words, rest) or _quotes_a_failure(words, rest)):
         return QUIET
     if (_START.search(words) or _names_its_start(line, words)) and not _starts_a_part(line):
         return START
@@ -264,6 +287,18 @@ def _starts_a_part(line: LogLine) -> bool:
 def _fails_quietly(line: LogLine, words: str, rest: str) -> bool:
     """Whether a line at INFO says that something failed and carries the error itself."""
     if _FAILED.search(rest) is None or not _carries_error(line):
+        return False
+    return not (_EXPECTED.search(words) or _RESOLVED.search(rest) or _RETRY.search(rest))
+
+
+def _quotes_a_failure(words: str, rest: str) -> bool:
+    """Whether a line at INFO names an exception that nobody says to have handled."""
+    typed = _TYPED.search(rest)
+    if (
+        typed is None
+        or _HANDLED.search(words) is not None
+        or _SPOKEN_OF.search(rest[: typed.start()]) is not None
+    ):
         return False
     return not (_EXPECTED.search(words) or _RESOLVED.search(rest) or _RETRY.search(rest))
 
@@ -307,15 +342,19 @@ def _severe(level: str, words: str) -> str:
     return FATAL if _WORST.search(_NOT_A_FAILURE.sub(" ", words)) else ERROR
 
 
-def _failure(level: str | None, rest: str) -> str:
+def _failure(level: str | None, rest: str, words: str) -> str:
     if _HARD.search(rest):
         return FATAL if _WORST.search(rest) else ERROR
-    if _TYPED.search(rest) or _SERVER_DIED.search(rest):
+    # At INFO the type of an exception is a quote: of what was handled, or of a failure at the wrong level (`_by_words`).
+    if (_TYPED.search(rest) and level != "INFO") or _SERVER_DIED.search(rest):
         return ERROR
-    # A service that logs its SIGTERM at INFO is being stopped in order: a deployment, no failure.
-    if _TERMINATED.search(rest) and level != "INFO":
+    # A service that logs its SIGTERM at INFO, or says how it ends, is being stopped in order: a deployment, no failure.
+    if _TERMINATED.search(rest) and level != "INFO" and not _IN_ORDER.search(rest):
         return ERROR
-    if level is None and (_WORDS.search(rest) or _ENDED.search(rest) or _REFUSED.search(rest)):
+    if level is None and (_WORDS.search(rest) or _REFUSED.search(rest)):
+        return ERROR
+    # `status=1/FAILURE` is no path.
+    if level is None and (_ENDED.search(words) or _UNIT_FAILED.search(words)):
         return ERROR
     return ERROR if level == "WARN" and _EXCEPTION.search(rest) else NOTHING
 
@@ -328,10 +367,11 @@ _CRASHED = re2.compile(
 )
 
 
-def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool) -> str:
+def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool, above: str = "") -> str:
     """The verdict of a whole stack trace: TRACE, TRACE_FATAL where it ended the process or nobody caught it, or NOTHING.
 
-    A warning with a stack, and an expected failure below ERROR, are nothing.
+    A warning with a stack, and an expected failure below ERROR, are nothing. `above` is what stands above it (`aside`): a
+    record at DEBUG that tells of the failure has it for its own; with one that does not it is a QUIET_TRACE.
     """
     if (
         head.level in {"DEBUG", "TRACE"}
@@ -343,9 +383,11 @@ def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool) -> s
     if head.level in {"INFO", "WARN"} and _EXPECTED.search(words):
         return NOTHING
     crashed = _CRASHED.search(text) is not None or _CRASHED.search(exception) is not None
+    if above and not crashed:
+        return NOTHING if above == "failing" else QUIET_TRACE
     printed = bare and head.text.startswith("Traceback")
     return TRACE_FATAL if crashed or printed or head.level == "FATAL" else TRACE
 
 
-TRACE, TRACE_FATAL = "trace", "trace-fatal"
+TRACE, TRACE_FATAL, QUIET_TRACE = "trace", "trace-fatal", "quiet-trace"
 _WARNING = re2.compile(r"^(?:\(node:\d+\) )?(?:\[\w+\] )?Warning: |\b\w+Warning: ")

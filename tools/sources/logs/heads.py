@@ -39,7 +39,7 @@ _LOWER = (
     *("fatal", "critical", "panic", "dpanic", "crit", "error", "warning", "warn", "info", "debug", "trace"),
     *("silly", "verbose"),
 )
-_ELSE = ("emergency", "alert", "informational", "system", "trce", "dbug", "fail")
+_ELSE = ("emergency", "alert", "informational", "system", "trce", "dbug", "fail", "note")
 """Levels in brackets, in a channel's name, or of .NET alone."""
 _WORDS = sorted(
     {word.lower() for word in (*_UPPER, *_SHORT, *_LOWER, *_ELSE)}, key=lambda word: (-len(word), word)

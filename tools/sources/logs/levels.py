@@ -12,7 +12,7 @@ _WORDS = {
     "ERROR": ("error", "err", "severe", "failure", "50", "eror", "erro", "fail"),
     "WARN": ("warn", "warning", "40", "wrn"),
     "INFO": (
-        *("info", "information", "informational", "notice", "30", "http", "log", "inf", "success", "config"),
+        *("info", "information", "informational", "notice", "note", "30", "http", "log", "inf", "success", "config"),
         "system",
     ),
     "DEBUG": ("debug", "20", "verbose", "dbg", "fine", "dbug", "debu", "vrb"),

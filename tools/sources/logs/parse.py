@@ -34,9 +34,9 @@ _ACCESS_SHORT = re2.compile(
     r"(?:^|\s|\"|\])(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: HTTP/[\d.]{1,3})?\"?\s(\d{3})(?:\s+(?:[\d.]+|-)\s?(?:[mµu]?s|bytes)?\b|\s*$|\s+-)"
 )
 _FAILED_SHORT = re2.compile(
-    r"\"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+ HTTP/[\d.]{1,3}\"\s(5\d\d)(?:\s[A-Z][A-Za-z'-]{1,30}){1,5}\s*$"
+    r"\"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+ HTTP/[\d.]{1,3}\"\s(5\d\d)(?:(?:\s[A-Z][A-Za-z'-]{1,30}){1,5}\s*$|\s[A-Z]{2,6}(?:,[A-Z]{2,6})*\s)"
 )
-"""With the reason behind the status, as uvicorn writes them under a level of its own."""
+"""With the reason behind the status, as uvicorn writes them under a level of its own, or the flags of Envoy."""
 _LOGFMT = re2.compile(r'(?:^|\s)(level|lvl|severity)="?([\w+-]+)"?(?:\s|$)')
 _IN_PROSE = re2.compile(
     r"(?:^|[\s,;])(?:[a-z]+ )?(?:with|at|to|using|is|set|and|by|from|of) (?:level|lvl|severity)="
