@@ -393,3 +393,62 @@ PARTS = st.sampled_from(
 def test_no_line_is_lost_or_doubled(texts: list[str]) -> None:
     found = items(texts)
     assert "\n".join(item.text for item in found).split("\n") == (texts or [""])
+
+
+PYTHON_CAUGHT = """Traceback (most recent call last):
+  File "/app/a.py", line 3, in get
+    return found[key]
+KeyError: 'id'"""
+JAVA_CAUGHT = """java.lang.IllegalStateException: closed
+\tat com.acme.Store.get(Store.java:12)
+\tat com.acme.Orders.run(Orders.java:40)"""
+DEBUG_PYTHON, DEBUG_JAVA = (
+    "2025-06-15 10:00:00,123 DEBUG orders: {}",
+    "2025-06-15 10:00:00.123 [main] DEBUG c.a.Store - {}",
+)
+THREAD_OF_DEBUG = "Exception in thread worker-1:\n" + PYTHON_CAUGHT
+OUTERMOST = PYTHON_CAUGHT.replace("in get", "in <module>")
+
+
+@pytest.mark.parametrize(
+    ("above", "trace", "verdict"),
+    [
+        (DEBUG_PYTHON.format("cache lookup failed"), PYTHON_CAUGHT, []),
+        (DEBUG_PYTHON.format("no order of that name, going on"), PYTHON_CAUGHT, ["quiet-trace"]),
+        (DEBUG_JAVA.format("could not read the cache"), JAVA_CAUGHT, []),
+        (DEBUG_JAVA.format("order 12"), JAVA_CAUGHT, ["quiet-trace"]),
+        (DEBUG_JAVA.replace("DEBUG", "TRACE").format("fell back"), JAVA_CAUGHT, ["quiet-trace"]),
+        (DEBUG_PYTHON.format("cache lookup failed"), OUTERMOST, ["trace-fatal"]),
+        (DEBUG_PYTHON.format("cache lookup failed"), THREAD_OF_DEBUG, ["trace-fatal"]),
+        (DEBUG_PYTHON.format("cache lookup failed"), "panic: lost\n\ngoroutine 1 [running]:", ["trace-fatal"]),
+        (DEBUG_JAVA.format("lookup failed"), 'Exception in thread "main" ' + JAVA_CAUGHT, ["trace-fatal"]),
+        (DEBUG_PYTHON.replace("DEBUG", "INFO").format("cache lookup failed"), PYTHON_CAUGHT, ["trace-fatal"]),
+        (DEBUG_PYTHON.replace("DEBUG", "ERROR").format("cache lookup failed"), PYTHON_CAUGHT, ["trace"]),
+        ('{"level":20,"msg":"cache lookup failed"}', PYTHON_CAUGHT, ["trace-fatal"]),
+    ],
+)  # fmt: skip
+def test_a_trace_right_below_a_line_at_debug_is_that_lines(
+    above: str, trace: str, verdict: list[str]
+) -> None:
+    window = Window((), AT_MS)
+    for number, text in enumerate([above, *trace.split("\n"), "2025-06-15 10:00:00,124 INFO orders: on"], 1):
+        for item in window.fold(line(text, number)):
+            window.take(item)
+    for item in window.settle(AT_MS, final=True):
+        window.take(item)
+    assert [template.verdict for template in window.touched()] == verdict
+
+
+def test_a_line_between_or_a_second_makes_it_nobodys() -> None:
+    for between, late_ms in (("INFO orders: on", 0), (None, 1500)):
+        window = Window((), AT_MS)
+        texts = [DEBUG_PYTHON.format("lookup failed"), *([between] if between else [])]
+        for number, text in enumerate(texts, 1):
+            for item in window.fold(line(text, number)):
+                window.take(item)
+        for number, text in enumerate(PYTHON_CAUGHT.split("\n"), 10):
+            for item in window.fold(line(text, number, at_ms=AT_MS + late_ms)):
+                window.take(item)
+        for item in window.settle(AT_MS, final=True):
+            window.take(item)
+        assert [template.verdict for template in window.touched()] == ["trace-fatal"]

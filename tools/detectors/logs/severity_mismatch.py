@@ -17,7 +17,8 @@ RULE = Rule(
     agent=AgentId.LOG_WATCHER,
     category=LogCategory.ANOMALY,
     severity=Severity.LOW,
-    condition="An expected error (validation, 404, expired token) at FATAL, or a failure at INFO (words of one, or a message of one with the error beside it).",
+    condition="An expected error (validation, 404, expired token) at FATAL, or a failure at INFO (words of one, an exception, or a message of"
+    " one with the error beside it), or a stack trace right below a line at DEBUG.",
 )
 RULES: tuple[Rule, ...] = (RULE,)
 _FAILED = frozenset({"error", "fatal", "trace", "trace-fatal"})
@@ -31,6 +32,8 @@ def detect(view: LogView) -> Iterator[Symptom]:
             better, why = "WARN or INFO", "an expected condition"
         elif stats.verdict == "quiet-error" or (level == "INFO" and stats.verdict in _FAILED):
             better, why = "ERROR", "a failure"
+        elif stats.verdict == "quiet-trace":
+            better, why, level = "WARN or ERROR", "a failure with its stack trace", "DEBUG"
         else:
             continue
         yield template_symptom(

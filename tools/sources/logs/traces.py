@@ -14,7 +14,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tools.sources.logs import classify
+from tools.sources.logs import aside, classify
 from tools.sources.logs.trace_lines import (
     CHAIN_PYTHON,
     EXCEPTION_LINE,
@@ -76,6 +76,8 @@ class Held(Struct, kw_only=True):
     """Python: index of the newest exception line."""
     passing: list[int] = []
     """Indexes of lines of other threads."""
+    aside: aside.Aside = ""
+    """What stood right above its first line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Trace:
     """What another thread had written on the trace's first line, where its newline came too late."""
     passing: tuple[LogLine, ...] = ()
     """Records of other threads that stand inside the text."""
+    aside: aside.Aside = ""
+    """Whether it is most likely that of a record at DEBUG right above it."""
 
 
 class Assembler:
@@ -100,18 +104,23 @@ class Assembler:
     def __init__(self, held: Held | None = None) -> None:
         self.held = held
         self.written = Written()
+        self.above: aside.Above | None = None
+        """The line before the newest one, where it may be a record at DEBUG."""
 
     def feed(self, line: LogLine) -> list[LogLine | Trace]:
         """What this line completes: nothing, held lines, a trace, or the line itself."""
         out: list[LogLine | Trace] = []
         while self.held is not None:
             if self._goes_on(self.held, line):
+                self.above = None
                 return out
             out += self._end(line)
         self.written.take(line)
+        above, self.above = self.above, aside.above(line)
         language = _opens(line, alone=True)
         if language or _may_be_head(line):
-            self.held = Held(lines=[line], language=language, characters=len(line.text))
+            told = aside.told_by(above, line)
+            self.held = Held(lines=[line], language=language, characters=len(line.text), aside=told)
             return out
         return [*out, line]
 
@@ -295,8 +304,7 @@ def _own_trace_at(held: Held) -> int:
     starts = [at for at, text in enumerate(texts) if text == TRACEBACK]
     if not starts or starts[0] == 0 or not held.complete:
         return 0
-    first = next((text for text in texts[starts[-1] :] if FILE_PYTHON.search(text)), "")
-    return starts[0] if TOP_FRAME.search(first) else 0
+    return starts[0] if _is_outermost(held.lines[starts[-1] :]) else 0
 
 
 def _tells_an_end(line: LogLine) -> bool:
@@ -377,4 +385,12 @@ def _of_lines(held: Held, lines: list[LogLine], passing: tuple[LogLine, ...]) ->
         and own_level(head) in {None, "ERROR"}
         and not head.text.startswith(("ERROR", "["))
     )
-    return Trace(head, lines[-1], text, exception.strip(), bare, passing=passing)
+    ended = held.language not in {"python", "at"} or (held.language == "python" and _is_outermost(lines))
+    told: aside.Aside = "" if ended or not bare or lines[0] is not held.lines[0] else held.aside
+    return Trace(head, lines[-1], text, exception.strip(), bare, passing=passing, aside=told)
+
+
+def _is_outermost(lines: list[LogLine]) -> bool:
+    """Whether a Python trace begins where a program does, as the one that ends it."""
+    first = next((line.text for line in lines if FILE_PYTHON.search(line.text)), "")
+    return TOP_FRAME.search(first) is not None

@@ -263,7 +263,9 @@ class Window:
         for line in trace.passing:
             self.take(line)
         head = trace.head
-        verdict = classify.classify_trace(head, trace.text, trace.exception, bare=trace.bare)
+        verdict = classify.classify_trace(
+            head, trace.text, trace.exception, bare=trace.bare, above=trace.aside
+        )
         if head.level:
             self.activity(head.service).take_format(head.format)
         if verdict:

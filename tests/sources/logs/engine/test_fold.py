@@ -35,6 +35,9 @@ NASTY = (
     '10.0.0.1 - - [15/Jun/2025:15:06:40 +0000] "GET /a/7 HTTP/1.1" 200 512 "-" "x"',
     'level=error msg="order 1750000000123-0 lost" request_id=abcd1234', "level=50 msg=x", "password=hunter2!Zq99 given",
     "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----\nafter",
+    '2025-06-15 15:06:41,000 DEBUG cache lookup failed\nTraceback (most recent call last):\n  File "a.py", line 1, in f\n    x()\nValueError: bad',
+    "2025-06-15 15:06:41,000 DEBUG order 12\njava.lang.IllegalStateException: x\n\tat a.B.c(B.java:1)", "2025-06-15 15:06:41,000 DEBUG nothing to say",
+    f"  command: {{\n    name: 'auth',\n    args: [\n      'default',\n      '{'hunter2' + 'Zq99'}'\n    ]\n  }}",
     "2025-06-15 15:06:41,000 INFO first", "2025-06-15 15:06:30,000 INFO back", "2025-06-15 15:06:31,500 ERROR then",
     "HTTP 404 not found for user 7", "HTTP 500 not found for user 7", "FATAL validation failed: 400 bad request",
 )  # fmt: skip
