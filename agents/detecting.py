@@ -10,6 +10,10 @@ from agents.loop import Reporter
 from tools.errors import StaleAttempt
 from tools.findings.rule import Rule, Symptom
 from tools.masking import mask
+from tools.sources.records import Gap
+
+_TOLD_MAX = 3
+"""Of one rule and look: more events of one defect say nothing more."""
 
 
 class Detector(Protocol):
@@ -30,21 +34,50 @@ def run_detectors(
 ) -> int:
     """Record every symptom of every rule that is `wanted`; returns how many there were.
 
-    An unknown error inside a rule becomes an `error` event with its traceback; the symptoms it had yielded
-    stand. Raises StaleAttempt and OSError (the journal's), which are nobody's rule.
+    An unknown error inside a rule, or about one symptom, becomes an `error` event with its traceback, and a gap. What the
+    rule had yielded stands; of a view that has `parts` it sees each part by itself then, so that one line costs no other.
+    Raises StaleAttempt and OSError (the journal's), which are nobody's rule.
     """
     count = 0
     for detector in detectors:
-        try:
-            for symptom in detector.detect(view):
+        for symptom in _symptoms(detector, view, reporter):
+            try:
                 if wanted(symptom):
                     reporter.record(symptom)
                     count += 1
-        except (StaleAttempt, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001 - the runner is one of the three places that may
-            _tell(error, detector, reporter)
+            except (StaleAttempt, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001 - the runner is one of the three places that may
+                _tell(error, detector, reporter)
     return count
+
+
+def _symptoms(detector: Detector, view: object, reporter: Reporter) -> list[Symptom]:
+    found, error = _until_it_breaks(detector, view)
+    if error is None:
+        return found
+    parts = getattr(view, "parts", None)
+    broken = [error] if parts is None else []
+    for part in parts() if parts is not None else ():
+        more, error_in_part = _until_it_breaks(detector, part)
+        found += [symptom for symptom in more if symptom not in found]
+        if error_in_part is not None:
+            broken.append(error_in_part)
+    # Where each part is fine by itself, only what the rule makes of all together is not known.
+    for one in broken[:_TOLD_MAX] or [error]:
+        _tell(one, detector, reporter)
+    return found
+
+
+def _until_it_breaks(detector: Detector, view: object) -> tuple[list[Symptom], Exception | None]:
+    found: list[Symptom] = []
+    try:
+        found.extend(detector.detect(view))
+    except (StaleAttempt, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        return found, error
+    return found, None
 
 
 def symptoms_in(
@@ -66,3 +99,14 @@ def _tell(error: Exception, detector: Detector, reporter: Reporter) -> None:
     rule = ", ".join(rule.id for rule in detector.RULES)
     text = mask("".join(traceback.format_exception(error)))
     reporter.event("error", rule=rule, reason=mask(str(error)) or type(error).__name__, traceback=text)
+    why = f"a rule failed ({type(error).__name__}): the `error` event in events.jsonl has its traceback"
+    fix = "Report it with that event; everything else was judged."
+    reporter.gap(
+        Gap(
+            what=f"some of what {rule} looks at",
+            why=why,
+            fix=fix,
+            source="rules",
+            at_ms=reporter.clock.now_ms(),
+        )
+    )

@@ -7,7 +7,7 @@ remembered between two looks (counts per template, the last polls) is folded int
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from tools.detectors.expected_lines import ExpectedLines
@@ -131,6 +131,15 @@ class LogView:
         """The one that named them and is over, where none is in force."""
         named = self._named(stats)
         return named[0] if named and not any(entry.holds(self.at_ms) for entry in named) else None
+
+    def parts(self) -> Iterator[LogView]:
+        """The same things in pieces: all services and processes, then each template and each line with a secret alone."""
+        yield replace(self, templates=(), secrets=())
+        alone = replace(self, templates=(), secrets=(), services=(), processes={}, samples={}, streams={})
+        for stats in self.templates:
+            yield replace(alone, templates=(stats,))
+        for line in self.secrets:
+            yield replace(alone, secrets=(line,))
 
     def _named(self, stats: TemplateStats) -> list[ExpectedLines]:
         entries = self.judgement.expected_lines
