@@ -44,12 +44,13 @@ class Batch(Struct, frozen=True):
 
 def opening(batch: Batch, fence: Fence, seconds_left: float, left_out: int) -> Message:
     """The first message of an investigation."""
-    focus = [f"- {json.dumps(task.entity)}: {json.dumps(task.question)}" for task in batch.focus]
+    # The entity is a name of the audited system, and whoever worded the question had read its texts.
+    asked = "\n".join(json.dumps({"entity": task.entity, "question": task.question}) for task in batch.focus)
     shown = "\n".join(fence.around(f"finding {one.finding_id}", _shown(one)) for one in batch.findings)
     return user(
         prompts.render(
             "investigation_batch",
-            focus=focus,
+            focus=fence.around("focus tasks", asked) if asked else "",
             findings=shown or "none; there is only the focus",
             time_left=format_duration(max(0, round(seconds_left))),
             left_out=left_out,

@@ -225,4 +225,5 @@ async def test_focus_tasks_come_first_and_findings_are_fenced(recorded: Recorded
         await run(recorded, context, task)
     text = api.requests[0].all_text
     assert text.index("Why at 12:00?") < text.index("finding LW-001") < text.index("finding LW-002")
-    assert text.count("<data-") == 2
+    assert text.count("<data-") == 3
+    assert text.index("<data-") < text.index("Why at 12:00?") < text.index("</data-")
