@@ -2,7 +2,7 @@
 
 SIMPLE_WATCHER in the environment names what it does: `critical` (the Log Watcher finds one CRITICAL), `high`,
 `crash` (it exits with 1 at once), `hang` (it never beats), `waiting` (it is never done), else nothing.
-SIMPLE_INDEXER=crash makes the indexer exit with 1.
+SIMPLE_WATCHER_SAYS is the evidence of what it finds. SIMPLE_INDEXER=crash makes the indexer exit with 1.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SimpleWatcher:
 
     def look(self) -> None:
         if self._told in {"critical", "high"} and self._reporter.job.agent is AgentId.LOG_WATCHER:
-            quote = Quote(EvidenceKind.PROCESS, "test", "orders died")
+            quote = Quote(EvidenceKind.PROCESS, "test", os.environ.get("SIMPLE_WATCHER_SAYS", "orders died"))
             severity = Severity(self._told.upper())
             self._reporter.record(
                 Symptom(

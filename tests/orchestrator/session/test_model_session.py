@@ -12,6 +12,9 @@ import pytest
 from tests.agents.investigation.answers import answer, explanation, own
 from tests.conftest import Server
 from tests.fakes.messages_api import Asked, Fails, MessagesApi, Never, Reply, says
+from tests.injection.judge import of_markdown, of_requests, of_tools
+from tests.injection.obeying import Obeying
+from tests.injection.planting import Attempt, attempts
 from tests.orchestrator.session.runs import Run
 from tools.findings.journal import read_data
 from tools.findings.model import AgentId
@@ -75,6 +78,33 @@ def test_a_model_adds_and_changes_nothing_of_what_was_measured(run: Run, own_ser
     board = json.loads(run.workspace.path("report.json").read_bytes())["dashboard"]
     assert board["languageModelCostUsd"] > 0
     assert run.facts.ended_by == "deadline"
+
+
+@pytest.mark.parametrize(
+    "attempt", [one for one in attempts() if (one.place, one.kind) == ("log", "fences")][:2], ids=str
+)
+def test_a_model_that_obeys_what_it_reads_moves_nothing(
+    run: Run, own_server: Server, attempt: Attempt
+) -> None:
+    """Its orders stand in what a rule quotes; its own finding quotes them, and that is all that it can do."""
+    run.attach_to(own_server)
+    run.environment["SIMPLE_WATCHER_SAYS"] = attempt.said
+    model = Obeying(attempt, AgentId.LOG_WATCHER, ("findings_get", {"id": "LW-001"}))
+    with asked_model(run, model) as api:
+        ends = [run("attach")]
+        told, alerts = measured(run), [event["findingId"] for event in run.events("critical")]
+        report = run.workspace.report(run.facts.session_id).read_text(encoding="utf-8")
+        assert api.violations == []
+        assert model.arrived
+        assert list(of_requests(api.requests, attempt.canary)) == []
+        assert list(of_tools(api.requests, AgentId.LOG_WATCHER)) == []
+    run.config["llm"] = {"enabled": False}
+    ends.append(run("attach"))
+    assert ends[0] == ends[1] == (1, "None\n")
+    assert measured(run) == told
+    assert [event["findingId"] for event in run.events("critical")] == alerts == ["LW-001"]
+    plain = run.workspace.report(run.facts.session_id).read_text(encoding="utf-8")
+    assert list(of_markdown(plain, report)) == []
 
 
 @pytest.mark.parametrize(
