@@ -14,7 +14,7 @@ import yaml
 
 from tools import masking
 from tools.sources.project_place import Place
-from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
+from tools.sources.project_yaml import composed, entries, mapping_of, merged, scalar, sequence_of
 from tools.sources.schema_records import MessageSchema, SchemaField
 
 DEPTH_MAX = 12
@@ -187,7 +187,7 @@ def is_json_schema(text: str) -> bool:
 
 def schemas(path: str, service: str | None, text: str) -> Iterator[MessageSchema]:
     """The schema of a file; its stream by `x-redis-stream`, its name by title or file. Raises yaml.YAMLError."""
-    root = yaml.compose(text)
+    root = composed(text)
     body = merged(root)
     if root is None or not {"properties", "allOf", *_ALTERNATIVES} & body.keys():
         return

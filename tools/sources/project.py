@@ -33,6 +33,7 @@ from tools.sources.code.walk import ProjectFile, is_env_file, read_text
 from tools.sources.file_limits import within_limits
 from tools.sources.project_yaml import limited_visits
 from tools.sources.records import ChainStep, ConfigFact, FactKind, Gap, MessageSchema
+from tools.sources.source_lines import lines_of
 
 SOURCE = "config/files"
 _MENTION = re2.compile(r"[A-Z][A-Z0-9_]{2,}")
@@ -160,7 +161,7 @@ def mentions(files: Iterable[ProjectFile], names: Collection[str]) -> Iterator[C
             text = read_text(file)
         except OSError:
             continue
-        lines = (text or "").splitlines()
+        lines = lines_of(text or "")
         seen: set[str] = set()
         for number, line in enumerate(lines, 1):
             for name in wanted.intersection(_MENTION.findall(line)) - seen:

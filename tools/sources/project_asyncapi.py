@@ -14,7 +14,7 @@ import yaml
 from tools.sources.config_records import ConfigFact, FactKind
 from tools.sources.json_schema import messages, resolved
 from tools.sources.project_place import Place
-from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
+from tools.sources.project_yaml import composed, entries, mapping_of, merged, scalar, sequence_of
 from tools.sources.schema_records import MessageSchema
 
 _NAME = re2.compile(r"[A-Za-z][\w.:{}<>*/-]*[\w}>*]")
@@ -32,7 +32,7 @@ def is_asyncapi(text: str) -> bool:
 
 def facts(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
     """Streams and groups; none of a document whose servers are all of another broker. Raises yaml.YAMLError."""
-    root = yaml.compose(text)
+    root = composed(text)
     place = Place.of(path, service, text, "asyncapi")
     addresses: dict[str, str] = {}
     for key, body, named, stream in _channels(root):
@@ -51,7 +51,7 @@ def facts(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
 
 def schemas(path: str, service: str | None, text: str) -> Iterator[MessageSchema]:
     """The schema of every message of every channel. Raises yaml.YAMLError."""
-    root = yaml.compose(text)
+    root = composed(text)
     place = Place.of(path, service, text, "asyncapi")
     for _, body, _, stream in _channels(root):
         pattern = _PARAMETER.sub("{}", stream)

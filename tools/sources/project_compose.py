@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from tools.sources import project_ports
 from tools.sources.project_env import line_of_value, masked_value, shown_line
-from tools.sources.project_yaml import entries, mapping_of, merged, scalar, sequence_of
+from tools.sources.project_yaml import composed, entries, mapping_of, merged, scalar, sequence_of
 from tools.sources.records import ConfigFact, FactKind
+from tools.sources.source_lines import lines_of
 
 COMMAND_MAX = 500
 """Characters of a service's command that are kept."""
@@ -50,7 +51,7 @@ def services(path: str, text: str) -> tuple[ComposeService, ...]:
     """The services of a compose file. Raises yaml.YAMLError."""
     folder = posixpath.dirname(path)
     found: list[ComposeService] = []
-    for key, node in entries(mapping_of(yaml.compose(text), "services")):
+    for key, node in entries(mapping_of(composed(text), "services")):
         body = merged(node)
         build = body.get("build")
         context = scalar(build) if build is not None else None
@@ -69,7 +70,7 @@ def included(path: str, text: str) -> tuple[str, ...]:
     """The compose files that one includes, relative to the project. Raises yaml.YAMLError."""
     folder = posixpath.dirname(path)
     found: list[str] = []
-    for item in sequence_of(mapping_of(yaml.compose(text), "include")):
+    for item in sequence_of(mapping_of(composed(text), "include")):
         names = (
             [scalar(item)]
             if scalar(item)
@@ -95,8 +96,8 @@ def deployment_of(path: str, included_by: Mapping[str, str]) -> str:
 
 def facts(path: str, text: str, environment: Mapping[str, str], deployment: str = "") -> Iterator[ConfigFact]:
     """Facts of one compose file; `environment` fills variables in ports. Raises yaml.YAMLError."""
-    lines = text.splitlines()
-    for key, node in entries(mapping_of(yaml.compose(text), "services")):
+    lines = lines_of(text)
+    for key, node in entries(mapping_of(composed(text), "services")):
         name = scalar(key) or ""
         body = merged(node)
         here = _Place(path, lines, name)
@@ -127,7 +128,7 @@ def facts(path: str, text: str, environment: Mapping[str, str], deployment: str 
 
 def dockerfile_facts(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
     """ENV, ARG and EXPOSE of a Dockerfile."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     given: dict[str, str] = {}
     place = _Place(path, lines, service)
     for number, line in enumerate(lines, 1):

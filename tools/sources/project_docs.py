@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tools import masking
 from tools.sources.project_env import line_of_value, masked_value
 from tools.sources.records import ConfigFact, FactKind
+from tools.sources.source_lines import lines_of
 
 _NAME = re2.compile(r"[A-Za-z][\w.:{}<>*/-]*[\w}>*]")
 _CODE_SPAN = re2.compile(r"`([^`]{1,200})`")
@@ -47,7 +48,7 @@ def is_document(name: str) -> bool:
 
 def markdown_facts(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
     """Facts of one Markdown document; nothing is raised for any text."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     place = _Place(path, service, lines)
     fenced = False
     header: list[str] | None = None

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tools import masking, secret_finder
 from tools.sources.records import ConfigFact, FactKind
 from tools.sources.secret_literals import masked_code
+from tools.sources.source_lines import lines_of
 
 _NAME = re2.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COMMENTED = re2.compile(r"#\s*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=.*")
@@ -30,7 +31,7 @@ def is_example(name: str) -> bool:
 def facts(path: str, name: str, service: str | None, text: str) -> Iterator[ConfigFact]:
     """Facts of one env file. Lines that are no assignment are left out; nothing is raised for any text."""
     example = is_example(name)
-    lines = text.splitlines()
+    lines = lines_of(text)
     documented: set[str] = set()
     for binding in parse_stream(io.StringIO(text)):
         if binding.error or binding.key is None or not _NAME.fullmatch(binding.key):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from tools import masking
 from tools.sources.config_records import ConfigFact, FactKind
+from tools.sources.source_lines import lines_of
 
 TEXT_MAX = 500
 
@@ -23,7 +24,7 @@ class Place:
     @classmethod
     def of(cls, path: str, service: str | None, text: str, form: str) -> Place:
         """The place of a text."""
-        return cls(path, service, tuple(text.splitlines()), form)
+        return cls(path, service, tuple(lines_of(text)), form)
 
     def owned_by(self, service: str | None) -> Place:
         """The same file, about another service."""

@@ -8,12 +8,12 @@ import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 import re2
-import yaml
 
 from tools.sources.config_records import ConfigFact, FactKind
 from tools.sources.interpolation import filled
 from tools.sources.project_place import Place
-from tools.sources.project_yaml import entries, mapping_of, merged, scalar
+from tools.sources.project_yaml import composed, entries, mapping_of, merged, scalar
+from tools.sources.source_lines import lines_of
 
 _FROM = re2.compile(r"(?i)\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+\S+)?\s*")
 _ARG = re2.compile(r"(?i)\s*ARG\s+(\w+)=(\S+)\s*")
@@ -79,7 +79,7 @@ def of_dockerfile(path: str, service: str | None, text: str) -> Iterator[ConfigF
 def of_compose(path: str, text: str, environment: Mapping[str, str]) -> Iterator[ConfigFact]:
     """The images of a compose file's services. Raises yaml.YAMLError."""
     place = Place.of(path, None, text, "compose-image")
-    for key, node in entries(mapping_of(yaml.compose(text), "services")):
+    for key, node in entries(mapping_of(composed(text), "services")):
         image = merged(node).get("image")
         if image is not None:
             named = place.owned_by(scalar(key))
@@ -185,7 +185,7 @@ def _pnpm(text: str, inside: str, names: Collection[str]) -> dict[str, list[str]
     changed: set[str] = set()
     importer, package, section = ".", "", ""
     seen = False
-    for line in text.splitlines():
+    for line in lines_of(text):
         depth = len(line) - len(line.lstrip())
         word = line.strip().rstrip(":").strip("'\"")
         if depth == 0 and word:
@@ -215,7 +215,7 @@ def _overridden(line: str) -> str:
 def _yarn(text: str, _inside: str, names: Collection[str]) -> dict[str, list[str]] | None:
     """The same of yarn, which knows no folders: every range of each package."""
     found: dict[str, list[str]] = {}
-    for line in text.splitlines():
+    for line in lines_of(text):
         if line[:1] in {"", " ", "#"} or not line.endswith(":"):
             continue
         for part in line[:-1].strip('"').split(", "):

@@ -5,6 +5,7 @@ Aliases make a small file a large tree. What is read of one file is limited by `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +17,10 @@ DEPTH_MAX = 4
 """Of merge keys: enough for real files."""
 VISITS_MAX = 3_000_000
 """Nodes that are looked at for one file, again for each alias and reference: about two seconds."""
+
+
+_OTHER_BREAKS = re.compile(r"[\x85\u2028\u2029]|\r(?!\n)")
+"""Where YAML 1.1 begins a line, and no editor does."""
 
 
 class TooManyNodes(ValueError):
@@ -46,6 +51,11 @@ def _spend(visits: int) -> None:
         left.visits -= visits
         if left.visits < 0:
             raise TooManyNodes("aliases or references multiply its content")
+
+
+def composed(text: str) -> yaml.Node | None:
+    """The tree of a text, its lines counted like those of `lines_of`. Raises yaml.YAMLError."""
+    return yaml.compose(_OTHER_BREAKS.sub(" ", text))
 
 
 def scalar(node: yaml.Node | None) -> str | None:

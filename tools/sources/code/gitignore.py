@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import re2
 
+from tools.sources.source_lines import lines_of
+
 PATTERNS_MAX = 2000
 
 
@@ -33,7 +35,7 @@ class IgnoreFile:
 
 def parse(folder: str, text: str) -> IgnoreFile:
     """The patterns of a file's text; lines that are no pattern are left out."""
-    found = [_pattern(line) for line in text.splitlines()[:PATTERNS_MAX]]
+    found = [_pattern(line) for line in lines_of(text)[:PATTERNS_MAX]]
     return IgnoreFile(folder, tuple(pattern for pattern in found if pattern is not None))
 
 

@@ -11,6 +11,7 @@ from tools.sources.code.making import make
 from tools.sources.code.program import Expression, Import, Module, Parameter, Scope, Site
 from tools.sources.code.syntax import Node, parse
 
+from tools.sources.source_lines import lines_of
 _TAG = re.compile(r'\b(?:env|envconfig)\s*:\s*"([A-Za-z_][A-Za-z0-9_]*)')
 _TAG_DEFAULT = re.compile(r'\b(?:envDefault|env-default|default)\s*:\s*"([^"]*)"')
 _BLANK = "_"
@@ -27,7 +28,7 @@ def read(path: str, text: str, language: str = "go") -> Module:
 
 class _Reader:
     def __init__(self, path: str, text: str) -> None:
-        self.module = Module(path, "go", text.splitlines(), [Scope(0, "module", "", None, 1)])
+        self.module = Module(path, "go", lines_of(text), [Scope(0, "module", "", None, 1)])
         self._literals: list[tuple[int, Expression]] = []
         self._methods: list[tuple[str, int]] = []
         self._assigned: list[tuple[int, Expression, Expression]] = []

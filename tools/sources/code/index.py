@@ -27,6 +27,7 @@ from tools.sources.code.walk import FILES_MAX, ProjectFile, read_source, walk
 from tools.sources.listening import Listening
 from tools.sources.log_settings import LogSettings
 from tools.sources.records import ChainStep, CodeIndex, CodeKind, CodeUse, Gap
+from tools.sources.source_lines import lines_of
 from tools.workspace import write_atomically
 
 SOURCE = "code"
@@ -155,7 +156,7 @@ def _ignores_beside(files: Iterable[ProjectFile], read: Collection[str]) -> Iter
             with suppress(OSError):  # the reader has told of a file that cannot be read
                 data = read_source(file) or b""
                 if _IGNORE_WORD in data:
-                    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+                    for number, line in enumerate(lines_of(data.decode("utf-8", "replace")), 1):
                         yield from _ignore(file.path, number, line)
 
 

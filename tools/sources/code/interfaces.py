@@ -8,6 +8,7 @@ from functools import lru_cache
 from tools import masking
 from tools.sources.code.syntax import Node, parse
 from tools.sources.schema_records import MessageSchema, SchemaField
+from tools.sources.source_lines import lines_of
 
 _TYPES = {
     "string": "string",
@@ -37,7 +38,7 @@ def _interface(path: str, text: str, language: str, name: str) -> MessageSchema 
     if name not in declared:
         return None
     fields: dict[str, SchemaField] = {}
-    whole = _collect(name, declared, text.splitlines(), fields, 0)
+    whole = _collect(name, declared, lines_of(text), fields, 0)
     if not fields:
         return None
     line = declared[name].line
@@ -45,7 +46,7 @@ def _interface(path: str, text: str, language: str, name: str) -> MessageSchema 
         name=masking.mask(name),
         path=path,
         line=line,
-        text=_line(text.splitlines(), line),
+        text=_line(lines_of(text), line),
         form="interface",
         fields=tuple(fields.values()),
         whole=whole,

@@ -12,6 +12,7 @@ from tools.sources.code.javascript_expressions import expression, text_of
 from tools.sources.code.making import make
 from tools.sources.code.program import Expression, Import, Module, Parameter, Scope, Site
 from tools.sources.code.syntax import Node, parse
+from tools.sources.source_lines import lines_of
 
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
 _FUNCTIONS = (
@@ -31,7 +32,7 @@ def read(path: str, text: str, language: str) -> Module:
 
 class _Reader:
     def __init__(self, path: str, text: str, language: str) -> None:
-        self.module = Module(path, language, text.splitlines(), [Scope(0, "module", "", None, 1)])
+        self.module = Module(path, language, lines_of(text), [Scope(0, "module", "", None, 1)])
 
     def visit(self, node: Node, scope: int) -> None:
         if node.kind in blocks.KINDS:

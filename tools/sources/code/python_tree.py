@@ -20,6 +20,7 @@ from tools.sources.code.program import (
     Site,
 )
 from tools.sources.code.syntax import Node, parse
+from tools.sources.source_lines import lines_of
 
 _CAPITALS = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\", "\\'": "'", '\\"': '"'}
@@ -37,7 +38,7 @@ def read(path: str, text: str, language: str = "python") -> Module:
 class _Reader:
     def __init__(self, path: str, text: str) -> None:
         module_scope = Scope(0, "module", "", None, 1)
-        self.module = Module(path, "python", text.splitlines(), [module_scope])
+        self.module = Module(path, "python", lines_of(text), [module_scope])
 
     def visit(self, node: Node, scope: int) -> None:
         if node.kind in blocks.KINDS:

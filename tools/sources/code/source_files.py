@@ -18,6 +18,7 @@ from tools.sources.code.program import Module, Scope
 from tools.sources.code.syntax import LANGUAGES
 from tools.sources.code.walk import ProjectFile, in_scope, read_source
 from tools.sources.records import Gap
+from tools.sources.source_lines import lines_of
 
 _READERS = {"python": python_tree.read, "go": go_tree.read}
 
@@ -159,4 +160,4 @@ class SourceFiles:
         except RecursionError:
             why = "its expressions are nested too deeply to be parsed"
             self.gaps.append(self._gap(path, why, "exclude it if it is generated", False))
-            return Module(path, language, text.splitlines(), [Scope(0, "module", "", None, 1)])
+            return Module(path, language, lines_of(text), [Scope(0, "module", "", None, 1)])
