@@ -9,6 +9,7 @@ import pytest
 from tests.detectors.config.cases import Case, found
 from tools.detectors.config import missing_env_var
 
+_GO = 'package main\n\nimport "os"\n\nfunc main() {\n\t%s\n}\n'
 GUARDED = {
     "a test by get": ("a.py", 'if os.environ.get("X_KEY"):\n    init(os.environ["X_KEY"])\n'),
     "a test by in": ("a.py", 'if "X_KEY" in os.environ:\n    f(os.environ["X_KEY"])\n'),
@@ -20,8 +21,35 @@ GUARDED = {
     "a number with a fallback": ("a.js", "const a = parseInt(process.env.X_KEY, 10) || 3000;\n"),
     "an and": ("a.js", "process.env.X_KEY && f(process.env.X_KEY);\n"),
     "an early return in JavaScript": ("a.js", "function f() { if (!process.env.X_KEY) return; start(process.env.X_KEY); }\n"),
+    "a default that is set first": ("a.py", 'os.environ.setdefault("X_KEY", "a")\nb = os.environ["X_KEY"]\n'),
+    "a value that is set first": ("a.py", 'os.environ["X_KEY"] = "1"\nf(os.environ["X_KEY"])\n'),
+    "a name in a test": ("a.py", 'if (key := os.getenv("X_KEY")) is not None:\n    use(key)\n'),
+    "None on purpose": ("a.py", 'a = os.environ.get("X_KEY", None)\n'),
+    "a helper without a default": ("a.py", 'def opt(name, default=None):\n    return os.environ.get(name, default)\na = opt("X_KEY")\n'),
+    "a name with a fallback": ("a.py", 'key = os.getenv("X_KEY")\nstart(key or "d")\n'),
+    "a truth": ("a.py", 'a = bool(os.getenv("X_KEY"))\n'),
+    "an optional chain": ("a.js", "const a = process.env.X_KEY?.toLowerCase() ?? 'info';\n"),
+    "an optional chain alone": ("a.js", "const a = process.env.X_KEY?.split(',');\n"),
+    "a switch": ("a.js", "switch (process.env.X_KEY) { case 'a': f(); break; default: g(); }\n"),
+    "a name with a fallback in JavaScript": ("a.js", "const key = process.env.X_KEY;\nstart(key ?? 'd');\n"),
+    "a destructured name": ("a.js", "const { X_KEY } = process.env;\nif (X_KEY) start(X_KEY);\n"),
+    "a value of one's own": ("a.js", "process.env.X_KEY ??= 'a';\nstart(process.env.X_KEY);\n"),
+    "a switch beside it": ("a.js", "init({ dsn: process.env.X_KEY, enabled: Boolean(process.env.X_KEY) });\n"),
+    "a password that a server may lack": ("a.js", "connect({ password: process.env.REDIS_PASSWORD });\n"),
+    "a test in Go": ("a.go", _GO % 'if os.Getenv("X_KEY") != "" {\n\t\tsetup(os.Getenv("X_KEY"))\n\t}'),
+    "an early return in Go": ("a.go", _GO % 'if os.Getenv("X_KEY") == "" {\n\t\treturn\n\t}\n\tsetup(os.Getenv("X_KEY"))'),
+    "the first that is not empty": ("a.go", _GO % 'setup(cmp.Or(os.Getenv("X_KEY"), "localhost"))'),
+    "a conversion that fails": ("a.go", _GO % 'n, err := strconv.Atoi(os.Getenv("X_KEY"))\n\tif err != nil {\n\t\tn = 10\n\t}\n\tsetup(n)'),
+    "a switch in Go": ("a.go", _GO % 'port := os.Getenv("X_KEY")\n\tswitch port {\n\tcase "":\n\t\tport = "8080"\n\t}\n\tsetup(port)'),
+    "a helper in Go": ("a.go", _GO % 'setup(getenv("X_KEY", "1"))' + 'func getenv(k, d string) string {\n\tif v := os.Getenv(k); v != "" {\n\t\treturn v\n\t}\n\treturn d\n}\n'),
 }  # fmt: skip
 NEEDED = {
+    "a name that is called": ("a.js", "const a = process.env.X_KEY.trim() || 'a';\n"),
+    "JSON": ("a.js", "const a = { b: JSON.parse(process.env.X_KEY) };\n"),
+    "a fallback that throws": ("a.js", "const key = process.env.X_KEY;\nstart(key ?? fail('no key'));\n"),
+    "a conversion that ends all": ("a.go", _GO % 'n, err := strconv.Atoi(os.Getenv("X_KEY"))\n\tif err != nil {\n\t\tlog.Fatal(err)\n\t}\n\tsetup(n)'),
+    "bare in Go": ("a.go", _GO % 'setup(os.Getenv("X_KEY"))'),
+    "a value that another variable is set to": ("a.py", 'os.environ["Y_KEY"] = os.environ["X_KEY"]\n'),
     "bare": ("a.py", 'a = os.environ["X_KEY"]\n'),
     "a test of another": ("a.py", 'if "Y_KEY" in os.environ:\n    f(os.environ["X_KEY"])\n'),
     "a longer name": ("a.py", 'if "X_KEY_OLD" in os.environ:\n    f(os.environ["X_KEY"])\n'),

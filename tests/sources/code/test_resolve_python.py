@@ -246,7 +246,7 @@ ENVIRONMENT = {
     "a subscript": ('import os\nX = os.environ["A_KEY"]', {}),
     "get": ('import os\nX = os.environ.get("A_KEY")', {}),
     "get with a default": ('import os\nX = os.environ.get("A_KEY", "d")', {"default": '"d"'}),
-    "a default of None is none": ('import os\nX = os.environ.get("A_KEY", None)', {}),
+    "a default of None is none": ('import os\nX = os.environ.get("A_KEY", None)', {"tested": "None"}),
     "or": ('import os\nX = os.getenv("A_KEY") or "d"', {"default": '"d"'}),
     "only tested": ('import os\nif os.getenv("A_KEY"):\n    pass', {"tested": "tested"}),
     "from os import environ": ('from os import environ\nX = environ["A_KEY"]', {}),

@@ -18,7 +18,8 @@ RULE = Rule(
     agent=AgentId.CONFIG_AUDITOR,
     category=ConfigCategory.ENV_MISMATCH,
     condition=(
-        "a variable read without a default, in the example file but not in the env file beside it, set nowhere else"
+        "a variable read without a default, in the example file but not in the env file beside it, set nowhere else; "
+        "one that the example leaves empty and whose read does not fail: LOW"
     ),
     severity=Severity.MEDIUM,
 )
@@ -35,7 +36,8 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
     for variable in variables(view.index, RULE.id):
         if not variable.required or variable.is_set:
             continue
-        if any(fact.details.get("form") == "mention" for fact in variable.facts):
+        # A manifest names it, or the program sets it itself.
+        if any(fact.details.get("form") in {"mention", "code"} for fact in variable.facts):
             continue
         for fact in variable.facts:
             beside = used.get(folder_of(fact.path))
@@ -45,9 +47,11 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
 
 
 def _symptom(variable: Variable, fact: ConfigFact, env_file: str) -> Symptom:
-    read = next(read for read in variable.reads if "default" not in read.options)
+    read = variable.needs[0]
     return Symptom(
         rule=RULE,
+        # What an example leaves empty often can be left out, where the code does not fail without it.
+        severity=Severity.MEDIUM if fact.value or "strict" in read.options else Severity.LOW,
         title=f"{variable.name} stands in {fact.path} but not in {env_file}",
         entity=(variable.service or "", variable.name),
         evidence=(fact.quote(), read.quote()),

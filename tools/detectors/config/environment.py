@@ -30,6 +30,10 @@ BUNDLED_PREFIXES = ("VITE_", "NEXT_PUBLIC_", "NUXT_", "EXPO_PUBLIC_", "REACT_APP
 """Put into what a browser gets, by whoever builds it: declared in files of the project, or not at all."""
 
 
+_MAY_BE_EMPTY = re2.compile(r"(?:.*_)?(?:REDIS|VALKEY|KEYDB|CACHE)_(?:.*_)?(?:PASSWORD|PASS|USERNAME|USER)")
+"""A server without a password is reached without one: to read nothing is what is meant there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One variable as one service reads it. `facts` are the declarations that hold for that service."""
@@ -40,9 +44,20 @@ class Variable:
     facts: tuple[ConfigFact, ...]
 
     @property
+    def needs(self) -> tuple[CodeUse, ...]:
+        """The reads that have no default and do more than test it, or hand on that there is none."""
+        may_be_empty = _MAY_BE_EMPTY.fullmatch(self.name) is not None
+        return tuple(
+            read
+            for read in self.reads
+            if not {"default", "tested"} & read.options.keys()
+            and not (may_be_empty and "strict" not in read.options)
+        )
+
+    @property
     def required(self) -> bool:
-        """Whether some read has no default and does more than test it."""
-        return any("default" not in read.options and "tested" not in read.options for read in self.reads)
+        """Whether some read needs it."""
+        return bool(self.needs)
 
     @property
     def is_set(self) -> bool:

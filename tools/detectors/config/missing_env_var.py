@@ -49,25 +49,24 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
 
 
 def _missing(index: CodeIndex, variable: Variable) -> Symptom:
-    read = next(read for read in variable.reads if "default" not in read.options)
+    needs = variable.needs
+    read = needs[0]
     where = _example(index) or next(
         (fact.path for fact in index.facts if fact.details.get("form") == "env"), ".env"
     )
     return Symptom(
         rule=RULE,
-        severity=Severity.HIGH
-        if any("strict" in read.options for read in variable.reads)
-        else Severity.MEDIUM,
+        severity=Severity.HIGH if any("strict" in need.options for need in needs) else Severity.MEDIUM,
         title=f"{variable.name} is read by {variable.service or 'shared code'} and declared nowhere",
         entity=(variable.service or "", variable.name),
-        evidence=tuple(read.quote() for read in variable.reads[:QUOTES_MAX]),
+        evidence=tuple(need.quote() for need in needs[:QUOTES_MAX]),
         recommendation=(
             f"Declare {variable.name} in {where} and set it where {variable.service or 'the project'} is deployed, or "
             f"give it a default at {read.path}:{read.line}."
         ),
         position=(read.path, 0),
         service=variable.service,
-        files=tuple(f"{read.path}:{read.line}" for read in variable.reads),
+        files=tuple(f"{need.path}:{need.line}" for need in needs),
         expected=f"{variable.name} is set or declared for {variable.service or 'the project'}",
         actual="no env file, compose file, manifest or document of the project names it",
     )

@@ -22,11 +22,17 @@ def environment_read(program: Program, made: Expression, context: Context) -> Ex
     callee = made.callee
     if callee.kind == "member" and callee.value == "get":
         return made.arguments[0] if _is_environment(program, callee.parts[0], context) else None
-    return (
-        made.arguments[0]
-        if callee.value in {"getenv", "Getenv", "LookupEnv"} and callee.kind in {"name", "member"}
-        else None
-    )
+    if callee.value not in {"getenv", "Getenv", "LookupEnv"}:
+        return None
+    is_read = callee.kind == "member" or (callee.kind == "name" and _is_of_os(program, callee.value, context))
+    return made.arguments[0] if is_read else None
+
+
+def _is_of_os(program: Program, name: str, context: Context) -> bool:
+    """Whether a bare name is that of `os`; one that the project defines is a helper, which may have a default."""
+    chain = program.modules[context.module].scope_chain(context.scope)
+    target = next((scope.imports[name] for scope in chain if name in scope.imports), None)
+    return target is not None and target.module == "os"
 
 
 def _is_environment(program: Program, owner: Expression, context: Context) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from tools.sources.code import go_blocks
+from tools.sources.code import go_blocks, go_reads
+from tools.sources.code.answers import Tests
 from tools.sources.code.go_expressions import expression, listed
 from tools.sources.code.making import make
 from tools.sources.code.program import Expression, Import, Module, Parameter, Scope, Site
 from tools.sources.code.syntax import Node, parse
-
 from tools.sources.source_lines import lines_of
+
 _TAG = re.compile(r'\b(?:env|envconfig)\s*:\s*"([A-Za-z_][A-Za-z0-9_]*)')
 _TAG_DEFAULT = re.compile(r'\b(?:envDefault|env-default|default)\s*:\s*"([^"]*)"')
 _BLANK = "_"
@@ -29,6 +30,7 @@ def read(path: str, text: str, language: str = "go") -> Module:
 class _Reader:
     def __init__(self, path: str, text: str) -> None:
         self.module = Module(path, "go", lines_of(text), [Scope(0, "module", "", None, 1)])
+        self._tests = Tests()
         self._literals: list[tuple[int, Expression]] = []
         self._methods: list[tuple[str, int]] = []
         self._assigned: list[tuple[int, Expression, Expression]] = []
@@ -43,7 +45,8 @@ class _Reader:
         if node.kind in {"call_expression", "type_conversion_expression"}:
             made = expression(node)
             if made.kind == "call":
-                self.module.sites.append(Site(made, scope, None, _is_tested(node)))
+                fallback, tested = go_reads.use_of(node, self._tests) if "env" in made.text else (None, False)
+                self.module.sites.append(Site(made, scope, fallback, tested))
         elif node.kind == "composite_literal":
             made = expression(node)
             if made.kind == "call" and made.callee.kind == "name":
@@ -219,34 +222,3 @@ def _parameters(node: Node | None) -> tuple[Parameter, ...]:
             text = name.text if names else _BLANK
             found.append(Parameter(text, position=len(found), annotation="" if kind is None else kind.text))
     return tuple(found)
-
-
-def _is_tested(node: Node) -> bool:
-    """Whether a value is looked at before it is used: `if v := os.Getenv("X"); v != ""`, or compared below."""
-    parent = node.parent()
-    while parent is not None and parent.kind in {
-        "expression_list",
-        "selector_expression",
-        "parenthesized_expression",
-    }:
-        parent = parent.parent()
-    if parent is None:
-        return False
-    if parent.kind in {"binary_expression", "if_statement"}:
-        return True
-    if parent.kind not in {"short_var_declaration", "assignment_statement"}:
-        return False
-    names = [
-        name.text
-        for name in listed(parent.field("left"))
-        if name.kind == "identifier" and name.text != _BLANK
-    ]
-    around = next((found for found in parent.ancestors() if found.kind in {"if_statement", "block"}), None)
-    if around is None or not names:
-        return False
-    if around.kind == "if_statement":
-        return True
-    return (
-        re.search(rf'\b{re.escape(names[0])}\s*[!=]=\s*""|len\({re.escape(names[0])}\)', around.text)
-        is not None
-    )

@@ -1,42 +1,62 @@
 """Whether a variable of the environment is read only where the program has found that it is there.
 
-A test of the same name stands around the read or ends the block before it, or a handler goes on without it. A test
-or a handler that complains (raises, exits) is no guard: what it asks for is required.
+A test of the same name stands around the read or ends the block before it, a handler goes on without it, or a schema
+is given it and decides. A test or a handler that complains (raises, exits) is no guard: what it asks for is required.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
-from tools.sources.code.answers import FAILS
+from tools.sources.code.answers import FAILS, Tests
 from tools.sources.code.syntax import Node
 
 _NAME = re.compile(r"""(?:["'`]|\benv\.)([A-Za-z_]\w*)""")
 _TESTS = {"if_statement", "elif_clause", "while_statement", "ternary_expression"}
 _FUNCTIONS = {
     "function_definition", "lambda", "function_declaration", "arrow_function", "function_expression", "method_definition",
+    "func_literal", "method_declaration",
 }  # fmt: skip
-_BLOCKS = {"block", "module", "statement_block", "program"}
+_BLOCKS = {"block", "module", "statement_block", "program", "statement_list"}
+_CALLS = {"call_expression", "call"}
 _LEAVES = re.compile(r"\b(?:return|continue|break)\b")
 _MISSES = re.compile(r"except\s*(?::|\(?[^:]*\b(?:KeyError|LookupError|Exception)\b)")
+_SCHEMA = re.compile(
+    r"(?:\.(?:parse|safeParse|parseAsync|safeParseAsync|validate|validateSync)|\bcreateEnv)$"
+)
+"""What is called with an object of variables and says itself which of them it needs."""
 _BEFORE_MAX = 20
 """Statements before one that are looked at for a test that leaves the block."""
 
 
-def is_guarded(node: Node) -> bool:
+def is_guarded(node: Node, tests: Tests) -> bool:
     """Whether the read at `node` is behind a test of its variable, or a handler goes on without it."""
     found = _NAME.search(node.text)
     if found is None:
         return False
     named = re.compile(rf"(?:[\"'`]|\benv\.){re.escape(found.group(1))}\b")
-    inner = node
+    inner, in_object = node, False
     for outer in node.ancestors():
+        in_object = in_object or inner.kind == "object"
+        if _is_given(outer, inner, named, in_object=in_object):
+            return True
         if outer.kind in _FUNCTIONS:
             return False
-        if _is_test(outer, inner, named) or _is_handled(outer, inner) or _is_left(outer, inner, named):
+        if _is_test(outer, inner, named) or _is_handled(outer, inner) or _is_left(outer, inner, named, tests):
             return True
         inner = outer
     return False
+
+
+def _is_given(outer: Node, inner: Node, named: re.Pattern[str], *, in_object: bool) -> bool:
+    """Whether a schema that is called with the value decides, or its call also says whether it is there."""
+    if outer.kind not in _CALLS or inner.kind not in {"arguments", "argument_list"}:
+        return False
+    callee = outer.field("function")
+    if in_object and callee is not None and _SCHEMA.search(callee.text) is not None:
+        return True
+    return re.search(rf"(?:\bBoolean\(|\bbool\(|!!)\s*[\w.]*{named.pattern}", inner.text) is not None
 
 
 def _is_test(outer: Node, inner: Node, named: re.Pattern[str]) -> bool:
@@ -62,11 +82,12 @@ def _is_handled(outer: Node, inner: Node) -> bool:
     return any(_MISSES.match(text) and not FAILS.search(text.partition(":")[2]) for text in handlers)
 
 
-def _is_left(outer: Node, inner: Node, named: re.Pattern[str]) -> bool:
+def _is_left(outer: Node, inner: Node, named: re.Pattern[str], tests: Tests) -> bool:
     if outer.kind not in _BLOCKS:
         return False
-    before = [part for part in outer.children() if part.start < inner.start][-_BEFORE_MAX:]
-    for part in before:
+    statements = tests.statements(outer)
+    place = bisect_left(statements, inner.start, key=lambda found: found[0])
+    for _, part in statements[max(0, place - _BEFORE_MAX) : place]:
         condition, then = part.field("condition"), part.field("consequence")
         if part.kind != "if_statement" or condition is None or then is None:
             continue

@@ -15,6 +15,7 @@ import msgspec
 from tools import masking
 from tools.errors import SourceUnavailable
 from tools.sources import project
+from tools.sources.code import environment_writes
 from tools.sources.code.commands import STREAM_KINDS
 from tools.sources.code.env_schemas import EnvSchemas
 from tools.sources.code.program import Module
@@ -53,11 +54,12 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
     read = {use.name for use in uses if use.kind is CodeKind.ENV_READ and use.name}
     known = {fact.name for fact in facts.facts}
     mentioned = tuple(project.mentions(files, read - known))
+    written = tuple(environment_writes.facts(begun.program, facts.services.of))
     listening = Listening(begun.program, facts.services.of, uses, facts.facts).facts()
     logs = LogSettings(begun.program, facts.services.of, uses, facts.facts).facts()
     return CodeIndex(
         uses=uses,
-        facts=(*facts.facts, *mentioned, *listening, *logs),
+        facts=(*facts.facts, *mentioned, *written, *listening, *logs),
         schemas=facts.schemas,
         services=facts.services.names,
         libraries=facts.libraries,

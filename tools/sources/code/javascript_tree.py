@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from tools.sources.code import blocks
-from tools.sources.code.answers import answers_absence
+from tools.sources.code import blocks, javascript_reads
+from tools.sources.code.answers import Tests, answers_absence, answers_name
 from tools.sources.code.guards import is_guarded
 from tools.sources.code.javascript_expressions import expression, text_of
 from tools.sources.code.making import make
@@ -20,7 +20,6 @@ _FUNCTIONS = (
     "generator_function_declaration", "generator_function",
 )  # fmt: skip
 _ENVIRONMENT = "env"
-_WRAPPERS = {"await_expression", "parenthesized_expression", "non_null_expression", "as_expression"}
 
 
 def read(path: str, text: str, language: str) -> Module:
@@ -33,6 +32,7 @@ def read(path: str, text: str, language: str) -> Module:
 class _Reader:
     def __init__(self, path: str, text: str, language: str) -> None:
         self.module = Module(path, language, lines_of(text), [Scope(0, "module", "", None, 1)])
+        self._tests = Tests()
 
     def visit(self, node: Node, scope: int) -> None:
         if node.kind in blocks.KINDS:
@@ -53,9 +53,10 @@ class _Reader:
         is_read = (made.kind == "member" and _CAPITALS.fullmatch(made.value)) or (
             made.kind == "index" and "env" in made.parts[0].text.lower()
         )
-        if made.kind == "call" or (is_read and not _is_target(node)):
-            fallback, tested = _use_of(node)
-            tested = tested or (_ENVIRONMENT in made.text and (answers_absence(node) or is_guarded(node)))
+        if made.kind == "call" or (is_read and not javascript_reads.is_target(node)):
+            fallback, tested = javascript_reads.use_of(node)
+            if fallback is None and not tested and _ENVIRONMENT in made.text:
+                tested = answers_absence(node, self._tests) or is_guarded(node, self._tests)
             self.module.sites.append(Site(made, scope, fallback, tested))
 
     def function(self, node: Node, scope: int, name: str = "") -> None:
@@ -119,7 +120,7 @@ class _Reader:
         if target is None or value is None:
             return
         inner = value
-        while inner.kind in _WRAPPERS and (parts := inner.children()):
+        while inner.kind in javascript_reads.WRAPPERS and (parts := inner.children()):
             inner = parts[0]
         if target.kind == "identifier" and inner.kind in _FUNCTIONS:
             self.function(inner, scope, target.text)
@@ -130,14 +131,16 @@ class _Reader:
         elif target.kind == "object_pattern":
             for name, key, default in _destructured(target):
                 member = Expression("member", target.text, target.line, target.end_line, key, (made,))
+                if _CAPITALS.fullmatch(key):
+                    tested = _ENVIRONMENT in made.text and answers_name(name, node, self._tests)
+                    self.module.sites.append(
+                        Site(member, scope, None if default is None else default.text, tested)
+                    )
                 self.pick(name, member, default, scope)
         self.visit(value, scope)
 
     def pick(self, name: str, member: Expression, default: Expression | None, scope: int) -> None:
-        """One destructured name: a read like any other."""
-        if _CAPITALS.fullmatch(member.value):
-            fallback = None if default is None else default.text
-            self.module.sites.append(Site(member, scope, fallback))
+        """One destructured name, bound."""
         module = member.parts[0]
         if module.kind == "call" and module.callee.value == "require" and module.arguments:
             self.module.scopes[scope].imports[name] = Import(module.arguments[0].value, member.value)
@@ -275,39 +278,3 @@ def _destructured(pattern: Node) -> list[tuple[str, str, Expression | None]]:
             if key is not None and value is not None and value.kind == "identifier":
                 found.append((value.text, key.text, None))
     return found
-
-
-def _use_of(node: Node) -> tuple[str | None, bool]:
-    """What becomes of a value: the text of its fallback, and whether it is only tested."""
-    parent = node.parent()
-    while parent is not None and parent.kind in _WRAPPERS:
-        node, parent = parent, parent.parent()
-    if parent is None:
-        return None, False
-    if parent.kind == "binary_expression":
-        left, right, tokens = parent.field("left"), parent.field("right"), parent.tokens()
-        if ("??" in tokens or "||" in tokens) and right is not None:
-            if node.same(left):
-                return right.text, False
-            return _use_of(parent)  # the last of several: what becomes of it becomes of all
-        return None, any(token in tokens for token in ("===", "!==", "==", "!=", "&&"))
-    if parent.kind in {"ternary_expression", "if_statement", "while_statement"}:
-        return None, node.same(parent.field("condition"))
-    converted = _fallback_of_call(parent)
-    return converted, converted is None and parent.kind == "unary_expression"
-
-
-def _fallback_of_call(arguments: Node) -> str | None:
-    """`x` in `parseInt(value, 10) || x`, where `value` is one of these arguments; one call far, no further."""
-    call = arguments.parent() if arguments.kind == "arguments" else None
-    parent = None if call is None else call.parent()
-    if call is None or parent is None or parent.kind != "binary_expression":
-        return None
-    right, tokens = parent.field("right"), parent.tokens()
-    falls_back = call.same(parent.field("left")) and ("??" in tokens or "||" in tokens)
-    return right.text if falls_back and right is not None else None
-
-
-def _is_target(node: Node) -> bool:
-    parent = node.parent()
-    return parent is not None and parent.kind == "assignment_expression" and node.same(parent.field("left"))

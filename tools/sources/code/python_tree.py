@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
-from tools.sources.code import blocks
-from tools.sources.code.answers import answers_absence
+from tools.sources.code import blocks, python_reads
+from tools.sources.code.answers import Tests, answers_absence
 from tools.sources.code.guards import is_guarded
 from tools.sources.code.program import (
     TEXT_CHARS_MAX,
@@ -25,7 +25,6 @@ from tools.sources.source_lines import lines_of
 _CAPITALS = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\", "\\'": "'", '\\"': '"'}
 _TRANSPARENT = {"await", "parenthesized_expression", "type", "named_expression"}
-_TESTS = {"not_operator", "comparison_operator", "assert_statement"}
 
 
 def read(path: str, text: str, language: str = "python") -> Module:
@@ -39,6 +38,7 @@ class _Reader:
     def __init__(self, path: str, text: str) -> None:
         module_scope = Scope(0, "module", "", None, 1)
         self.module = Module(path, "python", lines_of(text), [module_scope])
+        self._tests = Tests()
 
     def visit(self, node: Node, scope: int) -> None:
         if node.kind in blocks.KINDS:
@@ -59,10 +59,11 @@ class _Reader:
         is_read = made.kind == "member" and _CAPITALS.fullmatch(made.value)
         is_open_read = made.kind == "index" and "env" in made.parts[0].text.lower()
         if made.kind == "call" or is_read or is_open_read:
-            if node.kind == "subscript" and _is_target(node):
+            if node.kind == "subscript" and python_reads.is_target(node):
                 return
-            fallback, tested = _use_of(node)
-            tested = tested or ("env" in made.text and (answers_absence(node) or is_guarded(node)))
+            fallback, tested = python_reads.use_of(node)
+            if fallback is None and not tested and "env" in made.text:
+                tested = answers_absence(node, self._tests) or is_guarded(node, self._tests)
             self.module.sites.append(Site(made, scope, fallback, tested))
 
     def function(self, node: Node, scope: int) -> None:
@@ -357,35 +358,6 @@ def _unpacked(value: Expression, position: int) -> Expression:
             kind: ExpressionKind = "key" if position == 0 else "element"
             return Expression(kind, value.text, value.line, value.end_line, parts=callee.parts)
     return Expression("other", value.text, value.line, value.end_line)
-
-
-def _use_of(node: Node) -> tuple[str | None, bool]:
-    """What becomes of a value: the text of its fallback, and whether it is only tested."""
-    parent = node.parent()
-    while parent is not None and parent.kind in {"await", "parenthesized_expression"}:
-        node, parent = parent, parent.parent()
-    if parent is None:
-        return None, False
-    if parent.kind == "boolean_operator":
-        left, right = parent.field("left"), parent.field("right")
-        if "or" in parent.tokens() and right is not None:
-            # The last of several: what becomes of it becomes of all.
-            return (right.text, False) if node.same(left) else _use_of(parent)
-        return None, node.same(left)
-    if parent.kind == "conditional_expression":
-        return None, node.same(parent.children()[1])
-    if parent.kind in {"if_statement", "while_statement", "elif_clause"}:
-        return None, node.same(parent.field("condition"))
-    return None, parent.kind in _TESTS
-
-
-def _is_target(node: Node) -> bool:
-    parent = node.parent()
-    if parent is None:
-        return False
-    return parent.kind == "delete_statement" or (
-        parent.kind in {"assignment", "augmented_assignment"} and node.same(parent.field("left"))
-    )
 
 
 def _text_of(node: Node | None) -> str:

@@ -41,7 +41,7 @@ class Holds(Flag):
 _WORDS = {
     Holds.MESSAGES: re2.compile(rb"(?i)\bx(?:add|read|ack|group|autoclaim|claim|trim)"),
     Holds.ENVIRONMENT: re2.compile(
-        rb'process|import\.meta|environ|[gG]etenv|LookupEnv|(?:Bun|Deno)\.env|\benv(?:config)?\s*:\s*"'
+        rb'process|import\.meta|environ|[gG]etenv|[sS]etenv|putenv|LookupEnv|(?:Bun|Deno)\.env|\benv(?:config)?\s*:\s*"'
     ),
     Holds.KEYS: re2.compile(rb"\.\s*(?:keys|KEYS|Keys)\s*\(\s*[^)\s]|(?i)[\"']keys[\"']"),
     Holds.PRINTS: re2.compile(rb"\bconsole\b|\bprint(?:ln)?\s*\(|\bpprint\b|\bfmt\s*\.\s*Print"),

@@ -128,10 +128,9 @@ class UseFinder:
             frames = {**place.context.frames, needed: Frame({}, (place.context.module, 0))}
             yield from self._places(replace(place, context=replace(place.context, frames=frames)), command)
             return
-        function = self._program.scope(needed)
         for caller in sites:
             there = Context(caller.module.path, caller.site.scope)
-            frame = frame_of(caller.site.expression, function, there)
+            frame = frame_of(caller.site.expression, self._program.scope(needed), there)
             frames = {**place.context.frames, needed: frame}
             context = replace(place.context, frames=frames)
             yield from self._places(_Place(caller.module, caller.site, context, place.level + 1), command)
@@ -241,8 +240,9 @@ class UseFinder:
                 continue
             values = self._resolver.values(expression, context)
             if command.kind is CodeKind.ENV_READ:
-                null = all(value.null for value in values) and name == "default"
-                found |= {} if null else {name: masked_default(variable, expression.text)}
+                # Who writes None for the value of an absent variable goes on without it.
+                null = name == "default" and all(value.null for value in values)
+                found |= {"tested": "None"} if null else {name: masked_default(variable, expression.text)}
             elif name == "id":
                 found[name] = expression.value if expression.kind == "text" else masking.mask(expression.text)
             elif not all(value.null for value in values):
