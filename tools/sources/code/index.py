@@ -27,11 +27,12 @@ from tools.sources.code.uses import UseFinder
 from tools.sources.code.walk import FILES_MAX, ProjectFile, read_source, walk
 from tools.sources.listening import Listening
 from tools.sources.log_settings import LogSettings
-from tools.sources.records import ChainStep, CodeIndex, CodeKind, CodeUse, Gap
+from tools.sources.records import ChainStep, CodeIndex, CodeKind, CodeUse, FactKind, Gap
 from tools.sources.source_lines import lines_of
 from tools.workspace import write_atomically
 
 SOURCE = "code"
+_ENVIRONMENT = {FactKind.ENV_SET, FactKind.ENV_DECLARED}
 _IGNORE_WORD = b"streamgauge-ignore"
 _IGNORE = re.compile(r"streamgauge-ignore[: ]\s*([a-z]+\.[a-z-]+)\s+(\S[^\n*]{2,200})")
 _NAMED = {CodeKind.XADD, CodeKind.XREADGROUP, CodeKind.XACK, CodeKind.XGROUP_CREATE, CodeKind.XREAD}
@@ -47,13 +48,12 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
     begun = _begin(files, root, now_ms)
     facts, sources, scan = begun.facts, begun.sources, begun.scan
     uses = scan.rest(sources, facts.services)
-    declared = {fact.name for fact in facts.facts}
+    declared = {fact.name for fact in facts.facts if fact.kind in _ENVIRONMENT}
     by_schema = EnvSchemas(begun.program, facts.services.of, declared).uses()
     uses = tuple(sorted((*uses, *by_schema), key=lambda use: (use.path, use.line, use.kind.value)))
     gaps += [*sources.gaps, *scan.gaps, *_unresolved(uses, now_ms)]
     read = {use.name for use in uses if use.kind is CodeKind.ENV_READ and use.name}
-    known = {fact.name for fact in facts.facts}
-    mentioned = tuple(project.mentions(files, read - known))
+    mentioned = tuple(project.mentions(files, read - declared))
     written = tuple(environment_writes.facts(begun.program, facts.services.of))
     listening = Listening(begun.program, facts.services.of, uses, facts.facts).facts()
     logs = LogSettings(begun.program, facts.services.of, uses, facts.facts).facts()

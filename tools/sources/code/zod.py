@@ -16,6 +16,13 @@ _TYPES = {
     "object": "object", "record": "object", "array": "array",
 }  # fmt: skip
 _OPTIONAL = {"optional", "nullish", "default", "catch", "prefault"}
+_UNDECIDED = {
+    "any", "unknown", "custom", "undefined", "void", "union", "preprocess", "lazy", "or", "discriminatedUnion",
+    "intersection", "codec", "instanceof", "optional", "stringbool",
+}  # fmt: skip
+"""Makers and methods with which a field may be left out, by what stands in them."""
+_COERCED = {"string", "boolean"}
+"""What `z.coerce` makes of nothing without complaint: "undefined" and false."""
 _KEEPS = {
     "strict",
     "passthrough",
@@ -124,11 +131,20 @@ def _add(given: Expression, lines: Sequence[str], found: _Object) -> None:
         found.fields[masking.mask(key.value)] = SchemaField(
             name=masking.mask(key.value),
             types=() if changes or kind is None else (kind, "null") if "nullable" in methods else (kind,),
-            required=bool(methods) and not _OPTIONAL & set(methods),
+            required=_is_required(methods, root),
             constant=constant,
             line=key.line,
             text=_line(lines, key.line),
         )
+
+
+def _is_required(methods: Sequence[str], root: Expression) -> bool:
+    """Whether a field must be there; False too where a helper or something that is not known makes it."""
+    if not methods or (_OPTIONAL | _UNDECIDED) & set(methods):
+        return False
+    maker = root.callee.parts[0]
+    coerced = maker.kind == "member" and maker.value == "coerce" and root.callee.value in _COERCED
+    return (maker.kind == "name" or maker.value == "coerce") and not coerced
 
 
 def _chain(made: Expression) -> tuple[list[str], Expression]:
