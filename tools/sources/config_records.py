@@ -41,10 +41,11 @@ class ConfigFact(Struct, frozen=True, kw_only=True):
     """What else it says: `form` (env, example, compose, dockerfile, table, asyncapi, text, mention, code).
 
     Of a PORT `host`; of PORT and SERVICE in compose `profiles`, `network` and `project` (files of one `project` are
-    deployed together); of a SERVICE also `built` ("yes": from the project's own code), `ports` ("override": those of
+    deployed together); of a SERVICE also `built` ("yes": from the project's own code), `target` (a stage of its Dockerfile), `ports` ("override": those of
     other files do not hold) and `command`. Of a STREAM in a table `writers` and `readers`, names
-    joined by commas. Of LISTENS and LOGS `variables`, what may change it, and `also`,
-    what else the service's code names.
+    joined by commas, `table` (the line of its header) and `unsure` ("yes": under a heading such as Channel); of any
+    STREAM `named`, a code file that holds the name between quotes. Of LISTENS and LOGS `variables`, what may change it, and `also`,
+    what else the service's code names. A COMMAND of a Dockerfile named FROM is one that its image alone knows.
     """
 
     def quote(self) -> Quote:

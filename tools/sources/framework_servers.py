@@ -20,6 +20,7 @@ import re2
 from msgspec.structs import replace
 
 from tools.sources.config_records import ConfigFact, FactKind
+from tools.sources.project_commands import BASE
 
 _QUOTED = re2.compile(r'"([^"]*)"')
 _SCRIPT = re2.compile(r'\s*"[\w:./-]+"\s*:\s*"(.*)"\s*,?\s*\}?\s*,?')
@@ -121,7 +122,7 @@ def _commands(known: Collection[ConfigFact], *, contained: bool) -> Iterator[tup
             yield replace(fact, service=fact.name), _words(fact.details["command"])
     files: dict[tuple[str, str | None], list[ConfigFact]] = defaultdict(list)
     for fact in known:
-        if _is(fact, "dockerfile") and fact.service not in composed:
+        if _is(fact, "dockerfile") and fact.name != BASE and fact.service not in composed:
             files[fact.path, fact.service].append(fact)
     for lines in files.values():
         yield lines[0], [word for line in lines for word in _words(_instruction(line.text))]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import re2
 from msgspec.structs import replace
 
-from tools.sources import framework_servers
+from tools.sources import framework_servers, known_imports
 from tools.sources.code.program import Expression, Module, Site
 from tools.sources.code.program_index import Program
 from tools.sources.code.source_files import Holds
@@ -106,17 +106,23 @@ class Listening:
         )
 
     def _nowhere(self, known: set[str | None]) -> list[ConfigFact]:
-        """The services that do nothing but run a program in which no word of a server stands."""
+        """The services that do nothing but run a program in which nothing can start a server."""
         found = {fact.service: fact for fact in self._plain if fact.service not in known}
         seen: set[str | None] = set()
         for path, text in self._program.texts() if found and None not in known else ():
             service = self._service_of(path)
             seen.add(service)
             # What services share may be any service's.
-            if (service in found or service is None) and framework_servers.SERVES.search(text):
+            if (service in found or service is None) and self._may_serve(path, text):
                 for name in [service] if service is not None else list(found):
                     found.pop(name, None)
         return [fact for service, fact in found.items() if service in seen]
+
+    def _may_serve(self, path: str, text: str) -> bool:
+        """Whether a file has a word of a server, or imports what may start one."""
+        if framework_servers.SERVES.search(text):
+            return True
+        return not known_imports.opens_nothing(self._program, self._program.modules[path])
 
     def _named(self, services: set[str | None]) -> dict[str | None, set[str]]:
         """Per service with a server, the container ports of the project that its code names anywhere."""

@@ -8,10 +8,14 @@ import re2
 
 from tools.sources.config_records import ConfigFact, FactKind
 from tools.sources.project_place import Place
+from tools.sources.source_lines import lines_of
 
 _SCRIPTS = re2.compile(r'\s*"scripts"\s*:\s*\{\s*')
 _SCRIPT = re2.compile(r'\s*"([\w:./-]+)"\s*:\s*"(.*)"\s*,?\s*\}?\s*,?')
 _PROCESS = re2.compile(r"([\w-]+)\s*:\s*(\S.*)")
+BASE = "FROM"
+"""The name of a command that only the image knows on which a Dockerfile builds."""
+_STAGE = re2.compile(r"(?i)\s*FROM\s+\S.*")
 _STARTS = re2.compile(r"(?i)\s*(?:CMD|ENTRYPOINT)\s+(.+)")
 
 
@@ -23,7 +27,7 @@ def is_procfile(name: str) -> bool:
 def of_package(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
     """The scripts of a package.json that has one on each line, as npm writes it."""
     place, inside = Place.of(path, service, text, "script"), False
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines_of(text), 1):
         if _SCRIPTS.fullmatch(line):
             inside = True
         elif inside:
@@ -37,16 +41,22 @@ def of_package(path: str, service: str | None, text: str) -> Iterator[ConfigFact
 def of_procfile(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
     """The processes of a Procfile."""
     place = Place.of(path, service, text, "procfile")
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines_of(text), 1):
         found = _PROCESS.fullmatch(line.strip())
         if found is not None and not line.startswith("#"):
             yield place.fact(FactKind.COMMAND, number, found.group(1))
 
 
 def of_dockerfile(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
-    """CMD and ENTRYPOINT, with the lines that go on."""
+    """CMD and ENTRYPOINT of the last stage, with the lines that go on; its FROM where it has neither."""
     place, going_on = Place.of(path, service, text, "dockerfile"), False
-    for number, line in enumerate(text.splitlines(), 1):
-        if going_on or _STARTS.fullmatch(line):
-            yield place.fact(FactKind.COMMAND, number, "CMD")
+    base, found = 0, list[ConfigFact]()
+    for number, line in enumerate(place.lines, 1):
+        if _STAGE.fullmatch(line):
+            base, going_on, found = number, False, []
+        elif going_on or _STARTS.fullmatch(line):
+            found.append(place.fact(FactKind.COMMAND, number, "CMD"))
             going_on = line.rstrip().endswith("\\")
+    if not found and base:
+        found.append(place.fact(FactKind.COMMAND, base, BASE))
+    yield from found

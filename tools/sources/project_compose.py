@@ -108,6 +108,7 @@ def facts(path: str, text: str, environment: Mapping[str, str], deployment: str 
         details = {
             **shared,
             "built": "yes" if "build" in body else "",
+            "target": scalar(merged(body.get("build")).get("target")) or "",
             "ports": "override" if ports is not None and ports.tag in {"!override", "!reset"} else "",
             "command": " ".join(_words(body.get("entrypoint")) + _words(body.get("command")))[:COMMAND_MAX],
         }

@@ -23,7 +23,8 @@ PROFILES = (
     "services:\n  a:\n    profiles: [x]\n    ports: ['80:1']\n  b:\n    profiles: [y]\n    ports: ['80:1']\n"
 )
 LISTENING = {"services/a/x.js": "app.listen(3000)", "services/b/x.js": "app.listen(3000)"}
-SERVICES = {"services/a/x.py": "", "services/b/x.py": ""}
+_LISTENS = "app.listen(process.env.PORT);\nother.listen(process.env.%s_PORT);\n"
+SERVICES = {"services/a/x.js": _LISTENS % "A", "services/b/x.js": _LISTENS % "B"}
 PORTS = {
     "twice": Case(composed(a="3000:80", b="3000:81"), [("HIGH", "b")]),
     "in a range": Case(composed(a="3000-3005:80-85", b="3003:81"), [("HIGH", "b")]),
@@ -85,6 +86,10 @@ PORTS = {
     "two services with one port": Case(
         SERVICES | {"services/a/.env": "PORT=3000", "services/b/.env": "PORT=3000"}, [("HIGH", "b")]
     ),
+    "an env file that was copied to where nothing listens": Case(
+        SERVICES | {"services/b/x.js": "work();\n", "services/a/.env": "PORT=3000", "services/b/.env": "PORT=3000"}
+    ),
+    "env files of tests": Case(SERVICES | {"services/a/.env.test": "PORT=3000", "services/b/.env.test": "PORT=3000"}),
     "two services with an image of their own": Case(
         SERVICES | {"services/a/.env": "PORT=3000", "services/b/.env": "PORT=3000",
                     "services/a/Dockerfile": "FROM x\nENV A=1", "services/b/Dockerfile": "FROM x\nENV A=1"}
@@ -137,7 +142,8 @@ def test_many_conflicts_end_at_a_limit(tmp_path: Path) -> None:
 def web(target: str, code: str = WEB, **files: str) -> dict[str, str]:
     """A service `web` whose container port `target` is published."""
     named = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
-    return {"services/web/main.ts": code, "compose.yml": BUILT % target} | named
+    starts = {"services/web/Dockerfile": RUNS}
+    return {"services/web/main.ts": code, "compose.yml": BUILT % target} | starts | named
 
 
 MISMATCHES = {
@@ -150,7 +156,7 @@ MISMATCHES = {
         {"services/web/main.ts": WEB, "compose.yml": BUILT % "80" + "    environment: {PORT: 80}\n"}
     ),
     "compose sets the variable to another": Case(
-        {"services/web/main.ts": WEB, "compose.yml": BUILT % "3000" + "    environment: {PORT: 81}\n"}, [("MEDIUM", "3000")]
+        {"services/web/main.ts": WEB, "services/web/Dockerfile": RUNS, "compose.yml": BUILT % "3000" + "    environment: {PORT: 81}\n"}, [("MEDIUM", "3000")]
     ),
     "compose hands the variable through": Case(
         {"services/web/main.ts": WEB, "compose.yml": BUILT % "80" + "    environment: [PORT]\n"}
@@ -175,7 +181,31 @@ MISMATCHES = {
         {"services/web/main.ts": WEB, "compose.yml": "services:\n  web:\n    image: nginx\n    ports: ['8080:80']\n"}
     ),
     "a service without code": Case({"services/api/main.ts": WEB, "compose.yml": BUILT % "80"}),
-    "nobody knows what starts the server": Case(web("80", "export default function page() { return null }\n")),
+    "nobody knows what starts the server": Case(
+        web("80", "export default function page() { return null }\n", services__web__Dockerfile="FROM x\n")
+    ),
+    "nobody knows what the container starts": Case({"services/web/main.ts": WEB, "compose.yml": BUILT % "80"}),
+    "a script starts it": Case(web("80", services__web__Dockerfile='FROM x\nCMD ["/app/start.sh"]\n')),
+    "the image starts it": Case(web("80", services__web__Dockerfile="FROM x\nCOPY . .\n")),
+    "another stage is the last": Case(
+        web("80", services__web__Dockerfile='FROM x AS dev\nCMD ["node", "main.js"]\nFROM nginx\nCOPY --from=dev /out /out\n')
+    ),
+    "another stage is meant": Case(
+        web("80") | {"compose.yml": "services:\n  web:\n    build: {context: services/web, target: dev}\n    ports: ['8080:80']\n"}
+    ),
+    "npm starts it": Case(
+        web("80", services__web__Dockerfile='FROM x\nCMD ["npm", "start"]\n')
+        | {"services/web/package.json": '{\n  "scripts": {\n    "start": "node main.js"\n  }\n}'}, [("MEDIUM", "80")]
+    ),
+    "npm starts a manager": Case(
+        web("80", services__web__Dockerfile='FROM x\nCMD ["npm", "start"]\n')
+        | {"services/web/package.json": '{\n  "scripts": {\n    "start": "pm2-runtime ecosystem.config.js"\n  }\n}'}
+    ),
+    "a library that may start a server": Case(
+        web("80", "import { boot } from '@acme/kit';\nboot();\n")
+    ),
+    "a library that is loaded and may start one": Case(web("80", "import '@acme/boot';\n" + WORKER)),
+    "a client that starts no server": Case(web("80", "import Redis from 'ioredis';\n" + WORKER), [("MEDIUM", "80")]),
     "a framework's command starts the server": Case(
         web("80", PAGE, services__web__Dockerfile='FROM x\nCMD ["next", "start"]\n'), [("MEDIUM", "80")]
     ),
@@ -215,14 +245,16 @@ MISMATCHES = {
     "a program of a module": Case(
         {"services/web/app.py": "work()\n", "services/web/Dockerfile": "FROM x\nCMD python -m celery.bin\n", "compose.yml": BUILT % "80"}
     ),
-    "a service without a command": Case(web("80", WORKER)),
+    "a service without a command": Case(web("80", WORKER, services__web__Dockerfile="FROM x\n")),
     "a program that starts no server, exposed": Case(
         {"services/web/main.ts": WORKER, "services/web/Dockerfile": RUNS + "EXPOSE 5000\n"}, [("LOW", "5000")]
     ),
-    "in Go": Case({"services/web/main.go": GO, "compose.yml": BUILT % "80"}, [("MEDIUM", "80")]),
+    "in Go": Case(
+        {"services/web/main.go": GO, "services/web/Dockerfile": 'FROM x\nENTRYPOINT ["/web"]\n', "compose.yml": BUILT % "80"}, [("MEDIUM", "80")]
+    ),
     "in Go, there": Case({"services/web/main.go": GO, "compose.yml": BUILT % "8080"}),
     "udp is something else": Case(web("5353/udp")),
-    "only EXPOSE is wrong": Case(web("3000", services__web__Dockerfile="FROM x\nEXPOSE 8000\n"), [("LOW", "8000")]),
+    "only EXPOSE is wrong": Case(web("3000", services__web__Dockerfile=RUNS + "EXPOSE 8000\n"), [("LOW", "8000")]),
     "EXPOSE is right": Case(web("3000", services__web__Dockerfile="FROM x\nEXPOSE 3000\n")),
     "EXPOSE of a variable": Case(web("3000", services__web__Dockerfile="FROM x\nARG P=3000\nEXPOSE ${P}/tcp\n")),
     "EXPOSE of a variable that nobody sets": Case(web("3000", services__web__Dockerfile="FROM x\nEXPOSE $NOPE\n")),

@@ -1,7 +1,7 @@
 """The same host port and protocol twice in what is deployed together: the second service cannot bind it.
 
 Two services of one compose deployment, one service that publishes two of its ports at one, two services that run on
-the host and take their port from an env file, or two that write the same port out in their code and are started by one script. No conflict are:
+the host and listen where an env file says, or two that write the same port out in their code and are started by one script. No conflict are:
 different addresses, IPv4 beside IPv6, ranges of which the server picks a free port, profiles that never run together,
 compose files that are not read at once, a port by which a service finds another one.
 """
@@ -36,6 +36,7 @@ SYMPTOMS_MAX = 200
 """Of compose files, of env files and of code each: who has more sees the cause in the first ones."""
 COMPARED_MAX = 500_000
 """Pairs that are looked at: about a second."""
+_FOR_TESTS = re2.compile(r"(?i)\.env\.(?:.*[.-])?(?:test|tests|testing|ci|e2e)(?:[.-].*)?")
 _WORD = re2.compile(r"[\w-]+")
 _ANY = {"": {4, 6}, "0.0.0.0": {4}, "::": {6}}  # noqa: S104 - the addresses that a compose file may name
 
@@ -88,14 +89,25 @@ def _composed_clash(first: ConfigFact, second: ConfigFact) -> bool:
 
 
 def _of_env_files(index: CodeIndex) -> dict[str, list[ConfigFact]]:
-    """Ports that env files give to services which run on the host, each with the service that binds it."""
+    """Ports that env files give to services which run on the host and listen by that variable, each with its service."""
     found: dict[str, list[ConfigFact]] = defaultdict(list)
-    on_host = _on_host(index)
+    on_host, listening = _on_host(index), _listening_by(index)
     for fact in ports.of_form(index, FactKind.PORT, "env"):
         service = ports.binder(fact, frozenset(index.services))
-        if service in on_host:
+        for_tests = _FOR_TESTS.fullmatch(fact.path.rpartition("/")[2]) is not None
+        if service in on_host and not for_tests and (service, fact.value) in listening:
             _add(found[fact.name], ports.as_of(fact, service))
     return found
+
+
+def _listening_by(index: CodeIndex) -> set[tuple[str | None, str]]:
+    """Services, each with a variable that sets the port of a server it starts; a copied env file starts none."""
+    return {
+        (fact.service, variable)
+        for fact in index.facts
+        if fact.kind is FactKind.LISTENS
+        for variable in fact.details.get("variables", "").split(",")
+    }
 
 
 def _of_code(index: CodeIndex) -> dict[str, list[ConfigFact]]:

@@ -1,7 +1,8 @@
 """A container port that compose publishes, a Dockerfile exposes or a document names, and nothing listens on.
 
 It speaks only of services whose own code starts the server and whose every port is known: literals, defaults and what
-env files and compose set; and of services that run a program in which no word of a server stands. A number that the service's code or commands name in any other way may be its port too.
+env files and compose set; and of services that run a program which nothing lets serve. What the container starts must
+be known too, and be that code: not a script, nor what an image brings with it. A number that the service's code or commands name in any other way may be its port too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tools.detectors.config import ports
+from tools.detectors.config import ports, starts
 from tools.detectors.config.ports import Listens
 from tools.detectors.contract import ConfigView
 from tools.findings.model import AgentId, ConfigCategory, Severity
@@ -38,7 +39,10 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
         if not listens.whole:
             continue
         known = listens.ports | listens.named
-        for facts in _by_file(_published(index, service)):
+        started = starts.own_program(index, service)
+        if started is False:
+            continue
+        for facts in _by_file(_published(index, service)) if started else ():
             targets = {fact.value or "" for fact in facts}
             if not targets & known:
                 yield _published_symptom(service, facts[0], listens)
