@@ -15,7 +15,9 @@ from tools.sources.source_lines import lines_of
 
 _NAME = re2.compile(r"[A-Za-z][\w.:{}<>*/-]*[\w}>*]")
 _CODE_SPAN = re2.compile(r"`([^`]{1,200})`")
-_STREAM_HEADER = re2.compile(r"(?i)\W*(?:redis )?(?:streams?|stream (?:name|key)|channels?|topics?)\W*")
+_STREAM_HEADER = re2.compile(r"(?i)\W*(?:redis )?(?:streams?|stream (?:name|key))\W*")
+_OTHER_HEADER = re2.compile(r"(?i)\W*(?:redis )?(?:channels?|topics?)\W*")
+"""Of streams, or of Pub/Sub, of a socket, of another broker: a table with a real stream tells."""
 _GROUP_HEADER = re2.compile(r"(?i).*\bgroups?\b.*")
 _ENV_HEADER = re2.compile(r"(?i).*\b(?:variables?|env(?:ironment)?)\b.*")
 _SERVICE_HEADER = re2.compile(r"(?i)\W*(?:service|app|application|component|server)s?(?: name)?\W*")
@@ -52,6 +54,7 @@ def markdown_facts(path: str, service: str | None, text: str) -> Iterator[Config
     place = _Place(path, service, lines)
     fenced = False
     header: list[str] | None = None
+    table = 0
     for number, line in enumerate(lines, 1):
         bare = line.strip()
         if bare.startswith(("```", "~~~")):
@@ -64,9 +67,9 @@ def markdown_facts(path: str, service: str | None, text: str) -> Iterator[Config
             cells = _cells(bare)
             following = lines[number].strip() if number < len(lines) else ""
             if header is None and following and not set(following) - set("|-: "):
-                header = cells
+                header, table = cells, number
             elif header is not None and set(bare) - set("|-: "):
-                yield from _row(place, number, header, cells)
+                yield from _row(place, (table, number), header, cells)
         else:
             header = None
             named = _CODE_SPAN.findall(bare) + (_ENV_WORD.findall(bare) if ".env" in bare else [])
@@ -78,19 +81,23 @@ def markdown_facts(path: str, service: str | None, text: str) -> Iterator[Config
                     yield place.fact(FactKind.ENV_DECLARED, number, name, None, form="text")
 
 
-def _row(place: _Place, number: int, header: list[str], cells: list[str]) -> Iterator[ConfigFact]:
+def _row(place: _Place, lines: tuple[int, int], header: list[str], cells: list[str]) -> Iterator[ConfigFact]:
+    """What a row says; `lines` are those of the table's header and of the row."""
+    table, number = lines
     columns = dict(zip(header, cells, strict=False))
     streams: list[str] = []
+    unsure = not any(_STREAM_HEADER.fullmatch(title) for title in columns)
     for title, cell in columns.items():
-        if _STREAM_HEADER.fullmatch(title):
+        if _STREAM_HEADER.fullmatch(title) or _OTHER_HEADER.fullmatch(title):
             streams += _names(cell)
+    heading = {"table": str(table), "unsure": "yes" if unsure else ""}
     roles = {
         role: _people(columns, heading)
         for role, heading in (("writers", _WRITER_HEADER.fullmatch), ("readers", _READER_HEADER.fullmatch))
     }
     for name in streams:
         fact = place.fact(FactKind.STREAM, number, name, None, form="table")
-        yield replace(fact, details={**fact.details, **roles})
+        yield replace(fact, details={**fact.details, **roles, **heading})
     yield from _ports(place, number, columns)
     for title, cell in columns.items():
         if _GROUP_HEADER.fullmatch(title) and streams:

@@ -144,3 +144,24 @@ def test_a_default_quotes_the_table_and_the_code(tmp_path: Path) -> None:
         "| `A_KEY` | `5` | a figure |",
         'X = os.getenv("A_KEY", "10")',
     ]
+
+
+CHANNELS = "| stream |\n|---|\n| `orders.new` |\n\n| Channel |\n|---|\n| `bills.gone` |\n"
+NO_STREAMS = {
+    "a channel, in a table without a stream": Case({"a.md": CHANNELS, "app.py": ADDS}),
+    "a channel of Pub/Sub": Case({"a.md": TABLE, "app.py": ADDS + 'r.publish("bills.gone", "x")\n'}),
+    "a name that code of another language holds": Case(
+        {"a.md": TABLE, "app.py": ADDS, "B.java": 'String s = "bills.gone";\n'}
+    ),
+    "channels, one of which is a stream": Case(
+        {"a.md": CHANNELS + "| `orders.new` |\n", "app.py": ADDS}, [("LOW", "bills.gone")]
+    ),
+    "a name that code holds within another": Case(
+        {"a.md": TABLE, "app.py": ADDS + 'x = "bills.gone.too"\n'}, [("LOW", "bills.gone")]
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_STREAMS.values(), ids=NO_STREAMS.keys())
+def test_what_may_be_a_channel_is_no_drift(case: Case, tmp_path: Path) -> None:
+    check(doc_drift, case, tmp_path)

@@ -13,6 +13,8 @@ from tools.sources.records import ChainStep, CodeIndex, CodeKind, CodeUse, Resol
 RUN_TIME = "{}"
 """The part of a resolved name that is known only at run time."""
 
+SCRIPT = "script"
+"""The language of a use that stands in a script or a document, as the index writes it."""
 _FOR_PEOPLE = frozenset(
     {"scripts", "script", "bin", "cli", "examples", "example", "tools", "demo", "dev", "notebooks"}
 )
@@ -120,7 +122,7 @@ def streams_of(uses: Iterable[CodeUse]) -> tuple[str, ...]:
 
 
 def acked(index: CodeIndex, read: CodeUse, stream: str, group: str | None) -> bool:
-    """Whether an XACK names the pair, or one whose names are open could: of this service, or shared code.
+    """Whether an XACK names the pair, or one whose names are open could: of this service, or of code that is shared.
 
     A group of None is one that only a run knows: any XACK of the stream may be its.
     """
@@ -128,7 +130,7 @@ def acked(index: CodeIndex, read: CodeUse, stream: str, group: str | None) -> bo
         if (value(ack.stream), value(ack.group)) == (stream, group):
             return True
         is_open = not (known(ack.stream) and known(ack.group))
-        near = ack.service is None or ack.service == read.service
+        near = ack.service in {None, read.service} or ack.service in index.libraries
         is_of_group = group is None or may_be(ack.group, group)
         if (is_open or group is None) and near and may_be(ack.stream, stream) and is_of_group:
             return True

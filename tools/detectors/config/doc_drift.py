@@ -1,7 +1,7 @@
 """A document says of a stream what is not so: it is nowhere else, or other services write or read it.
 
 Only documents that name at least one real stream are judged, and only where every stream name in the code that
-could be the documented one is resolved. The document's line and the code's are quoted: that of the name that was most
+could be the documented one is resolved and no code holds the name as a text. The document's line and the code's are quoted: that of the name that was most
 likely meant, else of a stream that the document has right.
 """
 
@@ -42,10 +42,13 @@ def detect(view: ConfigView) -> Iterator[Symptom]:
     absent: dict[str, list[ConfigFact]] = defaultdict(list)
     for facts in documents.values():
         real = [fact for fact in facts if _exists(view, fact.name)]
-        if real:
-            for fact in facts:
-                if fact not in real and not set(fact.name) & set(_OPEN_MARKS):
-                    absent[fact.name].append(fact)
+        tables = {fact.details.get("table") for fact in real}
+        for fact in facts if real else ():
+            if fact in real or fact.details.get("named") or set(fact.name) & set(_OPEN_MARKS):
+                continue
+            # A table under Channel or Topic is one of streams where it has a real one.
+            if not fact.details.get("unsure") or fact.details.get("table") in tables:
+                absent[fact.name].append(fact)
     for name, facts in sorted(absent.items()):
         if not _may_be_open(view.index, name):
             yield _symptom(view, facts, documents[facts[0].path])

@@ -25,7 +25,8 @@ RULE = Rule(
     category=ConfigCategory.GROUP_NAME_MISMATCH,
     condition=(
         "a group that the code reads and the server's stream does not have, or a group of the server that the code "
-        "creates and nothing reads: CRITICAL; the same without a server: HIGH; a group in documents only: MEDIUM"
+        "creates and nothing reads: CRITICAL; the same without a server: HIGH; a group in documents only: MEDIUM, "
+        "without a server LOW"
     ),
     severity=Severity.CRITICAL,
 )
@@ -95,6 +96,9 @@ def _creation_is_lost(
     view: ConfigView, stream: str, group: str, uses: _Uses, live: StreamState | None
 ) -> bool:
     if _open(view, CodeKind.XREADGROUP, stream, group):
+        return False
+    # What a script or a document creates may be for a reader that lies elsewhere.
+    if live is None and all(use.language == known.SCRIPT for use in uses.creates[group]):
         return False
     if live is None:
         return bool(uses.reads)
@@ -247,7 +251,8 @@ def _documented(
     used = ", ".join(map(repr, sorted({*uses.reads, *uses.creates})))
     return Symptom(
         rule=RULE,
-        severity=Severity.MEDIUM,
+        # The consumer may be of another repository: only a server that lacks the group tells more.
+        severity=Severity.MEDIUM if live is not None else Severity.LOW,
         title=f"Group {fact.name!r} of {stream!r} is only documented",
         entity=(stream, fact.name, "documented"),
         evidence=(fact.quote(), *_reply(view, live), all_uses[0].quote()),

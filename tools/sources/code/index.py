@@ -15,7 +15,7 @@ import msgspec
 from tools import masking
 from tools.errors import SourceUnavailable
 from tools.sources import project
-from tools.sources.code import environment_writes
+from tools.sources.code import environment_writes, named_in_code, other_sources
 from tools.sources.code.commands import STREAM_KINDS
 from tools.sources.code.env_schemas import EnvSchemas
 from tools.sources.code.program import Module
@@ -50,16 +50,18 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
     uses = scan.rest(sources, facts.services)
     declared = {fact.name for fact in facts.facts if fact.kind in _ENVIRONMENT}
     by_schema = EnvSchemas(begun.program, facts.services.of, declared).uses()
-    uses = tuple(sorted((*uses, *by_schema), key=lambda use: (use.path, use.line, use.kind.value)))
+    unparsed = other_sources.uses(files, begun.program, facts.services.of)
+    uses = tuple(sorted((*uses, *by_schema, *unparsed), key=lambda use: (use.path, use.line, use.kind.value)))
     gaps += [*sources.gaps, *scan.gaps, *_unresolved(uses, now_ms)]
     read = {use.name for use in uses if use.kind is CodeKind.ENV_READ and use.name}
     mentioned = tuple(project.mentions(files, read - declared))
+    said = named_in_code.marked(facts.facts, begun.program, files)
     written = tuple(environment_writes.facts(begun.program, facts.services.of))
     listening = Listening(begun.program, facts.services.of, uses, facts.facts).facts()
     logs = LogSettings(begun.program, facts.services.of, uses, facts.facts).facts()
     return CodeIndex(
         uses=uses,
-        facts=(*facts.facts, *mentioned, *written, *listening, *logs),
+        facts=(*said, *mentioned, *written, *listening, *logs),
         schemas=facts.schemas,
         services=facts.services.names,
         libraries=facts.libraries,
@@ -128,7 +130,13 @@ def failed_index(why: str, now_ms: int) -> CodeIndex:
 def _unresolved(uses: Iterable[CodeUse], now_ms: int) -> list[Gap]:
     """One gap per file that holds names which only running it would tell."""
     lines: dict[str, list[int]] = {}
+    unparsed: set[str] = set()
     for use in uses:
+        if use.language == other_sources.SCRIPT:
+            continue
+        if use.language in other_sources.OTHER_LANGUAGES.values():
+            unparsed.add(use.path)
+            continue
         names = [name for name in (use.stream, use.group) if name is not None]
         open_name = use.kind in STREAM_KINDS and use.stream is None
         if use.kind in _NAMED and (open_name or any(name.value is None for name in names)):
@@ -142,6 +150,9 @@ def _unresolved(uses: Iterable[CodeUse], now_ms: int) -> list[Gap]:
         why = "the name is known only at run time"
         fix = "name it by a constant, or describe it with [[expect]]"
         gaps.append(_gap(what, why, fix, now_ms))
+    for path in sorted(unparsed):
+        why = "code of this language is not read: which streams and groups it names is not known"
+        gaps.append(_gap(f"stream commands in {path}", why, "describe them with [[expect]]", now_ms))
     return gaps
 
 
