@@ -7,9 +7,12 @@ ARGS   ?=
 # Most tests wait: for a window, a process, a server.
 JOBS   ?= 3
 LAGS   ?= 50000
+# Of `make fuzz`: for how long each property test runs, and which.
+SECONDS ?= 600
+FUZZED  ?= tests/test_masking.py tests/test_secret_rules.py tests/sources/logs tests/sources/test_correlation.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run healthy lint types docs test test-matrix bench wheel clean
+.PHONY: help install run healthy lint types docs test test-matrix fuzz bench wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -55,6 +58,9 @@ faults: install ## every test about sessions that are killed, at each moment
 
 test-matrix: install ## the tests about Redis on all servers of docs/servers.md, which it obtains by itself
 	$(BIN)/pytest -n $(JOBS) --dist loadscope -m matrix --servers=all --lag-observations=$(LAGS)
+
+fuzz: install ## property tests about logs and secrets with ever new examples, SECONDS=600 each; others by FUZZED=tests/...
+	$(BIN)/pytest -n $(JOBS) --fuzz=$(SECONDS) $(FUZZED)
 
 wheel: install ## build the wheel into dist/
 	$(UV) build --quiet --wheel --out-dir dist

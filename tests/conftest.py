@@ -11,7 +11,7 @@ from typing import cast
 import hypothesis
 import pytest
 
-from tests import skips
+from tests import fuzzing, skips
 from tests.servers import binaries
 from tests.servers.binaries import NoServerHere, Product
 from tests.servers.ports import free_port
@@ -46,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
     parser.addoption("--faults", action="store_true", help="every fault, also those that `make faults` tries")
+    fuzzing.add_option(parser)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -70,6 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("faults")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("faults")]
+    fuzzing.select(config, items)
     for item in items:
         if "product" in getattr(item, "fixturenames", ()):
             item.add_marker("matrix")
@@ -86,6 +88,11 @@ def _longest_first(items: list[pytest.Item]) -> None:
     turns = itertools.chain.from_iterable(itertools.zip_longest(*long.values()))
     places = {path: place for place, path in enumerate(path for path in turns if path is not None)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    return fuzzing.run(pyfuncitem)
 
 
 @pytest.hookimpl(wrapper=True)
