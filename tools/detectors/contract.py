@@ -51,8 +51,8 @@ class TemplateStats:
     `total` counts since the session began, `new` in this tick; `times_ms` are the times of the newest
     (at most 64; a line's own time, else its arrival), `example` the newest line, `first` the first. `verdict` is
     the classification of the first line: `error`, `fatal`, `trace`, `trace-fatal`, `warn`, `retry`, `expected`
-    (a failure that is no fault, logged as fatal), or `quiet-error` (one with its error, logged as INFO), or `told` (an answer or
-    an agent's run that a rule of its own looks at).
+    (a failure that is no fault, logged as fatal), `quiet-error` (one with its error, logged as INFO), `quiet-trace` (a stack
+    trace right below a line at DEBUG), or `told` (an answer or an agent's run that a rule of its own looks at).
     """
 
     service: str

@@ -425,6 +425,10 @@ OUTERMOST = PYTHON_CAUGHT.replace("in get", "in <module>")
         (DEBUG_PYTHON.replace("DEBUG", "INFO").format("cache lookup failed"), PYTHON_CAUGHT, ["trace-fatal"]),
         (DEBUG_PYTHON.replace("DEBUG", "ERROR").format("cache lookup failed"), PYTHON_CAUGHT, ["trace"]),
         ('{"level":20,"msg":"cache lookup failed"}', PYTHON_CAUGHT, ["trace-fatal"]),
+        (DEBUG_JAVA.replace("DEBUG", "INFO").format("retrying"), JAVA_CAUGHT, ["retry"]),
+        (DEBUG_JAVA.replace("DEBUG", "INFO").format("order 12"), JAVA_CAUGHT, ["trace"]),
+        (DEBUG_JAVA.replace("DEBUG", "WARN").format("retrying"), JAVA_CAUGHT, ["retry", "trace"]),
+        ("[2025-06-15 10:00:00,123: INFO/Worker-1] Task store[1] retry: Retry in 10s: KeyError('id')", PYTHON_CAUGHT, []),
     ],
 )  # fmt: skip
 def test_a_trace_right_below_a_line_at_debug_is_that_lines(
@@ -437,6 +441,39 @@ def test_a_trace_right_below_a_line_at_debug_is_that_lines(
     for item in window.settle(AT_MS, final=True):
         window.take(item)
     assert [template.verdict for template in window.touched()] == verdict
+
+
+PRETTY = """[10:00:00.000] {} (123): cannot store
+    err: {{
+      "type": "{}",
+      "message": "boom",
+      "stack":
+          {}: boom
+              at save (/srv/store.js:1:2)
+              at run (/srv/store.js:2:2)
+    }}"""
+
+
+@pytest.mark.parametrize(
+    ("level", "thrown", "verdicts"),
+    [
+        ("ERROR", "Error", ["trace"]),
+        ("WARN", "TypeError", ["warn", "trace"]),
+        ("WARN", "DeprecationWarning", ["warn"]),
+        ("INFO", "TypeError", ["trace"]),
+    ],
+)
+def test_an_error_among_the_fields_that_pino_pretty_prints_is_one(
+    level: str, thrown: str, verdicts: list[str]
+) -> None:
+    texts = [*PRETTY.format(level, thrown, thrown).split("\n"), "[10:00:00.000] INFO (123): on"]
+    window = Window((), AT_MS)
+    for number, text in enumerate(texts, 1):
+        for item in window.fold(line(text, number)):
+            window.take(item)
+    for item in window.settle(AT_MS, final=True):
+        window.take(item)
+    assert [template.verdict for template in window.touched()] == verdicts
 
 
 def test_a_line_between_or_a_second_makes_it_nobodys() -> None:

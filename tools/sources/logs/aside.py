@@ -1,5 +1,7 @@
 """A record at DEBUG or TRACE right above a bare stack trace: the trace is most likely its own, told on purpose.
 
+So is that of a record at INFO that says what is done about it (`retrying`).
+
 Loggers of Python and Java print a record's exception on the lines below it, without a level. What the interpreter prints at
 its end names itself, or its outermost frame; what somebody prints by hand has no record right above it for long.
 """
@@ -23,9 +25,12 @@ Above = tuple[Callable[[], Aside], int]
 """How to find out what a line is, and when it arrived, in ms."""
 NEAR_MS = 1000
 """A record and its trace are written at once; two reads of a file lie at most 250 ms apart."""
-_LEVELS = frozenset(("DEBUG", "TRACE"))
-_MAY_BE_ONE = re2.compile(rb"(?i)debu|trac|trc|dbg|dbug|verbose|vrb|fine|silly")
+_LEVELS = frozenset(("DEBUG", "TRACE", "INFO"))
+_MAY_BE_ONE = re2.compile(rb"(?i)info?|notice|success|debu|trac|trc|dbg|dbug|verbose|vrb|fine|silly")
 _BEGINNING_BYTES = 160
+_TAKES_CARE = re2.compile(
+    r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect\w*|\brecover(?:ed|ing)\b|\bhandled\b|\bignor(?:ed|ing)\b|\bfall(?:ing)? back\b"
+)
 _TELLS = re2.compile(
     r"(?i)fail|error|exception|could ?n[o\']t|can ?n[o\']t|can't|unable|ignor|skip|fall(?:ing|s)? ?back|fallback|retr|miss|not found|invalid"
     r"|unavail|unreach|refus|closed|lost|timed? ?out|abort|reject|unexpected|traceback|stack|swallow|suppress|broken|disconnect|g[ia]v(?:e|ing) up"
@@ -64,4 +69,6 @@ def _of(level: str | None, format_: str, words: str) -> Aside:
     # A logger of JSON or logfmt puts a trace into its record.
     if level not in _LEVELS or format_ != "text":
         return ""
+    if level == "INFO":
+        return "failing" if _TAKES_CARE.search(words) is not None else ""
     return "failing" if _TELLS.search(words) is not None else "silent"

@@ -11,7 +11,7 @@ import re2
 from tools import agent_runs, memory_figures, outward_text
 from tools.memory_figures import figure_of
 from tools.outward_text import exposed
-from tools.sources.logs import parse
+from tools.sources.logs import other_words, parse
 from tools.sources.records import LogLine
 
 NOTHING, START, RETRY, WARN, EXPECTED, QUIET, TOLD, ERROR, FATAL = (
@@ -76,6 +76,7 @@ _NOT_A_FAILURE = re2.compile(
             r"\b(?:no|0)(?: new| more)? (?:messages|entries|records|jobs|work|data)\b[,;:]? (?:will )?(?:retry\w*|back\w*[ -]?off|polling again|trying again)\b",
             r"\btimeout(?:[ _]?ms)?[\"']?\s?[:=]\s?[\"']?\d|\btimeouts? (?:is |was |set |configured )+(?:to )?\d",
             # Names, flags, addresses, URLs, paths.
+            r"^\s+\"type\": \"\w+\",?$",
             r"--[a-z][a-z0-9]*(?:-[a-z0-9]+)+(?:=[\w.-]+)?",
             rf"\b(?:[a-z0-9]+[_-])*(?:streams?|topics?|queues?|channels?|tables?|groups?)(?:\s?=\s?|\\?[\"']\s?:\s?)\\?[\"']?{_NAMES}\b",
             rf"\b(?:consum\w+|read\w*|subscrib\w+(?: to)?|publish\w*(?: to)?|creat\w+|watch\w*|poll\w*|trim\w*|delet\w+|from|into|table) (?:if not exists |the )?(?:streams?|topics?|queues?|channels?|tables?) {_NAMES}\b",
@@ -136,26 +137,6 @@ _HARD = re2.compile(
     r"|terminate called (?:after throwing|without an active)|no space left on device|enospc|emfile|: too many open files)\b"
     r"|\bpanic: |\bfatal(?: error)?\b(?:[:!,.]|$| \w)"
 )
-_ENDED = re2.compile(
-    r"(?i)\b(?:exited (?:abnormally )?with (?:exit )?(?:code|status)(?: code)?|exited, code=(?:exited|killed|dumped), status=)\W{0,2}[1-9]|: line \d{1,6}: +\d+ killed\b|\bapp crashed\b"
-)
-"""A process that ended with a code that is none of success, in the words of shells, compose, pm2, nodemon and systemd."""
-_REFUSED = re2.compile(
-    r"\b(?:MISCONF (?:Redis is|Errors writing)|READONLY You can't|NOAUTH Authentication|WRONGPASS invalid|CLUSTERDOWN (?:Hash|The cluster)"
-    r"|MASTERDOWN Link|OOM command not|NOGROUP No such|NOPERM (?:User|No|this user)|WRONGTYPE Operation|EXECABORT Trans|NOREPLICAS Not)"
-)
-"""What Redis and Valkey answer where they refuse (their error strings). BUSYGROUP, NOSCRIPT and LOADING belong to healthy starts."""
-_SERVER_DIED = re2.compile(
-    r"\b(?:crashed by signal: \d|REDIS BUG REPORT START|(?:Background|Foreground) saving error|Can't save in background|Short read or OOM loading DB"
-    r"|Error condition on socket for SYNC|Error moving temp DB file|Could not create server \w+ listening socket|Bad file format reading the append"
-    r"|Write error (?:saving|writing)|Error writing to the AOF|Fatal error loading the DB|Can't open the (?:append|log)|MASTER aborted replication with an error"
-    r"|server process \(PID \d+\) (?:was terminated by signal|exited with exit code [2-9])|exited: \S+ \((?:exit status \d+|terminated by SIG\w+); not expected\))"
-)
-"""What Redis, Valkey, PostgreSQL and supervisord log of themselves and their processes, below the level of an error."""
-_UNIT_FAILED = re2.compile(
-    r"^Failed to start |\.(?:service|scope|mount|socket|timer|slice): Failed with result "
-)
-"""What systemd says of its units."""
 _TYPED = re2.compile(
     r"\b(?:OS|IO|EOF|[A-Za-z_$][\w.$]*[a-z])(?:Exception|Error)\b(?::|$|\s*\(|\s+(?:at|in|while|from|thrown)\b)"
 )
@@ -175,6 +156,8 @@ _SPOKEN_OF = re2.compile(
     r"(?i)\b(?:expect\w*|test\w*|retr\w+|regist\w+|configur\w+|throws?|raises?|on|for|of|class|type|if|when|will|may|can|to|as)\b[^.;]*$"
 )
 """Words, before it, of a line that speaks of an exception without having one."""
+_SAYS_NOTHING = re2.compile(r"^[EF], \[\S+ #\d+\] +(?:ERROR|FATAL) -- [^:]*:\s*$")
+"""The blank lines that Rails logs around an exception."""
 _WORST = re2.compile(
     rf"(?i)\b(?:fatal|{_UNHANDLED}|uncaught|oom[- _]?kill\w*|oom|out of memory|outofmemoryerror|heap out of|java heap space"
     r"|javascript heap|heap exhaust\w*)\b"
@@ -250,7 +233,7 @@ def classify(line: LogLine) -> str:
         return ERROR if status is not None and status >= 500 else NOTHING
     words = spoken(line)
     if line.level in {"ERROR", "FATAL"}:
-        return _severe(line.level, words)
+        return NOTHING if _SAYS_NOTHING.search(line.text) is not None else _severe(line.level, words)
     verdict = NOTHING if line.level in {"DEBUG", "TRACE"} else _by_words(line, words)
     return TOLD if verdict in {NOTHING, START} and _tells(line.text) else verdict
 
@@ -303,6 +286,11 @@ def _quotes_a_failure(words: str, rest: str) -> bool:
     return not (_EXPECTED.search(words) or _RESOLVED.search(rest) or _RETRY.search(rest))
 
 
+def _is_taken_care_of(words: str) -> bool:
+    """Whether a line at INFO says what is done about the failure whose trace it shows."""
+    return any(said.search(words) is not None for said in (_RETRY, _RESOLVED, _HANDLED))
+
+
 def _carries_error(line: LogLine) -> bool:
     if line.format == "json":
         data = parse.decode(line.text)
@@ -346,15 +334,15 @@ def _failure(level: str | None, rest: str, words: str) -> str:
     if _HARD.search(rest):
         return FATAL if _WORST.search(rest) else ERROR
     # At INFO the type of an exception is a quote: of what was handled, or of a failure at the wrong level (`_by_words`).
-    if (_TYPED.search(rest) and level != "INFO") or _SERVER_DIED.search(rest):
+    if (_TYPED.search(rest) and level != "INFO") or other_words.SERVER_DIED.search(rest):
         return ERROR
     # A service that logs its SIGTERM at INFO, or says how it ends, is being stopped in order: a deployment, no failure.
     if _TERMINATED.search(rest) and level != "INFO" and not _IN_ORDER.search(rest):
         return ERROR
-    if level is None and (_WORDS.search(rest) or _REFUSED.search(rest)):
+    if level is None and (_WORDS.search(rest) or other_words.REFUSED.search(rest)):
         return ERROR
     # `status=1/FAILURE` is no path.
-    if level is None and (_ENDED.search(words) or _UNIT_FAILED.search(words)):
+    if level is None and (other_words.ENDED.search(words) or other_words.UNIT_FAILED.search(words)):
         return ERROR
     return ERROR if level == "WARN" and _EXCEPTION.search(rest) else NOTHING
 
@@ -381,6 +369,8 @@ def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool, abov
         return NOTHING
     words = f"{spoken(head)[:1000]} {exception[:1000]}"
     if head.level in {"INFO", "WARN"} and _EXPECTED.search(words):
+        return NOTHING
+    if head.level == "INFO" and _is_taken_care_of(spoken(head)[:1000]):
         return NOTHING
     crashed = _CRASHED.search(text) is not None or _CRASHED.search(exception) is not None
     if above and not crashed:

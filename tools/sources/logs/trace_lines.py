@@ -67,6 +67,8 @@ EXIT = re2.compile(
 PREAMBLE_NODE = re2.compile(r"^(?:node:[\w/]+|(?:file://)?/[^\s:][^:]{0,400}|[A-Za-z]:\\[^:]{1,400}):\d+$")
 """Node names file and line before it quotes the code that threw."""
 TYPED_HEAD = re2.compile(r"^(?:Uncaught )?[A-Za-z_$][\w.$]*(?:Error|Exception|Rejection)\b(?: \[\w+\])?: ")
+INDENTED_HEAD = re2.compile(r"^ {4,24}(?:[A-Za-z_$][\w.$]*)?(?:Error|Exception|Warning)(?: \[\w+\])?: ")
+"""As pino-pretty prints the stack of an error among its fields."""
 GROUP_END_PYTHON = re2.compile(r"^\s*\+-{20,}$")
 RUST_TOLD = re2.compile(r"^stack backtrace:|^note: ")
 

@@ -27,6 +27,7 @@ from tools.sources.logs.trace_lines import (
     GROUP_END_PYTHON,
     HEAD,
     HEAD_WORDS,
+    INDENTED_HEAD,
     MORE_AT,
     MORE_GO,
     MORE_RUST,
@@ -341,7 +342,7 @@ def _may_be_head(line: LogLine) -> bool:
     if own_head_at(line.text) is not None or PREAMBLE_NODE.match(line.text):
         return True
     if line.format == "access" or line.text[:1] in {"", " ", "\t"}:
-        return False
+        return INDENTED_HEAD.match(line.text) is not None
     if line.level in {"ERROR", "FATAL"}:
         return True
     if line.format == "json" and line.level != "WARN":
