@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tools.sources.logs.engine.patterns import PATTERNS, Mark, Pattern
+from tools.sources.logs.engine.positions import Ints, firsts
 
-Ints = NDArray[np.int64]
+__all__ = ("MESSAGE_BYTES", "Hits", "Ints", "Scanner", "merged", "scanner")
 MESSAGE_BYTES = 15
 """From its first digit to the one behind the dash."""
 _NONE = -1
@@ -35,16 +35,18 @@ def merged(marks: Ints, lines: Ints, ends: Ints, message_ends: Ints, newlines: I
         marks, lines, ends = marks[order], lines[order], ends[order]
     held = np.zeros(len(newlines), np.int64)
     if len(lines):
-        first = np.flatnonzero(np.diff(lines, prepend=-1))
+        first = firsts(lines)
         held[lines[first]] = np.bitwise_or.reduceat(marks, first)
-    of_messages = np.searchsorted(newlines, message_ends - 1)
-    held[of_messages] |= int(Mark.MESSAGE)
     id_starts = np.full(len(newlines), _NONE, np.int64)
-    first = np.flatnonzero(np.diff(of_messages, prepend=-1))
-    id_starts[of_messages[first]] = message_ends[first] - MESSAGE_BYTES
+    if len(message_ends):
+        of_messages = np.searchsorted(newlines, message_ends - 1)
+        held[of_messages] |= int(Mark.MESSAGE)
+        first = firsts(of_messages)
+        id_starts[of_messages[first]] = message_ends[first] - MESSAGE_BYTES
     correlated = np.flatnonzero(marks & int(Mark.CORRELATION))
-    correlated = correlated[np.flatnonzero(np.diff(lines[correlated], prepend=-1))]
-    id_starts[lines[correlated]] = ends[correlated]
+    if len(correlated):
+        correlated = correlated[firsts(lines[correlated])]
+        id_starts[lines[correlated]] = ends[correlated]
     found, ids = np.flatnonzero(held), np.flatnonzero(id_starts != _NONE)
     return Hits(found, held[found], ids, id_starts[ids])
 

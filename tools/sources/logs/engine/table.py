@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tools.sources.logs.engine.scanning import Ints
+from tools.sources.logs.engine.positions import Bytes, Flags, Ints, Words, words
 
-Bytes = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
-Words = NDArray[np.uint64]
+__all__ = ("Bytes", "Flags", "LineTable", "Words", "words")
 
-_WORD_BYTES = 8
 CARRIAGE_RETURN, NEWLINE, OPEN_BRACE, CLOSE_BRACE = 13, 10, 123, 125
 
 
@@ -22,7 +18,7 @@ class LineTable:
 
     def __init__(self, data: memoryview) -> None:
         self.bytes: Bytes = np.frombuffer(data, np.uint8)
-        self.ends: Ints = places(self.bytes == NEWLINE)
+        self.ends: Ints = np.flatnonzero(self.bytes == NEWLINE)
         self.count = len(self.ends)
         self.starts: Ints = np.empty_like(self.ends)
         self.starts[0] = 0
@@ -72,17 +68,3 @@ class LineTable:
             return repeated
         found: Bytes = np.lib.stride_tricks.sliding_window_view(self.bytes, width)[at]
         return found
-
-
-def places(flags: Flags) -> Ints:
-    """Where flags are set that seldom are: eight at a time are looked at."""
-    whole = len(flags) // _WORD_BYTES * _WORD_BYTES
-    some = np.flatnonzero(flags[:whole].view(np.uint64) != 0)
-    at = np.flatnonzero(flags[:whole].reshape(-1, _WORD_BYTES)[some])
-    found: Ints = some[at >> 3] * _WORD_BYTES + (at & 7)
-    return found if whole == len(flags) else np.concatenate((found, np.flatnonzero(flags[whole:]) + whole))
-
-
-def words(data: Bytes) -> Words:
-    """The eight bytes from each place on, as one little-endian number; the view ends seven bytes before the block."""
-    return np.ndarray((len(data) - 7,), np.dtype("<u8"), data, strides=(1,))
