@@ -33,8 +33,9 @@ _QUIETER_S = 1.0
 _NO_ROWS = np.empty(0, np.int64)
 _SKIPPED = np.zeros(256, np.bool_)
 _SKIPPED[[ord(char) for char in " \t\"'\\"]] = True
-_ID = np.zeros(256, np.bool_)
-_ID[[ord(char) for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"]] = True
+_ID_SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
+_ID = bytes(code if code in _ID_SIGNS else 0 for code in range(256))
+_LOWEST, _ONES, _HIGHEST = np.uint64(1), np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
 
 
@@ -174,10 +175,20 @@ def id_hashes(table: LineTable, starts: Ints) -> Ints:
         if not signs.any():
             break
         starts += signs
-    cells = np.ascontiguousarray(table.window(starts, _ID_BYTES))
-    cells *= np.logical_and.accumulate(_ID[cells], axis=1)
-    first, second = cells.view(np.uint64).T
-    return _mixed(first * _FACTORS[0] + (second ^ (second >> np.uint64(32))) * _FACTORS[1])
+    # What is none of an id becomes zero, and so does all behind it: the lowest zero byte of a word tells where.
+    text = table.window(starts, _ID_BYTES).tobytes().translate(_ID)
+    first, second = np.frombuffer(text, np.uint64).reshape(-1, 2).T
+    zero = _zeros(first)
+    before = first & (zero - _LOWEST)
+    behind = np.where(zero == 0, second & (_zeros(second) - _LOWEST), np.uint64(0))
+    return _mixed(before * _FACTORS[0] + (behind ^ (behind >> np.uint64(32))) * _FACTORS[1])
+
+
+def _zeros(word: Words) -> Words:
+    """The lowest bit of the lowest zero byte in each word; 0 where none is zero."""
+    found = (word - _ONES) & ~word & _HIGHEST
+    lowest: Words = (found & (~found + _LOWEST)) >> np.uint64(7)
+    return lowest
 
 
 def _mixed(numbers: Words) -> Ints:
