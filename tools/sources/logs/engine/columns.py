@@ -17,7 +17,7 @@ import re2
 
 from tools.sources.logs import times
 from tools.sources.logs.engine.scanning import Ints
-from tools.sources.logs.engine.table import Bytes, Flags, LineTable, Words, words
+from tools.sources.logs.engine.table import Bytes, Flags, LineTable, Words
 
 NONE = -1
 _NEVER = -(1 << 60)
@@ -101,9 +101,9 @@ class Column:
         # A word of eight bytes must lie in the block whole: the last lines are read byte by byte.
         quick = inside & (at + (width + _WORD_BYTES) <= len(table.bytes))
         if quick.any():
-            text, places = words(table.bytes), at[quick]
+            heads = _Heads(table.bytes, at[quick], width + _WORD_BYTES)
             in_words = self._epoch_in_words if self.kind == "epoch" else self._in_words
-            found[quick] = in_words(text, places, arrived_ms)
+            found[quick] = in_words(heads, arrived_ms)
             inside &= ~quick
         rows = np.flatnonzero(inside)
         if len(rows):
@@ -111,71 +111,80 @@ class Column:
             found[rows] = self._epoch(cells) if self.kind == "epoch" else self._clock(cells, arrived_ms)
         return found
 
-    def _in_words(self, text: Words, at: Ints, arrived_ms: int) -> Ints:
+    def _in_words(self, heads: _Heads, arrived_ms: int) -> Ints:
         """The same as `_clock`, in words: several bytes are compared, and read as digits, at once."""
         shape = _SHAPES[self.kind]
-        word = text[at + shape.minute]
+        word = heads.word(shape.minute)
         good = (word & _MINUTE_SIGNS) == _MINUTE_EXPECTED
         good &= ((word & _MINUTE_DIGITS) + _MINUTE_SIXES) & _MINUTE_CARRIES == 0
-        minute, second = _two(word, 0), _two(word, 24)
-        good &= (minute < 60) & (second < 60) & (text[at + shape.minute - 1] & _BYTE == ord(":"))
-        ms = (minute * 60 + second) * 1000
+        good &= heads.word(shape.minute - 1) & _BYTE == ord(":")
+        twos = _twos(word & _MINUTE_DIGITS)
+        minute, second = twos & _BYTE, (twos >> np.uint64(24)) & _BYTE
+        good &= (minute < 60) & (second < 60)
+        found = ((minute * np.uint64(60) + second) * np.uint64(1000)).view(np.int64)
         if self.digits:
-            fraction, fine = self._fraction(text[at + shape.width])
-            ms += fraction
+            fraction, fine = self._fraction(heads.word(shape.width))
+            found += fraction
             good &= fine
         if self.zone:
             mask = np.uint64((1 << 8 * min(len(self.zone), _WORD_BYTES)) - 1)
-            zone = text[at + self._width - len(self.zone)]
+            zone = heads.word(self._width - len(self.zone))
             good &= zone & mask == np.uint64(int.from_bytes(self.zone[:_WORD_BYTES], "little"))
-        found = self._bases(text, at, arrived_ms) + ms
-        return np.where(good & (found >= 0), found, NONE)
+        found += self._bases(heads, arrived_ms)
+        good &= found >= 0
+        found[~good] = NONE
+        return found
 
-    def _epoch_in_words(self, text: Words, at: Ints, _arrived_ms: int) -> Ints:
-        head, tail = text[at], text[at + 2]  # ten digits of seconds: the first eight, and the last eight
+    def _epoch_in_words(self, heads: _Heads, _arrived_ms: int) -> Ints:
+        head, tail = (
+            heads.word(0),
+            heads.word(2),
+        )  # ten digits of seconds: the first eight, and the last eight
         good = _are_digits(head) & _are_digits(tail)
         seconds = _eight(head) * 100 + _eight(tail) % 100
         if self.digits:
-            fraction, fine = self._fraction(text[at + 10])
+            fraction, fine = self._fraction(heads.word(10))
             return np.where(good & fine, seconds * 1000 + fraction, NONE)
-        last = text[at + 5]
+        last = heads.word(5)
         return np.where(good & _are_digits(last), seconds * 1000 + _eight(last) % 1000, NONE)
 
     def _fraction(self, word: Words) -> tuple[Ints, Flags]:
         """Thousandths of a second; `word` begins with the sign before them."""
         sign, digits = word & _BYTE, word >> np.uint64(8)
-        number = np.zeros(len(word), np.int64)
         good = (sign == ord(".")) | (sign == ord(","))
+        known = np.uint64((1 << 8 * self.digits) - 1)
+        highs, lows = digits & (_HIGHS & known), digits & (_LOWS & known)
+        good &= (highs == _ZEROS & known) & ((lows + (_SIXES & known)) & _HIGHS == 0)
+        if self.digits == _MS_DIGITS:
+            thousandths = (_twos(lows) & _BYTE) * np.uint64(10) + (lows >> np.uint64(16))
+            return thousandths.view(np.int64), good
+        number = np.zeros(len(word), np.int64)
         for at in range(self.digits):
-            digit = ((digits >> np.uint64(8 * at)) & _BYTE) - np.uint64(ord("0"))
-            good &= digit <= 9
-            number = number * 10 + digit.astype(np.int64)
-        if self.digits != _MS_DIGITS:
-            number = (number * 1000 + 10**self.digits // 2) // 10**self.digits
-        return number, good
+            number = number * 10 + ((lows >> np.uint64(8 * at)) & _BYTE).view(np.int64)
+        return (number * 1000 + 10**self.digits // 2) // 10**self.digits, good
 
-    def _bases(self, text: Words, at: Ints, arrived_ms: int) -> Ints:
-        """The time of each line's hour."""
+    def _bases(self, heads: _Heads, arrived_ms: int) -> Ints | int:
+        """The time of each line's hour; one number where it is the same for all."""
         width = _SHAPES[self.kind].hour
         if width < _WORD_BYTES:
-            first = last = text[at] & np.uint64((1 << 8 * width) - 1)
+            first = last = heads.word(0) & np.uint64((1 << 8 * width) - 1)
+            changed = first[1:] != first[:-1]
         else:
-            first, last = text[at], text[at + width - _WORD_BYTES]
-        changes = np.flatnonzero((first[1:] != first[:-1]) | (last[1:] != last[:-1])) + 1
+            first, last = heads.word(0), heads.word(width - _WORD_BYTES)
+            changed = (first[1:] != first[:-1]) | (last[1:] != last[:-1])
+        changes = (np.flatnonzero(changed) + 1).tolist()
         known: dict[tuple[int, int], int] = {}
-        found = np.empty(len(at), np.int64)
-        for start, end in pairwise([0, *changes.tolist(), len(at)]):
+        found = np.empty(len(first), np.int64) if changes else None
+        for start, end in pairwise([0, *changes, len(first)]):
             key = int(first[start]), int(last[start])
             if key not in known:
-                hour = b"".join(int(part).to_bytes(_WORD_BYTES, "little") for part in key)
-                text_ = (
-                    hour[:width]
-                    if width < _WORD_BYTES
-                    else hour[:_WORD_BYTES] + hour[-(width - _WORD_BYTES) :]
-                )
-                known[key] = self._base(text_, arrived_ms)
+                base = self._base(_hour(*key, width), arrived_ms)
+                known[key] = _NEVER if base == NONE else base
+            if found is None:
+                return known[key]
             found[start:end] = known[key]
-        return np.where(found == NONE, _NEVER, found)
+        assert found is not None
+        return found
 
     @property
     def _width(self) -> int:
@@ -246,6 +255,25 @@ class Column:
         return NONE if found is None else found
 
 
+class _Heads:
+    """The first bytes from a place on in each line, and words of eight of them."""
+
+    def __init__(self, data: Bytes, at: Ints, width: int) -> None:
+        spans = np.ndarray((len(data) - width + 1,), f"V{width}", data, strides=(1,))
+        self._bytes: Bytes = spans[at].view(np.uint8)
+        self._count, self._width = len(at), width
+
+    def word(self, offset: int) -> Words:
+        """Of each line, the eight bytes at an offset as one little-endian number."""
+        return np.ndarray((self._count,), "<u8", self._bytes, offset=offset, strides=(self._width,))
+
+
+def _hour(first: int, last: int, width: int) -> bytes:
+    """The text of two words that overlap, or of one that is shorter."""
+    head, tail = (part.to_bytes(_WORD_BYTES, "little") for part in (first, last))
+    return head[:width] if width < _WORD_BYTES else head + tail[2 * _WORD_BYTES - width :]
+
+
 def learn(samples: Sequence[Sample], arrived_ms: int) -> Column | None:
     """The column that gives the time of nearly all samples, and of none a wrong one."""
     table = LineTable(memoryview(b"".join(sample.line + b"\n" for sample in samples)))
@@ -298,10 +326,9 @@ def _eight(word: Words) -> Ints:
     return found.astype(np.int64)
 
 
-def _two(word: Words, shift: int) -> Ints:
-    """A number of two digits, whose first is so many bits into a word."""
-    tens, ones = word >> np.uint64(shift), word >> np.uint64(shift + 8)
-    found: Ints = ((tens & np.uint64(15)) * np.uint64(10) + (ones & np.uint64(15))).astype(np.int64)
+def _twos(digits: Words) -> Words:
+    """Of a word of digits as numbers, each two neighbours as one number, where the first of them stands."""
+    found: Words = digits * np.uint64(10) + (digits >> np.uint64(8))
     return found
 
 
