@@ -7,6 +7,7 @@ when it ends, the parent has died and the watcher leaves without finishing.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -71,6 +72,8 @@ def main() -> int:
         return 0
     reporter = open_reporter(job, clock)
     watcher: Watcher = import_module(_MODULES[AgentId(job.agent)]).make(job, reporter)
+    # Modules, patterns and rules stay to the end: no collection need look through them again.
+    gc.freeze()
     stop = StopFile(reporter.workspace, job.window.deadline_ms, clock, sys.stdin.fileno())
     try:
         run(watcher, reporter, stop)

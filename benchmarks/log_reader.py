@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -66,6 +67,7 @@ def _watched(files: list[Path], *, merged: bool) -> dict[str, object]:
         reporter = open_reporter(job, clock)
         watcher = make(job, reporter)
         watcher.look()
+        gc.freeze()  # as the process of a session does
         for path in files:  # files that appear are read from their start
             (folder / path.name).symlink_to(path)
         time.sleep(_DISCOVERED_AFTER_S)
