@@ -233,6 +233,22 @@ def test_a_line_that_was_not_checked_for_secrets_is_named(monkeypatch: pytest.Mo
     assert [(work, lines) for _, work, lines, _ in over(engine.folder.budgets)] == [(Work.CONFIRM, 80)]
 
 
+def test_a_long_line_takes_as_much_of_a_budget_as_many_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RATES, Work.CONFIRM, Rate(0, 300))
+    lines = [f"password=hunter{at}! {'x' * 10_000 if at < 2 else ''} used" for at in range(100)]
+    engine = Engine()
+    folded = engine.folder.fold(
+        next(batches(["".join(line + "\n" for line in lines).encode()], SERVICE)), 0.0
+    )
+    assert len(folded.secrets) == 2 + 300 - 2 * 141
+    monkeypatch.setitem(RATES, Work.CONFIRM, Rate(0, 5))
+    engine = Engine()
+    folded = engine.folder.fold(
+        next(batches(["".join(line + "\n" for line in lines).encode()], SERVICE)), 0.0
+    )
+    assert [row for row, _ in folded.secrets] == [0], "one line may be more than all that there is room for"
+
+
 def test_many_traces_are_whole_up_to_the_budget_and_counted_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RATES, Work.TRACE, Rate(10, 30))
     trace = "Error: lost\n    at f (/srv/a.js:1:2)\n    at g (/srv/b.js:3:4)\n"

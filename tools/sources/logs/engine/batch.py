@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import re2
@@ -85,14 +85,17 @@ class Batch:
         `scanned`: the scan of the block found no beginning of a secret in it; that holds for what was read as it stands.
         """
         text = clean(raw.data)
-        if scanned and text.isascii() and text.isprintable() and len(text) == len(raw.data):
+        if scanned and text.isascii() and len(text) == len(raw.data) - raw.data.endswith(b"\r"):
             return record(self, raw, text, ())
         masked, marks = self.masker.scan(text) if in_order else masking.scan(text)
+        return record(self, raw, masked, self.secrets_in(text, marks))
+
+    def secrets_in(self, text: str, marks: Iterable[masking.SecretMark]) -> list[tuple[str, str]]:
+        """The secrets of a line: what was masked in it, now or as we captured it."""
         secrets = [(mark.kind, mark.fingerprint) for mark in marks]
         if self.origin.captured:
-            # Output that we captured was masked as it came in.
             secrets += [(mark.kind, mark.fingerprint) for mark in masking.read_marks(text)]
-        return record(self, raw, masked, secrets)
+        return secrets
 
 
 def record(batch: Batch, raw: RawLine, masked: str, secrets: Sequence[tuple[str, str]]) -> LogLine:

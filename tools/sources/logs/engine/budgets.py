@@ -37,8 +37,9 @@ RATES = {
     Work.TRACE: Rate(2000, 20_000),
 }
 """Kinds of lines, those of them that are findings (which cost milliseconds, and memory), lines that may hold a secret
-(20 to 120 microseconds each at usual lengths, measured: at most 6 % of a core; a line of 256 KB costs 0.7 s, and counts
-as one), and lines of traces."""
+(20 to 120 microseconds each at usual lengths, measured: at most 6 % of a core), and lines of traces."""
+_USUAL_BYTES, _PIECE_BYTES = 1024, 64
+"""A longer line counts as one more for each so many bytes: it takes so much more time."""
 
 
 class Bucket:
@@ -50,10 +51,10 @@ class Bucket:
         self._rate, self._tokens, self._at = rate, rate.burst, now
 
     def take(self, now: float, count: int = 1) -> bool:
-        """Whether there were that many; they are gone then."""
+        """Whether there were that many; they are gone then. Of more than there ever are, all that there can be are enough."""
         self._tokens = min(self._rate.burst, self._tokens + max(0.0, now - self._at) * self._rate.per_s)
         self._at = max(self._at, now)
-        if self._tokens < count:
+        if self._tokens < min(count, self._rate.burst):
             return False
         self._tokens -= count
         return True
@@ -77,17 +78,17 @@ class Budget:
     lines_over: Counter[Work] = field(default_factory=Counter)
     held: dict[Work, Counter[Mark]] = field(default_factory=dict)
 
-    def take(self, work: Work, mark: int, count: int = 1) -> bool:
-        """Whether a line may be worked on; where not, it is counted by its marks."""
-        if self._bucket(work).take(self.now, count):
+    def take(self, work: Work, mark: int, size_bytes: int = 0) -> bool:
+        """Whether a line of that size may be worked on; where not, it is counted by its marks."""
+        if self._bucket(work).take(self.now, _pieces(size_bytes)):
             return True
-        self.lines_over[work] += count
-        self.held.setdefault(work, Counter())[Mark(mark)] += count
+        self.lines_over[work] += 1
+        self.held.setdefault(work, Counter())[Mark(mark)] += 1
         return False
 
-    def owe(self, work: Work, count: int = 1) -> None:
-        """Count lines that are worked on in any case."""
-        self._bucket(work).owe(count)
+    def owe(self, work: Work, size_bytes: int = 0) -> None:
+        """Count a line that is worked on in any case."""
+        self._bucket(work).owe(_pieces(size_bytes))
 
     def _bucket(self, work: Work) -> Bucket:
         bucket = self.buckets.get(work)
@@ -102,6 +103,10 @@ class Budget:
             for said in dict.fromkeys(map(meaning, marks)):
                 of[said] += count
         return ", ".join(f"{said} {count:,}" for said, count in of.most_common(5))
+
+
+def _pieces(size_bytes: int) -> int:
+    return 1 + max(0, size_bytes - _USUAL_BYTES) // _PIECE_BYTES
 
 
 def meaning(mark: Mark) -> str:

@@ -163,7 +163,7 @@ class Folder:
 
     def _read_in_order(self, folded: Folded, budget: Budget) -> Flags:
         """Feed what may be part of a trace or a key to their readers; returns which lines went there."""
-        table, marks = folded.table, folded.marks
+        table = folded.table
         taken = np.zeros(table.count, np.bool_)
         assembler = self._window.assembler(folded.batch.origin.source)
         if (
@@ -172,15 +172,13 @@ class Folder:
             and not folded.batch.masker.open_lines
         ):
             return taken
-        certain = (folded.times >= 0) | table.structured
-        follows = np.append(~certain[1:], True)
-        heads = ((marks & int(HEADS)) != 0) & follows
-        opens = ((marks & _OPENERS) != 0) & (follows | ~table.structured)
-        keyed = (marks & int(Mark.KEY)) != 0
-        folded.follows = follows
+        folded.certain = certain = (folded.times >= 0) | table.structured
         at = self._run(folded, 0, taken, budget, begins=False)
+        rows = _begins(folded)
+        if not len(rows) and not at:
+            return taken
         wrote = Wrote(certain, aside := taken | table.indented, folded.parsed)
-        for row in np.flatnonzero(heads | opens | keyed).tolist():
+        for row in rows.tolist():
             if row >= at:
                 if row and not taken[row - 1]:
                     assembler.above = _above(folded, row - 1)
@@ -196,10 +194,10 @@ class Folder:
         assembler = self._window.assembler(folded.batch.origin.source)
         masker, count = folded.batch.masker, folded.table.count
         while row < count and (begins or assembler.held is not None or masker.open_lines):
-            mark, held = int(folded.marks[row]), assembler.held
+            mark, held, size = int(folded.marks[row]), assembler.held, folded.size(row)
             # What was begun is read to its end: a trace is whole, or not there.
             first = begins and not masker.open_lines and held is None
-            if first and not mark & _KEY and not budget.take(Work.TRACE, mark):
+            if first and not mark & _KEY and not budget.take(Work.TRACE, mark, size):
                 return row + 1
             begins = False
             line = folded.record(row, in_order=True)
@@ -210,13 +208,13 @@ class Folder:
             for item in assembler.feed(line):
                 self._take_item(folded, item)
             # A line that the next one surely does not go on is single: else each error would hold the one after it.
-            if not folded.follows[row] and is_single(assembler.held):
+            if not folded.may_go_on(row) and is_single(assembler.held):
                 for item in assembler.close():
                     self._take_item(folded, item)
             another = assembler.held is not None and assembler.held is not held
-            if first or not another or masker.open_lines:
-                budget.owe(Work.TRACE, 0 if first else 1)
-            elif not budget.take(Work.TRACE, mark):
+            if not first and (not another or masker.open_lines):
+                budget.owe(Work.TRACE, size)
+            elif not first and not budget.take(Work.TRACE, mark, size):
                 given_up, assembler.held = assembler.held, None
                 for held_line in given_up.lines if given_up is not None else ():
                     self._take_item(folded, held_line)
@@ -304,18 +302,30 @@ class Folder:
         wanted = int(Mark.SECRET | Mark.MASKED if folded.batch.origin.captured else Mark.SECRET)
         for row in np.flatnonzero(((folded.marks & wanted) != 0) & ~taken).tolist():
             full = len(self._window.secrets) + len(folded.secrets) >= SECRETS_MAX
-            if row not in folded.records and (full or not budget.take(Work.CONFIRM, int(Mark.SECRET))):
+            known, size = row in folded.records, folded.size(row)
+            if not known and (full or not budget.take(Work.CONFIRM, int(Mark.SECRET), size)):
                 if full:
                     budget.lines_over[Work.CONFIRM] += 1
                 folded.unchecked.add(row)
                 continue
-            line = folded.record(row)
-            if line.secrets:
+            line = folded.with_secrets(row)
+            if line is not None:
                 folded.secrets.append((row, line))
         folded.secrets.sort(key=lambda found: found[0])
         self._window.secrets += [line for _, line in folded.secrets][
             : SECRETS_MAX - len(self._window.secrets)
         ]
+
+
+def _begins(folded: Folded) -> Ints:
+    """The lines with which a trace or a key may begin."""
+    rows = np.flatnonzero(folded.marks & _IN_ORDER)
+    marks, certain = folded.marks[rows], folded.certain
+    follows = ~certain[np.minimum(rows + 1, len(certain) - 1)] | (rows == len(certain) - 1)
+    heads = ((marks & int(HEADS)) != 0) & follows
+    opens = ((marks & _OPENERS) != 0) & (follows | ~folded.table.structured[rows])
+    found: Ints = rows[heads | opens | ((marks & _KEY) != 0)]
+    return found
 
 
 def is_single(held: Held | None) -> bool:

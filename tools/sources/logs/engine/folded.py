@@ -47,8 +47,8 @@ class Folded:
     tally: Tally
     hashes: Ints | None = None
     """Of the lines with an id, one number each, where they were made already."""
-    follows: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
-    """Lines whose next line may belong to them."""
+    certain: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
+    """Lines that are records of their own: they have a time, or are structured."""
     records: dict[int, LogLine] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     groups: dict[Judged, list[int]] = field(default_factory=dict)
@@ -75,9 +75,19 @@ class Folded:
         if line is None:
             start, end = int(self.table.starts[row]), int(self.table.ends[row])
             raw = self.batch.raw(row, start, end)
-            line = self.batch.record(raw, in_order=in_order, scanned=not in_order and self._is_clear(row))
+            line = self.batch.record(raw, in_order=in_order, scanned=self._is_clear(row))
             self.records[row] = line
         return line
+
+    def with_secrets(self, row: int) -> LogLine | None:
+        """The record of a line that holds secrets; None of one that holds none."""
+        line = self.records.get(row)
+        if line is None:
+            text = clean(self.text(row, LINE_BYTES_MAX))
+            if not self.batch.secrets_in(text, masking.scan(text)[1]):
+                return None
+            line = self.record(row)
+        return line if line.secrets else None
 
     def later(self, row: int) -> LogLine | Later:
         """The record of a line where there is one, else what makes it, also when the block is gone."""
@@ -92,6 +102,14 @@ class Folded:
     def _is_clear(self, row: int) -> bool:
         """Whether no secret begins in a line, by what the scan looked for: the heads of all rules."""
         return not int(self.marks[row]) & _DOUBTFUL and not self.batch.masker.open_lines
+
+    def size(self, row: int) -> int:
+        """How many bytes of a line were read."""
+        return int(self.table.ends[row] - self.table.starts[row])
+
+    def may_go_on(self, row: int) -> bool:
+        """Whether the next line may belong to this one."""
+        return row + 1 == len(self.certain) or not self.certain[row + 1]
 
     def text(self, row: int, most: int) -> bytes:
         """The beginning of a line as it was read."""

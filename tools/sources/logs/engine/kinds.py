@@ -115,7 +115,7 @@ class Kinds:
     def _judged(self, folded: Folded, row: int, key: int, budget: Budget) -> Judged | None:
         known, mark = self._thorough.get(key), int(folded.marks[row])
         if known is None:
-            if not budget.take(Work.JUDGE, mark):
+            if not budget.take(Work.JUDGE, mark, folded.size(row)):
                 return None
             line = folded.record(row)
             known = cached(self._window.judge(line))
