@@ -137,6 +137,7 @@ class _Words:
         self._which = np.flatnonzero((held >> 21) & _COUNT_MASK)
         self._starts, self._ends = starts[self._which], ends[self._which]
         self._counts = counts
+        self._holds_line = keys.HOLDS_LINE in cells.tobytes()
 
     def shaped(self) -> Bytes:
         """The text with each of the words as what is kept of it."""
@@ -166,10 +167,24 @@ class _Words:
         """How much of each word is kept."""
         starts, ends = self._starts, self._ends
         lines = np.flatnonzero(self._said == _NEWLINE)
-        head = starts - lines[np.searchsorted(lines, starts) - 1] <= keys.HEAD_BYTES
+        of = np.searchsorted(lines, starts) - 1
+        head = starts - lines[of] <= keys.HEAD_BYTES
+        head &= ~self._are_records(lines)[of]
         codes = np.where(head, np.where(ends - starts < keys.ID_BYTES, _CLASSES, _SHAPED), _JOINED)
         codes[self._are_numbers()] = _AS_IT_IS
         return codes.astype(np.uint8)
+
+    def _are_records(self, newlines: Ints) -> Flags:
+        """As `keys.is_record`, of the line behind each newline; of none where one may hold a line of Docker's."""
+        found: Flags = np.zeros(len(newlines), np.bool_)
+        if self._holds_line:
+            return found
+        # Behind the last line there are newlines alone.
+        cells, before, ends = self._cells, newlines[:-2], newlines[1:-1] - 1
+        ends = ends - (cells[ends] == ord("\r"))
+        begins = (cells[before + 1] == keys.RECORD[0]) & (cells[before + 2] == keys.RECORD[1])
+        found[:-2] = begins & (cells[ends] == ord("}"))
+        return found
 
     def _are_numbers(self) -> Flags:
         starts, ends, said = self._starts, self._ends, self._said

@@ -26,6 +26,8 @@ _SHAPE = bytes.maketrans(_ALNUM, b"x" * len(_ALNUM))
 _CLASSES = bytes.maketrans(_ALNUM, b"0" * 10 + b"x" * 52)
 HEAD_BYTES = 120
 """What a line says of itself stands there: time, level, name."""
+RECORD, HOLDS_LINE = b'{"', b'"log"'
+"""How a record begins, and the field in which Docker puts a line with a head."""
 ID_BYTES = 12
 """Longer words with digits are ids."""
 _WORD = re.compile(rb"([A-Za-z0-9_+./:@%-]+)")
@@ -79,13 +81,19 @@ def shaped(said: bytes, mark: int) -> bytes:
     telling = tells_of_failure(b" ".join([parts[at] for at in variable]))
     # Of words in the head, and in a line so long that it is cut, more is kept.
     fixed, place, done = len(said) > LONG_BYTES, 0, 0
+    head_bytes = 0 if is_record(said) else HEAD_BYTES
     for at in variable:
         word = parts[at]
-        place += sum(map(len, parts[done:at])) if place < HEAD_BYTES else 0
+        place += sum(map(len, parts[done:at])) if place < head_bytes else 0
         done = at
         if not (telling and tells_of_failure(word)):
-            parts[at] = _shape(word, head=place < HEAD_BYTES, fixed=fixed)
+            parts[at] = _shape(word, head=place < head_bytes, fixed=fixed)
     return b"".join(parts)
+
+
+def is_record(line: bytes) -> bool:
+    """Whether a line says what it is by the names of its fields, not by what its head looks like."""
+    return line.startswith(RECORD) and line.rstrip().endswith(b"}") and HOLDS_LINE not in line
 
 
 def is_number(word: bytes) -> bool:
