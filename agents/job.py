@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from tools.detectors.thresholds import Judgement
 from tools.findings.model import AgentId
-from tools.sources.redis.access import Access
-from tools.sources.redis.deployment import Databases, Deployment
+
+if TYPE_CHECKING:
+    from tools.sources.redis.deployment import Deployment
 
 
 class _Part(BaseModel):
@@ -25,7 +26,7 @@ class RedisTarget(_Part):
     """
 
     url: SecretStr
-    databases: Databases = None
+    databases: Literal["all"] | tuple[int, ...] | None = None
     connect_timeout_s: float = 2.0
     command_timeout_s: float = 5.0
     cpu_share: float = 0.015
@@ -34,6 +35,10 @@ class RedisTarget(_Part):
 
     def deployment(self, name: str) -> Deployment:
         """What is audited, by connections of this name. Raises UsageError where the URL is not one."""
+        # The client takes 20 MB, and half of the watchers ask no server.
+        from tools.sources.redis.access import Access
+        from tools.sources.redis.deployment import Deployment
+
         access = Access(self.connect_timeout_s, self.command_timeout_s, name)
         return Deployment(self.url.get_secret_value(), self.databases, access)
 
