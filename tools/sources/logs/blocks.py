@@ -16,7 +16,7 @@ from tools.sources.logs.feed import LINE_BYTES_MAX, RawLine
 from tools.sources.logs.wide import BYTES as UTF16_BYTES
 
 _NEWLINE = 10
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 1 << 20
 """Big enough that what is done once per block does not count, small enough to stay in a processor's cache."""
 
 
