@@ -13,14 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
+import msgspec
 from langsmith import tracing_context
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from agents.evidence_gate import EvidenceGate
 from agents.host import SeenFinding
-from agents.investigation.batch import FINDINGS_MAX, Batch, FocusTask, opening, worst_first
+from agents.investigation.batch import FINDINGS_MAX, Batch, FocusTask, Left, opening, worst_first
 from agents.investigation.fence import Fence
-from agents.investigation.graph import Investigation, InvestigationGraph, State
+from agents.investigation.graph import Investigation, InvestigationGraph, State, prompt_now
 from agents.investigation.tools import Toolbox
 from agents.model.messages import Model, ModelUnavailable
 from tools.clock import Clock
@@ -50,6 +51,17 @@ class Tally(Struct, kw_only=True, rename="camel"):
     lowered: int = 0
 
 
+class Earlier(Struct, frozen=True):
+    """An agent's investigations before the session was resumed.
+
+    What they came to, the ids of findings that they are done with, and the focus tasks that none of them took up.
+    """
+
+    tally: Tally = msgspec.field(default_factory=Tally)
+    done: frozenset[str] = frozenset()
+    focus: tuple[FocusTask, ...] = ()
+
+
 class Host(Protocol):
     """What the session lends."""
 
@@ -70,7 +82,10 @@ class Host(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What investigations are made with. `seconds_left` is of the window."""
+    """What investigations are made with.
+
+    `seconds_left` is of the window; `stopped`: whether the session has stopped what it had started.
+    """
 
     host: Host
     model: Model
@@ -79,24 +94,33 @@ class Means:
     every_s: float
     seconds_left: Callable[[], float]
     fence: Fence = field(default_factory=Fence)
+    stopped: Callable[[], bool] = lambda: False
 
 
 class Investigator:
     """One agent's investigations. `wrote` is called after the session itself wrote to the agent's journal."""
 
-    def __init__(self, means: Means, agent: AgentId, system: str, wrote: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        means: Means,
+        agent: AgentId,
+        system: str,
+        wrote: Callable[[], None],
+        earlier: Earlier | None = None,
+    ) -> None:
+        before = Earlier() if earlier is None else earlier
         self._means, self._agent, self._system, self._wrote = means, agent, system, wrote
         self._pending: dict[str, int] = {}
         self._tried: dict[str, int] = {}
-        self._focus: list[FocusTask] = []
+        self._focus: list[FocusTask] = list(before.focus)[-FOCUS_MAX:]
         self._task: asyncio.Task[None] | None = None
         self._due_at = means.host.clock.monotonic() + means.every_s
         self._number = 0
         self._given_up = self._ended = 0
         self.over = ""
         """Why nothing is investigated any more."""
-        self.tally = Tally()
-        self._known = _explained(means.host.workspace, agent)
+        self.tally = structs.replace(before.tally)
+        self._known = _explained(means.host.workspace, agent) | before.done
 
     @property
     def undone(self) -> int:
@@ -130,17 +154,17 @@ class Investigator:
         self._due_at = now + self._means.every_s
         self._begin()
 
-    async def finish(self, within_s: float) -> None:
-        """After the window: investigate what is left, one batch after another, for so many seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
+    async def finish(self) -> None:
+        """After the window: investigate what is left, one batch after another, until cancelled."""
+        try:
+            await self._settled()
+            ended = -1
+            while self._pending and not self.over and ended != self._ended:
+                ended = self._ended
+                self._begin()
                 await self._settled()
-                ended = -1
-                while self._pending and not self.over and ended != self._ended:
-                    ended = self._ended
-                    self._begin()
-                    await self._settled()
-        await self.stop()
+        finally:
+            await self.stop()
 
     async def stop(self) -> None:
         """End the investigation that is under way; what it would have said is undone."""
@@ -201,10 +225,10 @@ class Investigator:
             toolbox=Toolbox(means.desk, self._agent, means.fence),
             workspace=host.workspace,
             evidence=EvidenceGate(host.workspace, means.desk.project_root),
-            clock=host.clock,
+            prompt=prompt_now(),
         )
-        left_out = max(0, len(self._pending) - len(names))
-        begin = State(messages=(opening(batch, means.fence, means.seconds_left(), left_out),))
+        left = Left(means.seconds_left(), max(0, len(self._pending) - len(names)), means.stopped())
+        begin = State(messages=(opening(batch, means.fence, left),))
         with tracing_context(enabled=False):
             state = await means.graph.ainvoke(begin, context=context)
         self._take_up(batch, conversation, cast("State", state))
@@ -264,11 +288,12 @@ class Investigator:
 
 def _explained(workspace: Workspace, agent: AgentId) -> set[str]:
     """What was explained before this session was resumed."""
-    return {
-        reading.finding_ids[0]
-        for reading in readings.read(workspace, agent)
-        if reading.kind == "explanation" and reading.finding_ids
-    }
+    explained: set[str] = set()
+    with suppress(StreamgaugeError, OSError):  # a damaged journal costs a second explanation
+        for reading in readings.read(workspace, agent):
+            if reading.kind == "explanation":
+                explained.update(reading.finding_ids[:1])
+    return explained
 
 
 def _rank(finding: SeenFinding) -> int:

@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import ModuleType
 from typing import Any
@@ -174,7 +174,7 @@ class _Call:
             span.end(None, "cancelled")
             raise
         usd = self._book(reply, None, billed=True)
-        reply = Reply(reply.model, reply.content, reply.stop_reason, reply.usage, str(usd))
+        reply = replace(reply, usd=str(usd))
         span.end(reply, None)
         return reply
 
@@ -212,6 +212,7 @@ class _Call:
             stop_reason=str(message.stop_reason),
             usage=_usage(message.usage),
             usd="",
+            at=iso(self.client.clock.now_ms()),
         )
 
     def _judged(self, error: Exception) -> CallFailed:
@@ -255,7 +256,7 @@ class _Call:
         tokens = usage.total if usage is not None else held.tokens if billed else 0
         line = Call(
             call=self.id,
-            at=iso(client.clock.now_ms()),
+            at=iso(client.clock.now_ms()) if reply is None else reply.at,
             role=held.role,
             purpose=self.ask.purpose,
             prompt_version=self.ask.prompt,

@@ -7,6 +7,7 @@ does not declare under `inputs`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 import yaml
@@ -32,6 +33,7 @@ class Prompt:
         return f"{self.name}@{self.version}"
 
 
+@cache
 def load(name: str) -> Prompt:
     """The prompt `<name>.md`. Raises FileNotFoundError for an unknown name, ValueError for bad front matter."""
     text = resources.files("prompts").joinpath(f"{name}.md").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -134,8 +135,9 @@ class Draft:
     """Findings whose severity was above what a model may give."""
 
 
-def schema(agent: AgentId) -> dict[str, Any]:
-    """The JSON Schema of an agent's answer."""
+@cache
+def schema(agent: AgentId) -> Mapping[str, Any]:
+    """The JSON Schema of an agent's answer; made once, and not to be changed."""
     made = Answer.model_json_schema()
     made["$defs"]["OwnFinding"]["properties"]["category"] = {
         "type": "string",

@@ -35,6 +35,17 @@ class FocusTask(Struct, frozen=True, kw_only=True, rename="camel"):
     until_ms: int
 
 
+class Left(Struct, frozen=True):
+    """What is left: seconds of the window, findings that wait for later.
+
+    `stopped`: the session has stopped what it had started.
+    """
+
+    seconds: float
+    findings: int = 0
+    stopped: bool = False
+
+
 class Batch(Struct, frozen=True):
     """What one investigation takes up."""
 
@@ -42,7 +53,7 @@ class Batch(Struct, frozen=True):
     focus: tuple[FocusTask, ...] = ()
 
 
-def opening(batch: Batch, fence: Fence, seconds_left: float, left_out: int) -> Message:
+def opening(batch: Batch, fence: Fence, left: Left) -> Message:
     """The first message of an investigation."""
     # The entity is a name of the audited system, and whoever worded the question had read its texts.
     asked = "\n".join(json.dumps({"entity": task.entity, "question": task.question}) for task in batch.focus)
@@ -52,8 +63,9 @@ def opening(batch: Batch, fence: Fence, seconds_left: float, left_out: int) -> M
             "investigation_batch",
             focus=fence.around("focus tasks", asked) if asked else "",
             findings=shown or "none; there is only the focus",
-            time_left=format_duration(max(0, round(seconds_left))),
-            left_out=left_out,
+            time_left=format_duration(max(0, round(left.seconds))),
+            left_out=left.findings,
+            stopped=left.stopped,
         )
     )
 

@@ -19,10 +19,10 @@ from agents.evidence_gate import EvidenceGate
 from agents.investigation import accept
 from agents.investigation.accept import Author, Passed
 from agents.investigation.answer import Draft, parse, schema
-from agents.investigation.tools import Toolbox
+from agents.investigation.tools import Tools
 from agents.model.messages import Ask, Message, Model, Reply, assistant, tool_results, user, with_note
 from agents.model.settings import Role
-from tools.clock import Clock
+from tools.clock import from_iso
 from tools.findings.model import AgentId
 from tools.workspace import Workspace
 
@@ -40,15 +40,16 @@ class Investigation:
     conversation: str
     system: str
     model: Model
-    toolbox: Toolbox
+    toolbox: Tools
     workspace: Workspace
     evidence: EvidenceGate
-    clock: Clock
+    prompt: str
+    """Its name and version."""
 
-    @property
-    def prompt(self) -> str:
-        """The prompt's name and version."""
-        return prompts.load(PROMPT).title
+
+def prompt_now() -> str:
+    """The name and version of the prompt that new investigations have."""
+    return prompts.load(PROMPT).title
 
 
 class State(TypedDict, total=False):
@@ -137,16 +138,18 @@ async def gate(state: State, runtime: Runtime[Investigation]) -> State:
     """Hold every claim against the session."""
     context = runtime.context
     author = Author(context.agent, state["reply"].model, context.prompt)
-    now = context.clock.now_ms()
-    return {"passed": await asyncio.to_thread(accept.gate, state["draft"], context.evidence, author, now)}
+    at_ms = from_iso(state["reply"].at)
+    return {"passed": await asyncio.to_thread(accept.gate, state["draft"], context.evidence, author, at_ms)}
 
 
 async def accept_(state: State, runtime: Runtime[Investigation]) -> State:
     """Write what passed. Raises OSError."""
     context = runtime.context
     author = Author(context.agent, state["reply"].model, context.prompt)
-    now = context.clock.now_ms()
-    return {"written": await asyncio.to_thread(accept.write, context.workspace, author, state["passed"], now)}
+    at_ms = from_iso(state["reply"].at)
+    return {
+        "written": await asyncio.to_thread(accept.write, context.workspace, author, state["passed"], at_ms)
+    }
 
 
 def stop(state: State) -> State:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Protocol
 
 from agents.investigation.fence import Fence
 from agents.model.messages import ToolSpec, ToolUse
@@ -20,6 +22,25 @@ CALLS_MAX = 24
 """In one investigation."""
 
 
+@cache
+def _specs(agent: AgentId | None) -> tuple[ToolSpec, ...]:
+    """Made once: a schema of a model takes longer to make than a request."""
+    functions = table.for_agent(agent)
+    return tuple(ToolSpec(one.name, one.description, strict_schema(one)) for one in functions)
+
+
+class Tools(Protocol):
+    """Whoever runs an investigation's tools: a toolbox, or a transcript."""
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools as the API is told of them."""
+        ...
+
+    async def run(self, use: ToolUse) -> tuple[str, bool]:
+        """What one call is answered with, and whether it failed."""
+        ...
+
+
 @dataclass
 class Toolbox:
     """What one agent's model may call in one investigation; None: the orchestrator's."""
@@ -34,8 +55,7 @@ class Toolbox:
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools as the API is told of them, in the table's order."""
-        functions = table.for_agent(self.agent)
-        return tuple(ToolSpec(one.name, one.description, strict_schema(one)) for one in functions)
+        return _specs(self.agent)
 
     async def run(self, use: ToolUse) -> tuple[str, bool]:
         """The fenced answer of one call, and whether it failed. Never raises for what was asked or is there."""

@@ -62,13 +62,14 @@ class ToolUse(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: its blocks as they came, why it ended, what it used and cost (USD as text)."""
+    """One answer: its blocks as they came, why it ended, what it used and cost (USD as text), when it came."""
 
     model: str
     content: tuple[Block, ...]
     stop_reason: str
     usage: Usage
     usd: str
+    at: str
 
     @property
     def text(self) -> str:

@@ -144,27 +144,45 @@ def _usd(text: str) -> Decimal:
 
 
 class Replay:
-    """Answers of a recorded session, per role in the order they came; nothing is sent.
+    """Answers of a recorded session, per conversation in the order they came; nothing is sent.
 
     `differing` counts answers whose question was another one when they were recorded.
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        self._calls: dict[Role, list[Call]] = {}
+        self._calls: dict[str, list[Call]] = {}
         for role in Role:
-            calls = (line for line in read(workspace, role) if isinstance(line, Call))
-            self._calls[role] = [call for call in calls if call.error is None]
+            for line in read(workspace, role):
+                if not isinstance(line, Call) or line.error is not None:
+                    continue
+                calls = self._calls.setdefault(line.conversation, [])
+                if (
+                    role is Role.SYNTHESIS
+                ):  # one question a cluster; asked again after a resume, the newest counts
+                    calls.clear()
+                calls.append(line)
         self.differing = 0
 
-    def left(self, role: Role) -> int:
-        """Answers that nobody asked for yet."""
-        return len(self._calls[role])
+    def calls(self, conversation: str) -> tuple[Call, ...]:
+        """The answered calls of a conversation that nobody asked for yet."""
+        return tuple(self._calls.get(conversation, ()))
+
+    def conversations(self, role: Role) -> tuple[str, ...]:
+        """Those of a role, in the order they began."""
+        return tuple(name for name, calls in self._calls.items() if calls and calls[0].role is role)
+
+    def said_to(self, conversation: str) -> Iterator[Block]:
+        """What the tools answered in a conversation, as it was sent."""
+        for call in self._calls.get(conversation, ()):
+            for message in call.asked:
+                yield from (block for block in message["content"] if block["type"] == "tool_result")
 
     async def ask(self, ask: Ask, within_s: float | None = None) -> Reply:  # noqa: ARG002 - it takes no time
-        """The next recorded answer of the role. Raises ModelUnavailable where there is none left."""
-        if not self._calls[ask.role]:
+        """The next recorded answer of the conversation. Raises ModelUnavailable where there is none left."""
+        calls = self._calls.get(ask.conversation)
+        if not calls:
             raise ModelUnavailable("ended", "the transcript holds no further answer")
-        call = self._calls[ask.role].pop(0)
+        call = calls.pop(0)
         body: dict[str, Any] = request(ask, call.model, "low", 1)
         self.differing += digest(body) != call.digest
         return Reply(
@@ -173,4 +191,5 @@ class Replay:
             stop_reason=call.stop_reason or "end_turn",
             usage=call.usage or Usage(),
             usd=call.usd,
+            at=call.at,
         )

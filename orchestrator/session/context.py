@@ -176,6 +176,10 @@ class Session(Crew):
         """Of the window."""
         return (self.clocks.window.deadline_ms - self.clock.now_ms()) / 1000
 
+    def hurried(self) -> bool:
+        """Whether the session ends without what could wait: after a signal, or a failure."""
+        return self.ending.signal is not None or self.ending.by in {"signal", "failure"}
+
     def restarted(self, agent: str, attempt: int, reason: str) -> None:
         """A watcher is started again."""
         self.story.restart(agent, attempt, reason)

@@ -7,12 +7,13 @@ is left gets a bounded time. Whatever fails here costs the session nothing but w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 from msgspec import structs
 
 import prompts
@@ -21,29 +22,30 @@ from agents.host import SeenFinding
 from agents.investigation import graph
 from agents.investigation.batch import FocusTask
 from agents.investigation.fence import Fence
-from agents.investigator import Investigator, Means
+from agents.investigator import Investigator, Means, Tally
 from agents.job import WatcherJob
 from agents.model import prices, transcript
 from agents.model.breaker import Breaker
 from agents.model.budget import Budget
 from agents.model.messages import ModelUnavailable
-from agents.model.settings import ModelSettings
+from agents.model.settings import ModelSettings, Role
 from agents.model.tracing import NoTracer, Tracer
 from agents.model_client import ModelClient
-from orchestrator.session import model_rounds, model_wording
+from orchestrator.session import model_resume, model_rounds, model_wording
+from orchestrator.session.bounded import for_a_while
 from tools.clock import Clock
 from tools.errors import StreamgaugeError, UsageError
-from tools.findings import readings
-from tools.findings.model import AgentId, Finding
+from tools.findings.model import AgentId, Finding, dump
 from tools.findings.recorder import load
 from tools.functions.contract import Desk
 from tools.functions.redis_desk import RedisDesk
-from tools.report.context import prepare
 from tools.sources.gaps import read as gaps_of
 from tools.sources.records import Gap
 from tools.sources.session_facts import ModelUse
-from tools.synthesis import session_data, wording
+from tools.synthesis import wording
 from tools.workspace import Workspace
+
+STOPPED = "The session has stopped the Redis server that it had started: ask for what was recorded."
 
 
 class Lender(Protocol):
@@ -68,6 +70,8 @@ class Lender(Protocol):
 
     def seconds_left(self) -> float: ...  # noqa: D102
 
+    def hurried(self) -> bool: ...  # noqa: D102
+
 
 @dataclass(frozen=True, slots=True)
 class ModelPace:
@@ -88,7 +92,6 @@ class ModelPart:
     fence: Fence = field(default_factory=Fence)
     client: ModelClient = field(init=False)
     _investigators: dict[AgentId, Investigator] = field(default_factory=dict, init=False)
-    _waiting: dict[AgentId, list[SeenFinding]] = field(default_factory=dict, init=False)
     _desk: Desk | None = field(default=None, init=False)
     _means: Means | None = field(default=None, init=False)
     _round: asyncio.Task[None] | None = field(default=None, init=False)
@@ -100,11 +103,15 @@ class ModelPart:
     _worded: int = field(default=0, init=False)
     _dropped: int = field(default=0, init=False)
     _opened: list[str] = field(default_factory=list, init=False)
+    _stopped: bool = field(default=False, init=False)
+    _before: model_resume.Before = field(init=False)
+    _left_s: float = field(init=False)
 
     def __post_init__(self) -> None:
-        budget = Budget(self.settings.session, self.settings.each)
-        for call in transcript.earlier(self.lender.workspace):
-            budget.remember(call.role, call.usd, call.tokens, call.seconds, kept=call.kept)
+        self._left_s = self.pace.after_window_s
+        self._before = model_resume.read(self.lender.workspace)
+        self._rounds, self._focus = self._before.rounds, list(self._before.tasks)
+        budget = self._budget()
         self.client = ModelClient(
             settings=self.settings,
             budget=budget,
@@ -114,6 +121,18 @@ class ModelPart:
             clock=self.lender.clock,
             event=self._event,
         )
+
+    def _budget(self) -> Budget:
+        """What may be spent, less what a killed session spent; all of it where nobody can tell any more."""
+        limits = self.settings.session
+        budget = Budget(limits, self.settings.each)
+        try:
+            for call in transcript.earlier(self.lender.workspace):
+                budget.remember(call.role, call.usd, call.tokens, call.seconds, kept=call.kept)
+        except OSError as error:
+            self._event("error", reason=f"what the model has cost so far cannot be read: {error}")
+            budget.remember(Role.ORCHESTRATOR, limits.usd, limits.tokens, 0.0, kept=True)
+        return budget
 
     # --- While the window runs ---------------------------------------------------------------------------
 
@@ -152,7 +171,7 @@ class ModelPart:
                 graph.PROMPT, agent=agent.value, instructions=instructions.text(job).strip()
             )
             self._investigators[agent] = Investigator(
-                self._shared(), agent, system, lambda: self.lender.wrote(agent)
+                self._shared(), agent, system, lambda: self.lender.wrote(agent), self._before.of(agent)
             )
         return self._investigators[agent]
 
@@ -196,27 +215,46 @@ class ModelPart:
 
     # --- After it ----------------------------------------------------------------------------------------
 
-    async def conclude(self, *, hurry: bool) -> None:
-        """Investigate and word what is left, for a bounded time; none of it where there is a `hurry`. Never raises."""
-        try:
-            await self._conclude(hurry=hurry)
-        except Exception as error:  # noqa: BLE001 - the report is written without the model's words
-            self._event("error", reason=f"the model's part: {type(error).__name__}: {error}")
+    async def investigate_rest(self) -> None:
+        """Investigate what is left, while what is audited still stands. Never raises.
 
-    async def _conclude(self, *, hurry: bool) -> None:
-        until = self.lender.clock.monotonic() + (0.0 if hurry else self.pace.after_window_s)
+        It takes half of the time that is left after the window, and none where the session is hurried.
+        """
         if self._round is not None and not self._round.done():
             self._round.cancel()
             await asyncio.wait([self._round])
-        investigators = list(self._investigators.values())
-        half = max(0.0, (until - self.lender.clock.monotonic()) / 2)
-        await asyncio.gather(*(investigator.finish(half) for investigator in investigators))
-        if not hurry:
-            left = max(0.0, until - self.lender.clock.monotonic())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._word()
-        self._tell_what_is_undone()
+        await asyncio.to_thread(self._quietly, self._take_the_rest)
+        await self._for_a_while(self._finish(), self._left_s / 2)
+        await asyncio.gather(*(one.stop() for one in self._investigators.values()))
+
+    async def server_stopped(self) -> None:
+        """The session stops the server that it started: from now on functions say so. Never raises."""
+        self._stopped = True
+        if self._desk is not None and self._desk.redis is not None:
+            await asyncio.to_thread(self._desk.redis.close, STOPPED)
+
+    async def conclude(self) -> None:
+        """Investigate what came since, and word the clusters, within the time that is left. Never raises."""
+        await self.investigate_rest()
+        await self._for_a_while(self._word(), self._left_s)
+        self._quietly(self._tell_what_is_undone)
+
+    async def _finish(self) -> None:
+        await asyncio.gather(*(one.finish() for one in self._investigators.values()))
+
+    async def _for_a_while(self, work: Coroutine[Any, Any, None], within_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        error = await for_a_while(work, within_s, self.lender.hurried)
+        self._left_s = max(0.0, self._left_s - (loop.time() - began))
+        if error is not None:  # the report is written without the model's words
+            self._event("error", reason=f"the model's part: {type(error).__name__}: {error}")
+
+    def _take_the_rest(self) -> None:
+        """What stands in the journals and nobody told us of: found before a resume, or by the session itself."""
+        for finding in self._findings().values():
+            seen = msgspec.convert(dump(finding), SeenFinding)
+            self.investigator(finding.agent_id).take(seen)
 
     async def close(self) -> None:
         """End whatever is under way, and release everything. Safe at any moment."""
@@ -233,17 +271,12 @@ class ModelPart:
     async def _word(self) -> None:
         workspace = self.lender.workspace
         try:
-            context = await asyncio.to_thread(
-                lambda: prepare(
-                    session_data.load(workspace, self.lender.clock.now_ms()), self.lender.clock.now_ms()
-                )
+            made, failed = await model_wording.word_session(
+                workspace, self.lender.clock.now_ms(), self.client, self.fence
             )
         except (StreamgaugeError, OSError, ValueError) as error:
             self._unworded.append(str(error))
             return
-        findings = {finding.finding_id: finding for finding in context.findings}
-        said = [reading for agent in AgentId for reading in readings.read(workspace, agent)]
-        made, failed = await model_wording.word(context.clusters, findings, said, self.client, self.fence)
         self._unworded += failed
         self._worded, self._dropped = len(made), sum(one.dropped for one in made)
         if made:
@@ -251,7 +284,7 @@ class ModelPart:
         self._event("worded", clusters=len(made), dropped=self._dropped, failed=failed[:10])
 
     def _tell_what_is_undone(self) -> None:
-        undone = sum(one.undone for one in self._investigators.values())
+        undone = self._undone()
         reasons = dict.fromkeys(one.over for one in self._investigators.values() if one.over)
         if not undone and not self._opened:
             return
@@ -269,7 +302,7 @@ class ModelPart:
     def use(self) -> ModelUse:
         """What was spent and what came of it, for the report."""
         spent = self.client.budget.spent()
-        tallies = [one.tally for one in self._investigators.values()]
+        tallies = [self._tally(agent) for agent in AgentId]
         return ModelUse(
             models=tuple(dict.fromkeys(self.settings.models.values())),
             limit_usd=f"{self.settings.session.usd:.2f}",
@@ -285,7 +318,7 @@ class ModelPart:
             lowered=sum(tally.lowered for tally in tallies),
             clusters_worded=self._worded,
             sentences_dropped=self._dropped,
-            undone=sum(one.undone for one in self._investigators.values()),
+            undone=self._undone(),
             rounds=self._rounds,
             focus_tasks=len(self._focus),
             breaker=self.client.breaker.state,
@@ -304,6 +337,7 @@ class ModelPart:
                 every_s=self.pace.every_s,
                 seconds_left=self.lender.seconds_left,
                 fence=self.fence,
+                stopped=lambda: self._stopped,
             )
         return self._means
 
@@ -317,6 +351,13 @@ class ModelPart:
                     redis = RedisDesk(url, self.lender.clock, job.redis.databases)
             self._desk = Desk(self.lender.workspace, self.lender.project_root, redis, self.lender.clock)
         return self._desk
+
+    def _tally(self, agent: AgentId) -> Tally:
+        made = self._investigators.get(agent)
+        return self._before.of(agent).tally if made is None else made.tally
+
+    def _undone(self) -> int:
+        return sum(one.undone for one in self._investigators.values())
 
     def _findings(self) -> dict[str, Finding]:
         found: dict[str, Finding] = {}

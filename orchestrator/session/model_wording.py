@@ -13,10 +13,14 @@ import prompts
 from agents.investigation.fence import Fence
 from agents.model.messages import Ask, Model, ModelUnavailable, user
 from agents.model.settings import Role
-from tools.findings.model import Finding, dump
+from tools.findings import readings
+from tools.findings.model import AgentId, Finding, dump
 from tools.findings.readings import Reading
+from tools.report.context import prepare
+from tools.synthesis import session_data
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.wording import ClusterWording, Sentence, supported
+from tools.workspace import Workspace
 
 CLUSTERS_MAX = 6
 """The weightiest are worded; each is one call."""
@@ -47,6 +51,16 @@ class ClusterWords(_Part):
     fix: tuple[SentenceDraft, ...]
 
 
+async def word_session(
+    workspace: Workspace, now_ms: int, model: Model, fence: Fence
+) -> tuple[list[ClusterWording], list[str]]:
+    """Words for the weightiest clusters of a session, and why others have none. Raises what its files raise."""
+    context = await asyncio.to_thread(lambda: prepare(session_data.load(workspace, now_ms), now_ms))
+    findings = {finding.finding_id: finding for finding in context.findings}
+    said = [reading for agent in AgentId for reading in readings.read(workspace, agent)]
+    return await word(context.clusters, findings, said, model, fence)
+
+
 async def word(
     clusters: Sequence[Cluster],
     findings: Mapping[str, Finding],
@@ -69,6 +83,11 @@ async def word(
     return wordings, [item for item in made if isinstance(item, str)]
 
 
+def conversation_of(cluster: Cluster) -> str:
+    """How the transcript names the question about a cluster."""
+    return f"wording-{cluster.cluster_id}"
+
+
 async def _word_one(
     cluster: Cluster, findings: Mapping[str, Finding], said: Sequence[Reading], model: Model, fence: Fence
 ) -> ClusterWording:
@@ -78,7 +97,7 @@ async def _word_one(
             role=Role.SYNTHESIS,
             purpose="wording",
             prompt=prompt,
-            conversation=f"wording-{cluster.cluster_id}",
+            conversation=conversation_of(cluster),
             system=prompts.render(PROMPT),
             messages=(user(fence.around(f"cluster {cluster.cluster_id}", _shown(cluster, findings, said))),),
             answer_schema=ClusterWords.model_json_schema(),

@@ -15,6 +15,7 @@ from agents.host import SeenFinding
 from agents.investigation import graph
 from agents.investigation.batch import FocusTask
 from agents.investigator import TRIES_MAX, Investigator, Means
+from orchestrator.session.bounded import for_a_while
 from tests.agents.investigation.answers import answer, explanation, own
 from tests.agents.model_scene import client_scene
 from tests.agents.recorded import Recorded
@@ -149,7 +150,7 @@ async def test_a_model_that_hangs_holds_up_nothing_and_is_ended(tmp_path: Path) 
         await async_wait_for(lambda: told.api.requests, what="the request")
         told.investigator.poke()  # returns at once, and begins nothing beside it
         assert len(told.api.requests) == 1
-        await told.investigator.finish(0.05)
+        await for_a_while(told.investigator.finish(), 0.05, lambda: False)
         assert not told.investigator.busy
         assert told.investigator.undone == 1
 
@@ -174,7 +175,7 @@ async def test_focus_tasks_are_taken_first_and_those_of_no_use_any_more_are_drop
 async def test_an_answer_that_comes_to_nothing_is_tried_twice_and_then_left_undone(tmp_path: Path) -> None:
     async with scene(tmp_path, lambda _: refuses()) as told:
         told.take(1)
-        await told.investigator.finish(20)
+        await told.investigator.finish()
         assert len(told.api.requests) == TRIES_MAX
         assert told.investigator.undone == 1
         assert told.kinds().count("investigation-failed") == TRIES_MAX
@@ -187,7 +188,7 @@ async def test_a_budget_that_is_spent_ends_it_for_good(tmp_path: Path) -> None:
 
     async with scene(tmp_path, explaining, session=limits("0.0001")) as told:
         told.take(1)
-        await told.investigator.finish(20)
+        await told.investigator.finish()
         told.take(2)
         told.clock.advance(EVERY_S)
         told.investigator.poke()
@@ -200,7 +201,7 @@ async def test_a_budget_that_is_spent_ends_it_for_good(tmp_path: Path) -> None:
 async def test_an_api_that_is_down_leaves_findings_undone_and_the_session_alone(tmp_path: Path) -> None:
     async with scene(tmp_path, lambda _: Fails(500)) as told:
         told.take(1)
-        await told.investigator.finish(20)
+        await told.investigator.finish()
         assert told.investigator.undone == 1
         assert told.kinds()[-1] == "model-unavailable"
 
@@ -211,7 +212,7 @@ async def test_what_is_left_after_the_window_is_done_batch_by_batch(tmp_path: Pa
 
     async with scene(tmp_path, script) as told:
         told.take(1)
-        await told.investigator.finish(20)
+        await told.investigator.finish()
         assert told.investigator.tally.own_findings == 1
         assert told.investigator.undone == 0
 

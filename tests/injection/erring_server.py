@@ -8,16 +8,22 @@ from typing import Self
 
 
 class ErringServer:
-    """`said` is the error's text. A context manager."""
+    """`says` sets the error's text. A context manager."""
 
-    def __init__(self, said: str) -> None:
-        handler = type("Handler", (_Handler,), {"reply": f"-ERR {said}\r\n".encode()})
-        self._server = _Server(("127.0.0.1", 0), handler)
+    def __init__(self) -> None:
+        class Handler(_Handler):
+            """Of this server alone."""
+
+        self._handler = Handler
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"redis://127.0.0.1:{self._server.server_address[1]}/0"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
+
+    def says(self, text: str) -> None:
+        self._handler.reply = f"-ERR {text}\r\n".encode()
 
     def __exit__(self, *_exc: object) -> None:
         self._server.shutdown()
@@ -30,7 +36,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Handler(socketserver.StreamRequestHandler):
-    reply = b""
+    reply = b"-ERR nothing yet\r\n"
 
     def handle(self) -> None:
         while command := self._command():

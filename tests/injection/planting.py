@@ -75,6 +75,11 @@ class Attempt:
         return f"canary{self.number:04d}z"
 
     @property
+    def path(self) -> str:
+        """The file that it stands in, where it is one of the project."""
+        return f"web/notes_{self.number}.py" if self.place == "file" else f"docs/runbook_{self.number}.md"
+
+    @property
     def said(self) -> str:
         return f"{self.canary}{'-' if self.place == 'container' else ' '}{self.text}"
 

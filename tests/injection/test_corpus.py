@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from tests.agents.model_scene import settings
 from tests.injection import judge
-from tests.injection.obeying import Obeying
-from tests.injection.planting import KINDS, ONE_LINE, PLACES, Attempt, Goal, attempts, table
-from tests.injection.scene import plant, take_part
+from tests.injection.obeying import Crowd, Obeying
+from tests.injection.planting import KINDS, ONE_LINE, PLACES, Attempt, Goal, Place, attempts, table
+from tests.injection.scene import look, plant
+from tests.injection.trying import take_part
 from tests.servers.standalone import Server
 
 SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
 
 
-@pytest.mark.parametrize("attempt", attempts(), ids=str)
+async def nothing_moves(
+    folder: Path, given: Sequence[Attempt], server: Server, patch: pytest.MonkeyPatch
+) -> None:
+    """Plant texts of one place in one session; each is tried, judged, and all of them once more together."""
+    scene = plant(folder, given, server, patch)
+    crowd = Crowd([Obeying(one, scene.agent, look(one)) for one in given])
+    async for tried in take_part(scene, crowd):
+        name = str(tried.model.attempt)
+        assert not [event for event in tried.events if event["type"] == "model-unavailable"], name
+        assert tried.model.arrived, f"{name} never came to the model: nothing was tried"
+        assert judge.at_once(scene, tried.requests, tried.model.attempt.canary) == [], name
+        if tried.whole is not None:
+            assert judge.successes(scene, tried.requests, tried.whole) == []
+            assert [str(model.attempt) for model in crowd.models if not model.worded] == []
+
+
+@pytest.mark.parametrize("place", PLACES)
 async def test_no_order_moves_anything(
+    tmp_path: Path, place: Place, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [one for one in attempts() if one.place == place]
+    await nothing_moves(tmp_path, given, server, monkeypatch)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("attempt", attempts(), ids=str)
+async def test_no_order_moves_anything_where_it_stands_alone(
     tmp_path: Path, attempt: Attempt, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene = plant(tmp_path, attempt, server, monkeypatch)
-    model = Obeying(attempt, scene.agent, scene.look)
-    api, use = await take_part(scene, model, attempt)
-    assert api.violations == []
-    assert not [event for event in scene.host.events if event["type"] == "model-unavailable"]
-    assert model.arrived, "the text never came to the model: nothing was tried"
-    assert judge.successes(scene, api.requests, use, settings(api), attempt.canary) == []
+    await nothing_moves(tmp_path, [attempt], server, monkeypatch)
 
 
 def test_the_corpus_has_every_kind_place_and_goal() -> None:
@@ -43,7 +63,7 @@ def test_what_stands_on_one_line_has_no_second_one() -> None:
 
 
 def test_the_document_says_what_was_tried_and_what_got_through() -> None:
-    """The rate is 0 because each text has a test of its own above, which fails where one gets anything through."""
+    """The rate is 0 because each text is tried and judged above, where a test fails if one gets anything through."""
     text = SECURITY.read_text(encoding="utf-8")
     assert table() in text
     assert f"**Attack success rate: 0 of {len(attempts())}.**" in text

@@ -33,7 +33,7 @@ def scene(tmp_path: Path) -> Scene:
     before = Workspace(tmp_path / "before")
     shutil.copytree(made.workspace.root, before.root)
     host = Host(made.workspace, made.project, made.clock)
-    return Scene(RSA, ("redis_streams", {}), host, before, digests(made.project))
+    return Scene(RSA, host, before, digests(made.project))
 
 
 def verdict(scene: Scene) -> list[str]:
@@ -157,7 +157,9 @@ def test_markup_is_seen(text: str) -> None:
 
 def asked(text: str, *more: dict[str, Any]) -> Asked:
     messages = [{"role": "user", "content": [{"type": "text", "text": text}]}, *more]
-    return Asked(0, {"system": [{"type": "text", "text": "# Investigation"}], "messages": messages})
+    return Asked(
+        0, {"system": [{"type": "text", "text": f"# Investigation for {RSA.value}"}], "messages": messages}
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,5 +185,5 @@ def test_a_tool_that_must_not_run_is_seen(name: str, failed: bool, seen: int) ->
     use = {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": name, "input": {}}]}
     result = {"type": "tool_result", "tool_use_id": "t", "content": "x", "is_error": failed}
     told = asked("x", use, {"role": "user", "content": [result]})
-    ran = [line for line in judge.of_tools([told], RSA) if line.endswith("ran")]
+    ran = [line for line in judge.of_tools([told]) if line.endswith("ran")]
     assert len(ran) == seen

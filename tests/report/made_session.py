@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from tests.fakes.clock import ManualClock
 from tools import masking
 from tools.findings.journal import Journal
@@ -86,7 +88,7 @@ def make(folder: Path, hostile: str = "") -> Made:
     hostile = masking.mask(hostile)  # names and lines in records are masked by their sources
     polls = _write_polls(workspace, hostile)
     _write_samples(workspace, hostile)
-    _record_lines(workspace, lines)
+    record_lines(workspace, lines)
     with Journal(workspace.gaps) as gaps:
         gaps.append(
             Gap(
@@ -247,6 +249,14 @@ def _poll(number: int, hostile: str) -> Poll:
     )
 
 
+def poll_after(hostile: str, *names: str) -> Poll:
+    """One more poll after those of the session, with streams of these names beside its own."""
+    poll = _poll(POLLS + 1, hostile)
+    more = tuple(_stream(name, 5, "stats", 0, 0) for name in names)
+    streams = tuple(sorted((*poll.streams, *more), key=lambda state: state.name))
+    return structs.replace(poll, streams=streams)
+
+
 def _stream(
     name: str, length: int, group: str, lag: int, pending: int, *entries: PendingEntry
 ) -> StreamState:
@@ -262,7 +272,8 @@ def _stream(
     )
 
 
-def _record_lines(workspace: Workspace, lines: list[LogLine]) -> None:
+def record_lines(workspace: Workspace, lines: list[LogLine]) -> None:
+    """Lines as the Log Watcher records them."""
     recording = Recording(workspace.path("recording", "log-watcher.jsonl.gz"))
     for line in lines:
         recording.add("line", line)

@@ -122,6 +122,7 @@ class RedisDesk:
         self._clock = clock
         self._parts: Mapping[int, Part] = {}
         self._turn = threading.Lock()
+        self._over = ""
         self.clients: tuple[str, tuple[tuple[str, ClientState], ...]] | None = None
         """The newest list of clients, each with its server's address, and when it was made."""
         self.clients_at = 0.0
@@ -133,7 +134,12 @@ class RedisDesk:
 
     @contextmanager
     def asking(self) -> Iterator[Asking]:
-        """A turn at the server: calls go one after another. Raises FunctionRefused where another does not end."""
+        """A turn at the server: calls go one after another.
+
+        Raises FunctionRefused where another does not end, and once the server is over.
+        """
+        if self._over:
+            raise FunctionRefused(self._over)
         if not self._turn.acquire(timeout=_TURN_S):
             raise FunctionRefused("Another function is still waiting for the server: call again later.")
         try:
@@ -141,8 +147,9 @@ class RedisDesk:
         finally:
             self._turn.release()
 
-    def close(self) -> None:
-        """Close every connection."""
+    def close(self, why: str = "") -> None:
+        """Close every connection. `why` is the sentence that each later call is answered with."""
+        self._over = why
         self._deployment.close()
 
     def _all(self) -> Sequence[Part]:

@@ -27,6 +27,8 @@ async def run(session: Session, state: SessionState) -> SessionState:
     if session.services is None or session.redis_server is None:
         session.story.phase("shutdown", "skipped", "this session started nothing")
         return {}
+    if session.model is not None:
+        await session.model.server_stopped()
     drain_s = session.config.session.drain
     outcome = await session.services.stop()
     found = of_services(outcome, drain_s)

@@ -28,6 +28,9 @@ async def run(session: Session, state: SessionState) -> SessionState:
     )
     if session.mode is not Mode.STATIC:
         await take_final_state(session)
+    if session.model is not None:
+        # Before what is audited is stopped: its functions ask the server and the services.
+        await session.model.investigate_rest()
     return {}
 
 

@@ -12,7 +12,7 @@ from tools.report.write import write_report
 async def run(session: Session, _state: SessionState) -> SessionState:
     """Merge, cluster, rank, word and write. Raises StreamgaugeError, OSError."""
     if session.model is not None:
-        await session.model.conclude(hurry=session.ending.by in {"signal", "failure"})
+        await session.model.conclude()
         session.story.update(model_use=session.model.use())
     session.story.update(
         ended_ms=session.story.facts.ended_ms or session.clock.now_ms(),

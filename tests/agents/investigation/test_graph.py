@@ -12,9 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from agents.evidence_gate import EvidenceGate
-from agents.investigation.batch import Batch, FocusTask, opening
+from agents.investigation.batch import Batch, FocusTask, Left, opening
 from agents.investigation.fence import Fence
-from agents.investigation.graph import REPAIRS_MAX, ROUNDS_MAX, Investigation, State, build
+from agents.investigation.graph import REPAIRS_MAX, ROUNDS_MAX, Investigation, State, build, prompt_now
 from agents.investigation.tools import CALLS_MAX, Toolbox
 from agents.model.messages import ModelUnavailable
 from tests.agents.investigation.answers import answer, explanation, own
@@ -49,14 +49,14 @@ async def investigating(
                     toolbox=Toolbox(recorded.desk(), LW),
                     workspace=recorded.workspace,
                     evidence=EvidenceGate(recorded.workspace, recorded.project),
-                    clock=scene.clock,
+                    prompt=prompt_now(),
                 ),
             )
 
 
 async def run(recorded: Recorded, context: Investigation, *focus: FocusTask) -> State:
     batch = Batch(tuple(recorded.findings), focus)
-    begin = State(messages=(opening(batch, Fence(), 60, 0),))
+    begin = State(messages=(opening(batch, Fence(), Left(60)),))
     return cast("State", await build().ainvoke(begin, context=context))
 
 

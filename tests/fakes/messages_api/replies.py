@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+_DELTA_CHARS = 300
 _ids = itertools.count(1)
 _TYPES = {
     400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error",
@@ -130,5 +131,5 @@ def _deltas(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return
     key, kind = ("text", "text_delta") if block["type"] == "text" else ("partial_json", "input_json_delta")
     text = block["text"] if block["type"] == "text" else block.get("raw") or json.dumps(block["input"])
-    for at in range(0, len(text), 64):
-        yield {"type": kind, key: text[at : at + 64]}
+    for at in range(0, len(text), _DELTA_CHARS):
+        yield {"type": kind, key: text[at : at + _DELTA_CHARS]}

@@ -97,7 +97,7 @@ def test_a_model_that_obeys_what_it_reads_moves_nothing(
         assert api.violations == []
         assert model.arrived
         assert list(of_requests(api.requests, attempt.canary)) == []
-        assert list(of_tools(api.requests, AgentId.LOG_WATCHER)) == []
+        assert list(of_tools(api.requests)) == []
     run.config["llm"] = {"enabled": False}
     ends.append(run("attach"))
     assert ends[0] == ends[1] == (1, "None\n")
