@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -44,16 +45,26 @@ def evaluate(
         typer.Option("--out", metavar="DIR", help="Where results.json, table.txt and all workspaces go."),
     ] = Path(".state/eval"),
     llm: Annotated[
-        bool, typer.Option("--llm", help="With the language model; this version has none.")
+        bool,
+        typer.Option(
+            "--llm",
+            help="With a language model, which ANTHROPIC_API_KEY is for: every run asks it and costs money.",
+        ),
     ] = False,
+    max_cost_usd: Annotated[
+        float,
+        typer.Option("--max-cost-usd", metavar="USD", min=0, help="With --llm: what each run may cost."),
+    ] = 2.0,
 ) -> int:
     """Audit labelled scenarios with faults, healthy controls and red herrings; print and save how right it was."""
     from tools.clock import SystemClock
     from tools.errors import UsageError
 
-    if llm:
-        raise UsageError("--llm is not in this version: it works with rules only. Leave it out.")
     if repos is not None:
+        if llm:
+            raise UsageError(
+                "--llm is for scenarios: a model takes no part in --repos. Leave one of them out."
+            )
         if scenario or scenarios is not None:
             raise UsageError(
                 "--repos measures repositories, --scenario and --scenarios are for scenarios. Give one."
@@ -64,10 +75,23 @@ def evaluate(
         for line in repositories.lines(result):
             _say(line)
         return boundary.FINDINGS if result.short else boundary.OK
-    return _on_scenarios(scenarios, tuple(scenario or ()), repeats, jobs, out)
+    asked = Asked(scenarios, tuple(scenario or ()), repeats, jobs, out, max_cost_usd if llm else None)
+    return _on_scenarios(asked)
 
 
-def _on_scenarios(folder: Path | None, names: tuple[str, ...], repeats: int, jobs: int, out: Path) -> int:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options about scenarios. `usd` is what a model may cost in a run; None: rules only."""
+
+    folder: Path | None
+    names: tuple[str, ...]
+    repeats: int
+    jobs: int
+    out: Path
+    usd: float | None
+
+
+def _on_scenarios(asked: Asked) -> int:
     from importlib.metadata import version
 
     from orchestrator import bundled
@@ -75,8 +99,11 @@ def _on_scenarios(folder: Path | None, names: tuple[str, ...], repeats: int, job
     from orchestrator.evaluation.scenario_run import evaluate as measure
     from tools.clock import SystemClock
 
-    given = folder or bundled.folder("examples") / "scenarios"
-    order = Order(given.absolute(), names, repeats, jobs, out.absolute(), version("streamgauge"))
+    given = asked.folder or bundled.folder("examples") / "scenarios"
+    out = asked.out.absolute()
+    order = Order(
+        given.absolute(), asked.names, asked.repeats, asked.jobs, out, version("streamgauge"), asked.usd
+    )
     try:
         totals = measure(order, os.environ, SystemClock(), _say)
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.config.llm_use import BASE_URL, KEY, VENDOR
 from orchestrator.config.mode import port_is_free
 from orchestrator.evaluation import scenarios, totals
 from orchestrator.evaluation.sessions import Plan, run_all
@@ -16,6 +17,7 @@ from orchestrator.evaluation.stage import Ports
 from orchestrator.evaluation.totals import Record, Totals
 from tools.clock import Clock, iso
 from tools.errors import UsageError
+from tools.masking import mask
 from tools.workspace import write_atomically
 
 RESULTS, TABLE = "results.json", "table.txt"
@@ -27,7 +29,10 @@ class Terminated(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for. `folder` holds the scenarios, `names` picks some; results go below `out`."""
+    """What was asked for. `folder` holds the scenarios, `names` picks some; results go below `out`.
+
+    `usd`: a language model takes part and may cost so much in each run; None: rules only.
+    """
 
     folder: Path
     names: tuple[str, ...]
@@ -35,18 +40,27 @@ class Order:
     jobs: int
     out: Path
     version: str
+    usd: float | None = None
 
 
 def evaluate(order: Order, environ: Mapping[str, str], clock: Clock, say: Callable[[str], None]) -> Totals:
     """Run and save; `say` gets a line for each run and the table.
 
-    Raises UsageError (ConfigError for a scenario that cannot be used), KeyboardInterrupt and Terminated; by then
-    nothing that was started runs any more.
+    Raises UsageError (ConfigError for a scenario that cannot be used; also where a model is asked for without its
+    key), KeyboardInterrupt and Terminated; by then nothing that was started runs any more.
     """
+    if order.usd is not None and not environ.get(KEY, "").strip():
+        raise UsageError(f"--llm needs {KEY} in the environment. Set it, or leave --llm out.")
     chosen = scenarios.read(order.folder, order.names)
     ports = Ports(port_is_free)
     plan = Plan(
-        chosen, order.repeats, order.jobs, order.out, ports, lambda verdict: say(totals.progress(verdict))
+        chosen,
+        order.repeats,
+        order.jobs,
+        order.out,
+        ports,
+        lambda verdict: say(totals.progress(verdict)),
+        order.usd,
     )
     try:
         order.out.mkdir(parents=True, exist_ok=True)
@@ -54,6 +68,11 @@ def evaluate(order: Order, environ: Mapping[str, str], clock: Clock, say: Callab
             (order.out / ".gitignore").write_text("*\n", encoding="ascii")
     except OSError as error:
         raise UsageError(f"{order.out} cannot be written: {error.strerror or error}.") from error
+    if order.usd is not None:
+        runs = len(chosen) * order.repeats
+        say(
+            f"a language model takes part: {runs} runs, at most {order.usd:.2f} USD each, {runs * order.usd:.2f} in all"
+        )
     try:
         verdicts = asyncio.run(run_all(plan, environ))
     except asyncio.CancelledError:
@@ -63,7 +82,7 @@ def evaluate(order: Order, environ: Mapping[str, str], clock: Clock, say: Callab
     record = Record(
         version=order.version,
         at=iso(clock.now_ms()),
-        language_model="off",
+        language_model="off" if order.usd is None else f"asked at {_address(environ)}",
         repeats=order.repeats,
         totals=result,
         verdicts=tuple(verdicts),
@@ -78,3 +97,8 @@ def evaluate(order: Order, environ: Mapping[str, str], clock: Clock, say: Callab
     for line in table:
         say(line)
     return result
+
+
+def _address(environ: Mapping[str, str]) -> str:
+    """Where the model is asked: figures from elsewhere than its vendor are not the vendor's model's."""
+    return mask(environ.get(BASE_URL, "").strip()) or VENDOR

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.config.llm_use import BASE_URL, KEY
 from orchestrator.evaluation.scenarios import Scenario
 from orchestrator.evaluation.stage import Ports, Stage, prepare
 from orchestrator.evaluation.verdict import Told, Verdict, judge
 from tools import masking
 from tools.errors import JournalCorrupt, UsageError
+from tools.findings import readings
 from tools.findings.model import AgentId, Finding
 from tools.findings.recorder import load
 from tools.interpreter import python_path
@@ -29,6 +31,8 @@ from tools.synthesis.clusters import Cluster
 _PACKAGES_FOLDER = Path(__file__).resolve().parents[2]
 _DROPPED = ("STREAMGAUGE_", "ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "REDIS_URL")
 """The sessions answer to their scenario alone, and no key is near them."""
+_MODEL = (KEY, BASE_URL)
+"""What a session needs that a language model takes part in; `stage` keeps them from the audited services."""
 _AUDITED = (0, 1, 3)
 """Exit codes of a session that came to its end."""
 _BEYOND_WINDOW_S = 240.0
@@ -50,7 +54,10 @@ class _Report(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is run: each scenario `repeats` times, `jobs` at once, below `out`. `tell` hears of each that ended."""
+    """What is run: each scenario `repeats` times, `jobs` at once, below `out`. `tell` hears of each that ended.
+
+    `usd`: what a language model may cost in each run; None where none takes part.
+    """
 
     scenarios: Sequence[Scenario]
     repeats: int
@@ -58,6 +65,7 @@ class Plan:
     out: Path
     ports: Ports
     tell: Callable[[Verdict], None]
+    usd: float | None = None
 
 
 async def run_all(plan: Plan, environ: Mapping[str, str]) -> list[Verdict]:
@@ -71,12 +79,14 @@ async def run_all(plan: Plan, environ: Mapping[str, str]) -> list[Verdict]:
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
     slots = asyncio.Semaphore(plan.jobs)
     kept = {name: value for name, value in environ.items() if not name.startswith(_DROPPED)}
+    if plan.usd is not None:
+        kept |= {name: environ[name] for name in _MODEL if name in environ}
     kept["PYTHONPATH"] = python_path(_PACKAGES_FOLDER, environ)
 
     async def one(scenario: Scenario, run: int) -> Verdict:
         async with slots:
             stage = prepare(scenario, run, plan.out, plan.ports.take())
-            verdict = judge(scenario, await _told(stage, kept), run)
+            verdict = judge(scenario, await _told(stage, kept, _options(plan)), run)
         plan.tell(verdict)
         return verdict
 
@@ -94,17 +104,31 @@ async def run_all(plan: Plan, environ: Mapping[str, str]) -> list[Verdict]:
     return [task.result() for task in tasks]
 
 
-async def _told(stage: Stage, environ: Mapping[str, str]) -> Told:
-    code = await _session(stage, environ)
+def _options(plan: Plan) -> tuple[str, ...]:
+    return ("--no-llm",) if plan.usd is None else ("--llm", "--max-cost-usd", f"{plan.usd:g}")
+
+
+async def _told(stage: Stage, environ: Mapping[str, str], options: Sequence[str]) -> Told:
+    code = await _session(stage, environ, options)
     if code not in _AUDITED:
         how = "did not end in time" if code is None else f"ended with exit code {code}"
         return Told(findings=(), problem=f"the session {how}; {stage.output} holds what it printed")
     return read(stage)
 
 
-async def _session(stage: Stage, environ: Mapping[str, str]) -> int | None:
+async def _session(stage: Stage, environ: Mapping[str, str], options: Sequence[str]) -> int | None:
     """The exit code; None for a session that did not end in time."""
-    command = [sys.executable, "-P", "-m", "orchestrator", "run", "--config", str(stage.config), "--verbose"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "orchestrator",
+        "run",
+        "--config",
+        str(stage.config),
+        "--verbose",
+        *options,
+    ]
     with stage.output.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -148,6 +172,7 @@ def read(stage: Stage) -> Told:
         findings: tuple[Finding, ...] = tuple(
             finding for agent in AgentId for finding in load(workspace.findings(agent))
         )
+        said = tuple(reading for agent in AgentId for reading in readings.read(workspace, agent))
         report = msgspec.json.decode(workspace.path("report.json").read_bytes(), type=_Report)
         marks = _marks(stage.marks)
         key = stage.state_db.parent / "mask.key"
@@ -162,6 +187,8 @@ def read(stage: Stage) -> Told:
         marks=marks,
         evidence_checked=evidence.checked,
         evidence_held=evidence.proven + evidence.copy_only,
+        readings=said,
+        model_use=facts.model_use,
     )
 
 

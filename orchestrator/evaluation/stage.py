@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.config.llm_use import BASE_URL, KEY
 from orchestrator.evaluation.scenarios import Scenario, Service
 from orchestrator.init import toml_string
 from tools.errors import UsageError
@@ -151,6 +152,7 @@ def _config(stage: Stage, port: int) -> Iterator[str]:
         yield f"name = {toml_string(service.name)}"
         yield f"pidfile = {toml_string(str(stage.folder / 'pids' / f'{service.name}.pid'))}"
         yield f"start = {toml_string(start)}"
-        variables = {"REDIS_URL": url, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **service.env}
+        variables = {"REDIS_URL": url, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        variables |= dict.fromkeys((KEY, BASE_URL), "") | service.env  # a key is the session's alone
         pairs = (f"{name} = {toml_string(value)}" for name, value in variables.items())
         yield f"env = {{ {', '.join(pairs)} }}"

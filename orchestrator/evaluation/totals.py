@@ -7,7 +7,10 @@ from statistics import median
 
 from msgspec import Struct, structs
 
-from orchestrator.evaluation.verdict import Alarm, Verdict
+from orchestrator.evaluation import model_totals
+from orchestrator.evaluation.fitting import Alarm
+from orchestrator.evaluation.model_totals import ModelTotals
+from orchestrator.evaluation.verdict import Verdict
 
 RECALL_MIN = 0.98
 """Of the labelled faults (specification: detection quality)."""
@@ -57,8 +60,10 @@ class Totals(Struct, frozen=True, kw_only=True, rename="camel"):
     """From the beginning of a fault to its first finding, over the runs that have one."""
     slowest_seconds: float | None
     failed: int
-    short: tuple[str, ...]
-    """The bars that were missed, in words."""
+    model: ModelTotals | None = None
+    """Where a language model took part."""
+    short: tuple[str, ...] = ()
+    """The bars that were missed, in words; none is about the model."""
 
 
 class Record(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -99,7 +104,7 @@ def add_up(verdicts: Sequence[Verdict]) -> Totals:
         median_seconds=round(median(times), 1) if times else None,
         slowest_seconds=max(times, default=None),
         failed=sum(verdict.problem is not None for verdict in verdicts),
-        short=(),
+        model=model_totals.add_up([verdict.model for verdict in verdicts if verdict.model is not None]),
     )
     return structs.replace(totals, short=tuple(_missed_bars(totals)))
 
@@ -149,6 +154,8 @@ def progress(verdict: Verdict) -> str:
         parts.append("root first" if verdict.root_first else "root not first")
     if verdict.seconds_to_first is not None:
         parts.append(f"first after {verdict.seconds_to_first:.1f} s")
+    if verdict.model is not None:
+        parts.append(f"model {verdict.model.verified} verified, {verdict.model.rejected} rejected")
     if verdict.problem is not None:
         parts = [verdict.problem]
     return f"{verdict.scenario:<34} {verdict.run:>2}  {', '.join(parts)}"
@@ -173,6 +180,8 @@ def lines(totals: Totals, verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield f"root cause first      {totals.roots_first} of {totals.chains}"
     yield f"evidence verified     {totals.evidence_held} of {totals.evidence_checked}"
     yield f"time to first finding {_seconds(totals.median_seconds)} median, {_seconds(totals.slowest_seconds)} slowest"
+    if totals.model is not None:
+        yield from model_totals.lines(totals.model)
     yield ""
     for verdict in verdicts:
         yield from _troubles(verdict)
@@ -190,6 +199,8 @@ def _troubles(verdict: Verdict) -> Iterator[str]:
         yield f"false      {head} {_told(alarm)}"
     for alarm in verdict.forbidden:
         yield f"forbidden  {head} {_told(alarm)}"
+    for alarm in () if verdict.model is None else verdict.model.confidently_wrong:
+        yield f"model      {head} {_told(alarm)}"
     if verdict.root_first is False:
         yield f"root       {head} {verdict.chain_note}"
     if verdict.evidence_held < verdict.evidence_checked:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from msgspec import Struct
 
+from orchestrator.evaluation import model_verdict
+from orchestrator.evaluation.fitting import ABOVE_LOW, Alarm, alarm_of, fits, is_forbidden, level_of
+from orchestrator.evaluation.model_verdict import ModelVerdict
 from orchestrator.evaluation.scenarios import Kind, Label, Scenario
 from tools.clock import from_iso
-from tools.findings.model import (
-    ConfigFinding,
-    Enhancement,
-    Finding,
-    ScoutCategory,
-    Severity,
-    StreamFinding,
-    rank_of,
-    services_of,
-    streams_of,
-)
+from tools.findings.model import Enhancement, Finding, Origin, ScoutCategory, rank_of
+from tools.findings.readings import Reading
+from tools.sources.session_facts import ModelUse
 from tools.synthesis.clusters import Cluster
-
-ABOVE_LOW = Severity.LOW.rank
-"""Findings of a smaller rank are judged; what is LOW or INFO only where a label forbids it."""
 
 
 class Told(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -34,8 +26,15 @@ class Told(Struct, frozen=True, kw_only=True, rename="camel"):
     marks: dict[str, int] = {}
     evidence_checked: int = 0
     evidence_held: int = 0
+    readings: tuple[Reading, ...] = ()
+    model_use: ModelUse | None = None
+    """Where a language model took part."""
     problem: str | None = None
     """Why there is no session to judge; None where there is one."""
+
+    def measured(self) -> tuple[Finding, ...]:
+        """What rules found."""
+        return tuple(finding for finding in self.findings if finding.origin is Origin.MEASURED)
 
 
 class Met(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -48,15 +47,6 @@ class Met(Struct, frozen=True, kw_only=True, rename="camel"):
     seconds: float | None = None
     """From the beginning of the fault (or of the window) to the finding's time."""
     note: str = ""
-
-
-class Alarm(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A finding that ought not to be there."""
-
-    category: str
-    rule: str
-    severity: str
-    title: str
 
 
 class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -76,6 +66,8 @@ class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
     seconds_to_first: float | None = None
     evidence_checked: int = 0
     evidence_held: int = 0
+    model: ModelVerdict | None = None
+    """What a language model said, apart from what rules found; None where none took part."""
     problem: str | None = None
 
     @property
@@ -85,15 +77,15 @@ class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def judge(scenario: Scenario, told: Told, run: int = 1) -> Verdict:
-    """Compare. A session that failed has found nothing."""
-    facts = scenario.facts
+    """Compare what rules found, and apart from it what a model said. A session that failed has found nothing."""
+    facts, measured = scenario.facts, told.measured()
     expected = tuple(_met(label, told) for label in facts.expect)
     labelled = [*facts.expect, *facts.tolerate]
-    true = [finding for finding in told.findings if any(fits(label, finding) for label in labelled)]
+    true = [finding for finding in measured if any(fits(label, finding) for label in labelled)]
     ids = {finding.finding_id for finding in true}
-    above = [finding for finding in told.findings if rank_of(finding) < ABOVE_LOW]
+    above = [finding for finding in measured if rank_of(finding) < ABOVE_LOW]
     false = [finding for finding in above if finding.finding_id not in ids and not _rests_on(finding, ids)]
-    forbidden = [finding for finding in told.findings if _is_forbidden(facts.forbid, finding)]
+    forbidden = [finding for finding in measured if is_forbidden(facts.forbid, finding)]
     root_first, note = _chain(scenario, told)
     times = [met.seconds for met in expected if met.seconds is not None]
     return Verdict(
@@ -101,44 +93,25 @@ def judge(scenario: Scenario, told: Told, run: int = 1) -> Verdict:
         kind=facts.kind.value,
         run=run,
         expected=expected,
-        false_alarms=tuple(map(_alarm, false)),
-        forbidden=tuple(map(_alarm, forbidden)),
+        false_alarms=tuple(map(alarm_of, false)),
+        forbidden=tuple(map(alarm_of, forbidden)),
         true_above_low=_counted(finding for finding in above if finding.finding_id in ids),
         root_first=root_first,
         chain_note=note,
         seconds_to_first=min(times, default=None),
         evidence_checked=told.evidence_checked,
         evidence_held=told.evidence_held,
+        model=None
+        if told.model_use is None
+        else model_verdict.judge(
+            facts,
+            told.model_use,
+            told.findings,
+            told.readings,
+            wrong=frozenset(map(_id, (*false, *forbidden))),
+        ),
         problem=told.problem,
     )
-
-
-def fits(label: Label, finding: Finding) -> bool:
-    """Whether a finding is one of those that a label means, whatever its severity."""
-    if label.agent is not None and finding.agent_id is not label.agent:
-        return False
-    if label.rule is not None and finding.rule_id != label.rule:
-        return False
-    if label.categories and str(finding.category) not in label.categories:
-        return False
-    group = None if not isinstance(finding, StreamFinding | ConfigFinding) else finding.consumer_group
-    return (
-        (label.stream is None or label.stream in streams_of(finding))
-        and (label.group is None or label.group == group)
-        and (label.service is None or label.service in services_of(finding))
-        and (label.file is None or any(_ends(path, label.file) for path in _files(finding)))
-    )
-
-
-def _files(finding: Finding) -> Iterator[str]:
-    if isinstance(finding, ConfigFinding | Enhancement):
-        yield from finding.affected_files
-
-
-def _ends(path: str, file: str) -> bool:
-    bare, _, line = path.rpartition(":")
-    plain = bare if bare and line.isdecimal() else path
-    return f"/{plain}".endswith(f"/{file}")
 
 
 def _rests_on(finding: Finding, ids: set[str]) -> bool:
@@ -148,16 +121,12 @@ def _rests_on(finding: Finding, ids: set[str]) -> bool:
     return bool(set(finding.related_findings) & ids)
 
 
-def _is_forbidden(labels: Iterable[Label], finding: Finding) -> bool:
-    return any(fits(label, finding) and rank_of(finding) <= label.severity.rank for label in labels)
-
-
 def _met(label: Label, told: Told) -> Met:
-    fitting = [finding for finding in told.findings if fits(label, finding)]
+    fitting = [finding for finding in told.measured() if fits(label, finding)]
     severe = [finding for finding in fitting if rank_of(finding) <= label.severity.rank]
     name = label.categories[0] if label.categories else label.rule or ""
     if not severe:
-        note = f"milder: {_level(fitting[0])}" if fitting else ""
+        note = f"milder: {level_of(fitting[0])}" if fitting else ""
         return Met(id=label.id or "", category=name, found=False, note=note)
     first = min(severe, key=lambda finding: (finding.timestamp, finding.finding_id))
     began = max(told.started_ms, told.marks.get(label.mark or "", 0))
@@ -194,21 +163,12 @@ def _chain(scenario: Scenario, told: Told) -> tuple[bool | None, str]:
     return False, "no cluster holds any of it"
 
 
+def _id(finding: Finding) -> str:
+    return finding.finding_id
+
+
 def _counted(findings: Iterable[Finding]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for finding in findings:
         counts[str(finding.category)] = counts.get(str(finding.category), 0) + 1
     return dict(sorted(counts.items()))
-
-
-def _alarm(finding: Finding) -> Alarm:
-    return Alarm(
-        category=str(finding.category),
-        rule=finding.rule_id,
-        severity=_level(finding),
-        title=finding.title,
-    )
-
-
-def _level(finding: Finding) -> str:
-    return str(finding.priority if isinstance(finding, Enhancement) else finding.severity)

@@ -31,8 +31,10 @@ def test_the_exit_code_tells_whether_the_bars_are_met(text: str, code: int, tmp_
     [
         (("--repos", "/nowhere"), "holds no label files"),
         (("--scenarios", "/nowhere"), "/nowhere"),
+        (("--llm",), "ANTHROPIC_API_KEY"),
+        (("--llm", "--repos", "/nowhere"), "--llm is for scenarios"),
     ],
-    ids=["no labels there", "no scenarios there"],
+    ids=["no labels there", "no scenarios there", "no key", "a model for repositories"],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(options: tuple[str, ...], told: str) -> None:
     done = run(*options)
