@@ -6,6 +6,7 @@ agents share one `Budget`; it belongs to the event loop's thread.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -56,10 +57,11 @@ class Spent(Struct, frozen=True, kw_only=True, rename="camel"):
 
 @dataclass
 class Budget:
-    """The session's budget and that of each role."""
+    """The session's budget and that of each role; `own` are the limits of roles that are not as the others."""
 
     session: Limits
     each: Limits
+    own: Mapping[Role, Limits] = field(default_factory=dict)
     whole: Account = field(default_factory=Account)
     kept_usd: Decimal = Decimal(0)
     _roles: dict[Role, Account] = field(default_factory=dict)
@@ -140,4 +142,5 @@ class Budget:
         )
 
     def _books(self, role: Role) -> tuple[tuple[Account, Limits, str], tuple[Account, Limits, str]]:
-        return (self.whole, self.session, "of this session"), (self.account(role), self.each, f"of {role}")
+        limits = self.own.get(role, self.each)
+        return (self.whole, self.session, "of this session"), (self.account(role), limits, f"of {role}")

@@ -72,7 +72,7 @@ class Limits(_Part):
 class ModelSettings(_Part):
     """Everything that the model's client is told. Times in seconds.
 
-    `session` limits all roles together, `each` every role alone. `attempts` is how often one question is asked before
+    `session` limits all roles together, `each` every role alone, `own` those that have limits of their own. `attempts` is how often one question is asked before
     it counts as failed. `prices` are the user's own and come before the table's.
     """
 
@@ -82,6 +82,7 @@ class ModelSettings(_Part):
     efforts: Mapping[Role, Effort] = DEFAULT_EFFORTS
     session: Limits
     each: Limits
+    own: Mapping[Role, Limits] = {}
     prices: tuple[Price, ...] = ()
     call_timeout_s: float = 60.0
     attempts: int = 3

@@ -50,6 +50,9 @@ class LlmSection(BaseModel):
     max_calls: int = Field(default=300, ge=0, description="of a session; each attempt counts")
     max_time: Duration = Field(default=1800.0, description="of waiting, all roles added up")
     agent_share: float = Field(default=0.5, gt=0, le=1, description="of each limit, for one role alone")
+    agent_shares: dict[str, float] = Field(
+        default={}, description="role = its part of each limit, in place of agent_share"
+    )
     models: dict[str, str] = Field(default={}, description=f"role = model id; the roles are {_ROLES}")
     effort: dict[str, str] = Field(default={}, description="role = low, medium, high, xhigh or max")
     call_timeout: Duration = Field(default=60.0, gt=0, description="of one attempt")
@@ -60,6 +63,15 @@ class LlmSection(BaseModel):
     after_window: Duration = Field(default=60.0, description="for what is left to investigate and to word")
     open_telemetry: bool = Field(default=False, description="spans of the SDK, without content")
     prices: tuple[PriceSection, ...] = ()
+
+    @field_validator("agent_shares")
+    @classmethod
+    def _known_shares(cls, value: dict[str, float]) -> dict[str, float]:
+        cls._known_roles(dict.fromkeys(value, "any"))
+        wrong = [share for share in value.values() if not 0 < share <= 1]
+        if wrong:
+            raise ValueError(f"a part of {wrong[0]:g} is none; give more than 0 and at most 1")
+        return value
 
     @field_validator("models")
     @classmethod
@@ -87,6 +99,11 @@ class LlmSection(BaseModel):
     def effort_of(self, role: Role) -> Effort:
         """How much it thinks."""
         return cast("Effort", self.effort.get(role.value, DEFAULT_EFFORTS[role]))
+
+    def own_limits(self) -> dict[Role, Limits]:
+        """Of the roles that have a part of their own."""
+        whole = self.limits()
+        return {Role(name): whole.share(part) for name, part in self.agent_shares.items()}
 
     def own_prices(self) -> tuple[Price, ...]:
         """The configured prices."""

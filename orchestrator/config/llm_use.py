@@ -63,6 +63,7 @@ def decide(llm: LlmSection, mode: Mode, environ: Mapping[str, str]) -> LlmUse:
         efforts={role: llm.effort_of(role) for role in Role},
         session=limits,
         each=limits.share(llm.agent_share),
+        own=llm.own_limits(),
         prices=llm.own_prices(),
         call_timeout_s=llm.call_timeout,
         attempts=llm.attempts,

@@ -125,7 +125,7 @@ class ModelPart:
     def _budget(self) -> Budget:
         """What may be spent, less what a killed session spent; all of it where nobody can tell any more."""
         limits = self.settings.session
-        budget = Budget(limits, self.settings.each)
+        budget = Budget(limits, self.settings.each, self.settings.own)
         try:
             for call in transcript.earlier(self.lender.workspace):
                 budget.remember(call.role, call.usd, call.tokens, call.seconds, kept=call.kept)

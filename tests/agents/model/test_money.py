@@ -102,6 +102,13 @@ def test_a_role_has_its_own_share() -> None:
     assert budget.reserve(Role.STREAM_ANALYST, SONNET, 4000, 3000).output_tokens == 3000
 
 
+def test_a_role_may_have_limits_that_others_have_not() -> None:
+    budget = Budget(limits("1"), limits("1"), {ROLE: limits("0.05")})
+    with pytest.raises(BudgetSpent, match=r"0\.05 USD of log-watcher"):
+        budget.reserve(ROLE, SONNET, 40_000, 3000)
+    assert budget.reserve(Role.STREAM_ANALYST, SONNET, 40_000, 3000).output_tokens == 3000
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -46,10 +46,16 @@ def test_a_model_that_is_asked_for_without_a_key_is_an_error() -> None:
 
 
 def test_the_settings_of_the_client() -> None:
-    section = LlmSection(max_cost_usd=0.3, agent_share=0.25, models={"synthesis": "claude-haiku-5-5"})
+    section = LlmSection(
+        max_cost_usd=0.3,
+        agent_share=0.25,
+        agent_shares={"synthesis": 0.5},
+        models={"synthesis": "claude-haiku-5-5"},
+    )
     settings = decide(section, Mode.MANAGED, KEY | {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}).settings
     assert settings is not None
     assert (settings.session.usd, settings.each.usd) == (Decimal("0.3"), Decimal("0.075"))
+    assert {role: limits.usd for role, limits in settings.own.items()} == {Role.SYNTHESIS: Decimal("0.15")}
     assert settings.models[Role.SYNTHESIS] == "claude-haiku-5-5"
     assert settings.base_url == "http://127.0.0.1:9"
     assert "sk-ant-test" not in repr(settings)
@@ -87,6 +93,10 @@ def test_a_model_without_a_known_price_is_refused_unless_one_is_configured(tmp_p
         pytest.param('[llm]\neffort = { "synthesis" = "huge" }\n', "there is no effort 'huge'", id="effort"),
         pytest.param("[llm]\nmax_cost_usd = -1\n", "out of range", id="cost"),
         pytest.param("[llm]\nagent_share = 2.0\n", "out of range", id="share"),
+        pytest.param("[llm]\nagent_shares = { synthesis = 0.0 }\n", "more than 0", id="a share of nothing"),
+        pytest.param(
+            "[llm]\nagent_shares = { boss = 0.1 }\n", "there is no role 'boss'", id="share of nobody"
+        ),
         pytest.param('[llm]\nkey = "sk-ant-x"\n', "unknown key", id="a key in the file"),
     ],
 )
