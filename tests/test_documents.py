@@ -57,6 +57,7 @@ def test_every_dependency_has_its_sentence() -> None:
         "docs/ARCHITECTURE.md",
         "docs/benchmarks.md",
         "docs/evaluation.md",
+        "docs/language-model.md",
         "docs/security.md",
         "docs/github-action.md",
     ],

@@ -270,14 +270,15 @@ class ModelPart:
 
     async def _word(self) -> None:
         workspace = self.lender.workspace
+        self._unworded = ["there was no time left"]
         try:
             made, failed = await model_wording.word_session(
                 workspace, self.lender.clock.now_ms(), self.client, self.fence
             )
         except (StreamgaugeError, OSError, ValueError) as error:
-            self._unworded.append(str(error))
+            self._unworded = [str(error)]
             return
-        self._unworded += failed
+        self._unworded = failed
         self._worded, self._dropped = len(made), sum(one.dropped for one in made)
         if made:
             await asyncio.to_thread(wording.write, workspace, made)
@@ -286,9 +287,10 @@ class ModelPart:
     def _tell_what_is_undone(self) -> None:
         undone = self._undone()
         reasons = dict.fromkeys(one.over for one in self._investigators.values() if one.over)
-        if not undone and not self._opened:
+        if not undone and not self._opened and not self._unworded:
             return
-        why = "; ".join([*reasons, *dict.fromkeys(self._opened)]) or "there was no time left"
+        causes = [*reasons, *self._opened, *([] if undone else self._unworded)]
+        why = "; ".join(dict.fromkeys(causes)) or "there was no time left"
         fix = "Raise the limits of [llm], or see `model-breaker` and `model-unavailable` in events.jsonl."
         number = f"{undone} finding{'' if undone == 1 else 's'}"
         what = (

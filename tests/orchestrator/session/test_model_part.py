@@ -20,8 +20,10 @@ from tests.agents.investigation.answers import answer, explanation
 from tests.agents.model_scene import settings
 from tests.agents.recorded import Recorded
 from tests.fakes.clock import ManualClock
-from tests.fakes.messages_api import Asked, MessagesApi, Never, Reply, calls, says
+from tests.fakes.messages_api import Asked, MessagesApi, Never, Reply, calls, refuses, says
 from tests.fakes.waiting import async_wait_for
+from tests.injection import scene
+from tests.report import made_session
 from tools.clock import iso
 from tools.findings.journal import Journal
 from tools.findings.model import AgentId
@@ -132,6 +134,23 @@ async def test_what_hangs_at_the_end_is_undone_and_a_gap_that_blinds_nobody(
         (gap,) = lender.gaps
         assert not gap.blind
         assert gap.what.endswith("of 2 findings")
+
+
+async def test_clusters_without_the_models_words_are_told(tmp_path: Path) -> None:
+    def wordless(asked: Asked) -> Reply:
+        return refuses() if asked.system.startswith("# Wording") else says(answer())
+
+    made = made_session.make(tmp_path)
+    host = scene.Host(made.workspace, made.project, made.clock)
+    with MessagesApi(wordless) as api:
+        part = ModelPart(host, settings(api), ModelPace(60.0, 60.0))
+        await part.conclude()
+        await part.close()
+        assert part.use().undone == 0
+        (gap,) = host.gaps
+        assert gap.what == "a part of the model's words"
+        assert "C-01: no readable answer (refusal" in gap.why
+        assert not gap.blind
 
 
 async def test_a_signal_ends_what_is_asked_after_the_window(tmp_path: Path) -> None:
