@@ -359,5 +359,5 @@ def test_spans_in_which_redis_was_not_seen_are_shown_once_with_their_times(made:
     assert report.coverage is not None
     assert len(report.coverage.redis_unseen) == 2
     text = text_of(made)
-    assert "| 15:07:10Z to 15:07:55Z (45s) | no connection |" in text
+    assert ", 15:07:10Z to 15:07:55Z (45s) — no connection (told by" in text
     assert "| Redis not seen | 2025-06-15T15:07:10.000Z to 2025-06-15T15:07:55.000Z, " in text

@@ -20,6 +20,8 @@ from tools.report.model import Dashboard, Reason, Report, StreamHealth
 ROWS_MAX = 200
 """Rows of one table; the rest is in `report.json`, and the text says so."""
 SUMMARY_CHARS_MAX = 1_000
+PROOFS_MAX = 3
+"""Findings that one sentence of the first page links."""
 _ALERTS = {"CRITICAL": "CAUTION", "DEGRADED": "WARNING", "HEALTHY": "TIP", "UNKNOWN": "IMPORTANT"}
 _SECTIONS = (
     "Executive dashboard",
@@ -71,7 +73,12 @@ def _first_page(report: Report) -> str:
         names = ", ".join(inline(failure.section) for failure in report.failures)
         lines.append(f"**This report is incomplete:** {names} could not be built (see section 7).")
     if report.verdict.why:
-        lines.append("**Why**\n\n" + "\n".join(f"- {_reason(reason)}" for reason in report.verdict.why))
+        why = [f"- {_reason(reason)}" for reason in report.verdict.why]
+        if report.verdict.more:
+            why.append(
+                f"- and {report.verdict.more} more, in {_to(_SECTIONS[1].lower(), _anchor(2))} and the roadmap"
+            )
+        lines.append("**Why**\n\n" + "\n".join(why))
     if report.verdict.first:
         steps = (
             f"{number}. {_reason(reason)}" for number, reason in enumerate(report.verdict.first, start=1)
@@ -82,16 +89,22 @@ def _first_page(report: Report) -> str:
         names = "; ".join(inline(gap.what, 80) for gap in blind[:5])
         what = "1 gap" if len(blind) == 1 else f"{len(blind)} gaps"
         lines.append(f"**Not seen:** {what} in coverage: {names} (section 7).")
-    links = (
-        f"[{number} {title}](#{number}-{title.lower().replace(' ', '-')})"
-        for number, title in enumerate(_SECTIONS, start=1)
-    )
+    links = (_to(f"{number} {title}", _anchor(number)) for number, title in enumerate(_SECTIONS, start=1))
     lines.append(" · ".join(links))
     return "\n\n".join(lines)
 
 
+def _anchor(number: int) -> str:
+    """What a section's heading is linked by."""
+    return f"{number}-{_SECTIONS[number - 1].lower().replace(' ', '-')}"
+
+
+def _to(text: str, anchor: str) -> str:
+    return f"[{text}](#{anchor})"
+
+
 def _reason(reason: Reason) -> str:
-    return f"{inline(reason.text)} ({markdown_findings.links(reason.finding_ids)})"
+    return f"{inline(reason.text)} ({markdown_findings.links(reason.finding_ids, PROOFS_MAX)})"
 
 
 def _dashboard(report: Report) -> str:
@@ -125,14 +138,14 @@ def _figures(board: Dashboard) -> list[tuple[str, str]]:
         ("window", f"{_length(board.duration_ms)}, {board.started_at or '?'} to {board.ended_at or '?'}"),
         ("ended by", inline(board.ended_by)),
         ("services monitored", f"{len(board.services)}: {', '.join(map(code, board.services[:20]))}"),
-        ("streams discovered", str(board.streams_discovered)),
-        ("findings", str(board.findings)),
-        ("by severity", levels),
-        ("enhancements by priority", priorities),
-        (f"unacked messages at {at_end}", _number(board.unacked_messages)),
+        ("streams discovered", _to(str(board.streams_discovered), _anchor(3))),
+        ("findings", _to(str(board.findings), "all-findings")),
+        ("by severity", f"{levels} ({_to('in full', _anchor(2))}, {_to('all', 'all-findings')})"),
+        ("enhancements by priority", f"{priorities} ({_to('roadmap', _anchor(6))})"),
+        (f"unacked messages at {at_end}", _to(_number(board.unacked_messages), _anchor(3))),
         ("streams with lag", lag),
-        ("drifts found", str(board.drifts)),
-        ("gaps in coverage", str(board.blind_gaps)),
+        ("drifts found", _to(str(board.drifts), _anchor(5))),
+        ("gaps in coverage", _to(str(board.blind_gaps), _anchor(7))),
         ("against the last session", compared),
         ("language model", f"{inline(board.language_model, 600)}, {board.language_model_cost_usd:.4f} USD"),
         ("own cost on the server", _cost(board.own_cost)),
@@ -142,18 +155,9 @@ def _figures(board: Dashboard) -> list[tuple[str, str]]:
 def _streams(report: Report) -> str:
     if not report.streams:
         return "Redis was not polled in this session, so no stream can be judged."
-    rows = [_stream_row(row) for row in report.streams[:ROWS_MAX]]
-    head = (
-        "stream",
-        "length",
-        "pending",
-        "lag",
-        "oldest pending",
-        "status",
-        "worse than baseline",
-        "verdict",
-    )
-    parts = [table(head, rows)]
+    shown = report.streams[:ROWS_MAX]
+    head = ("stream", "status", "lag", "pending", "oldest pending", "length")
+    parts = [table(head, [_stream_row(row) for row in shown]), "\n".join(map(_stream_verdict, shown))]
     if len(report.streams) > ROWS_MAX:
         parts.append(f"{len(report.streams) - ROWS_MAX} more streams are in `report.json`.")
     parts.append(
@@ -172,14 +176,19 @@ def _streams(report: Report) -> str:
 
 def _stream_row(row: StreamHealth) -> tuple[str, ...]:
     lag = "–" if row.lag is None else f"{'≥ ' if row.lag_is_bound else ''}{row.lag}"
+    age = "–" if row.oldest_pending_ms is None else _length(row.oldest_pending_ms)
+    status = f"{row.status} ▲" if row.worse else row.status
+    return code(row.stream), status, lag, str(row.pending), age, str(row.length)
+
+
+def _stream_verdict(row: StreamHealth) -> str:
     verdict = inline(row.verdict, 140)
     if row.finding_ids:
         verdict += f" ({markdown_findings.links(row.finding_ids[:6])})"
     if row.forecast:
         verdict += f"; {row.forecast}"
-    worse = f"▲ {inline(', '.join(row.worse))}" if row.worse else ""
-    age = "–" if row.oldest_pending_ms is None else _length(row.oldest_pending_ms)
-    return (code(row.stream), str(row.length), str(row.pending), lag, age, row.status, worse, verdict)
+    worse = f" ▲ {inline(', '.join(row.worse))}." if row.worse else ""
+    return f"- {code(row.stream)}: {verdict}.{worse}"
 
 
 def _counts(counts: dict[str, int]) -> str:

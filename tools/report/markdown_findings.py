@@ -9,11 +9,17 @@ from tools.report import markdown_model
 from tools.report.markdown_text import code, fence, inline, table
 from tools.report.model import CriticalFinding, Report, RoadmapItem
 from tools.synthesis.clusters import Cluster
+from tools.synthesis.explain import Alternative
 
 FULL_MAX = 40
 """Critical findings in full; further ones stand in the table of all findings."""
 INDEX_MAX = 500
 LINKS_MAX = 8
+OTHERS_MAX = 20
+"""Clusters without a critical finding in section 2."""
+STEPS_BRIEF = 6
+REACHED_MAX = 20
+"""Services, and streams, of a blast radius that are named."""
 P2_MAX = 40
 """Roadmap items from P2 on; the rest is in `report.json`."""
 _PHASES = {
@@ -25,20 +31,18 @@ _PHASES = {
 _EFFORTS = {"HOURS_2_4": "2–4 h", "HOURS_4_8": "4–8 h", "DAYS_1_2": "1–2 days", "SPRINT": "a sprint"}
 
 
-def links(finding_ids: Iterable[str]) -> str:
-    """Finding ids, each a link to its row in the table of all findings."""
+def links(finding_ids: Iterable[str], shown_max: int = LINKS_MAX) -> str:
+    """Finding ids, each a link to its full text, or to its row in the table of all findings."""
     names = list(finding_ids)
-    shown = ", ".join(f"[{name}](#{name.lower()})" for name in names[:LINKS_MAX])
-    return f"{shown} and {len(names) - LINKS_MAX} more" if len(names) > LINKS_MAX else shown
+    shown = ", ".join(f"[{name}](#{name.lower()})" for name in names[:shown_max])
+    return f"{shown} and {len(names) - shown_max} more" if len(names) > shown_max else shown
 
 
 def critical(report: Report) -> str:
     """Section 2: each in full, with its cluster's chain and blast radius (once per cluster)."""
-    if not report.critical:
-        return "None was measured."
     findings = {finding["findingId"]: finding for finding in report.findings}
     clusters = {cluster.cluster_id: cluster for cluster in report.clusters}
-    parts: list[str] = []
+    parts: list[str] = [] if report.critical else ["None was measured."]
     told: set[str] = set()
     for row in report.critical[:FULL_MAX]:
         parts.append(_in_full(row, findings[row.finding_id]))
@@ -48,7 +52,29 @@ def critical(report: Report) -> str:
             told.add(row.cluster_id)
     if len(report.critical) > FULL_MAX:
         parts.append(f"{len(report.critical) - FULL_MAX} more stand in the table of all findings.")
+    others = [cluster for cluster in report.clusters if cluster.cluster_id not in told]
+    if others:
+        parts.append("### Other causes, without a critical finding")
+        parts += [_brief(cluster, findings) for cluster in others[:OTHERS_MAX]]
+    if len(others) > OTHERS_MAX:
+        parts.append(f"{len(others) - OTHERS_MAX} more are in `report.json`.")
     return "\n\n".join(parts)
+
+
+def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]]) -> str:
+    """A cluster in a few lines: root, fix, and each step to a symptom."""
+    lines = [
+        f"- **{cluster.cluster_id}** {cluster.severity.value} {inline(cluster.title, 160)} ({links([cluster.root])})",
+        f"  **Do:** {inline(cluster.recommendation, 600)}",
+    ]
+    lines += [
+        f"  {links([link.cause])} → {links([link.effect])} {inline(_title(findings, link.effect), 120)}"
+        for link in cluster.chain[:STEPS_BRIEF]
+    ]
+    if len(cluster.chain) > STEPS_BRIEF:
+        lines.append(f"  and {len(cluster.chain) - STEPS_BRIEF} more steps")
+    lines += [f"  {_alternative(one, findings)}" for one in cluster.alternatives]
+    return "  \n".join(lines)
 
 
 def roadmap(report: Report) -> str:
@@ -68,27 +94,41 @@ def roadmap(report: Report) -> str:
 
 
 def index(report: Report) -> str:
-    """Every finding with an anchor, in the order of `all-findings.json`."""
+    """Every finding with an anchor, in the order of `all-findings.json`; two columns, for narrow screens."""
     if not report.findings:
         return "None."
-    rows = [_index_row(finding) for finding in report.findings[:INDEX_MAX]]
-    text = table(("finding", "level", "category", "where", "title", "seen", "first seen"), rows)
+    in_full = {row.finding_id for row in report.critical[:FULL_MAX]}
+    rows = [_index_row(finding, in_full) for finding in report.findings[:INDEX_MAX]]
+    text = table(("finding", "what, where, and where it can be read again"), rows)
     if len(report.findings) > INDEX_MAX:
         text += f"\n\n{len(report.findings) - INDEX_MAX} more are in `all-findings.json`."
     return text
 
 
-def _index_row(finding: dict[str, Any]) -> tuple[str, ...]:
+def _index_row(finding: dict[str, Any], in_full: set[str]) -> tuple[str, ...]:
     name = finding["findingId"]
-    return (
-        f'<a id="{name.lower()}"></a>{name}',
-        finding.get("severity") or finding["priority"],
-        finding["category"],
-        code(_where(finding), 80),
-        _title_of(finding),
-        f"{finding['occurrences']}×",
-        finding["timestamp"],
-    )
+    where, evidence = _where(finding), _evidence_place(finding)
+    places = code(where, 80) if evidence in where else f"{code(where, 80)}, evidence {code(evidence, 80)}"
+    label = links([name]) if name in in_full else f"{anchor(name)}{name}"
+    level = finding.get("severity") or finding["priority"].split("_")[0]
+    seen = f"seen {finding['occurrences']}×, first at {finding['timestamp'][11:19]}"
+    return f"{label}<br>{level}", f"{_title_of(finding)}<br>`{finding['category']}` {places}, {seen}"
+
+
+def anchor(finding_id: str) -> str:
+    """What links to a finding lead to: it stands once, before its full text or in its row."""
+    return f'<a id="{finding_id.lower()}"></a>'
+
+
+def _evidence_place(finding: dict[str, Any]) -> str:
+    """Where the first piece of evidence was seen."""
+    reference = finding["evidenceRefs"][0]
+    at = reference["locator"]
+    if "line" in at:
+        return f"{reference['source']}:{at['line']}"
+    if "poll" in at:
+        return f"{reference['source']} poll {at['poll']}"
+    return str(reference["source"])
 
 
 def _title_of(finding: dict[str, Any]) -> str:
@@ -116,7 +156,8 @@ def _in_full(row: CriticalFinding, finding: dict[str, Any]) -> str:
         facts.append("**open at the end**" if row.open_at_end else "no longer open at the end")
     if finding["confidence"] < 1:
         facts.append(f"confidence {finding['confidence']:.2f}")
-    parts = [f"### {finding['findingId']} {inline(finding['title'])}", " · ".join(facts)]
+    name = finding["findingId"]
+    parts = [anchor(name), f"### {name} {inline(finding['title'])}", " · ".join(facts)]
     for key, title in (("hypothesis", "What it means"), ("expected", "Expected"), ("actual", "Actual")):
         if finding.get(key):
             parts.append(f"**{title}:** {inline(finding[key], 1000)}")
@@ -161,10 +202,24 @@ def _chain(cluster: Cluster, findings: dict[str, dict[str, Any]], *, first: bool
     if len(cluster.chain) > 20:
         lines.append(f"{len(cluster.chain) - 20} more steps are in `report.json`.")
     radius = cluster.blast_radius
-    services = ", ".join(map(code, radius.services[:20])) or "none known"
-    streams = ", ".join(map(code, radius.streams[:20])) or "none known"
+    services = _named(radius.services, radius.more_services)
+    streams = _named(radius.streams, radius.more_streams)
     lines.append(f"**Blast radius:** services {services}; streams {streams}.")
+    lines += [_alternative(one, findings) for one in cluster.alternatives]
     return "\n\n".join(lines)
+
+
+def _named(names: tuple[str, ...], more: int) -> str:
+    more += max(0, len(names) - REACHED_MAX)
+    shown = ", ".join(map(code, names[:REACHED_MAX])) or "none known"
+    return f"{shown} and {more} more" if more else shown
+
+
+def _alternative(one: Alternative, findings: dict[str, dict[str, Any]]) -> str:
+    return (
+        f"**Not decided:** {links([one.cause])} {inline(_title(findings, one.cause), 120)} would explain "
+        f"{links([one.effect])} too — {inline(one.says)} (`{one.rule}`, by {inline(one.via, 120)})."
+    )
 
 
 def _title(findings: dict[str, dict[str, Any]], name: str) -> str:

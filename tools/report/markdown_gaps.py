@@ -7,7 +7,8 @@ from tools.quantities import format_duration
 from tools.report import markdown_logs
 from tools.report.markdown_findings import links
 from tools.report.markdown_text import code, fence, inline, table
-from tools.report.model import Coverage, ObservabilityGap, Report, SourceGap
+from tools.report.model import Advice, Coverage, ObservabilityGap, Report, SourceGap
+from tools.synthesis.drift import DriftRow
 
 ROWS_MAX = 200
 MISSING_MAX = 12
@@ -17,19 +18,22 @@ def drift(report: Report) -> str:
     """Section 5."""
     if not report.drift:
         return "None was found."
-    rows = [
-        (
-            row.type,
-            code(row.service),
-            inline(row.expected, 160),
-            inline(row.actual, 160),
-            code(row.source_of_truth),
-            f"{row.severity.value}: {inline(row.risk)}",
-            links([row.finding_id]),
-        )
-        for row in report.drift[:ROWS_MAX]
-    ]
-    return table(("type", "service", "expected", "actual", "source of truth", "risk", "finding"), rows)
+    parts = ["\n".join(map(_drift, report.drift[:ROWS_MAX]))]
+    if len(report.drift) > ROWS_MAX:
+        parts.append(f"{len(report.drift) - ROWS_MAX} more are in `report.json`.")
+    return "\n\n".join(parts)
+
+
+def _drift(row: DriftRow) -> str:
+    """One difference as an item with a line for each part: a table of seven columns cannot be read on a phone."""
+    lines = (
+        f"- **{row.severity.value}** {row.type} of {code(row.service)} ({links([row.finding_id])})",
+        f"  expected: {inline(row.expected, 200)}",
+        f"  actual: {inline(row.actual, 200)}",
+        f"  source of truth: {code(row.source_of_truth)}",
+        f"  risk: {inline(row.risk)}",
+    )
+    return "  \n".join(lines)
 
 
 def gaps(report: Report) -> str:
@@ -42,18 +46,7 @@ def gaps(report: Report) -> str:
         parts.append("### Sections that could not be built\n\n" + table(("section", "reason"), rows))
     parts.append("### Sources that could not be looked at, or only in part")
     if report.source_gaps:
-        gap_rows = [
-            (
-                "**blind**" if gap.blind else "limit",
-                inline(gap.what),
-                _when(gap),
-                inline(gap.why),
-                inline(gap.fix),
-                code(gap.source),
-            )
-            for gap in report.source_gaps[:ROWS_MAX]
-        ]
-        parts.append(table(("kind", "what", "when", "why", "how to close it", "told by"), gap_rows))
+        parts.append("\n".join(map(_source_gap, report.source_gaps[:ROWS_MAX])))
         if len(report.source_gaps) > ROWS_MAX:
             parts.append(f"{len(report.source_gaps) - ROWS_MAX} more are in `report.json`.")
     else:
@@ -69,10 +62,16 @@ def next_session(report: Report) -> str:
     """Section 8."""
     if not report.next_session:
         return "Nothing to change: this session saw everything it was asked to look at."
-    rows = [
-        (inline(row.change), inline(row.closes), inline(row.agent), row.effort) for row in report.next_session
-    ]
-    return table(("change", "what it shows", "agent that gains", "time"), rows)
+    return "\n".join(map(_advice, report.next_session))
+
+
+def _advice(row: Advice) -> str:
+    lines = (
+        f"- **{inline(row.change)}**",
+        f"  It shows: {inline(row.closes)}",
+        f"  Gains: {inline(row.agent)} · time: {row.effort}",
+    )
+    return "  \n".join(lines)
 
 
 def _no_gap(report: Report) -> str:
@@ -132,6 +131,16 @@ def _coverage(coverage: Coverage) -> str:
 
 def _spans(spans: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(f"{start} to {end}" for start, end in spans) or "none"
+
+
+def _source_gap(gap: SourceGap) -> str:
+    kind = "**blind:**" if gap.blind else "limit:"
+    when = f", {_when(gap)}" if _when(gap) else ""
+    lines = (
+        f"- {kind} {inline(gap.what)}{when} — {inline(gap.why)} (told by {code(gap.source)})",
+        f"  To close it: {inline(gap.fix)}",
+    )
+    return "  \n".join(lines)
 
 
 def _when(gap: SourceGap) -> str:

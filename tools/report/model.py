@@ -28,6 +28,8 @@ class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
 
     headline: str
     why: tuple[Reason, ...]
+    more: int = 0
+    """Further causes and lone findings that are as serious and not named here."""
     first: tuple[Reason, ...]
 
 

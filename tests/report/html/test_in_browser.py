@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import expect
 
 from tests.report.html.made_pages import HOSTILE, html_of, large, nothing, shop
 from tests.report.html.opened import Opened, Opener, Scheme
 from tools.report.model import Report
+from tools.synthesis.explain import Alternative
 
 MANY = 5_000
 ON_PAPER = 600
@@ -72,6 +74,19 @@ def test_a_cluster_goes_from_its_root_to_its_symptoms_with_reach_and_fix(
     ids = card.locator(".step .id-of").all_inner_texts()
     assert ids[0] == cluster.root
     assert sorted(ids) == sorted(cluster.members)
+
+
+def test_a_cluster_names_what_else_may_be_behind_it(report: Report, show: Opener) -> None:
+    first, *others = report.clusters
+    other = others[0].root
+    found = Alternative(
+        rule="r", says="it <b>may</b> be slow", cause=other, effect=first.root, via="service billing"
+    )
+    clusters = (replace(first, alternatives=(found,)), *others)
+    page = show(html_of(replace(report, clusters=clusters)))
+    said_of_it = page.page.locator(f"#{first.cluster_id} .alternative")
+    expect(said_of_it).to_contain_text(f"would explain {first.root} too — it <b>may</b> be slow")
+    expect(said_of_it.locator("a").first).to_have_attribute("href", f"#{other}")
 
 
 def test_charts_and_graph_are_drawn(seen: Opened, report: Report) -> None:

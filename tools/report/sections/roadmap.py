@@ -30,6 +30,7 @@ IDS_MAX = 40
 """Finding ids named by one item; the rest are found by their rule in `findings`."""
 EVIDENCE_CHARS_MAX = 400
 
+_TRACE_HEADINGS = ("Traceback (most recent call last)", "Exception in thread ")
 _EFFORTS = {
     LogCategory.MEMORY_LEAK: Effort.DAYS_1_2,
     LogCategory.CRASH: Effort.HOURS_4_8,
@@ -130,5 +131,11 @@ def _evidence(finding: Finding) -> str:
         figures = finding.metrics.model_dump(by_alias=True, exclude_none=True)
         said = ", ".join(f"{name} {value}" for name, value in figures.items())
     else:
-        said = finding.evidence.split("\n", 1)[0][:EVIDENCE_CHARS_MAX]
+        said = _telling_line(finding.evidence)[:EVIDENCE_CHARS_MAX]
     return f"{place_of(finding)}: {said}" if said else place_of(finding)
+
+
+def _telling_line(evidence: str) -> str:
+    """The first line; of a trace that begins with a heading the last one, which names the error."""
+    lines = evidence.strip("\n").split("\n")
+    return lines[-1] if lines[0].startswith(_TRACE_HEADINGS) else lines[0]

@@ -15,9 +15,11 @@ FIRST_MAX = 3
 
 def build(context: Context, dashboard: Dashboard, roadmap: tuple[RoadmapItem, ...]) -> Verdict:
     """Headline, at most five reasons, at most three things to do first."""
+    why = _why(context)
     return Verdict(
         headline=_of_change(context) + _with_failure(context, dashboard),
-        why=tuple(_why(context)[:WHY_MAX]),
+        why=tuple(why[:WHY_MAX]),
+        more=max(0, len(why) - WHY_MAX),
         first=tuple(
             Reason(text=item.action, finding_ids=item.finding_ids[:1]) for item in roadmap[:FIRST_MAX]
         ),
@@ -95,7 +97,7 @@ def _why(context: Context) -> list[Reason]:
 
 def _of_cluster(cluster: Cluster, root: Finding) -> Reason:
     effects = len(cluster.members) - 1
-    reach = len(cluster.blast_radius.services)
+    reach = cluster.blast_radius.services_count
     tail = f"; it explains {_count(effects, 'other finding')}"
     tail += f" and reaches {_count(reach, 'service')}" if reach else ""
     return Reason(text=root.title + tail, finding_ids=cluster.members)

@@ -40,15 +40,25 @@ function clusterCard(cluster) {
       { class: "reach" },
       el("strong", {}, "Reaches: "),
       reach.services.length + reach.streams.length
-        ? [reach.services.length ? [`${count(reach.services.length, "service")} (`, names(reach.services, 8), ")"] : "", reach.services.length && reach.streams.length ? ", " : "", reach.streams.length ? [`${count(reach.streams.length, "stream")} (`, names(reach.streams, 6), ")"] : ""]
+        ? [reached(reach.services, reach.moreServices, "service", 8), reach.services.length && reach.streams.length ? ", " : "", reached(reach.streams, reach.moreStreams, "stream", 6)]
         : "nothing beyond itself",
     ),
     root && rootEvidence(root),
     root && lazy("Evidence of the root", () => block(root.evidence, `Evidence of ${root.findingId}, the root of ${cluster.clusterId}`)),
     el("h4", {}, `From root to symptoms: ${count(cluster.members.length, "finding")} of ${cluster.agents.map((agent) => AGENTS[agent] ?? agent).join(", ")}`),
     chainOf(cluster),
+    (cluster.alternatives ?? []).map(alternative),
     wordingOf(cluster),
   );
+}
+
+function reached(some, more = 0, what, most) {
+  return some.length ? [`${count(some.length + more, what)} (`, names(some, most), ")"] : "";
+}
+
+/** What would explain a member too: it is named, for the evidence does not decide. */
+function alternative(one) {
+  return el("p", { class: "alternative" }, el("strong", {}, "Not decided: "), link(one.cause, true), " would explain ", link(one.effect), " too — ", prose(one.says, 240), el("span", { class: "via" }, " · by ", prose(one.via, 160)));
 }
 
 function rootEvidence(root) {

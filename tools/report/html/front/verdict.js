@@ -16,6 +16,7 @@ function buildVerdict(section) {
   const notSeen = blindNotice();
   if (notSeen) section.append(notSeen);
   const why = verdict.why.map((reason) => el("li", {}, ...reasonOf(reason)));
+  if (verdict.more) why.push(el("li", {}, `and ${number(verdict.more)} more that are serious: `, el("a", { href: "#causes" }, "root causes")));
   const first = verdict.first.map((reason) => el("li", {}, prose(reason.text, 600), " ", el("span", { class: "proof" }, links(reason.findingIds, 3))));
   if (why.length || first.length) {
     section.append(

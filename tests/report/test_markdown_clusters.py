@@ -1,0 +1,79 @@
+"""Causes and findings in the Markdown: chain, reach, what else may be behind it, and what links lead to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tests.report.made_session import make
+from tools.report import markdown, markdown_findings
+from tools.report.model import Report
+from tools.report.write import write_report
+from tools.synthesis.clusters import BlastRadius
+from tools.synthesis.explain import Alternative
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    folder: Path = tmp_path_factory.mktemp("session")
+    made = make(folder)
+    return write_report(made.workspace, made.project, made.clock)
+
+
+def test_what_else_may_be_behind_a_cluster_is_named_with_its_reason(report: Report) -> None:
+    first, *others = report.clusters
+    found = Alternative(
+        rule="a-rule", says="it may | be slow", cause=others[0].root, effect=first.root, via="service billing"
+    )
+    text = markdown_findings.critical(
+        replace(report, clusters=(replace(first, alternatives=(found,)), *others))
+    )
+    cause, effect = (f"[{name}](#{name.lower()})" for name in (found.cause, found.effect))
+    assert f"**Not decided:** {cause} " in text
+    assert f"would explain {effect} too — it may \\| be slow (`a-rule`, by service billing)." in text
+
+
+def test_a_wide_reach_is_named_in_part(report: Report) -> None:
+    names = tuple(f"s{at:03}" for at in range(markdown_findings.REACHED_MAX + 5))
+    radius = BlastRadius(services=("billing",), streams=names, more_streams=100)
+    clusters = tuple(replace(cluster, blast_radius=radius) for cluster in report.clusters)
+    text = markdown_findings.critical(replace(report, clusters=clusters))
+    assert "**Blast radius:** services `billing`; streams `s000`, " in text
+    assert f"`{names[markdown_findings.REACHED_MAX - 1]}` and 105 more." in text
+
+
+def test_a_cluster_without_a_critical_finding_is_told_in_a_few_lines(report: Report) -> None:
+    text = markdown_findings.critical(report)
+    _, _, others = text.partition("### Other causes, without a critical finding")
+    critical = {row.cluster_id for row in report.critical}
+    for cluster in report.clusters:
+        assert (f"- **{cluster.cluster_id}** " in others) is (cluster.cluster_id not in critical)
+    quiet = next(cluster for cluster in report.clusters if cluster.cluster_id not in critical)
+    step = quiet.chain[0]
+    assert f"[{step.cause}](#{step.cause.lower()}) → [{step.effect}](#{step.effect.lower()})" in others
+
+
+def test_what_the_first_page_leaves_out_is_counted(report: Report) -> None:
+    said = markdown.render(replace(report, verdict=replace(report.verdict, more=3)))
+    assert "- and 3 more, in [critical findings](#2-critical-findings) and the roadmap" in said
+
+
+def test_every_finding_is_anchored_once_where_its_links_lead(report: Report) -> None:
+    text = markdown.render(report)
+    anchors = re.findall(r'<a id="([^"]+)"></a>', text)
+    assert sorted(anchors) == sorted(finding["findingId"].lower() for finding in report.findings)
+    for row in report.critical:
+        assert f'<a id="{row.finding_id.lower()}"></a>\n\n### {row.finding_id} ' in text
+
+
+def test_what_has_long_texts_is_no_wide_table(report: Report) -> None:
+    text = markdown.render(report)
+    for number, title in ((5, "Drift registry"), (8, "Next session")):
+        _, _, rest = text.partition(f"## {number}. {title}\n")
+        section = rest.partition("\n## ")[0]
+        assert section.strip().startswith("- **")
+        assert "| --- |" not in section
+    assert "\n| finding | what, where, and where it can be read again |\n" in text
