@@ -8,7 +8,7 @@ import sys
 
 from benchmarks import machine
 
-BENCHMARKS = ("code", "logs", "poll", "session", "start")
+BENCHMARKS = ("code", "logs", "poll", "session", "start", "synthesis")
 
 
 def main() -> int:

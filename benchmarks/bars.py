@@ -73,3 +73,9 @@ HELP_WALL = Bar(0.3, "s")
 
 CODE_SCAN = Bar(10, "×")
 """The path of messages in a repository of 7,000 TypeScript files, walk and parsing included, against rg of the call names."""
+
+SYNTHESIS_WALL = Bar(10, "s")
+"""From 100,000 loaded findings to clusters and all sections of the report."""
+
+SYNTHESIS_GROWTH = Bar(12, "×")
+"""The same against a tenth of the findings."""

@@ -75,15 +75,16 @@ def causes() -> str:
         "",
         _CAUSES,
         "",
-        "| rule | the first explains the second because | when | effect began at most |",
-        "| --- | --- | --- | --- |",
+        "| rule | from | to | the first explains the second because | when | effect began at most |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for rule in RULES:
         module = sys.modules[rule.cause.__module__]
         when = " ".join((module.__doc__ or "").split())
         lead = "–" if rule.lead_ms is None else f"{rule.lead_ms // 60_000} min before it"
         name = f"`{rule.name}`" + ("" if rule.decides else " (does not decide)")
-        lines.append(f"| {name} | {_cell(rule.says)} | {_cell(when)} | {lead} |")
+        kinds = " | ".join(", ".join(names) for names in (rule.causes, rule.effects))
+        lines.append(f"| {name} | {kinds} | {_cell(rule.says)} | {_cell(when)} | {lead} |")
     return "\n".join(lines) + "\n"
 
 

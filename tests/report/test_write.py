@@ -319,10 +319,10 @@ def test_a_verdict_beside_healthy_says_that_it_is_nothing_serious(made: Made) ->
 
 def test_a_section_that_fails_is_named_and_the_rest_stands(made: Made, tmp_path: Path) -> None:
     from tools.report.context import prepare
-    from tools.report.write import _Builder, build
+    from tools.report.write import Builder, build
 
     context = prepare(session_data.load(made.workspace, made.clock.now_ms()), made.clock.now_ms())
-    builder = _Builder()
+    builder = Builder()
 
     def broken() -> None:
         raise ValueError("no such figure")

@@ -12,7 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
 
 
-class AgentId(StrEnum):
+class _Name(StrEnum):
+    """Names that are looked up a million times in a large session: Enum's own hash is a call in Python."""
+
+    __hash__ = str.__hash__
+
+
+class AgentId(_Name):
     """The four specialists."""
 
     LOG_WATCHER = "LOG_WATCHER"
@@ -45,7 +51,7 @@ _PREFIXES = {
 }
 
 
-class Severity(StrEnum):
+class Severity(_Name):
     """Severity; order by `rank`, never by name."""
 
     CRITICAL = "CRITICAL"
@@ -57,10 +63,13 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for CRITICAL to 4 for INFO."""
-        return list(Severity).index(self)
+        return _SEVERITIES[self]
 
 
-class Priority(StrEnum):
+_SEVERITIES = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+class Priority(_Name):
     """Priority of an enhancement; for sorting, P0 to P3 rank as CRITICAL to LOW."""
 
     P0_CRITICAL = "P0_CRITICAL"
@@ -71,7 +80,10 @@ class Priority(StrEnum):
     @property
     def rank(self) -> int:
         """0 for P0 to 3 for P3, on the scale of `Severity.rank`."""
-        return list(Priority).index(self)
+        return _PRIORITIES[self]
+
+
+_PRIORITIES = {priority: rank for rank, priority in enumerate(Priority)}
 
 
 class Effort(StrEnum):
@@ -98,7 +110,7 @@ class Origin(StrEnum):
     MODEL = "model"
 
 
-class LogCategory(StrEnum):
+class LogCategory(_Name):
     """Categories of the Log Watcher."""
 
     BUG = "BUG"
@@ -111,7 +123,7 @@ class LogCategory(StrEnum):
     DOC_DRIFT = "DOC_DRIFT"
 
 
-class StreamCategory(StrEnum):
+class StreamCategory(_Name):
     """Categories of the Stream Analyst."""
 
     CONSUMER_LAG = "CONSUMER_LAG"
@@ -128,7 +140,7 @@ class StreamCategory(StrEnum):
     MISSING_MAXLEN = "MISSING_MAXLEN"
 
 
-class ConfigCategory(StrEnum):
+class ConfigCategory(_Name):
     """Categories of the Config Auditor."""
 
     CONFIG_DRIFT = "CONFIG_DRIFT"
@@ -144,7 +156,7 @@ class ConfigCategory(StrEnum):
     GROUP_NAME_MISMATCH = "GROUP_NAME_MISMATCH"
 
 
-class ScoutCategory(StrEnum):
+class ScoutCategory(_Name):
     """Categories of the Enhancement Scout."""
 
     STREAM_ANTI_PATTERN = "STREAM_ANTI_PATTERN"

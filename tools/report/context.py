@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from tools.clock import iso
 from tools.findings.model import Finding, Origin, Severity, rank_of
-from tools.synthesis import wiring
+from tools.synthesis import drift, wiring
 from tools.synthesis.clusters import Cluster, clusters
+from tools.synthesis.drift import DriftRow
 from tools.synthesis.flows.roles import roles
 from tools.synthesis.session_data import SessionData
 from tools.synthesis.wiring import Wiring
+
+SEVERITIES = tuple(Severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Context:
     clusters: tuple[Cluster, ...]
     cluster_ids: Mapping[str, str]
     """Finding id → id of the cluster that it is a member of."""
+    drift: tuple[DriftRow, ...]
     last_poll_ms: int | None
     now_ms: int
 
@@ -44,6 +48,7 @@ def prepare(data: SessionData, now_ms: int) -> Context:
         wiring=topology,
         clusters=found,
         cluster_ids={name: cluster.cluster_id for cluster in found for name in cluster.members},
+        drift=drift.registry(findings),
         last_poll_ms=data.final.at_ms if data.final is not None else None,
         now_ms=now_ms,
     )
@@ -56,7 +61,7 @@ def order(finding: Finding) -> tuple[int, str, str]:
 
 def severity(finding: Finding) -> Severity:
     """A finding's severity; the Scout's priorities on the same scale."""
-    return list(Severity)[rank_of(finding)]
+    return SEVERITIES[rank_of(finding)]
 
 
 def when(ms: int | None) -> str | None:

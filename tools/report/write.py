@@ -31,7 +31,8 @@ from tools.report.sections import (
     timeline,
     verdict,
 )
-from tools.synthesis import drift, session_data, topology
+from tools.report.undisturbed import undisturbed
+from tools.synthesis import session_data, topology
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.flows.model import Flows
 from tools.synthesis.flows.reconstruct import reconstruct
@@ -45,10 +46,13 @@ _Part = TypeVar("_Part")
 
 
 @dataclass
-class _Builder:
+class Builder:
+    """Builds sections one by one. `failures` names those that could not be built."""
+
     failures: list[SectionFailure] = field(default_factory=list)
 
     def attempt(self, section: str, build: Callable[[], _Part], otherwise: _Part) -> _Part:
+        """The section; `otherwise` where it cannot be built."""
         try:
             return build()
         except EXPECTED as error:  # odd data: one section is lost, and the report says which and why
@@ -57,6 +61,7 @@ class _Builder:
             return otherwise
 
     def rows(self, section: str, build: Callable[[], tuple[_Part, ...]]) -> tuple[_Part, ...]:
+        """The section's rows; none where it cannot be built."""
         return self.attempt(section, build, ())
 
 
@@ -69,7 +74,12 @@ def write_report(
     product's; by default the one that the session recorded. Raises OSError only where the workspace itself cannot
     be written.
     """
-    builder = _Builder()
+    with undisturbed():
+        return _write(workspace, project_root, clock, version)
+
+
+def _write(workspace: Workspace, project_root: Path, clock: Clock, version: str | None) -> Report:
+    builder = Builder()
     data = session_failure.restated(session_data.load(workspace, clock.now_ms()))
     context = prepare(data, clock.now_ms())
     report = build(context, builder, version or (data.facts.version if data.facts is not None else "unknown"))
@@ -89,7 +99,7 @@ def write_report(
     return report
 
 
-def build(context: Context, builder: _Builder, version: str) -> Report:
+def build(context: Context, builder: Builder, version: str) -> Report:
     """The report as data; a section that fails is left empty and named in `failures`."""
     board = builder.attempt("executive dashboard", lambda: dashboard.build(context), None)
     plan = builder.rows("roadmap", lambda: roadmap.build(context))
@@ -115,7 +125,7 @@ def build(context: Context, builder: _Builder, version: str) -> Report:
         ledger=builder.attempt("conservation ledger", lambda: ledger.build(context), None),
         topology=builder.rows("topology", lambda: streams.edges(context)),
         flows=builder.attempt("event flows", lambda: _flows(context), None),
-        drift=builder.rows("drift registry", lambda: drift.registry(context.findings)),
+        drift=context.drift,
         roadmap=plan,
         observability_gaps=gaps,
         source_gaps=source_gaps,
@@ -156,7 +166,7 @@ def _cluster_record(cluster: Cluster) -> dict[str, object]:
     }
 
 
-def _write_topology(workspace: Workspace, context: Context, builder: _Builder) -> None:
+def _write_topology(workspace: Workspace, context: Context, builder: Builder) -> None:
     data, polls = context.data, context.data.polls.recent()
     if polls:
         final = builder.attempt(

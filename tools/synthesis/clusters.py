@@ -159,12 +159,14 @@ class _Sight:
             self._beyond[services] = self.topology.downstream(services, ())
         return self._beyond[services]
 
-    def alternatives(self, members: Iterable[str]) -> tuple[Alternative, ...]:
-        """Other explanations of the members, one a cause."""
+    def alternatives(self, members: Sequence[str]) -> tuple[Alternative, ...]:
+        """Other explanations of the members by what is none of them, one a cause."""
         by_cause: dict[str, Alternative] = {}
+        inside = frozenset(members)
         for name in members:
             for found in self._alternatives.get(name, ()):
-                by_cause.setdefault(found.cause, found)
+                if found.cause not in inside:
+                    by_cause.setdefault(found.cause, found)
         return tuple(by_cause.values())[:ALTERNATIVES_MAX]
 
 
@@ -237,9 +239,10 @@ def _chain(root: Finding, by_id: Mapping[str, Finding], links: list[Link]) -> tu
         shared = not causal  # what joins two findings only by a name comes where no cause leads on
         name = (company if shared else causal).popleft()
         # Effects first: a chain reads from cause to symptom wherever it can.
-        for link in sorted(touching[name], key=lambda item: (item.cause != name, _step(item, by_id))):
+        near = [link for link in touching[name] if link.rule.startswith(SHARED) is shared]
+        for link in sorted(near, key=lambda item: (item.cause != name, _step(item, by_id))):
             other = link.effect if link.cause == name else link.cause
-            if link.rule.startswith(SHARED) is shared and other not in reached:
+            if other not in reached:
                 reached.add(other)
                 chain.append(link)
                 causal.append(other)

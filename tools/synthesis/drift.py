@@ -17,7 +17,6 @@ from tools.findings.model import (
     Severity,
     StreamCategory,
     StreamFinding,
-    rank_of,
 )
 
 _TYPES = {ConfigCategory.GROUP_NAME_MISMATCH.value: ConfigCategory.CONFIG_DRIFT.value}
@@ -57,7 +56,6 @@ def registry(findings: Iterable[Finding]) -> tuple[DriftRow, ...]:
 
 
 def _row(finding: Finding) -> DriftRow | None:
-    severity = list(Severity)[rank_of(finding)]
     if isinstance(finding, ConfigFinding):
         return DriftRow(
             type=_TYPES.get(finding.category.value, finding.category.value),
@@ -68,7 +66,7 @@ def _row(finding: Finding) -> DriftRow | None:
             else f"{finding.actual} (until {finding.ended_at})",
             source_of_truth=place_of(finding),
             risk=_RISKS[finding.category.value],
-            severity=severity,
+            severity=finding.severity,
             finding_id=finding.finding_id,
         )
     if isinstance(finding, LogFinding) and finding.category is LogCategory.DOC_DRIFT:
@@ -79,7 +77,7 @@ def _row(finding: Finding) -> DriftRow | None:
             actual=finding.title,
             source_of_truth=place_of(finding),
             risk="tools that read one format miss the lines in the other",
-            severity=severity,
+            severity=finding.severity,
             finding_id=finding.finding_id,
         )
     if isinstance(finding, StreamFinding) and finding.category is StreamCategory.SCHEMA_INCONSISTENCY:
@@ -90,7 +88,7 @@ def _row(finding: Finding) -> DriftRow | None:
             actual=finding.title,
             source_of_truth=place_of(finding),
             risk=_RISKS[ConfigCategory.SCHEMA_DRIFT.value],
-            severity=severity,
+            severity=finding.severity,
             finding_id=finding.finding_id,
         )
     return None

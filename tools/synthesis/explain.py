@@ -8,7 +8,7 @@ looked up: `lookups` counts that work and grows with the number of findings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -27,6 +27,8 @@ CANDIDATES_MAX = 8
 """How many causes of one key are tried for one effect, the strongest first."""
 ALTERNATIVES_MAX = 2
 """How many other explanations of one effect are kept for one rule."""
+KEYS_MAX = 16
+"""Keys of one effect that are kept, of those under which causes are filed."""
 POPULAR = 8
 """A correlation id in more findings than this is a constant, not one flow."""
 _DEPTH_MAX = 64
@@ -90,8 +92,10 @@ def explain(
     """Links between `findings`; their order does not matter."""
     ordered = sorted(findings, key=_strength)
     explanation = Explanation()
-    for rule in rules:
-        _apply(rule, ordered, wiring, explanation)
+    asked = _ask(tuple(rules), ordered, wiring, explanation)
+    times = _Times()
+    for one in asked:
+        _apply(one, explanation, times)
     explanation.alternatives = _undecided(explanation)
     _join_strong(ordered, explanation)
     return explanation
@@ -101,16 +105,65 @@ def _strength(finding: Finding) -> tuple[int, float, str, str]:
     return rank_of(finding), -finding.confidence, finding.timestamp, finding.finding_id
 
 
-def _apply(rule: CausalRule, ordered: list[Finding], wiring: Wiring, explanation: Explanation) -> None:
-    filed: dict[Entity, list[Finding]] = {}
+@dataclass
+class _Asked:
+    """One rule with what it said of the findings: causes by key, and effects with those keys that causes have."""
+
+    rule: CausalRule
+    causes: dict[Entity, list[Finding]] = field(default_factory=dict)
+    effects: list[tuple[Finding, list[Entity]]] = field(default_factory=list)
+
+
+def _ask(
+    rules: tuple[CausalRule, ...], ordered: list[Finding], wiring: Wiring, explanation: Explanation
+) -> list[_Asked]:
+    """Every rule about the findings that concern it; finding by finding, so that its text is looked through once."""
+    asked = [_Asked(rule) for rule in rules]
+    causes = _by_kind(asked, [rule.causes for rule in rules])
     for finding in ordered:
-        for key in dict.fromkeys(rule.cause(finding, wiring)):
-            explanation.lookups += 1
-            filed.setdefault(key, []).append(finding)
+        for one in _concerned(causes, finding):
+            for key in dict.fromkeys(one.rule.cause(finding, wiring)):
+                explanation.lookups += 1
+                one.causes.setdefault(key, []).append(finding)
+    effects = _by_kind(
+        asked, [rule.effects if one.causes else () for one, rule in zip(asked, rules, strict=True)]
+    )
+    for finding in ordered:
+        for one in _concerned(effects, finding):
+            known: list[Entity] = []
+            for key in one.rule.effect(finding, wiring):
+                explanation.lookups += 1
+                if key in one.causes and len(known) < KEYS_MAX:
+                    known.append(key)
+            if known:
+                one.effects.append((finding, known))
+    return asked
+
+
+def _by_kind(asked: list[_Asked], kinds: list[tuple[str, ...]]) -> dict[str, list[_Asked]]:
+    found: dict[str, list[_Asked]] = {}
+    for one, names in zip(asked, kinds, strict=True):
+        for name in dict.fromkeys(names):
+            found.setdefault(name, []).append(one)
+    return found
+
+
+def _concerned(by_kind: dict[str, list[_Asked]], finding: Finding) -> list[_Asked]:
+    return [*by_kind.get(finding.category, ()), *by_kind.get(finding.rule_id, ())]
+
+
+def _apply(asked: _Asked, explanation: Explanation, times: _Times) -> None:
+    rule = asked.rule
     used: set[Entity] = set()
-    for effect in ordered if filed else ():
-        for key, causes in _known(rule.effect(effect, wiring), filed, explanation):
-            fitting = [cause for cause in causes if _explains(rule, cause, effect, explanation)]
+    for effect, keys in asked.effects:
+        for key in keys:
+            causes = asked.causes[key]
+            explanation.lookups += len(causes[:CANDIDATES_MAX])
+            fitting = [
+                cause
+                for cause in causes[:CANDIDATES_MAX]
+                if _explains(rule, cause, effect, explanation, times)
+            ]
             if not fitting:
                 continue
             if rule.decides and effect.finding_id not in explanation.parents:
@@ -119,33 +172,19 @@ def _apply(rule: CausalRule, ordered: list[Finding], wiring: Wiring, explanation
                 explanation.links.append(_link(rule, parent, effect, key))
                 if rule.shared and key not in used:
                     used.add(key)
-                    _contribute(rule, filed[key], effect, key, explanation)
+                    _contribute(asked, effect, key, explanation, times)
                 if rule.shared:
                     break
             _keep(rule, fitting, effect, key, explanation)
             break
 
 
-def _known(
-    keys: Iterable[Entity], filed: dict[Entity, list[Finding]], explanation: Explanation
-) -> Iterator[tuple[Entity, list[Finding]]]:
-    """The keys that causes are filed under, with the strongest of these."""
-    for key in keys:
-        explanation.lookups += 1
-        causes = filed.get(key)
-        if causes is not None:
-            explanation.lookups += len(causes[:CANDIDATES_MAX])
-            yield key, causes[:CANDIDATES_MAX]
-
-
-def _contribute(
-    rule: CausalRule, causes: list[Finding], effect: Finding, key: Entity, explanation: Explanation
-) -> None:
-    for cause in causes:
+def _contribute(asked: _Asked, effect: Finding, key: Entity, explanation: Explanation, times: _Times) -> None:
+    for cause in asked.causes[key]:
         explanation.lookups += 1
         known = explanation.parents[effect.finding_id] == cause.finding_id
-        if not known and _explains(rule, cause, effect, explanation):
-            explanation.links.append(_link(rule, cause, effect, key))
+        if not known and _explains(asked.rule, cause, effect, explanation, times):
+            explanation.links.append(_link(asked.rule, cause, effect, key))
 
 
 def _keep(
@@ -174,15 +213,32 @@ def _undecided(explanation: Explanation) -> list[Alternative]:
     return list(kept.values())
 
 
-def _explains(rule: CausalRule, cause: Finding, effect: Finding, explanation: Explanation) -> bool:
+def _explains(
+    rule: CausalRule, cause: Finding, effect: Finding, explanation: Explanation, times: _Times
+) -> bool:
     """Whether the times fit, and the cause is no consequence of its effect."""
     if not _is_standing(cause):
-        began_ms, told_ms = from_iso(effect.timestamp), from_iso(cause.timestamp)
-        if from_iso(effect.last_seen) < told_ms - SLACK_MS:
+        began_ms, last_ms = times.of(effect)
+        told_ms, _ = times.of(cause)
+        if last_ms < told_ms - SLACK_MS:
             return False
         if rule.lead_ms is not None and began_ms < told_ms - rule.lead_ms:
             return False
     return not explanation.descends(cause.finding_id, effect.finding_id)
+
+
+class _Times:
+    """When findings were seen first and last, in ms since the epoch; each is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def of(self, finding: Finding) -> tuple[int, int]:
+        found = self._known.get(finding.finding_id)
+        if found is None:
+            found = from_iso(finding.timestamp), from_iso(finding.last_seen)
+            self._known[finding.finding_id] = found
+        return found
 
 
 def _is_standing(cause: Finding) -> bool:

@@ -65,9 +65,17 @@ class Wiring:
     consumers_seen: frozenset[str] = frozenset()
     _written: Mapping[str, tuple[str, ...]] = field(init=False, default_factory=dict)
     _groups: Mapping[tuple[str, str], tuple[str, ...]] = field(init=False, default_factory=dict)
+    _next: Mapping[str, frozenset[str]] = field(init=False, default_factory=dict)
+    """Service → services that read what it writes."""
+    _named: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_written", _inverse(self.producers))
+        reached = {
+            service: frozenset(reader for stream in written for reader in self.consumers.get(stream, ()))
+            for service, written in self._written.items()
+        }
+        object.__setattr__(self, "_next", reached)
         groups: dict[tuple[str, str], tuple[str, ...]] = {}
         for (stream, group), services in self.owners.items():
             for service in services:
@@ -108,8 +116,10 @@ class Wiring:
 
     def named_after(self, name: str) -> tuple[str, ...]:
         """The service whose name begins `name` (`billing` for `billing-workers`); the longest one."""
-        fitting = [service for service in self.services if _begins(name, service)]
-        return (max(fitting, key=lambda service: (len(service), service)),) if fitting else ()
+        if name not in self._named:
+            fitting = [service for service in self.services if _begins(name, service)]
+            self._named[name] = (max(fitting, key=lambda one: (len(one), one)),) if fitting else ()
+        return self._named[name]
 
     def groups_of(self, service: str, stream: str) -> tuple[str, ...]:
         """The groups with which a service reads a stream, by its code."""
@@ -123,20 +133,15 @@ class Wiring:
         self, services: Iterable[str], streams: Iterable[str]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Services and streams that messages reach from here, the starting ones included; both sorted."""
-        found_services, found_streams = set(services), set(streams)
-        waiting = deque([("service", name) for name in sorted(found_services)])
-        waiting.extend(("stream", name) for name in sorted(found_streams))
+        found_streams = set(streams)
+        found = set(services).union(*(self.consumers.get(name, ()) for name in found_streams))
+        waiting = deque(found)
         while waiting:
-            kind, name = waiting.popleft()
-            if kind == "service":
-                fresh = set(self.written_by(name)) - found_streams
-                found_streams |= fresh
-                waiting.extend(("stream", item) for item in sorted(fresh))
-            else:
-                fresh = set(self.consumers.get(name, ())) - found_services
-                found_services |= fresh
-                waiting.extend(("service", item) for item in sorted(fresh))
-        return tuple(sorted(found_services)), tuple(sorted(found_streams))
+            fresh = self._next.get(waiting.popleft(), frozenset()) - found
+            found |= fresh
+            waiting.extend(fresh)
+        found_streams.update(*(self.written_by(name) for name in found))
+        return tuple(sorted(found)), tuple(sorted(found_streams))
 
     def beyond(self, streams: Iterable[str], names_max: int) -> Mapping[str, Beyond]:
         """For each stream what its messages reach: `downstream` from it, it left out. Linear in the streams."""

@@ -10,7 +10,6 @@ from tools.report.context import Context, when
 from tools.report.model import Dashboard
 from tools.report.sections import language_model
 from tools.sources.records import Poll
-from tools.synthesis import drift
 from tools.synthesis.health import health
 
 
@@ -40,7 +39,7 @@ def build(context: Context) -> Dashboard:
         by_service=_counted(name for item in context.findings for name in services_of(item) or ("unknown",)),
         unacked_messages=None if final is None else unacked(final),
         streams_with_lag=() if final is None else with_lag(final),
-        drifts=len(drift.registry(context.findings)),
+        drifts=len(context.drift),
         blind_gaps=sum(gap.blind for gap in data.gaps),
         comparison=None,
         language_model=language_model.told(facts),

@@ -26,6 +26,7 @@ class CausalRule:
     """One way in which one finding explains another.
 
     `name` stands in the report's chains; `says` completes "the first explains the second because …".
+    `causes` and `effects` are the categories or rule ids that it is asked about: it is asked about no other finding.
     `shared` is True where every cause filed under the same key contributes to the effect; else only the
     strongest one is linked (a time-out has one explanation, an unread stream may have several).
     `lead_ms` is how long before its cause was told an effect may have begun: a limit is passed some time after the
@@ -36,6 +37,8 @@ class CausalRule:
 
     name: str
     says: str
+    causes: tuple[str, ...]
+    effects: tuple[str, ...]
     cause: Keys
     effect: Keys
     shared: bool = True

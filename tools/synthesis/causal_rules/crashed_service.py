@@ -31,6 +31,8 @@ def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="crashed-service-leaves-group-unread",
     says="the process that should read for this group ended with an error, or never became ready",
+    causes=(LogCategory.CRASH,),
+    effects=(StreamCategory.DEAD_CONSUMER,),
     cause=_cause,
     effect=_effect,
     shared=False,

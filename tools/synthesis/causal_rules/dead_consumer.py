@@ -32,6 +32,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="dead-consumer-stops-reading",
     says="nobody reads for this group, so its entries wait and its stream grows",
+    causes=(StreamCategory.DEAD_CONSUMER,),
+    effects=(StreamCategory.CONSUMER_LAG, StreamCategory.STUCK_MESSAGE, StreamCategory.STREAM_GROWING),
     cause=_cause,
     effect=_effect,
 )

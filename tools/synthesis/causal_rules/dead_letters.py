@@ -42,6 +42,8 @@ def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="failed-messages-become-dead-letters",
     says="messages that fail too often are moved to the dead-letter stream",
+    causes=(StreamCategory.DELIVERY_FAILURE,),
+    effects=(StreamCategory.DELIVERY_FAILURE,),
     cause=_cause,
     effect=_effect,
 )

@@ -40,6 +40,8 @@ def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="gone-service-leaves-group-unread",
     says="the service that reads for this group is gone or does nothing any more with what it was given",
+    causes=(LogCategory.CRASH, LogCategory.ANOMALY),
+    effects=(StreamCategory.DEAD_CONSUMER, StreamCategory.STUCK_MESSAGE, StreamCategory.CONSUMER_LAG),
     cause=_cause,
     effect=_effect,
     lead_ms=TEN_MINUTES_MS,

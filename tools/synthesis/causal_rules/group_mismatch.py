@@ -47,6 +47,17 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="group-name-mismatch-leaves-stream-unread",
     says="code and server name different groups, so the group that exists has no reader",
+    causes=(ConfigCategory.GROUP_NAME_MISMATCH,),
+    effects=(
+        StreamCategory.DEAD_CONSUMER,
+        StreamCategory.CONSUMER_LAG,
+        StreamCategory.STUCK_MESSAGE,
+        StreamCategory.NO_CONSUMER_GROUP,
+        StreamCategory.STREAM_GROWING,
+        LogCategory.BUG,
+        LogCategory.CRASH,
+        LogCategory.RETRY_STORM,
+    ),
     cause=_cause,
     effect=_effect,
 )

@@ -31,6 +31,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="lag-grows-the-stream",
     says="entries arrive faster than this group takes them",
+    causes=(StreamCategory.CONSUMER_LAG,),
+    effects=(StreamCategory.STREAM_GROWING,),
     cause=_cause,
     effect=_effect,
 )

@@ -55,6 +55,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="late-consumer-times-out-neighbours",
     says="this group answers late or never, so services that wait for it time out and try again",
+    causes=(StreamCategory.CONSUMER_LAG, StreamCategory.DEAD_CONSUMER),
+    effects=(LogCategory.TIMEOUT, LogCategory.RETRY_STORM),
     cause=_cause,
     effect=_effect,
     shared=False,

@@ -31,6 +31,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="uncaught-error-ends-a-part",
     says="an error that nobody caught ended a part of the service, and nothing was logged after it",
+    causes=(LogCategory.CRASH,),
+    effects=(LogCategory.ANOMALY,),
     cause=_cause,
     effect=_effect,
     shared=False,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tools.findings.model import Finding, StreamCategory
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.causal_rules.kinds import as_stream
-from tools.synthesis.causal_rules.signs import failure_of, is_out_of_memory
+from tools.synthesis.causal_rules.signs import FAILURES, failure_of, is_out_of_memory
 from tools.synthesis.entities import Entity, EntityKind
 from tools.synthesis.wiring import Wiring
 
@@ -31,6 +31,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="untrimmed-stream-fills-memory",
     says="the stream only grows, and the server refuses writes because its memory is used up",
+    causes=(StreamCategory.UNBOUNDED_STREAM, StreamCategory.STREAM_GROWING),
+    effects=FAILURES,
     cause=_cause,
     effect=_effect,
     shared=False,

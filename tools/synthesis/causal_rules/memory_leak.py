@@ -27,6 +27,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="memory-leak-ends-in-crash",
     says="its memory only climbs until the process is killed",
+    causes=(LogCategory.MEMORY_LEAK,),
+    effects=(LogCategory.CRASH,),
     cause=_cause,
     effect=_effect,
 )

@@ -31,6 +31,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="code-never-acknowledges",
     says="no code acknowledges what it reads from this stream, so every delivered message stays pending",
+    causes=("code.xreadgroup-no-ack",),
+    effects=(StreamCategory.MISSING_ACK, StreamCategory.STUCK_MESSAGE),
     cause=_cause,
     effect=_effect,
 )

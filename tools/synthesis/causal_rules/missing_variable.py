@@ -35,6 +35,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="missing-variable-breaks-service",
     says="the failure names an environment variable that is not set as the code expects",
+    causes=(ConfigCategory.MISSING_ENV_VAR, ConfigCategory.ENV_MISMATCH),
+    effects=(LogCategory.BUG, LogCategory.CRASH),
     cause=_cause,
     effect=_effect,
     shared=False,

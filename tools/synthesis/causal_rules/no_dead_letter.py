@@ -27,6 +27,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="no-delivery-limit",
     says="no code gives up on a message of this stream, so a bad one comes back for ever",
+    causes=("code.no-dead-letter",),
+    effects=(StreamCategory.DELIVERY_FAILURE,),
     cause=_cause,
     effect=_effect,
 )

@@ -27,6 +27,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="missing-ack-leaves-messages-pending",
     says="this group delivers without acknowledging, so its messages stay pending",
+    causes=(StreamCategory.MISSING_ACK,),
+    effects=(StreamCategory.STUCK_MESSAGE,),
     cause=_cause,
     effect=_effect,
 )

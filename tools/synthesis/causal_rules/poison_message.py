@@ -30,6 +30,14 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="poison-message-fails-every-delivery",
     says="the same message is delivered again and again and fails each time",
+    causes=(StreamCategory.DELIVERY_FAILURE,),
+    effects=(
+        LogCategory.BUG,
+        LogCategory.CRASH,
+        LogCategory.TIMEOUT,
+        LogCategory.RETRY_STORM,
+        StreamCategory.STUCK_MESSAGE,
+    ),
     cause=_cause,
     effect=_effect,
 )

@@ -11,7 +11,7 @@ from tools.findings.model import ConfigCategory, Finding, LogCategory
 from tools.synthesis import entities
 from tools.synthesis.causal_rules.contract import FIVE_MINUTES_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_config, as_log
-from tools.synthesis.causal_rules.signs import addresses, failure_of, is_refused
+from tools.synthesis.causal_rules.signs import FAILURES, addresses, failure_of, is_refused
 from tools.synthesis.entities import Entity, words_of
 from tools.synthesis.wiring import Wiring
 
@@ -40,6 +40,8 @@ def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="gone-service-refuses-connections",
     says="the service that is called is not there to take connections",
+    causes=(LogCategory.CRASH, _ELSEWHERE),
+    effects=FAILURES,
     cause=_cause,
     effect=_effect,
     shared=False,

@@ -8,7 +8,7 @@ from tools.findings.model import Finding, StreamCategory
 from tools.synthesis import entities
 from tools.synthesis.causal_rules.contract import TEN_MINUTES_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_stream
-from tools.synthesis.causal_rules.signs import failure_of, refused_reads
+from tools.synthesis.causal_rules.signs import FAILURES, failure_of, refused_reads
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
 
@@ -28,6 +28,8 @@ def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="refused-service-cannot-read",
     says="the server refuses the commands of the service that reads for this group",
+    causes=FAILURES,
+    effects=(StreamCategory.DEAD_CONSUMER,),
     cause=_cause,
     effect=_effect,
     shared=False,

@@ -36,6 +36,15 @@ def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="restarting-service-stops-reading",
     says="the service that reads for this group keeps starting again",
+    causes=(LogCategory.CRASH,),
+    effects=(
+        StreamCategory.DEAD_CONSUMER,
+        StreamCategory.CONSUMER_LAG,
+        StreamCategory.STUCK_MESSAGE,
+        StreamCategory.MISSING_ACK,
+        LogCategory.ANOMALY,
+        LogCategory.CRASH,
+    ),
     cause=_cause,
     effect=_effect,
     lead_ms=TEN_MINUTES_MS,

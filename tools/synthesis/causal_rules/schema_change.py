@@ -30,6 +30,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="mixed-schemas-break-readers",
     says="entries of this stream have different shapes, and the reader fails on some",
+    causes=(StreamCategory.SCHEMA_INCONSISTENCY, ConfigCategory.SCHEMA_DRIFT),
+    effects=(StreamCategory.DELIVERY_FAILURE,),
     cause=_cause,
     effect=_effect,
 )

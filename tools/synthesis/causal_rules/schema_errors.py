@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tools.findings.model import ConfigCategory, Finding, StreamCategory
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.causal_rules.kinds import as_config, as_stream
-from tools.synthesis.causal_rules.signs import failed_fields, failure_of
+from tools.synthesis.causal_rules.signs import FAILURES, failed_fields, failure_of
 from tools.synthesis.entities import Entity, EntityKind, words_in
 from tools.synthesis.wiring import Wiring
 
@@ -40,6 +40,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="schema-drift-breaks-handlers",
     says="the service reads this stream, and fails for want of a field on which its entries differ",
+    causes=(StreamCategory.SCHEMA_INCONSISTENCY, ConfigCategory.SCHEMA_DRIFT),
+    effects=FAILURES,
     cause=_cause,
     effect=_effect,
     shared=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import re2
 
@@ -44,11 +45,34 @@ _FAILED_FIELD = tuple(
     )
 )
 
+_ANY = re2.compile(
+    "|".join(
+        f"(?:{pattern.pattern})"
+        for pattern in (
+            _REFUSED,
+            _PORT_TAKEN,
+            _UNREADABLE,
+            _NO_MEMORY,
+            _UNKNOWN_COMMAND,
+            _OLD_RUNTIME,
+            *_FAILED_FIELD,
+        )
+    )
+)
+
 
 def failure_of(finding: Finding) -> tuple[LogFinding, str] | None:
-    """A log finding about a failure, with the text that says it; None for all others."""
+    """A log finding about a failure, with the text that says it; None for all others, and for texts without a sign."""
     failed = as_log(finding, *FAILURES)
-    return None if failed is None else (failed, failed.evidence[:EVIDENCE_CHARS_MAX])
+    if failed is None or not _has_sign(failed.evidence):
+        return None
+    return failed, failed.evidence[:EVIDENCE_CHARS_MAX]
+
+
+@lru_cache(maxsize=4)
+def _has_sign(evidence: str) -> bool:
+    """Whether any of the patterns here may match; every rule asks this of the same finding in turn."""
+    return _ANY.search(evidence[:EVIDENCE_CHARS_MAX]) is not None
 
 
 def is_refused(text: str) -> bool:

@@ -49,6 +49,8 @@ def _late_service(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="one-at-a-time-reader-falls-behind",
     says="it asks for one entry a read, which costs a round trip each",
+    causes=("code.count-one",),
+    effects=(StreamCategory.CONSUMER_LAG,),
     cause=_one_by_one,
     effect=_late,
     decides=False,
@@ -56,6 +58,8 @@ RULE = CausalRule(
 WAITING = CausalRule(
     name="waiting-reader-falls-behind",
     says="the service that reads for this group waits for answers that do not come",
+    causes=(LogCategory.TIMEOUT,),
+    effects=(StreamCategory.CONSUMER_LAG,),
     cause=_waits,
     effect=_late_service,
     decides=False,

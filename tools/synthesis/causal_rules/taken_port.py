@@ -9,7 +9,7 @@ import re2
 from tools.findings.model import ConfigCategory, Finding, LogFinding
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.causal_rules.kinds import as_config
-from tools.synthesis.causal_rules.signs import failure_of, taken_ports
+from tools.synthesis.causal_rules.signs import FAILURES, failure_of, taken_ports
 from tools.synthesis.entities import Entity, EntityKind
 from tools.synthesis.wiring import Wiring
 
@@ -33,6 +33,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="taken-port-stops-service",
     says="another holds the port that the service must bind, so it cannot start",
+    causes=(ConfigCategory.PORT_CONFLICT, _LEFT),
+    effects=FAILURES,
     cause=_cause,
     effect=_effect,
     shared=False,

@@ -39,12 +39,16 @@ def _ghosts(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="slow-group-is-trimmed-past",
     says="this group reads later than the cap of the stream lets entries live, so they go unread",
+    causes=(StreamCategory.CONSUMER_LAG, StreamCategory.DEAD_CONSUMER),
+    effects=(LOSS,),
     cause=_cause,
     effect=_effect,
 )
 GHOST_RULE = CausalRule(
     name="trimming-takes-pending-entries",
     says="the stream is trimmed or deleted from before its groups are done, so pending entries go too",
+    causes=(LOSS,),
+    effects=(GHOSTS,),
     cause=_trims,
     effect=_ghosts,
 )

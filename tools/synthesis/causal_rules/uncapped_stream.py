@@ -30,6 +30,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="uncapped-producer-lets-stream-grow",
     says="its producer adds without MAXLEN or MINID and nothing else trims it",
+    causes=("code.xadd-no-maxlen", StreamCategory.MISSING_MAXLEN),
+    effects=(StreamCategory.UNBOUNDED_STREAM, StreamCategory.STREAM_GROWING),
     cause=_cause,
     effect=_effect,
 )

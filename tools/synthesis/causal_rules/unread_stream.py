@@ -43,12 +43,21 @@ def _rogue_effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="unread-stream-grows",
     says="no group reads this stream, so nothing ever takes its entries",
+    causes=(StreamCategory.NO_CONSUMER_GROUP,),
+    effects=(StreamCategory.STREAM_GROWING,),
     cause=_cause,
     effect=_effect,
 )
 ROGUE = CausalRule(
     name="rogue-stream-has-no-reader",
     says="the stream appeared during the session and nothing declares or reads it",
+    causes=(ConfigCategory.ROGUE_STREAM,),
+    effects=(
+        ConfigCategory.MISSING_SCHEMA,
+        StreamCategory.NO_CONSUMER_GROUP,
+        StreamCategory.ORPHANED_STREAM,
+        StreamCategory.STREAM_GROWING,
+    ),
     cause=_rogue_cause,
     effect=_rogue_effect,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tools.findings.model import ConfigCategory, Finding
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.causal_rules.kinds import as_config
-from tools.synthesis.causal_rules.signs import failure_of, is_old_runtime, unknown_command
+from tools.synthesis.causal_rules.signs import FAILURES, failure_of, is_old_runtime, unknown_command
 from tools.synthesis.entities import Entity, EntityKind, words_in
 from tools.synthesis.wiring import Wiring
 
@@ -44,6 +44,8 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 RULE = CausalRule(
     name="wrong-version-breaks-service",
     says="what runs is another version than the one that the service was made for",
+    causes=(ConfigCategory.VERSION_MISMATCH,),
+    effects=FAILURES,
     cause=_cause,
     effect=_effect,
     shared=False,
