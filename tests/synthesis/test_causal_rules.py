@@ -71,6 +71,10 @@ FIRES = [
     pytest.param("schema-drift-breaks-handlers", config_finding(1, "SCHEMA_DRIFT", "web", affected_streams=["orders"], expected="id, amount", actual="id, total"), log_finding(1, "RETRY_STORM", evidence="TypeError: Cannot read properties of undefined (reading 'amount')"), id="a producer leaves out what its reader wants"),
     pytest.param("one-at-a-time-reader-falls-behind", code_finding(1, "code.count-one", "orders", affected_services=["billing"]), stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), id="one entry a read may be behind a lag"),
     pytest.param("waiting-reader-falls-behind", log_finding(1, "TIMEOUT", evidence="ETIMEDOUT 10.0.0.7:5432"), stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), id="a reader that waits may be behind a lag"),
+    pytest.param("crashed-service-falls-behind", log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"), stream_finding(1, "CONSUMER_LAG", consumer_group="billing", seen_s=30), id="a part of the reader ends and its group waits"),
+    pytest.param("crashed-service-falls-behind", log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"), stream_finding(1, "STREAM_GROWING", consumer_group="billing", seen_s=30), id="a part of the reader ends and its stream grows"),
+    pytest.param("fatal-error-starts-service-again", log_finding(1, "CRASH", rule_id="log.stack-trace"), log_finding(2, "CRASH", rule_id="log.restart-loop", seen_s=5), id="the error ends the process each time"),
+    pytest.param("failing-handler-writes-dead-letters", log_finding(1, "BUG", evidence="dead-lettered 1750000000123-0: no carrier"), stream_finding(2, "DELIVERY_FAILURE", "invoices"), id="it says that it gives a message up"),
 ]  # fmt: skip
 
 NOOP = [
@@ -120,6 +124,12 @@ NOOP = [
     pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", seen_s=700, last_s=900, rule_id="log.restart-loop"), log_finding(2, "BUG", "web", last_s=900, evidence="connect ECONNREFUSED billing:8080"), id="refused long before the crash"),
     pytest.param("crashed-service-leaves-group-unread", log_finding(1, "CRASH", severity="HIGH", rule_id="log.stack-trace"), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="a caught error ends no reader"),
     pytest.param("crashed-service-leaves-group-unread", log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"), stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), id="a lag says that somebody may read"),
+    pytest.param("crashed-service-falls-behind", log_finding(1, "CRASH", severity="CRITICAL", seen_s=10, rule_id="log.stack-trace"), stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), id="a lag that was there before the crash"),
+    pytest.param("crashed-service-falls-behind", log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"), stream_finding(1, "CONSUMER_LAG", "elsewhere", consumer_group="billing"), id="a group that is only called after the service"),
+    pytest.param("fatal-error-starts-service-again", log_finding(1, "CRASH", "web", rule_id="log.stack-trace"), log_finding(2, "CRASH", rule_id="log.restart-loop"), id="another service starts again"),
+    pytest.param("fatal-error-starts-service-again", log_finding(1, "BUG", rule_id="log.stack-trace"), log_finding(2, "CRASH", rule_id="log.restart-loop"), id="an error that was survived"),
+    pytest.param("failing-handler-writes-dead-letters", log_finding(1, "BUG", evidence="dead-lettered 1750000000123-0"), stream_finding(2, "DELIVERY_FAILURE", "orders:dlq"), id="a stream that the service does not write"),
+    pytest.param("failing-handler-writes-dead-letters", log_finding(1, "BUG", evidence="handling failed"), stream_finding(2, "DELIVERY_FAILURE", "invoices"), id="a failure that moves nothing"),
     pytest.param("refused-service-cannot-read", log_finding(1, "BUG", evidence="OOM command not allowed when used memory > 'maxmemory'."), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="without memory reads go on"),
     pytest.param("refused-service-cannot-read", log_finding(1, "BUG", "web", evidence="NOAUTH Authentication required."), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="another service is refused"),
     pytest.param("untrimmed-stream-fills-memory", stream_finding(1, "UNBOUNDED_STREAM"), log_finding(1, "CRASH", "mail", evidence="FATAL: JavaScript heap out of memory"), id="the memory of a service is its own"),

@@ -299,3 +299,19 @@ def test_a_reach_of_thousands_is_named_in_part_and_counted() -> None:
     )
     assert radius.size == 3_001
     assert radius.streams == tuple(sorted(radius.streams))
+
+
+def test_what_is_in_the_cluster_already_is_no_alternative() -> None:
+    also_late = stream_finding(8, "CONSUMER_LAG", consumer_group="billing", rule_id="stream.time-lag")
+    (cluster,) = made([*OVERLOAD, also_late])
+    assert ("RSA-008" in cluster.members, cluster.alternatives) == (True, ())
+
+
+def test_an_error_that_ends_the_reader_is_the_root_of_restarts_and_what_waits() -> None:
+    findings: list[Finding] = [
+        log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"),
+        log_finding(2, "CRASH", severity="CRITICAL", rule_id="log.restart-loop", seen_s=5),
+        stream_finding(1, "STUCK_MESSAGE", consumer_group="billing", seen_s=40),
+    ]
+    (cluster,) = made(findings)
+    assert (cluster.root, cluster.members) == ("LW-001", ("LW-001", "LW-002", "RSA-001"))

@@ -1,6 +1,8 @@
 """A service whose process ended, or never became ready, explains groups that it should read and nobody reads.
 
-Only for crashes that end something: unhandled errors and failed starts, which their rules call CRITICAL.
+Only for crashes that end something: unhandled errors and failed starts, which their rules call CRITICAL. Where the
+group has a consumer still, a part of the service may have ended: what waits in it is explained where it began after
+the crash, and the code says that this service reads for the group.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Iterator
 from tools.findings.model import Finding, LogCategory, Severity, StreamCategory
 from tools.synthesis import entities
 from tools.synthesis.causal_rules.contract import TEN_MINUTES_MS, CausalRule
-from tools.synthesis.causal_rules.kinds import as_log, as_stream, is_restart, is_silence
+from tools.synthesis.causal_rules.kinds import as_log, as_stream, as_unread_growth, is_restart, is_silence
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
 
@@ -28,6 +30,15 @@ def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
         yield from map(entities.service, wiring.owners_of(dead.stream, dead.consumer_group))
 
 
+def _late(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
+    late = as_stream(finding, StreamCategory.CONSUMER_LAG, StreamCategory.STUCK_MESSAGE)
+    late = late or as_unread_growth(finding)
+    if late is None or late.consumer_group is None:
+        return
+    if wiring.owners_by(late.stream, late.consumer_group) == "code":
+        yield from map(entities.service, wiring.owners_of(late.stream, late.consumer_group))
+
+
 RULE = CausalRule(
     name="crashed-service-leaves-group-unread",
     says="the process that should read for this group ended with an error, or never became ready",
@@ -37,4 +48,14 @@ RULE = CausalRule(
     effect=_effect,
     shared=False,
     lead_ms=TEN_MINUTES_MS,
+)
+LATE = CausalRule(
+    name="crashed-service-falls-behind",
+    says="the service that reads for this group lost a part to an error, and entries wait since then",
+    causes=(LogCategory.CRASH,),
+    effects=(StreamCategory.CONSUMER_LAG, StreamCategory.STUCK_MESSAGE, StreamCategory.STREAM_GROWING),
+    cause=_cause,
+    effect=_late,
+    shared=False,
+    lead_ms=0,
 )

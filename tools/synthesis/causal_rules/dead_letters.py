@@ -1,7 +1,8 @@
 """Messages that fail at every delivery explain a dead-letter stream that receives.
 
 They meet in the service: it reads the stream of the failing message and writes the dead-letter stream; or in the
-name, where the dead-letter stream is called after the stream (`orders:dlq`, `dead-letter.orders`).
+name, where the dead-letter stream is called after the stream (`orders:dlq`, `dead-letter.orders`). So do failures
+that a service logs with the word for it, and the dead-letter stream that it writes.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from collections.abc import Iterator
 
 import re2
 
-from tools.findings.model import Finding, StreamCategory
+from tools.findings.model import Finding, LogCategory, StreamCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import CausalRule
-from tools.synthesis.causal_rules.kinds import as_stream, is_dead_letter
-from tools.synthesis.entities import Entity
+from tools.synthesis.causal_rules.contract import FIVE_MINUTES_MS, CausalRule
+from tools.synthesis.causal_rules.kinds import as_log, as_stream, is_dead_letter
+from tools.synthesis.entities import EVIDENCE_CHARS_MAX, Entity
 from tools.synthesis.wiring import Wiring
 
 _AFTER = re2.compile(r"(?i)^(.+?)[-_.:/](?:dlq|dead|dead[-_]?letters?|failed|errors?)$")
+_SAID = re2.compile(r"(?i)dead[-_ ]?letter|\bdlq\b")
 _BEFORE = re2.compile(r"(?i)^(?:dlq|dead|dead[-_]?letters?|failed|errors?)[-_.:/](.+)$")
 
 
@@ -39,6 +41,18 @@ def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
     yield from map(entities.service, wiring.producers.get(letters.stream, ()))
 
 
+def _handler(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
+    failed = as_log(finding, LogCategory.BUG)
+    if failed is not None and _SAID.search(failed.evidence[:EVIDENCE_CHARS_MAX]):
+        yield entities.service(failed.service)
+
+
+def _written(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
+    letters = as_stream(finding, StreamCategory.DELIVERY_FAILURE)
+    if letters is not None and is_dead_letter(letters):
+        yield from map(entities.service, wiring.producers.get(letters.stream, ()))
+
+
 RULE = CausalRule(
     name="failed-messages-become-dead-letters",
     says="messages that fail too often are moved to the dead-letter stream",
@@ -46,4 +60,13 @@ RULE = CausalRule(
     effects=(StreamCategory.DELIVERY_FAILURE,),
     cause=_cause,
     effect=_effect,
+)
+HANDLER = CausalRule(
+    name="failing-handler-writes-dead-letters",
+    says="the service says of messages that it cannot handle them and moves them to the dead-letter stream",
+    causes=(LogCategory.BUG,),
+    effects=(StreamCategory.DELIVERY_FAILURE,),
+    cause=_handler,
+    effect=_written,
+    lead_ms=FIVE_MINUTES_MS,
 )
