@@ -56,7 +56,10 @@ def test_the_report_has_eight_sections_and_ends_with_version_session_and_time(ma
 def test_the_first_page_says_whether_it_burns_why_and_what_first(made: Made) -> None:
     write_report(made.workspace, made.project, made.clock)
     first_page = text_of(made).split("\n## ")[0]
-    assert "> [!CAUTION]\n> **CRITICAL** — Yes, on fire: 2 critical findings and 7 high ones." in first_page
+    assert (
+        "> [!CAUTION]\n> **CRITICAL** — Yes, on fire: 2 critical findings and 7 high ones, which come down to 4 troubles."
+        in first_page
+    )
     assert "- Group billing of orders is 1,000 messages behind; it explains 2 other findings" in first_page
     assert "1. Add consumers to group billing" in first_page
     assert "**Not seen:** 1 gap in coverage: log of search" in first_page
@@ -267,7 +270,9 @@ def test_what_a_failed_session_found_before_is_told_behind_its_failure(tmp_path:
     made = failed(tmp_path, "preflight", keep=True)
     headline = write_report(made.workspace, made.project, made.clock).verdict.headline
     assert headline.startswith("The session failed in preflight: Redis cannot be audited")
-    assert headline.endswith("Yes, on fire: 2 critical findings and 7 high ones.")
+    assert headline.endswith(
+        "Yes, on fire: 2 critical findings and 7 high ones, which come down to 4 troubles."
+    )
 
 
 def test_a_failure_after_the_window_stands_behind_the_answer(tmp_path: Path) -> None:

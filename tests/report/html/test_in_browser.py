@@ -38,7 +38,9 @@ def said(page: Opened) -> str:
 
 
 def test_the_first_screen_answers_whether_it_burns_why_and_what_first(seen: Opened) -> None:
-    assert seen.text("h1") == "Yes, on fire: 2 critical findings and 7 high ones."
+    assert (
+        seen.text("h1") == "Yes, on fire: 2 critical findings and 7 high ones, which come down to 4 troubles."
+    )
     first = seen.page.locator("#verdict .pair > .card")
     expect(first).to_contain_text(
         ["Group billing of orders is 1,000 messages behind", "Add consumers to group billing"]

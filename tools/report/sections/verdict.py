@@ -17,7 +17,7 @@ def build(context: Context, dashboard: Dashboard, roadmap: tuple[RoadmapItem, ..
     """Headline, at most five reasons, at most three things to do first."""
     why = _why(context)
     return Verdict(
-        headline=_of_change(context) + _with_failure(context, dashboard),
+        headline=_of_change(context) + _with_failure(context, _headline(dashboard, len(why))),
         why=tuple(why[:WHY_MAX]),
         more=max(0, len(why) - WHY_MAX),
         first=tuple(
@@ -34,10 +34,9 @@ def _of_change(context: Context) -> str:
     return f"Only what changed since {facts.change.asked} ({facts.change.commit[:12]}) counts here. "
 
 
-def _with_failure(context: Context, dashboard: Dashboard) -> str:
+def _with_failure(context: Context, said: str) -> str:
     """A session that failed says so first: its silence proves nothing."""
     run = session_failure.failed_phase(context.data.facts)
-    said = _headline(dashboard)
     if run is None:
         return _ended_early(context, said)
     failed = session_failure.sentence(run)
@@ -58,16 +57,19 @@ def _ended_early(context: Context, said: str) -> str:
     return f"{said} But the window ended early by a failure{tail}."
 
 
-def _headline(dashboard: Dashboard) -> str:
+def _headline(dashboard: Dashboard, troubles: int) -> str:
+    """`troubles` is to how many causes and lone findings all CRITICAL and HIGH ones come down."""
     critical = dashboard.by_severity[Severity.CRITICAL.value]
     high = dashboard.by_severity[Severity.HIGH.value]
     if dashboard.health == "CRITICAL":
-        return f"Yes, on fire: {_count(critical, 'critical finding')} and {_count(high, 'high one')}."
+        joined = f", which come down to {_count(troubles, 'trouble')}" if troubles < critical + high else ""
+        return f"Yes, on fire: {_count(critical, 'critical finding')} and {_count(high, 'high one')}{joined}."
     if dashboard.health == "DEGRADED":
         if critical:
             return f"No longer on fire, but it was: {_count(critical, 'critical finding')} did not last to the end."
         if high:
-            return f"Not on fire, but not well: {_count(high, 'high finding')}."
+            joined = f", which come down to {_count(troubles, 'trouble')}" if troubles < high else ""
+            return f"Not on fire, but not well: {_count(high, 'high finding')}{joined}."
         return (
             f"Nothing serious was seen, but not everything could be: {_count(dashboard.blind_gaps, 'gap')}."
         )
