@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.cli import boundary, eval_command, trace_command
+from orchestrator.cli import boundary, diff_command, eval_command, read_commands, trace_command
 from orchestrator.cli.llm_options import Llm, MaxCost
 
 _EXIT_CODES = "\n".join(f"  {code:>3}  {text}" for code, text in boundary.MEANINGS.items())
@@ -101,7 +101,8 @@ FailOn = Annotated[
     typer.Option(
         "--fail-on",
         metavar="SEVERITY",
-        help="Exit code 1 at or above it: critical, high, medium, low, info, never (high).",
+        help="Exit code 1 at or above it: critical, high, medium, low, info, never (high); "
+        "new:SEVERITY counts only what is new or worse.",
     ),
 ]
 DiffBase = Annotated[
@@ -112,20 +113,18 @@ DiffBase = Annotated[
         help="With --mode static: report only what changed since the common history with REV, a git revision.",
     ),
 ]
-Baseline = Annotated[str | None, typer.Option("--baseline", hidden=True)]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        metavar="last|SESSION",
+        help="Compare with the last complete session (default), or with this one: a workspace, an all-findings.json, an id.",
+    ),
+]
 Demo = Annotated[bool, typer.Option("--demo", help="Audit the bundled example fleet on an embedded server.")]
 DemoProfile = Annotated[
     str | None,
     typer.Option("--demo-profile", metavar="NAME", help="faulty (default) or healthy; means --demo."),
-]
-Existing = Annotated[Path, typer.Option("--workspace", metavar="DIR", help="The session's folder.")]
-
-
-KeyBeside = Annotated[
-    Path,
-    typer.Option(
-        "--state-db", metavar="FILE", help="The state of the project: its masking key lies beside it."
-    ),
 ]
 
 
@@ -175,10 +174,7 @@ def run(
     from orchestrator.cli.request import Request
     from orchestrator.cli.run import Show
     from orchestrator.cli.run import run as run_command
-    from tools.errors import UsageError
 
-    if baseline is not None:
-        raise UsageError("--baseline is not in this version: sessions are not compared yet. Leave it out.")
     flags = {
         "redis.url": redis_url,
         "redis.samples": samples,
@@ -191,7 +187,7 @@ def run(
         "output.state_db": state_db,
         "fail_on": fail_on,
     }
-    request = Request(project, config, flags, _demo(demo, demo_profile), resume, diff_base)
+    request = Request(project, config, flags, _demo(demo, demo_profile), resume, diff_base, baseline)
     return run_command(request, Show(quiet, verbose, plain), os.environ, Path.cwd(), ctx.obj["state"])
 
 
@@ -298,65 +294,6 @@ def doctor(
 
 
 @app.command()
-def findings(
-    finding_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Show this one whole, for example RSA-001.")
-    ] = None,
-    *,
-    workspace: Existing = Path("monitor-session"),
-    severity: Annotated[str | None, typer.Option("--severity", help="At or above it.")] = None,
-    agent: Annotated[
-        str | None, typer.Option("--agent", help="LOG_WATCHER or log-watcher, and so on.")
-    ] = None,
-    category: Annotated[str | None, typer.Option("--category", help="CONSUMER_LAG, for example.")] = None,
-    service: Annotated[str | None, typer.Option("--service", help="A name or a glob.")] = None,
-    stream: Annotated[str | None, typer.Option("--stream", help="A name or a glob.")] = None,
-    rule: Annotated[str | None, typer.Option("--rule", help="A rule id or a glob.")] = None,
-    style: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table, json, csv or sarif.")
-    ] = "table",
-) -> int:
-    """List the findings of a session."""
-    from orchestrator.cli import findings as listing
-    from tools.errors import UsageError
-    from tools.workspace import workspace_at
-
-    if style not in set(listing.Format):
-        raise UsageError(f"There is no format {style!r}. Use table, json, csv or sarif.")
-    wanted = listing.Filter(severity, agent, category, service, stream, rule)
-    found = listing.read(workspace)
-    if finding_id is not None:
-        sys.stdout.write(listing.one(found, finding_id))
-        return boundary.OK
-    kept = [item for item in found if wanted.keeps(item)]
-    sys.stdout.write(listing.render(kept, listing.Format(style), workspace_at(workspace)))
-    return boundary.OK
-
-
-@app.command()
-def verify(
-    *, workspace: Existing = Path("monitor-session"), state_db: KeyBeside = Path(".state/orchestration.db")
-) -> int:
-    """Read every piece of evidence of a session again. Exit code 1 where one cannot be found."""
-    from orchestrator.cli.workspace_commands import verify as verify_command
-
-    lines, whole = verify_command(workspace, state_db)
-    _lines(lines)
-    return boundary.OK if whole else boundary.FINDINGS
-
-
-@app.command()
-def report(
-    *, workspace: Existing = Path("monitor-session"), state_db: KeyBeside = Path(".state/orchestration.db")
-) -> int:
-    """Write the report of a session again from its journals."""
-    from orchestrator.cli.workspace_commands import report as report_command
-
-    _lines(report_command(workspace, state_db))
-    return boundary.OK
-
-
-@app.command()
 def schemas(
     folder: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where to write them.")] = Path(
         "docs/schemas"
@@ -376,6 +313,9 @@ def version() -> int:
     return boundary.OK
 
 
+for command in (read_commands.findings, read_commands.verify, read_commands.report):
+    app.command()(command)
+app.command(epilog=diff_command.EXIT_CODES)(diff_command.diff)
 app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
 

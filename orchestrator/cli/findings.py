@@ -185,6 +185,7 @@ def _whole(finding: Finding) -> Iterator[str]:
     yield f"{finding.finding_id}  {_level(finding)}  {finding.category}  {clean(finding.title)}"
     facts = {
         "rule": finding.rule_id,
+        "fingerprint": finding.fingerprint,
         "services": ", ".join(services_of(finding)),
         "streams": ", ".join(streams_of(finding)),
         "seen": f"{finding.occurrences} times, {finding.timestamp} to {finding.last_seen}",

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.cli.boundary import StateFolder
+from orchestrator.config import accepted
 from orchestrator.config.detect import ensure_something, with_logs
 from orchestrator.config.load import FILE_NAME, load
 from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision, decide, port_is_free
 from orchestrator.config.model import Config, Mode
+from orchestrator.session.earlier import NOTHING_BESIDE, Beside, store_of
 from tools.errors import UsageError
 from tools.sources.change import ChangeBase
+from tools.synthesis.sessions import store as sessions
 
 _DEMO_OWNS = ("project.root", "redis.url")
 _DEMO_VARIABLES = ("STREAMGAUGE_PROJECT_", "STREAMGAUGE_REDIS_", "STREAMGAUGE_SERVICES_", "REDIS_URL")
@@ -24,7 +27,7 @@ _DEMO_VARIABLES = ("STREAMGAUGE_PROJECT_", "STREAMGAUGE_REDIS_", "STREAMGAUGE_SE
 class Request:
     """What was typed. `flags` are settings by dotted name, None = not given; `demo` is a profile.
 
-    `diff_base` is the revision that a change is compared with.
+    `diff_base` is the revision that a change is compared with, `baseline` the earlier session (None: the last).
     """
 
     project: Path | None = None
@@ -33,6 +36,7 @@ class Request:
     demo: str | None = None
     resume: bool = False
     diff_base: str | None = None
+    baseline: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,23 @@ def change_of(request: Request, resolved: Resolved) -> ChangeBase | None:
     from tools.sources.git import Repository
 
     return Repository(resolved.loaded.config.project.root).base_of(request.diff_base)
+
+
+def beside_of(request: Request, resolved: Resolved, now_ms: int) -> Beside:
+    """The earlier session that is named, and what is accepted. Raises UsageError, ConfigError."""
+    config = resolved.loaded.config
+    if request.resume:
+        if request.baseline is not None:
+            raise UsageError("A session that goes on knows what it is compared with. Leave --baseline out.")
+        return NOTHING_BESIDE
+    if request.baseline is not None and request.diff_base is not None:
+        raise UsageError("--diff-base compares with a revision, --baseline with a session. Give one of them.")
+    acceptances = accepted.read(config.project.root)
+    if request.baseline in {None, "last"}:
+        return Beside(acceptances=acceptances)
+    kept = store_of(config.output.state_folder)
+    named = sessions.load(str(request.baseline), kept, config.output.workspace, now_ms)
+    return Beside(named, acceptances)
 
 
 def _load(request: Request, environ: Mapping[str, str], cwd: Path) -> LoadedConfig:

@@ -16,7 +16,7 @@ import msgspec
 from pydantic import ValidationError
 
 from orchestrator.cli import boundary, plain_view, summary
-from orchestrator.cli.request import Request, Resolved, change_of, resolve
+from orchestrator.cli.request import Request, Resolved, beside_of, change_of, resolve
 from orchestrator.cli.tail import SessionTail
 from orchestrator.cli.terminal_text import clean
 from orchestrator.config import llm_use
@@ -26,6 +26,7 @@ from tools.errors import JournalCorrupt
 from tools.findings.model import AgentId, Finding
 from tools.findings.recorder import load
 from tools.sources.change import ChangeBase
+from tools.synthesis.sessions import against
 from tools.workspace import Workspace
 
 _VIEW_ENDS_S = 5.0
@@ -62,7 +63,8 @@ def run(
 ) -> int:
     """Run a session; returns its exit code. Raises StreamgaugeError for what could not begin."""
     resolved = resolve(request, environ, cwd, state, before_mode=_end_remains)
-    change = change_of(request, resolved)
+    change, clock = change_of(request, resolved), SystemClock()
+    beside = beside_of(request, resolved, clock.now_ms())
     llm = llm_use.decide(resolved.loaded.config.llm, resolved.decision.mode, environ)
     from orchestrator.session.run import run_session
 
@@ -70,7 +72,6 @@ def run(
     output = show.output(is_terminal=sys.stdout.isatty())
     if output is not Output.QUIET:
         _tell(_head(resolved, change, llm))
-    clock = SystemClock()
     tail = SessionTail(Workspace(config.output.workspace), clock, resumed=request.resume)
     begun = _mark(tail.workspace)
     try:
@@ -84,6 +85,7 @@ def run(
                     resume=request.resume,
                     change=change,
                     llm=llm,
+                    beside=beside,
                 )
             )
     except KeyboardInterrupt:
@@ -100,6 +102,7 @@ def run(
             findings=_findings(workspace),
             gaps=_blind_gaps(workspace),
             change=_change(workspace),
+            compared=against.result(workspace),
             report=outcome.report,
             workspace=outcome.workspace,
             exit_code=outcome.exit_code,

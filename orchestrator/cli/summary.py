@@ -11,6 +11,7 @@ from orchestrator.cli.boundary import FINDINGS, INTERRUPTED, MEANINGS, TERMINATE
 from orchestrator.cli.terminal_text import clean
 from tools.findings.model import Enhancement, Finding, LogFinding, Severity, rank_of
 from tools.report.html import page
+from tools.synthesis.sessions.comparison import SessionComparison
 
 TOP = 5
 LAST_LINES = 10
@@ -28,6 +29,7 @@ def lines(
     exit_code: int,
     fail_on: str,
     change: str = "",
+    compared: SessionComparison | None = None,
 ) -> Iterator[str]:
     """The summary, line by line. Without a `report` it says how one is made of the `workspace`."""
     counts = Counter(finding.severity for finding in findings if not isinstance(finding, Enhancement))
@@ -37,6 +39,8 @@ def lines(
     yield "findings   " + ", ".join(f"{counts[severity]} {severity}" for severity in Severity)
     if ideas:
         yield f"           {ideas} enhancement{'' if ideas == 1 else 's'}"
+    if compared is not None:
+        yield from _compared(compared)
     if change:
         yield f"partial    {clean(change)}"
     if gaps:
@@ -50,6 +54,17 @@ def lines(
         again = clean(shlex.join(("streamgauge", "report", "--workspace", str(workspace))))
         yield f"report     none was written; `{again}` makes it from what was recorded"
     yield f"exit code  {exit_code}: {meaning(exit_code, fail_on, reported=report is not None)}"
+
+
+def _compared(found: SessionComparison) -> Iterator[str]:
+    if found.earlier:
+        counts = ", ".join(f"{count} {state}" for state, count in found.counts.items() if count)
+        yield f"compared   {counts or 'nothing'} (against {clean(found.earlier)})"
+    over = [entry for entry in found.acceptances if entry.state != "in force"]
+    for entry in over[:TOP]:
+        yield f"accepted   {entry.state}: {clean(entry.fingerprint)} at {clean(entry.place)}"
+    if len(over) > TOP:
+        yield f"           and {len(over) - TOP} more; the report names each"
 
 
 def meaning(exit_code: int, fail_on: str, *, reported: bool = True) -> str:

@@ -42,9 +42,6 @@ def _problems(config: Config) -> Iterator[tuple[str, str, str]]:
         yield from _pattern(config.services.ready_pattern)
     if config.llm.enabled is not False:
         yield from _prices(config.llm)
-    if config.fail_on.startswith("new:"):
-        problem = "new: needs the comparison with an earlier session, which is not in this version"
-        yield "fail_on", problem, f"Use {config.fail_on.removeprefix('new:')!r}"
 
 
 def _prices(llm: LlmSection) -> Iterator[tuple[str, str, str]]:

@@ -6,6 +6,8 @@ from tools.errors import JournalCorrupt
 from tools.findings.model import AgentId, Enhancement, Finding, Origin, Severity
 from tools.findings.recorder import load
 from tools.sources import gaps
+from tools.synthesis.sessions import against
+from tools.synthesis.sessions.comparison import PRESENT, Compared
 from tools.workspace import Workspace
 
 OK, FOUND, NOT_SEEN = 0, 1, 3
@@ -17,7 +19,7 @@ def exit_code(
 ) -> int:
     """130 or 143 by a signal; 3 after a failure; 1 for findings; 3 for blindness; else 0.
 
-    `blind` says that something is known not to have been seen, whatever the gap journal holds. `fail_on` is `[new:]SEVERITY` or `never`; with no earlier session to compare with, everything is new.
+    `blind` says that something is known not to have been seen, whatever the gap journal holds. `fail_on` is `[new:]SEVERITY` or `never`; with no earlier session to compare with, everything is new, and worse than before counts as new. What the ignore file accepts never counts.
     """
     if signal is not None:
         return _SIGNALLED + signal
@@ -27,7 +29,11 @@ def exit_code(
         found = measured(workspace)
     except JournalCorrupt:
         return NOT_SEEN
-    if any(counts(finding, fail_on) for finding in found):
+    compared = against.result(workspace)
+    rows = {} if compared is None else {row.fingerprint: row for row in compared.of(*PRESENT)}
+    if any(
+        counts(finding, fail_on) and _is_told(rows.get(finding.fingerprint), fail_on) for finding in found
+    ):
         return FOUND
     return NOT_SEEN if blind or is_blind(workspace) else OK
 
@@ -38,6 +44,12 @@ def counts(finding: Finding, fail_on: str) -> bool:
     if name == "NEVER" or isinstance(finding, Enhancement) or finding.origin is not Origin.MEASURED:
         return False
     return finding.severity.rank <= Severity(name).rank
+
+
+def _is_told(row: Compared | None, fail_on: str) -> bool:
+    if row is None:
+        return True
+    return not row.accepted and (row.is_news or not fail_on.startswith("new:"))
 
 
 def measured(workspace: Workspace) -> list[Finding]:

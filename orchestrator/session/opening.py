@@ -75,6 +75,8 @@ def first_facts(config: Config, mode: Mode, session_id: str, version: str, clock
         version=version,
         mode=mode.value,
         project_root=str(config.project.root),
+        include=config.project.include,
+        exclude=config.project.exclude,
         redis=_server(config, mode),
         started_ms=now_ms,
         deadline_ms=now_ms + round(config.session.duration * 1000),

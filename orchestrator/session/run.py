@@ -20,10 +20,11 @@ from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, Mode
 from orchestrator.keeper.client import end_in_order
 from orchestrator.keeper.contract import KeeperFiles
-from orchestrator.session import managed, model_use, opening
+from orchestrator.session import earlier, managed, model_use, opening
 from orchestrator.session.change import change_of, compared
 from orchestrator.session.checkpoints import open_checkpoints, prune
 from orchestrator.session.context import Session
+from orchestrator.session.earlier import NOTHING_BESIDE, Beside
 from orchestrator.session.ending import Ending
 from orchestrator.session.exit_code import NOT_SEEN
 from orchestrator.session.graph import SessionGraph, build
@@ -65,6 +66,7 @@ class _Parts:
     session_id: str
     change: ChangeBase | None
     llm: LlmUse
+    beside: Beside
 
 
 async def run_session(
@@ -77,11 +79,12 @@ async def run_session(
     engine: Engine | None = None,
     change: ChangeBase | None = None,
     llm: LlmUse = OFF,
+    beside: Beside = NOTHING_BESIDE,
 ) -> Outcome:
     """Run one session, or go on with the one that the workspace holds.
 
     Paths in `config` are absolute. With a `change` (static mode) only what it brings is reported; a session that
-    goes on knows its own. `llm` says whether a language model takes part. Raises UsageError, LockHeld, PreflightFailed (nothing could begin) and
+    goes on knows its own, and what it is compared with (`beside`). `llm` says whether a language model takes part. Raises UsageError, LockHeld, PreflightFailed (nothing could begin) and
     OSError; what fails after that is in the outcome and in the report.
     """
     workspace = _workspace(config)
@@ -91,7 +94,9 @@ async def run_session(
     with _locked(config, decision.mode, folder, session_id):
         mask_key = _mask_key(folder)
         change = change_of(workspace) if resume else change
-        parts = _Parts(config, decision, version, clock, engine or LocalEngine(), session_id, change, llm)
+        parts = _Parts(
+            config, decision, version, clock, engine or LocalEngine(), session_id, change, llm, beside
+        )
         with ExitStack() as held:
             against = held.enter_context(compared(config, change))
             if opening.existing_session_id(workspace) is not None:
@@ -166,6 +171,8 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
     story = Story(workspace, clock, facts)
     story.update()
     judged.write(workspace, config.judgement)
+    if not resume:
+        earlier.prepare(workspace, config, facts, parts.beside)
     story.event("session", sessionId=session_id, mode=mode.value, reasons=list(parts.decision.reasons))
     if previous is not None:
         story.event("previous-session-moved", to=str(previous))

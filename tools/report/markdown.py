@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tools.findings.model import Severity
 from tools.quantities import format_duration
 from tools.report import (
+    markdown_comparison,
     markdown_findings,
     markdown_flows,
     markdown_gaps,
@@ -111,27 +112,22 @@ def _dashboard(report: Report) -> str:
     board = report.dashboard
     if board is None:
         return "_Could not be built; see section 7._"
+    compared = markdown_comparison.render(report.comparison)
     return "\n\n".join([
-        table(("what", "value"), _figures(board)),
+        table(("what", "value"), _figures(board, report)),
         f"**By category:** {_counts(board.by_category)}",
         f"**By service:** {_counts(board.by_service)}",
+        *([compared] if compared else []),
     ])  # fmt: skip
 
 
-def _figures(board: Dashboard) -> list[tuple[str, str]]:
+def _figures(board: Dashboard, report: Report) -> list[tuple[str, str]]:
     lag = ", ".join(map(code, board.streams_with_lag[:10])) or "none"
     if len(board.streams_with_lag) > 10:
         lag += f" and {len(board.streams_with_lag) - 10} more"
     levels = ", ".join(f"{board.by_severity[level.value]} {level.value}" for level in Severity)
     priorities = ", ".join(f"{count} {name}" for name, count in board.by_priority.items())
     at_end = "shutdown" if board.mode == "managed" else "the end"
-    compared = "not compared in this version"
-    if board.comparison is not None:
-        last = board.comparison
-        compared = (
-            f"{last.new} new, {last.persisting} persisting, {last.resolved} resolved "
-            f"(against {code(last.last_session_id)})"
-        )
     return [
         ("overall health", f"**{board.health}**"),
         ("session", f"{code(board.session_id)}, {inline(board.mode)}"),
@@ -146,7 +142,7 @@ def _figures(board: Dashboard) -> list[tuple[str, str]]:
         ("streams with lag", lag),
         ("drifts found", _to(str(board.drifts), _anchor(5))),
         ("gaps in coverage", _to(str(board.blind_gaps), _anchor(7))),
-        ("against the last session", compared),
+        ("against the last session", markdown_comparison.figure(board, report.comparison)),
         ("language model", f"{inline(board.language_model, 600)}, {board.language_model_cost_usd:.4f} USD"),
         ("own cost on the server", _cost(board.own_cost)),
     ]

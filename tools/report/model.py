@@ -17,6 +17,7 @@ from tools.synthesis.drift import DriftRow
 from tools.synthesis.flows.model import Flows
 from tools.synthesis.health import Health
 from tools.synthesis.timeline import Timeline
+from tools.synthesis.sessions.comparison import SessionComparison
 from tools.synthesis.wiring import By
 from tools.synthesis.wording import ClusterWording
 
@@ -47,6 +48,12 @@ class Comparison(Struct, frozen=True, kw_only=True, rename="camel"):
     new: int
     persisting: int
     resolved: int
+    updated: int = 0
+    """Still there, at another level or in another file."""
+    not_observed: int = 0
+    """Neither seen nor looked for where they were."""
+    flapping: int = 0
+    accepted: int = 0
 
 
 class ChangeView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -275,6 +282,8 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     change: ChangeView | None
     """None where the whole project was reported."""
     dashboard: Dashboard | None
+    comparison: SessionComparison | None = None
+    """Against earlier sessions, with the trend over them; None in a session that was not prepared for it."""
     critical: tuple[CriticalFinding, ...]
     clusters: tuple[Cluster, ...]
     wordings: tuple[ClusterWording, ...] = ()

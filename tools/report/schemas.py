@@ -18,6 +18,7 @@ from tools.report.event_schemas import EVENTS
 from tools.report.model import Report
 from tools.sources.entry_samples import Record
 from tools.synthesis.flows.trace import Trace
+from tools.synthesis.sessions.comparison import SessionComparison
 from tools.synthesis.topology import Topology
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,6 +36,7 @@ def export() -> dict[str, dict[str, Any]]:
     schemas["finding"] = FINDING.json_schema(by_alias=True)
     schemas["all-findings"] = _all_findings()
     schemas["report"] = _report()
+    schemas["comparison"] = _struct(SessionComparison)
     schemas["trace"] = _struct(Trace)
     schemas["topology"] = _struct(Topology)
     schemas["sample"] = _struct(Record)

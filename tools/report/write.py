@@ -19,6 +19,7 @@ from tools.report.html import page
 from tools.report.model import SCHEMA_VERSION, Report, SectionFailure, Verdict
 from tools.report.sections import (
     change,
+    comparison,
     coverage,
     critical,
     dashboard,
@@ -38,6 +39,8 @@ from tools.synthesis.flows.model import Flows
 from tools.synthesis.flows.reconstruct import reconstruct
 from tools.synthesis.flows.session import evidence_of
 from tools.synthesis.poll_digest import EXPECTED
+from tools.synthesis.session_data import SessionData
+from tools.synthesis.sessions import against
 from tools.workspace import Workspace, write_atomically
 
 REPORT_JSON = "report.json"
@@ -83,6 +86,7 @@ def _write(workspace: Workspace, project_root: Path, clock: Clock, version: str 
     data = session_failure.restated(session_data.load(workspace, clock.now_ms()))
     context = prepare(data, clock.now_ms())
     report = build(context, builder, version or (data.facts.version if data.facts is not None else "unknown"))
+    report = _with_comparison(report, workspace, data, builder)
     report = _masked(report)
     workspace.write_json(workspace.all_findings, report.findings)
     workspace.write_json(workspace.path("findings", "cross-agent-clusters.json"), _cross_agent(context))
@@ -138,6 +142,15 @@ def build(context: Context, builder: Builder, version: str) -> Report:
         failures=tuple(builder.failures),
         findings=tuple(dump(finding) for finding in context.findings),
     )
+
+
+def _with_comparison(report: Report, workspace: Workspace, data: SessionData, builder: _Builder) -> Report:
+    """The report and what changed since the session beside it; its record for later ones is left in the workspace."""
+    found = builder.attempt("comparison", lambda: against.conclude(workspace, data), None)
+    board = report.dashboard
+    if board is not None:
+        board = structs.replace(board, comparison=comparison.figures(found))
+    return structs.replace(report, dashboard=board, comparison=found)
 
 
 def _masked(report: Report) -> Report:

@@ -69,6 +69,9 @@ class SessionFacts(Struct, frozen=True, kw_only=True):
     version: str
     mode: str
     project_root: str
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    """Globs: what of the project was read."""
     redis: str | None
     """The server's address, credentials masked."""
     started_ms: int

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from orchestrator.session import earlier
 from orchestrator.session.context import Session
 from orchestrator.session.exit_code import exit_code
 from orchestrator.session.state import SessionState
@@ -17,5 +20,6 @@ async def run(session: Session, state: SessionState) -> SessionState:
         blind=session.story.untold,
     )
     session.story.phase("complete", "finished")
+    await asyncio.to_thread(earlier.keep, session)
     session.event("session-complete", exitCode=code, health=state.get("health", "unknown"))
     return {"exit_code": code}

@@ -56,7 +56,9 @@ def project(tmp_path: Path) -> Path:
             (["run", "--llm", "--mode", "static"], 2, "ANTHROPIC_API_KEY is not set"), id="model, no key"
         ),
         pytest.param((["run", "--mode", "replay"], 2, "Replay is not available"), id="replay"),
-        pytest.param((["run", "--baseline", "x"], 2, "not in this version"), id="comparison"),
+        pytest.param(
+            (["run", "--mode", "static", "--baseline", "x"], 2, "There is no session 'x'"), id="comparison"
+        ),
         pytest.param(
             (["run", "--mode", "managed"], 2, "redis.url is not set"), id="managed without a server"
         ),

@@ -17,6 +17,7 @@ from tests.orchestrator.session.runs import Run
 from tools.clock import SystemClock
 from tools.findings.model import AgentId
 from tools.findings.recorder import load
+from tools.synthesis.sessions import against
 from tools.workspace import Workspace
 
 ALL = ("preflight", "baseline", "observe", "stop", "shutdown", "synthesize", "report", "complete")
@@ -280,6 +281,9 @@ def test_an_old_session_is_kept_beside_the_new_one(run: Run, own_server: Server)
     previous = Workspace(run.folder / ".archive" / first)
     assert previous.session_id_file.read_text().strip() == first != run.facts.session_id
     assert run.events("previous-session-moved")
+    compared = against.result(run.workspace)
+    assert compared is not None
+    assert (compared.earlier, compared.counts["new"]) == (first, 0)
 
 
 def test_a_workspace_behind_a_link_stays_there(run: Run) -> None:

@@ -1,0 +1,132 @@
+"""Section 1 against the last session: what the report, its JSON and the exit code make of a comparison."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from orchestrator.session.exit_code import exit_code
+from tests.report.made_session import SESSION_ID, START_MS, Made, make, record
+from tools.findings.model import AgentId, EvidenceKind, LogCategory, Severity
+from tools.findings.rule import Quote, Rule, Symptom
+from tools.report.write import write_report
+from tools.synthesis import session_data
+from tools.synthesis.sessions import against, making
+from tools.synthesis.sessions.against import Acceptance, Against
+from tools.synthesis.sessions.record import SessionRecord
+
+HOSTILE = "</td> | `x` \u202e [l](http://e.example)"
+NEWS = Rule("log.error", AgentId.LOG_WATCHER, LogCategory.BUG, "an error", severity=Severity.HIGH)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return make(tmp_path)
+
+
+def as_earlier(made: Made) -> SessionRecord:
+    """What the session looked like the night before."""
+    found = making.record_of(made.workspace, session_data.load(made.workspace, START_MS))
+    return structs.replace(found, session_id="20250614_150640", started_ms=START_MS - 86_400_000)
+
+
+def add(made: Made, title: str = "mail: a new trouble") -> None:
+    symptom = Symptom(
+        rule=NEWS,
+        title=title,
+        entity=("mail", "new"),
+        evidence=(Quote(EvidenceKind.LOG, "mail.log", "it failed"),),
+        recommendation="Look at mail.",
+        service="mail",
+    )
+    record(made.workspace, AgentId.LOG_WATCHER, [symptom])
+
+
+def code(made: Made, fail_on: str) -> int:
+    return exit_code(made.workspace, fail_on=fail_on, failed=False, signal=None)
+
+
+def test_the_report_says_what_is_new_and_what_persists(made: Made) -> None:
+    earlier = as_earlier(made)
+    add(made, f"mail: a new trouble {HOSTILE}")
+    against.write(made.workspace, Against(record=earlier))
+    report = write_report(made.workspace, made.project, made.clock)
+    assert report.dashboard is not None
+    compared = report.dashboard.comparison
+    assert compared is not None
+    assert (compared.new, compared.persisting, compared.resolved) == (1, 18, 0)
+    text = made.workspace.report(SESSION_ID).read_text(encoding="utf-8")
+    assert (
+        "| against the last session | 1 new, 18 persisting, 0 resolved (against `20250614_150640`) |" in text
+    )
+    assert "### Against session `20250614_150640`" in text
+    assert "### Trend" in text
+    assert HOSTILE not in text
+    data = json.loads((made.workspace.root / "report.json").read_text(encoding="utf-8"))
+    assert [point["sessionId"] for point in data["comparison"]["trend"]] == ["20250614_150640", SESSION_ID]
+
+
+def test_a_report_made_again_compares_alike(made: Made) -> None:
+    against.write(made.workspace, Against(record=as_earlier(made)))
+    first = write_report(made.workspace, made.project, made.clock)
+    assert write_report(made.workspace, made.project, made.clock).comparison == first.comparison
+
+
+def test_without_an_earlier_session_the_report_says_so(made: Made) -> None:
+    against.write(made.workspace, Against())
+    write_report(made.workspace, made.project, made.clock)
+    text = made.workspace.report(SESSION_ID).read_text(encoding="utf-8")
+    assert "| against the last session | not compared: there is no complete earlier session" in text
+
+
+def test_what_is_kept_beside_a_session_may_be_damaged(made: Made) -> None:
+    made.workspace.path(*against.FILE).write_bytes(b"\x1f\x8b damaged")
+    report = write_report(made.workspace, made.project, made.clock)
+    assert [failure.section for failure in report.failures] == ["comparison"]
+    assert report.dashboard is not None
+
+
+def test_only_what_is_new_ends_a_run_with_1_where_that_is_asked(made: Made) -> None:
+    against.write(made.workspace, Against(record=as_earlier(made)))
+    write_report(made.workspace, made.project, made.clock)
+    assert (code(made, "high"), code(made, "new:info")) == (1, 3)  # 3: the made session has a blind gap
+    add(made)
+    write_report(made.workspace, made.project, made.clock)
+    assert (code(made, "new:high"), code(made, "new:critical")) == (1, 3)
+
+
+def test_what_got_worse_counts_as_new(made: Made) -> None:
+    earlier = as_earlier(made)
+    milder = tuple(structs.replace(known, level="LOW", rank=3) for known in earlier.findings)
+    against.write(made.workspace, Against(record=structs.replace(earlier, findings=milder)))
+    write_report(made.workspace, made.project, made.clock)
+    assert code(made, "new:critical") == 1
+
+
+def test_without_a_comparison_everything_is_new(made: Made) -> None:
+    assert code(made, "new:high") == 1
+
+
+def test_what_is_accepted_does_not_end_a_run_with_1_until_it_expires(made: Made) -> None:
+    known = as_earlier(made).findings
+    entries = [
+        Acceptance(fingerprint=item.fingerprint, reason="agreed | so", expires=date(2025, 6, 15), place="f:1")
+        for item in known
+    ]
+    unused = Acceptance(fingerprint=f"v1:{0:020x}", reason="old", expires=date(2030, 1, 1), place="f:9")
+    against.write(made.workspace, Against(acceptances=(*entries, unused)))
+    report = write_report(made.workspace, made.project, made.clock)
+    assert report.comparison is not None
+    assert {view.state for view in report.comparison.acceptances} == {"in force", "unused"}
+    assert code(made, "info") == 3
+    expired = tuple(structs.replace(entry, expires=date(2025, 6, 14)) for entry in entries)
+    against.write(made.workspace, Against(acceptances=expired))
+    report = write_report(made.workspace, made.project, made.clock)
+    assert report.comparison is not None
+    assert {view.state for view in report.comparison.acceptances} == {"expired"}
+    assert code(made, "info") == 1
+    assert "| expired |" in made.workspace.report(SESSION_ID).read_text(encoding="utf-8")

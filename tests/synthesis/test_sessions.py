@@ -1,0 +1,328 @@
+"""Sessions against one another: what changed, and that nothing is called resolved where nobody looked."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from tests.synthesis.read_project import session_on
+from tools.errors import UsageError
+from tools.synthesis.sessions import store
+from tools.synthesis.sessions.comparison import Past, SessionComparison, State, carried_on, compare, past_of
+from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
+from tools.synthesis.sessions.store import KEPT_MAX, SessionStore
+
+CODE = """import os
+import redis
+
+client = redis.Redis()
+
+
+def place(order: dict) -> None:
+    try:
+        client.xadd("orders", order)
+    except Exception:
+        pass
+
+
+def names() -> list:
+    return client.keys("user:*")
+
+
+def take() -> None:
+    while True:
+        client.xreadgroup("billing", "b-1", {"orders": ">"}, count=1)
+"""
+SCOPE = Scope(
+    agents=("log-watcher", "stream-analyst", "config-auditor", "enhancement-scout"),
+    phases=("preflight", "shutdown"),
+    rules=(
+        "log.error",
+        "stream.consumer-lag",
+        "stream.orphaned",
+        "config.port-conflict",
+        "code.xadd-no-maxlen",
+    ),
+    window_ms=600_000,
+    services=("web", "billing"),
+    streams=(("orders", ("billing",)), ("cart:17", ("carts",))),
+    files=("web/main.py", "billing/main.py"),
+)
+
+
+def known(
+    number: int = 1, rule: str = "stream.consumer-lag", level: str = "HIGH", **more: Any
+) -> KnownFinding:
+    agents = {"log": "log-watcher", "stream": "stream-analyst", "config": "config-auditor"}
+    plain = KnownFinding(
+        fingerprint=f"v1:{number:020x}",
+        finding_id=f"RSA-{number:03d}",
+        agent=agents.get(rule.split(".", maxsplit=1)[0], "enhancement-scout"),
+        rule_id=rule,
+        category="CONSUMER_LAG",
+        level=level,
+        rank=["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"].index(level),
+        title=f"trouble {number}",
+        session_id="s",
+    )
+    return structs.replace(plain, **more)
+
+
+def session(*findings: KnownFinding, at: int = 1, scope: Scope | None = SCOPE, **more: Any) -> SessionRecord:
+    plain = SessionRecord(
+        session_id=f"s{at}",
+        product="0.1.0",
+        mode="managed",
+        project="/srv/shop",
+        redis="redis://127.0.0.1:6379/0",
+        started_ms=at * 1000,
+        ended_ms=at * 1000 + 600_000,
+        incomplete="",
+        findings=findings,
+        scope=scope,
+    )
+    return structs.replace(plain, **more)
+
+
+def states(found: SessionComparison) -> dict[str, str]:
+    return {row.finding_id: row.state.value for row in found.findings}
+
+
+def test_a_finding_is_new_persists_is_updated_or_resolved() -> None:
+    on_orders: dict[str, Any] = {"streams": ("orders",), "group": "billing"}
+    earlier = session(known(1, **on_orders), known(2, **on_orders), known(3, level="MEDIUM", **on_orders))
+    later = session(
+        known(2, **on_orders), known(3, level="CRITICAL", **on_orders), known(4, **on_orders), at=2
+    )
+    found = compare(earlier, later)
+    assert states(found) == {
+        "RSA-004": "new",
+        "RSA-002": "persisting",
+        "RSA-003": "updated",
+        "RSA-001": "resolved",
+    }
+    (updated,) = found.of(State.UPDATED)
+    assert (updated.change, updated.worse) == ("MEDIUM before", True)
+    assert found.counts == {"new": 1, "persisting": 1, "updated": 1, "resolved": 1, "not observed": 0}
+
+
+def test_without_an_earlier_session_everything_is_new_and_the_reason_is_said() -> None:
+    found = compare(None, session(known(1)), why_none="there is none")
+    assert (found.earlier, found.why_none, states(found)) == ("", "there is none", {"RSA-001": "new"})
+
+
+@pytest.mark.parametrize(
+    ("finding", "change", "why"),
+    [
+        pytest.param({}, {"agents": ("log-watcher",)}, "stream-analyst did not finish", id="agent"),
+        pytest.param({}, {"rules": ("log.error",)}, "has no such rule", id="rule"),
+        pytest.param({}, {"broken_rules": ("stream.consumer-lag",)}, "its rule failed", id="broken rule"),
+        pytest.param({}, {"judgement": "other"}, "limits or intent", id="limits"),
+        pytest.param({}, {"streams": None}, "Redis was not seen", id="redis"),
+        pytest.param({"streams": ("gone",)}, {}, "stream gone was not there", id="stream"),
+        pytest.param({"streams": ("orders",), "group": "x"}, {}, "group x was not there", id="group"),
+        pytest.param(
+            {"streams": ("orders",), "seen_after_ms": 300_000},
+            {"window_ms": 45_000},
+            "first seen after 5m, the later window was 45s",
+            id="window",
+        ),
+        pytest.param({"rule": "log.error", "services": ("mail",)}, {}, "no line of mail", id="service"),
+        pytest.param({"rule": "code.xadd-no-maxlen"}, {"files": None}, "files were not read", id="files"),
+        pytest.param(
+            {"rule": "code.xadd-no-maxlen", "files": ("a.py",)},
+            {"globs": ((), ("a.py",))},
+            "a.py was not among the files",
+            id="excluded file",
+        ),
+        pytest.param(
+            {"rule": "code.xadd-no-maxlen", "files": ("web/main.py",)},
+            {"unread_files": ("web/main.py",)},
+            "web/main.py could not be read",
+            id="unread file",
+        ),
+        pytest.param(
+            {"rule": "config.port-conflict", "streams": ("orders",)},
+            {"streams": None},
+            "Redis was not seen",
+            id="configuration against a server",
+        ),
+        pytest.param({"rule": "session.leftover-port"}, {"phases": ()}, "no finished shutdown", id="phase"),
+        pytest.param({"rule": "scout.cross-agent"}, {"rules": (*SCOPE.rules, "scout.cross-agent"), "agents": ("enhancement-scout",)}, "log-watcher did not finish", id="all agents"),
+    ],
+)  # fmt: skip
+def test_what_was_not_looked_for_is_never_called_resolved(
+    finding: dict[str, Any], change: dict[str, Any], why: str
+) -> None:
+    earlier = session(known(1, **finding))
+    later = session(at=2, scope=structs.replace(SCOPE, **change))
+    (row,) = compare(earlier, later).findings
+    assert row.state is State.NOT_OBSERVED
+    assert why in row.change
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        pytest.param({"streams": ("orders",), "group": "billing"}, id="a group"),
+        pytest.param({"streams": ("cart:99",), "group": "carts"}, id="a family of streams with ids"),
+        pytest.param({"rule": "stream.orphaned", "streams": ("old",)}, id="a stream that should not be"),
+        pytest.param({"rule": "log.error", "services": ("web",)}, id="lines"),
+        pytest.param({"rule": "code.xadd-no-maxlen", "files": ("web/main.py",)}, id="a file"),
+        pytest.param({"rule": "code.xadd-no-maxlen", "files": ("gone.py",)}, id="a file that is gone"),
+        pytest.param({"rule": "session.service-not-ready"}, id="a service that starts again"),
+    ],
+)
+def test_what_was_looked_for_in_vain_is_resolved(finding: dict[str, Any]) -> None:
+    (row,) = compare(session(known(1, **finding)), session(at=2)).findings
+    assert row.state is State.RESOLVED, row.change
+
+
+def test_a_file_of_findings_alone_resolves_nothing_and_neither_does_a_change() -> None:
+    earlier = session(known(1, streams=("orders",)))
+    for later in (session(at=2, scope=None), session(at=2, incomplete=OF_A_CHANGE)):
+        (row,) = compare(earlier, later).findings
+        assert row.state is State.NOT_OBSERVED
+
+
+def test_another_server_resolves_nothing() -> None:
+    earlier = session(known(1, streams=("orders",)), mode="attach")
+    found = compare(earlier, session(at=2, mode="attach", redis="redis://10.0.0.9:6379/0"))
+    assert [row.state for row in found.findings] == [State.NOT_OBSERVED]
+    assert "another server" in found.notes[0]
+
+
+def test_what_was_not_observed_is_compared_with_in_the_next_session() -> None:
+    first = session(known(1, streams=("orders",)))
+    second = session(at=2, scope=structs.replace(SCOPE, streams=None))
+    found = compare(first, second)
+    second = structs.replace(second, carried=carried_on(first, found))
+    again = compare(second, session(known(1, streams=("orders",)), at=3), (past_of(first),))
+    assert states(again) == {"RSA-001": "persisting"}
+    assert not again.findings[0].is_flapping
+    assert states(compare(second, session(at=3), (past_of(first),))) == {"RSA-001": "resolved"}
+
+
+@pytest.mark.parametrize(
+    ("there", "returned"),
+    [
+        pytest.param("1 0 1", 1, id="back once"),
+        pytest.param("1 0 1 0 1", 2, id="back twice"),
+        pytest.param("1 0 1 0", 1, id="gone again"),
+        pytest.param("1 ? 1", 0, id="nobody looked"),
+        pytest.param("1 0 ? 1", 1, id="gone, nobody looked, back"),
+        pytest.param("0 1 1", 0, id="it began"),
+        pytest.param("0 1 0", 0, id="it ended"),
+    ],
+)
+def test_what_comes_back_is_flapping(there: str, returned: int) -> None:
+    finding = known(1, streams=("orders",))
+    one = (finding.fingerprint,)
+    marks = there.split()
+    records = [session(*([finding] if mark == "1" else []), at=at) for at, mark in enumerate(marks, 1)]
+    pasts = [
+        structs.replace(past_of(record), unobserved=frozenset(one if mark == "?" else ()))
+        for record, mark in zip(records, marks, strict=True)
+    ]
+    earlier = structs.replace(records[-2], carried=(finding,) if marks[-2] == "?" else ())
+    rows = compare(earlier, records[-1], pasts[:-2]).findings
+    assert [row.returned for row in rows] == ([returned] if rows else [])
+
+
+def test_an_accepted_finding_says_so() -> None:
+    finding = known(1)
+    found = compare(None, session(finding), accepted={finding.fingerprint: "agreed with the team"})
+    assert (found.accepted, found.findings[0].accepted) == (1, "agreed with the team")
+
+
+blank = st.lists(st.sampled_from(["", "# a comment", "X = 1"]), max_size=4)
+
+
+@settings(max_examples=5)
+@given(above=blank, folders=st.sampled_from(["shop", "shop/deeper", "other"]), indent=st.booleans())
+def test_fingerprints_survive_other_lines_and_moved_files(
+    above: list[str], folders: str, indent: bool
+) -> None:
+    moved_code = "\n".join([*above, CODE])
+    if indent:
+        moved_code = moved_code.replace("    except Exception", "\n    except Exception")
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        earlier = session_on({"shop/app.py": CODE}, Path(one))
+        later = session_on({f"{folders}/app.py": moved_code}, Path(other), "20250616_150640")
+    assert len(earlier.findings) >= 4
+    found = compare(earlier, later)
+    stay = "moved from shop/app.py"
+    kinds = {(row.state, row.change) for row in found.findings}
+    assert kinds <= {(State.PERSISTING, ""), (State.UPDATED, stay)}, found.findings
+
+
+def test_two_files_with_the_same_lines_are_not_taken_for_one_another(tmp_path: Path) -> None:
+    earlier = session_on({"a/app.py": CODE, "b/app.py": CODE}, tmp_path / "1")
+    later = session_on({"c/app.py": CODE, "d/app.py": CODE}, tmp_path / "2", "20250616_150640")
+    rows = [row for row in compare(earlier, later).findings if row.rule_id == "code.keys-command"]
+    assert [row.state for row in rows] == [State.NEW, State.NEW, State.RESOLVED, State.RESOLVED]
+
+
+def test_a_record_is_read_as_it_was_written_and_the_oldest_go(tmp_path: Path) -> None:
+    kept = SessionStore(tmp_path / "sessions")
+    records = [session(known(1), at=at, session_id=f"20250615_{at:06d}") for at in range(1, KEPT_MAX + 3)]
+    for record in records:
+        kept.keep(record)
+    assert [record.session_id for record in kept.records()] == [
+        record.session_id for record in reversed(records[2:])
+    ]
+    assert kept.find(records[-1].session_id) == records[-1]
+
+
+def test_only_complete_sessions_of_the_same_kind_are_measures(tmp_path: Path) -> None:
+    kept = SessionStore(tmp_path)
+    changes: list[dict[str, Any]] = [
+        {},
+        {"mode": "static"},
+        {"project": "/elsewhere"},
+        {"incomplete": "it failed"},
+    ]
+    for number, change in enumerate(changes, start=1):
+        kept.keep(session(at=number, **change))
+    kept.keep(session(at=9))  # begun after the one that asks
+    (tmp_path / "s5.json.gz").write_bytes(b"damaged")
+    earlier, past = kept.series(session(at=6, redis="redis://127.0.0.1:9999/0"))
+    assert (earlier and earlier.session_id, past) == ("s1", ())
+
+
+def test_attached_sessions_are_of_one_series_only_on_one_server(tmp_path: Path) -> None:
+    kept = SessionStore(tmp_path)
+    kept.keep(session(at=1, mode="attach", redis="a"))
+    assert kept.series(session(at=2, mode="attach", redis="b")) == (None, ())
+    assert kept.series(session(at=2, mode="attach", redis="a"))[0] is not None
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param("{", id="no json"), pytest.param('{"a": 1}', id="no list"), pytest.param("[1]", id="no finding")]
+)  # fmt: skip
+def test_a_file_that_holds_no_findings_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "all-findings.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match="holds no findings of a session"):
+        store.load(str(tmp_path / "all-findings.json"), SessionStore(tmp_path), tmp_path, 0)
+
+
+def test_a_name_that_is_no_session_is_refused(tmp_path: Path) -> None:
+    for name in ("20990101_000000", "../x", ""):
+        with pytest.raises(UsageError, match="no session"):
+            store.load(name or str(tmp_path), SessionStore(tmp_path / "kept"), tmp_path / "ws", 0)
+
+
+def test_the_trend_ends_with_the_newest_session() -> None:
+    past: list[Past] = [past_of(session(known(1), known(2, level="LOW"), at=1))]
+    trend = compare(session(at=2), session(known(3), at=3), past).trend
+    assert [(point.session_id, sum(point.by_severity.values())) for point in trend] == [
+        ("s1", 2),
+        ("s2", 0),
+        ("s3", 1),
+    ]

@@ -1,0 +1,113 @@
+"""What a session is compared with, kept in its workspace, so that a report made later compares alike."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+
+import msgspec
+from msgspec import Struct, structs
+
+from tools import masking
+from tools.synthesis.session_data import SessionData
+from tools.synthesis.sessions import making, store
+from tools.synthesis.sessions.comparison import (
+    PRESENT,
+    AcceptedView,
+    Past,
+    SessionComparison,
+    carried_on,
+    compare,
+)
+from tools.synthesis.sessions.record import SessionRecord
+from tools.workspace import Workspace, write_atomically
+
+FILE = ("recording", "earlier.json.gz")
+RESULT = ("recording", "comparison.json")
+"""What the comparison came to, for who needs no report."""
+NO_EARLIER = "there is no complete earlier session of this kind on this project"
+
+
+class Acceptance(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One entry of the ignore file: a finding that is accepted, why, and the last day (UTC). `place` is file and line."""
+
+    fingerprint: str
+    reason: str
+    expires: date
+    place: str
+
+
+class Against(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The earlier session, those before it, and what is accepted. `why_none` where there is no earlier one."""
+
+    record: SessionRecord | None = None
+    past: tuple[Past, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()
+    why_none: str = NO_EARLIER
+
+
+def write(workspace: Workspace, against: Against) -> None:
+    """Keep it. Raises OSError."""
+    plain = masking.mask_data(msgspec.to_builtins(against))
+    write_atomically(workspace.path(*FILE), gzip.compress(msgspec.json.encode(plain), 6, mtime=0))
+
+
+def read(workspace: Workspace) -> Against | None:
+    """What was kept; None where nothing was. Raises OSError, and ValueError for a damaged one."""
+    try:
+        data = workspace.path(*FILE).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return msgspec.json.decode(gzip.decompress(data), type=Against)
+    except (EOFError, zlib.error) as error:
+        raise ValueError(f"{'/'.join(FILE)}: damaged ({error})") from error
+
+
+def conclude(workspace: Workspace, data: SessionData) -> SessionComparison | None:
+    """Compare the session with what it has beside it, and leave its own record and the result in the workspace.
+
+    None where it has nothing beside it: it is of a version that compared nothing. Raises OSError, and what `read` does.
+    """
+    against = read(workspace)
+    if against is None:
+        return None
+    record = making.record_of(workspace, data)
+    found = compared(record, against)
+    carried = carried_on(against.record, found)
+    store.write(workspace.path(*store.FILE), structs.replace(record, carried=carried))
+    workspace.write_json(workspace.path(*RESULT), found)
+    return found
+
+
+def compared(record: SessionRecord, against: Against) -> SessionComparison:
+    """A session against what it has beside it; entries of the ignore file count as of the session's start."""
+    today = datetime.fromtimestamp(record.started_ms / 1000, tz=UTC).date()
+    in_force = {entry.fingerprint: entry.reason for entry in against.acceptances if today <= entry.expires}
+    why = "" if against.record is not None else against.why_none
+    found = compare(against.record, record, against.past, in_force, why)
+    views = tuple(_views(against.acceptances, today, found))
+    return structs.replace(found, acceptances=views)
+
+
+def result(workspace: Workspace) -> SessionComparison | None:
+    """What the comparison came to; None where there was none, or it cannot be read."""
+    try:
+        return msgspec.json.decode(workspace.path(*RESULT).read_bytes(), type=SessionComparison)
+    except (OSError, ValueError):
+        return None
+
+
+def _views(entries: Sequence[Acceptance], today: date, found: SessionComparison) -> Iterator[AcceptedView]:
+    here = {row.fingerprint for row in found.findings if row.state in PRESENT}
+    for entry in entries:
+        used = "in force" if entry.fingerprint in here else "unused"
+        yield AcceptedView(
+            fingerprint=entry.fingerprint,
+            reason=entry.reason,
+            expires=entry.expires.isoformat(),
+            state=used if today <= entry.expires else "expired",
+            place=entry.place,
+        )

@@ -1,0 +1,289 @@
+"""Two sessions compared by fingerprint: what is new, persists, was updated, is resolved, or was not looked at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from itertools import dropwhile, pairwise
+
+from msgspec import Struct, structs
+
+from tools.findings.model import Priority, Severity
+from tools.synthesis.sessions.record import KnownFinding, SessionRecord
+from tools.synthesis.sessions.scope import Looking
+
+SESSIONS_MAX = 20
+"""Sessions of a series that are looked back on: for what comes and goes, and for the trend."""
+
+
+class State(StrEnum):
+    """What became of a finding between two sessions."""
+
+    NEW = "new"
+    PERSISTING = "persisting"
+    UPDATED = "updated"
+    RESOLVED = "resolved"
+    NOT_OBSERVED = "not observed"
+
+
+class Compared(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One finding of either session. `finding_id` is that of `session_id`, the newest in which it was seen.
+
+    `change` says what an updated one was, or why an absent one is resolved or not observed. `returned` is how often
+    it came back in the sessions looked back on. `accepted` is the reason of an entry that accepts it.
+    """
+
+    state: State
+    fingerprint: str
+    finding_id: str
+    session_id: str
+    rule_id: str
+    category: str
+    level: str
+    title: str
+    services: tuple[str, ...]
+    streams: tuple[str, ...]
+    change: str = ""
+    worse: bool = False
+    returned: int = 0
+    accepted: str = ""
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it was not there before, or not as bad."""
+        return self.state is State.NEW or self.worse
+
+    @property
+    def is_flapping(self) -> bool:
+        """Whether it comes and goes."""
+        return self.returned > 0
+
+
+class TrendPoint(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One session of the series: its measured findings by severity, and its enhancements. Times ms since the epoch."""
+
+    session_id: str
+    ended_ms: int | None
+    incomplete: str
+    by_severity: dict[str, int]
+    enhancements: int
+
+
+class AcceptedView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of an entry that accepts a finding: `in force`, `expired` or `unused`."""
+
+    fingerprint: str
+    reason: str
+    expires: str
+    state: str
+    place: str
+
+
+class SessionComparison(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The later session against an earlier one; `earlier` is "" where there is none, then everything is new.
+
+    `why_none` says then why. `notes` tell what makes the two unlike each other.
+    """
+
+    earlier: str
+    earlier_ended_ms: int | None
+    later: str
+    counts: dict[str, int]
+    flapping: int
+    accepted: int
+    notes: tuple[str, ...]
+    findings: tuple[Compared, ...]
+    trend: tuple[TrendPoint, ...] = ()
+    acceptances: tuple[AcceptedView, ...] = ()
+    why_none: str = ""
+
+    def of(self, *states: State) -> tuple[Compared, ...]:
+        """The findings in one of these states, the worst first."""
+        return tuple(row for row in self.findings if row.state in states)
+
+
+class Past(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A session of the series before the earlier one: what was seen in it, and what it did not look for."""
+
+    point: TrendPoint
+    seen: frozenset[str]
+    unobserved: frozenset[str]
+
+
+def compare(
+    earlier: SessionRecord | None,
+    later: SessionRecord,
+    past: Sequence[Past] = (),
+    accepted: Mapping[str, str] | None = None,
+    why_none: str = "",
+) -> SessionComparison:
+    """What changed from the earlier to the later session. `past` is oldest first, without these two.
+
+    `accepted` are reasons by fingerprint. Without an earlier session everything is new.
+    """
+    reasons = accepted or {}
+    rows = _rows(earlier, later)
+    unobserved = frozenset(row.fingerprint for row in rows if row.state is State.NOT_OBSERVED)
+    now = structs.replace(past_of(later), unobserved=unobserved)
+    sessions = (now,) if earlier is None else (*past, past_of(earlier), now)
+    shown = [
+        structs.replace(
+            row,
+            returned=_returned(row.fingerprint, sessions),
+            accepted=reasons.get(row.fingerprint, ""),
+        )
+        for row in rows
+    ]
+    shown.sort(
+        key=lambda row: (list(State).index(row.state), _RANKS.get(row.level, len(_RANKS)), row.finding_id)
+    )
+    return SessionComparison(
+        earlier="" if earlier is None else earlier.session_id,
+        earlier_ended_ms=None if earlier is None else earlier.ended_ms,
+        later=later.session_id,
+        counts={state.value: sum(row.state is state for row in shown) for state in State},
+        flapping=sum(row.is_flapping for row in shown),
+        accepted=sum(bool(row.accepted) for row in shown if row.state in PRESENT),
+        notes=() if earlier is None else tuple(_notes(earlier, later)),
+        findings=tuple(shown),
+        trend=tuple(item.point for item in sessions),
+        why_none=why_none,
+    )
+
+
+PRESENT = frozenset({State.NEW, State.PERSISTING, State.UPDATED})
+_RANKS = {level.value: level.rank for level in (*Severity, *Priority)}
+
+
+def past_of(record: SessionRecord) -> Past:
+    """What later comparisons need of a session that lies further back."""
+    severities = {level.value: 0 for level in Severity}
+    enhancements = 0
+    for known in record.findings:
+        if known.level in severities:
+            severities[known.level] += 1
+        else:
+            enhancements += 1
+    return Past(
+        point=TrendPoint(
+            session_id=record.session_id,
+            ended_ms=record.ended_ms,
+            incomplete=record.incomplete,
+            by_severity=severities,
+            enhancements=enhancements,
+        ),
+        seen=frozenset(known.fingerprint for known in record.findings),
+        unobserved=frozenset(known.fingerprint for known in record.carried),
+    )
+
+
+def carried_on(earlier: SessionRecord | None, found: SessionComparison) -> tuple[KnownFinding, ...]:
+    """The earlier findings that the later session did not look for: the next one compares with them too."""
+    if earlier is None:
+        return ()
+    open_still = {row.fingerprint for row in found.of(State.NOT_OBSERVED)}
+    return tuple(known for known in (*earlier.findings, *earlier.carried) if known.fingerprint in open_still)
+
+
+def _rows(earlier: SessionRecord | None, later: SessionRecord) -> list[Compared]:
+    if earlier is None:
+        return [_row(State.NEW, known) for known in later.findings]
+    now = {known.fingerprint: known for known in later.findings}
+    # A session that was carried on is older: what was seen since counts.
+    then = {known.fingerprint: known for known in (*earlier.carried, *earlier.findings)}
+    rows = [_still(then[name], known) for name, known in now.items() if name in then]
+    fresh = [known for name, known in now.items() if name not in then]
+    absent = [known for name, known in then.items() if name not in now]
+    moved = moves(absent, fresh, later)
+    rows += [_moved(known, moved[known.fingerprint]) for known in fresh if known.fingerprint in moved]
+    rows += [_row(State.NEW, known) for known in fresh if known.fingerprint not in moved]
+    gone_elsewhere = {known.fingerprint for known in moved.values()}
+    looking = Looking(earlier, later)
+    return rows + [_absent(known, looking) for known in absent if known.fingerprint not in gone_elsewhere]
+
+
+def moves(
+    absent: Iterable[KnownFinding], fresh: Iterable[KnownFinding], later: SessionRecord
+) -> dict[str, KnownFinding]:
+    """New fingerprint → the earlier finding that it is, at another path.
+
+    The same rule quotes the same lines, the file that held them is gone, and nothing else could be meant.
+    """
+    if later.scope is None or later.scope.files is None:
+        return {}
+    there = frozenset(later.scope.files)
+    left = _by_content(known for known in absent if known.files and not there.intersection(known.files))
+    came = _by_content(known for known in fresh if known.files)
+    return {
+        came[key][0].fingerprint: left[key][0]
+        for key in left.keys() & came.keys()
+        if len(left[key]) == len(came[key]) == 1
+    }
+
+
+def _by_content(findings: Iterable[KnownFinding]) -> dict[tuple[object, ...], list[KnownFinding]]:
+    found: dict[tuple[object, ...], list[KnownFinding]] = defaultdict(list)
+    for known in findings:
+        if known.quoted:
+            found[known.rule_id, known.streams, known.group, known.quoted].append(known)
+    return found
+
+
+def _still(then: KnownFinding, now: KnownFinding) -> Compared:
+    if then.level == now.level:
+        return _row(State.PERSISTING, now)
+    return _row(State.UPDATED, now, f"{then.level} before", worse=now.rank < then.rank)
+
+
+def _moved(now: KnownFinding, then: KnownFinding) -> Compared:
+    level = "" if then.level == now.level else f", {then.level} before"
+    change = f"moved from {', '.join(then.files)}{level}"
+    return _row(State.UPDATED, now, change, worse=now.rank < then.rank)
+
+
+def _absent(known: KnownFinding, looking: Looking) -> Compared:
+    why = looking.not_observed(known)
+    return _row(State.NOT_OBSERVED, known, why) if why else _row(State.RESOLVED, known)
+
+
+def _row(state: State, known: KnownFinding, change: str = "", *, worse: bool = False) -> Compared:
+    return Compared(
+        state=state,
+        fingerprint=known.fingerprint,
+        finding_id=known.finding_id,
+        session_id=known.session_id,
+        rule_id=known.rule_id,
+        category=known.category,
+        level=known.level,
+        title=known.title,
+        services=known.services,
+        streams=known.streams,
+        change=change,
+        worse=worse,
+    )
+
+
+def _returned(fingerprint: str, sessions: Sequence[Past]) -> int:
+    """How often it was seen again after a session that looked for it in vain; sessions that did not look say nothing."""
+    seen = [fingerprint in item.seen for item in sessions if fingerprint not in item.unobserved]
+    return sum(now and not then for then, now in pairwise(dropwhile(lambda there: not there, seen)))
+
+
+def _notes(earlier: SessionRecord, later: SessionRecord) -> Iterable[str]:
+    pairs = (
+        ("mode", earlier.mode, later.mode),
+        ("product version", earlier.product, later.product),
+        ("project", earlier.project, later.project),
+    )
+    for what, then, now in pairs:
+        if then != now:
+            yield f"another {what}: {then or 'none'}, now {now or 'none'}"
+    if earlier.mode == "attach" == later.mode and earlier.redis != later.redis:
+        yield f"another server: {earlier.redis or 'none'}, now {later.redis or 'none'}"
+    if earlier.scope and later.scope and earlier.scope.judgement != later.scope.judgement:
+        yield "limits or intent ([thresholds], [[expect]], [[logs.expected]]) are not the same"
+    if earlier.incomplete:
+        yield f"the earlier session is not complete: {earlier.incomplete}"
+    if later.incomplete:
+        yield f"the later session is not complete: {later.incomplete}"

@@ -1,0 +1,146 @@
+"""A session's record, made of what it left."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from tools.clock import from_iso
+from tools.detectors import registry
+from tools.findings.model import (
+    ConfigFinding,
+    Enhancement,
+    EvidenceKind,
+    Finding,
+    LogFinding,
+    Origin,
+    rank_of,
+    services_of,
+    streams_of,
+)
+from tools.sources import file_marks
+from tools.sources.gaps import lasts
+from tools.sources.session_facts import SessionFacts
+from tools.synthesis import cross_agent
+from tools.synthesis.session_data import SessionData
+from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
+from tools.workspace import Workspace
+
+_HASH_CHARACTERS = 16
+_CUT_SHORT = {"signal": "it was ended by a signal", "failure": "it failed", "running": "it did not end"}
+_POLLS = "streams/polls.jsonl"
+
+
+def record_of(workspace: Workspace, data: SessionData) -> SessionRecord:
+    """The record of the session in a workspace, of which `data` was loaded."""
+    facts = data.facts
+    started_ms = 0 if facts is None else facts.started_ms
+    return SessionRecord(
+        session_id=data.session_id,
+        product="unknown" if facts is None else facts.version,
+        mode="unknown" if facts is None else facts.mode,
+        project="" if facts is None else facts.project_root,
+        redis=None if facts is None else facts.redis,
+        started_ms=started_ms,
+        ended_ms=None if facts is None else facts.ended_ms,
+        incomplete=_incomplete(facts),
+        findings=known_findings(data.findings, data.session_id, started_ms),
+        scope=None if facts is None else _scope(workspace, data, facts),
+    )
+
+
+def known_findings(findings: Sequence[Finding], session_id: str, started_ms: int) -> tuple[KnownFinding, ...]:
+    """Of the measured findings that hold at the end what later sessions need, in order of their ids.
+
+    What a model alone found may come and go with its words, so nothing follows from its absence.
+    """
+    kept = [finding for finding in findings if _counts(finding)]
+    return tuple(_known(finding, session_id, started_ms) for finding in sorted(kept, key=_order))
+
+
+def _counts(finding: Finding) -> bool:
+    over = isinstance(finding, ConfigFinding) and finding.ended_at is not None
+    return finding.origin is Origin.MEASURED and not over
+
+
+def _order(finding: Finding) -> tuple[str, int]:
+    prefix, _, number = finding.finding_id.partition("-")
+    return prefix, int(number)
+
+
+def _known(finding: Finding, session_id: str, started_ms: int) -> KnownFinding:
+    files = finding.affected_files if isinstance(finding, ConfigFinding | Enhancement) else ()
+    seen_ms = from_iso(finding.timestamp)
+    quoted = [ref.sha256 for ref in finding.evidence_refs if ref.kind is EvidenceKind.FILE]
+    return KnownFinding(
+        fingerprint=finding.fingerprint,
+        finding_id=finding.finding_id,
+        agent=finding.agent_id.slug,
+        rule_id=finding.rule_id,
+        category=finding.category.value,
+        level=(finding.priority if isinstance(finding, Enhancement) else finding.severity).value,
+        rank=rank_of(finding),
+        title=finding.title,
+        session_id=session_id,
+        seen_after_ms=max(0, seen_ms - started_ms) if started_ms else 0,
+        services=services_of(finding),
+        streams=streams_of(finding),
+        group=None if isinstance(finding, LogFinding | Enhancement) else finding.consumer_group,
+        files=tuple(sorted({_path(place) for place in files})),
+        quoted=tuple(sorted({sha256[:_HASH_CHARACTERS] for sha256 in quoted})),
+    )
+
+
+def _path(place: str) -> str:
+    """The path of `path:line`."""
+    path, _, line = place.rpartition(":")
+    return path if path and line.isdigit() else place
+
+
+def _incomplete(facts: SessionFacts | None) -> str:
+    if facts is None:
+        return "it left no session.json"
+    if facts.change is not None:
+        return OF_A_CHANGE
+    if facts.ended_by in _CUT_SHORT:
+        return _CUT_SHORT[facts.ended_by]
+    failed = [run.name for run in facts.phases if run.status == "failed"]
+    if failed:
+        return f"its {failed[0]} failed"
+    unfinished = [run.agent for run in facts.agents if not run.finished]
+    return f"{unfinished[0]} did not finish" if unfinished else ""
+
+
+def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scope:
+    rules = {*registry.rules(), *(rule.id for rule in cross_agent.RULES)}
+    marks = file_marks.read(workspace)
+    unread = [gap.what for gap in data.index.gaps] if data.index is not None else []
+    read = data.index is not None and data.index.files_read > 0 and marks is not None
+    return Scope(
+        agents=tuple(run.agent.lower().replace("_", "-") for run in facts.agents if run.finished),
+        phases=tuple(run.name for run in facts.phases if run.status == "done"),
+        rules=tuple(sorted(rules)),
+        broken_rules=tuple(sorted(set(_broken(data)))),
+        window_ms=max(0, (facts.ended_ms or facts.started_ms) - facts.started_ms),
+        services=tuple(sorted(log.service for log in data.logs.services if log.lines)),
+        streams=_streams(data),
+        files=tuple(sorted(marks)) if read and marks is not None else None,
+        globs=(facts.include, facts.exclude),
+        unread_files=tuple(sorted(unread)),
+        judgement=hashlib.sha256(data.judgement.model_dump_json().encode()).hexdigest()[:_HASH_CHARACTERS],
+    )
+
+
+def _streams(data: SessionData) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
+    last = data.polls.final
+    blind = any(gap.source == _POLLS and gap.blind and lasts(gap) for gap in data.gaps)
+    if last is None or blind or not last.whole:
+        return None
+    return tuple((state.name, tuple(group.info.name for group in state.groups)) for state in last.streams)
+
+
+def _broken(data: SessionData) -> Iterator[str]:
+    for event in data.events:
+        rules = event.get("rule")
+        if event.get("type") == "error" and isinstance(rules, str):
+            yield from (name.strip() for name in rules.split(","))

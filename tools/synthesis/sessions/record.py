@@ -1,0 +1,86 @@
+"""What a session leaves for comparison with later ones: its findings in short, and what it really looked at."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+VERSION = 1
+"""Of the format; a record of another one is not compared."""
+
+OF_A_CHANGE = "it reported a change only"
+
+
+class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A finding of a session, as far as telling it from others needs. `level` is its severity or priority.
+
+    `quoted` are the beginnings of the hashes of the pieces of files that it quotes; `seen_after_ms` is how long after
+    the session's start it was first seen.
+    """
+
+    fingerprint: str
+    finding_id: str
+    agent: str
+    rule_id: str
+    category: str
+    level: str
+    rank: int
+    title: str
+    session_id: str
+    seen_after_ms: int = 0
+    services: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    group: str | None = None
+    files: tuple[str, ...] = ()
+    quoted: tuple[str, ...] = ()
+
+
+class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a session looked at to its end. Only within it may something be called resolved.
+
+    `agents` and `phases` are those that finished, `broken_rules` those that failed on some input. `streams` is None
+    where Redis was not seen to the end, `files` where no file was read. `judgement` stands for limits and intent.
+    """
+
+    agents: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    broken_rules: tuple[str, ...] = ()
+    window_ms: int = 0
+    services: tuple[str, ...] = ()
+    streams: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+    """Name and groups of each at the last poll."""
+    files: tuple[str, ...] | None = None
+    globs: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    """What of the project is included and excluded."""
+    unread_files: tuple[str, ...] = ()
+    judgement: str = ""
+
+
+class SessionRecord(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One session. `incomplete` says why it is no measure for later ones, "" where it is one.
+
+    `scope` is None where nothing tells what was looked at. `carried` are findings of earlier sessions that this one
+    neither saw nor looked for. Times in ms since the epoch.
+    """
+
+    version: int = VERSION
+    session_id: str
+    product: str
+    mode: str
+    project: str
+    redis: str | None
+    started_ms: int
+    ended_ms: int | None
+    incomplete: str
+    findings: tuple[KnownFinding, ...]
+    scope: Scope | None
+    carried: tuple[KnownFinding, ...] = ()
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """What it shares with the sessions that it is compared with by itself.
+
+        A server that a session starts may get another port each time; one that runs by itself is another server.
+        """
+        server = self.redis or "" if self.mode == "attach" else ""
+        return self.mode, self.project, server

@@ -1,0 +1,118 @@
+"""Whether a later session really looked for what an earlier one found. Where it did not, nothing is resolved."""
+
+from __future__ import annotations
+
+from tools.detectors.streams.families import family_of
+from tools.findings.model import AgentId
+from tools.quantities import format_duration
+from tools.synthesis import cross_agent
+from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
+
+_LOGS, _STREAMS = AgentId.LOG_WATCHER.slug, AgentId.REDIS_STREAM_ANALYST.slug
+_ALL = tuple(agent.slug for agent in AgentId)
+_OF_SESSION = "session."
+_PHASES = {
+    "session.stream-command-missing": "preflight",
+    "session.service-not-ready": "preflight",
+    "session.output-flood": "shutdown",
+    "session.leftover-process": "shutdown",
+    "session.leftover-port": "shutdown",
+    "session.leftover-connection": "shutdown",
+}
+"""The session's own rules: with the phase that looks."""
+_LIVE = "live."
+_UNSEEN = "Redis was not seen to the end of the later session"
+_WRONG_BY_BEING_THERE = frozenset({"stream.orphaned", "config.rogue-stream"})
+"""Rules about streams that should not be: one that is gone is put right."""
+
+
+class Looking:
+    """What the later of two sessions looked at, seen from the earlier one."""
+
+    def __init__(self, earlier: SessionRecord, later: SessionRecord) -> None:
+        self._later, self._scope = later, later.scope
+        self._was = earlier.scope
+        self._server_differs = "attach" in {earlier.mode, later.mode} and earlier.redis != later.redis
+        scope = later.scope
+        self._files = frozenset(scope.files or ()) if scope is not None else frozenset[str]()
+        # A stream whose name holds an id is another one each time; what is found of it is found of its family.
+        self._groups: dict[str, set[str]] = {}
+        for name, groups in (scope.streams or ()) if scope is not None else ():
+            self._groups.setdefault(family_of(name), set()).update(groups)
+
+    def not_observed(self, known: KnownFinding) -> str:
+        """Why the later session's silence about a finding says nothing; "" where its rule looked there in vain."""
+        scope = self._scope
+        if scope is None:
+            return "nothing tells what the later session looked at"
+        if self._later.incomplete == OF_A_CHANGE:
+            return "the later session reported a change only"
+        reason = _rule(known, scope)
+        if not reason and self._was is not None and self._was.judgement != scope.judgement:
+            reason = "limits or intent are not those of the earlier session"
+        return reason or self._entity(known, scope)
+
+    def _entity(self, known: KnownFinding, scope: Scope) -> str:
+        if known.rule_id.startswith(_OF_SESSION) or known.rule_id == cross_agent.RULE.id:
+            return _long_enough(known, scope)
+        if known.agent == _LOGS:
+            return _services(known, scope) or _long_enough(known, scope)
+        if known.agent == _STREAMS or known.rule_id.startswith(_LIVE):
+            return self._stream(known, scope) or _long_enough(known, scope)
+        return self._of_files(known, scope)
+
+    def _stream(self, known: KnownFinding, scope: Scope) -> str:
+        if self._server_differs:
+            return f"the later session looked at another server ({self._later.redis or 'none'})"
+        if scope.streams is None:
+            return _UNSEEN
+        if known.rule_id in _WRONG_BY_BEING_THERE:
+            return ""
+        for name in known.streams:
+            groups = self._groups.get(family_of(name))
+            if groups is None:
+                return f"stream {name} was not there in the later session"
+            if known.group is not None and known.group not in groups:
+                return f"group {known.group} was not there in the later session"
+        return ""
+
+    def _of_files(self, known: KnownFinding, scope: Scope) -> str:
+        if scope.files is None:
+            return "the project's files were not read in the later session"
+        other_globs = self._was is not None and self._was.globs != scope.globs
+        for path in known.files:
+            if other_globs and path not in self._files:
+                return f"{path} was not among the files that the later session read"
+            if any(path in what for what in scope.unread_files):
+                return f"{path} could not be read in the later session"
+        # What a server had a part in is not gone because nobody asked the server.
+        asked = self._was is None or self._was.streams is not None
+        about_server = known.rule_id.startswith("config.") and bool(known.streams)
+        return _UNSEEN if asked and about_server and scope.streams is None else ""
+
+
+def _rule(known: KnownFinding, scope: Scope) -> str:
+    rule = known.rule_id
+    if rule.startswith(_OF_SESSION):
+        phase = _PHASES.get(rule)
+        return "" if phase in scope.phases else f"the later session had no finished {phase or 'such phase'}"
+    if rule not in scope.rules:
+        return "the later version has no such rule"
+    if rule in scope.broken_rules:
+        return "its rule failed in the later session"
+    needed = _ALL if rule == cross_agent.RULE.id else (known.agent,)
+    missing = [agent for agent in needed if agent not in scope.agents]
+    return f"{missing[0]} did not finish in the later session" if missing else ""
+
+
+def _long_enough(known: KnownFinding, scope: Scope) -> str:
+    """What a session saw only late in its window, a shorter one had no time to see."""
+    if known.seen_after_ms <= scope.window_ms:
+        return ""
+    after, window = (format_duration(round(ms / 1000)) for ms in (known.seen_after_ms, scope.window_ms))
+    return f"it was first seen after {after}, the later window was {window}"
+
+
+def _services(known: KnownFinding, scope: Scope) -> str:
+    silent = [name for name in known.services if name not in scope.services]
+    return f"no line of {silent[0]} was read in the later session" if silent else ""
