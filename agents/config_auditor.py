@@ -19,6 +19,7 @@ from agents.config_comparison import Comparison
 from agents.detecting import run_detectors
 from agents.index_wait import IndexWait
 from agents.job import WatcherJob
+from agents.looks import ConfigLook
 from agents.loop import Reporter
 from agents.rereading import Rereading
 from tools.detectors.config import OF_FILES
@@ -27,6 +28,7 @@ from tools.detectors.contract import ConfigView
 from tools.detectors.registry import CONFIG_DETECTORS
 from tools.errors import JournalCorrupt, SourceUnavailable
 from tools.findings.model import AgentId
+from tools.sources.code.index import write_index
 from tools.sources.records import CodeIndex, Gap, Poll
 from tools.sources.redis import polls
 from tools.sources.redis.deployment import Deployment
@@ -166,6 +168,7 @@ class ConfigAuditor:
         )
         # A server that does not answer must not turn rules about it into rules about the code alone.
         detectors = CONFIG_DETECTORS if now is not None or self._deployment is None else OF_FILES
+        self._note(view, detectors is OF_FILES, first=index)
         if files is not index:
             self._compared.look(detectors, view, self._files.changed)
         else:
@@ -178,6 +181,24 @@ class ConfigAuditor:
         self._state.moments.append(moment)
         self._state.done = self._deployment is None
         self._write_state()
+
+    def _note(self, view: ConfigView, of_files: bool, first: CodeIndex) -> None:
+        """What this look is at; a reading of files that changed lies nowhere else, and is kept."""
+        reread = None
+        if view.index is not first:
+            reread = f"reread-{len(self._state.moments)}.json.gz"
+            write_index(self._workspace.path("recording", reread), view.index)
+        self._reporter.look(
+            ConfigLook(
+                at_ms=self._clock.now_ms(),
+                moment=view.moment,
+                poll=None if view.now is None else view.now.number,
+                baseline=view.baseline is not None,
+                of_files=of_files,
+                reread=reread,
+                changed=tuple(self._files.changed) if reread else (),
+            )
+        )
 
     def _poll(self) -> Poll | None:
         if self._source is None or self._journal is None:

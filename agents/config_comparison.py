@@ -45,7 +45,7 @@ class Comparison:
             ):
                 self._reporter.record(symptom)
         shown = {identity(symptom) for symptom in now}
-        at_ms = self._reporter.clock.now_ms()
+        at_ms = self._reporter.at_ms or self._reporter.clock.now_ms()
         for key, rule in sorted({pair for keys in earlier for pair in keys.items()}):
             if key not in shown and rule not in broken:
                 self._reporter.recorder.end(key, at_ms, changed)

@@ -13,12 +13,13 @@ from agents.change import Change
 from agents.detecting import run_detectors
 from agents.index_wait import IndexWait
 from agents.job import WatcherJob
+from agents.looks import CodeLook, CrossLook, LiveLook
 from agents.loop import Reporter
 from tools.detectors.contract import CodeView, LiveView
 from tools.detectors.registry import CODE_DETECTORS, LIVE_DETECTORS
 from tools.errors import JournalCorrupt
 from tools.findings.model import AgentId, Enhancement, Finding
-from tools.findings.recorder import load
+from tools.findings.recorder import measured_lines, newest
 from tools.sources.records import CodeIndex, Poll
 from tools.sources.redis.polls import PollTail
 from tools.synthesis import cross_agent
@@ -105,6 +106,7 @@ class EnhancementScout:
         if index is None:
             return
         view = CodeView(index=index, judgement=self._job.judgement)
+        self._reporter.look(CodeLook(at_ms=self._clock.now_ms()))
         change = Change.of(self._reporter, CODE_DETECTORS, lambda base: replace(view, index=base))
         run_detectors(CODE_DETECTORS, view, self._reporter, change.brings)
         change.write()
@@ -122,27 +124,31 @@ class EnhancementScout:
         except JournalCorrupt as error:
             self._reporter.event("error", reason=str(error))
         if self._polls:
-            view = LiveView(
-                polls=tuple(self._polls), judgement=self._job.judgement, code=_readable(self._index.get())
+            code = readable(self._index.get())
+            view = LiveView(polls=tuple(self._polls), judgement=self._job.judgement, code=code)
+            at_ms, depth = self._clock.now_ms(), self._polls.maxlen or LIVE_POLLS
+            self._reporter.look(
+                LiveLook(at_ms=at_ms, poll=self._polls[-1].number, depth=depth, code=code is not None)
             )
             run_detectors(LIVE_DETECTORS, view, self._reporter)
 
     def _second_pass(self) -> None:
-        index = self._index.get()
-        for symptom in cross_agent.symptoms(self._findings(), self._clock.now_ms(), _readable(index)):
+        code, at_ms = readable(self._index.get()), self._clock.now_ms()
+        measured = {agent: self._measured(agent) for agent in AgentId}
+        lines = {agent.slug: len(journal) for agent, journal in measured.items()}
+        self._reporter.look(CrossLook(at_ms=at_ms, lines=lines, code=code is not None))
+        for symptom in cross_agent.symptoms(newest(measured.values()), at_ms, code):
             self._reporter.record(symptom)
         self._state.passes += 1
         self._write_state()
 
-    def _findings(self) -> list[Finding]:
-        """The newest revision of every finding of the four agents; a damaged journal leaves its agent out."""
-        found: list[Finding] = []
-        for agent in AgentId:
-            try:
-                found += load(self._workspace.findings(agent))
-            except (JournalCorrupt, ValueError) as error:
-                self._reporter.event("error", reason=f"findings of {agent.slug} cannot be read: {error}")
-        return found
+    def _measured(self, agent: AgentId) -> list[Finding]:
+        """Every revision in an agent's journal that a rule wrote; a damaged journal leaves its agent out."""
+        try:
+            return measured_lines(self._workspace.findings(agent))
+        except (JournalCorrupt, ValueError) as error:
+            self._reporter.event("error", reason=f"findings of {agent.slug} cannot be read: {error}")
+            return []
 
     def _write_static(self) -> None:
         """`findings/es-static.txt`: what the first pass saw, for people."""
@@ -173,6 +179,6 @@ class EnhancementScout:
         write_atomically(self._state_file, msgspec.json.encode(self._state) + b"\n")
 
 
-def _readable(index: CodeIndex | None) -> CodeIndex | None:
+def readable(index: CodeIndex | None) -> CodeIndex | None:
     """An index of nothing says nothing of who is wired to whom."""
     return index if index is not None and index.files_read else None

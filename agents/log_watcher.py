@@ -18,6 +18,7 @@ from msgspec import Struct
 from agents.detecting import run_detectors
 from agents.job import WatcherJob
 from agents.log_processes import ProcessesState, ServiceProcesses
+from agents.looks import LogLooks
 from agents.loop import Reporter
 from agents.stream_lives import StreamLives
 from tools.clock import NEVER
@@ -111,7 +112,7 @@ class LogWatcher:
         self._recorder = LineRecorder(self._recording, self._clock.monotonic())
         self._over_told: set[tuple[str, Work]] = set()
         self._processes = ServiceProcesses(job, self._clock, state.processes if state else None)
-        self._lives = StreamLives(workspace)
+        self._lives, self._looks = StreamLives(workspace), LogLooks()
         self._lines = state.lines if state else 0
         self._counted = _counted_positions(reporter)
         self._settled_at = float("-inf")
@@ -165,7 +166,7 @@ class LogWatcher:
         self._detect(final=True)
         self._intake.say_what_was_blind(self._clock.now_ms())
         self._tell_totals()
-        if self._recording.partial:
+        if self._recording.partial or self._reporter.looks.partial:
             self._reporter.gap(
                 self._gap(
                     "the recording of log lines", "its quota is used up", "Replay is partial.", blind=False
@@ -195,8 +196,7 @@ class LogWatcher:
     def _look_beside(self) -> None:
         # Processes and streams tell a quiet service from a dead one.
         self._processes.look(self._window, self._recording)
-        if self._lives.look():
-            self._recording.add("streams", self._lives.by_service)
+        self._lives.look()
 
     def _open(self, now: float) -> None:
         # Where reading begins is on disk before anything is read: a kill at any moment loses no line.
@@ -315,7 +315,7 @@ class LogWatcher:
             samples=self._processes.samples,
             streams=self._lives.by_service,
         )
-        self._recording.add("tick", {"at_ms": now_ms, "final": final, "unread": sorted(unread)})
+        self._reporter.look(self._looks.look(view))
         run_detectors(DETECTORS, view, self._reporter)
         self._window.clear()
         self._processes.clear()
@@ -325,7 +325,7 @@ class LogWatcher:
         if not self._dirty:
             return
         # First the findings, then how far was read: never the other way round.
-        self._reporter.recorder.flush()
+        self._reporter.flush()
         self._folder.settle()
         self._window.clear()
         self._recording.flush()

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Protocol
 
 from agents.job import WatcherJob
+from agents.looks import Look, LookBook
 from tools.clock import Clock, StopSignal, iso
 from tools.findings.journal import Journal
+from tools.findings.model import AgentId
 from tools.findings.recorder import Recorder
 from tools.findings.rule import Symptom
 from tools.sources.gaps import GapBook
@@ -89,13 +91,30 @@ class Reporter:
     told: InitVar[Iterable[Gap]] = ()
     """What earlier attempts wrote to the journal of gaps."""
     book: GapBook = field(init=False)
+    looks: LookBook = field(init=False)
+    at_ms: int | None = field(init=False, default=None)
+    """The moment of the look under way: what it finds was seen then."""
 
     def __post_init__(self, told: Iterable[Gap]) -> None:
         self.book = GapBook(self.gaps.append, told)
+        self.looks = LookBook(self.workspace, AgentId(self.job.agent))
+
+    def look(self, look: Look) -> None:
+        """A look begins; what is recorded from here on was seen at its moment."""
+        self.at_ms = look.at_ms
+        self.looks.add(look)
 
     def record(self, symptom: Symptom) -> None:
-        """Hand a symptom to the recorder; a new finding is on disk when this returns."""
-        self.recorder.record(symptom, self.clock.now_ms())
+        """Hand a symptom to the recorder; a new finding is on disk when this returns, and the look that it is of."""
+        now_ms = self.clock.now_ms() if self.at_ms is None else self.at_ms
+        if self.recorder.record(symptom, now_ms) is not None:
+            self.looks.write()
+
+    def flush(self) -> None:
+        """Write the findings that have grown, and what was looked at. Raises OSError, StaleAttempt."""
+        if self.recorder.flush():
+            self.looks.flushed()
+        self.looks.write()
 
     def gap(self, gap: Gap) -> None:
         """Write a gap once, and once more when it ends or turns out to be worse."""
@@ -127,7 +146,7 @@ def run(watcher: Watcher, reporter: Reporter, stop: StopSignal) -> None:
         while not stop.is_set():
             watcher.look()
             if clock.monotonic() >= flush_at:
-                reporter.recorder.flush()
+                reporter.flush()
                 flush_at = clock.monotonic() + _FLUSH_EVERY_S
             tick = max(tick + watcher.interval_s, clock.monotonic())
             while not stop.is_set():
@@ -140,7 +159,7 @@ def run(watcher: Watcher, reporter: Reporter, stop: StopSignal) -> None:
         orphaned = getattr(stop, "orphaned", False)
         if not orphaned:
             watcher.finish()
-        reporter.recorder.flush()
+        reporter.flush()
         if not orphaned:  # the session is dead: this would read as a sign of its life
             _beat(watcher, reporter, heartbeats)
     finally:

@@ -12,6 +12,7 @@ import msgspec
 
 from agents.detecting import run_detectors
 from agents.job import RedisTarget, WatcherJob
+from agents.looks import StreamLook
 from agents.loop import Reporter, StopFile
 from agents.periods import Periods
 from agents.stream_books import Books
@@ -142,7 +143,7 @@ class StreamAnalyst:
             return
         self._tell_what_was_unseen(poll, previous)
         self._keep(poll)
-        run_detectors(STREAM_DETECTORS, self._view(), self._reporter)
+        self._detect()
         for gap in self._source.gaps():
             self._reporter.gap(gap)
         self._keep_pace(poll)
@@ -154,7 +155,14 @@ class StreamAnalyst:
         Some rules fire on the newest interval alone. What was told is known by its poll and not counted again.
         """
         if self._history:
-            run_detectors(STREAM_DETECTORS, self._view(), self._reporter)
+            self._detect()
+
+    def _detect(self) -> None:
+        at_ms, poll = self._clock.now_ms(), self._history[-1].number
+        self._reporter.look(
+            StreamLook(at_ms=at_ms, poll=poll, depth=self._depth, code=self._code is not None)
+        )
+        run_detectors(STREAM_DETECTORS, self._view(), self._reporter)
 
     def _keep_pace(self, poll: Poll) -> None:
         self._guard.saw(poll.cost.server_us)

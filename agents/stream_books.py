@@ -13,13 +13,13 @@ from tools.sources.redis import polls
 class Books:
     """The ledger, and since when messages are pending."""
 
-    def __init__(self, journal: Path, baseline: Poll | None) -> None:
-        """Take the baseline and what earlier attempts polled. Raises JournalCorrupt, OSError."""
+    def __init__(self, journal: Path | None, baseline: Poll | None) -> None:
+        """Take the baseline and what earlier attempts polled, if any. Raises JournalCorrupt, OSError."""
         self.ledger = LedgerBook()
         self.pending_since = PendingSince()
         if baseline is not None:
             self.take(baseline)
-        for poll in polls.read_polls(journal):
+        for poll in polls.read_polls(journal) if journal is not None else ():
             self.take(poll)
 
     def take(self, poll: Poll) -> None:

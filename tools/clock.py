@@ -76,6 +76,27 @@ class SystemClock:
             await asyncio.sleep(min(left, self._slice_s))
 
 
+class FixedClock:
+    """Time that stands still: for what is made again of records, where only their own times may appear."""
+
+    def __init__(self, at_ms: int) -> None:
+        self._at_ms = at_ms
+
+    def now_ms(self) -> int:
+        """Always the same."""
+        return self._at_ms
+
+    def monotonic(self) -> float:
+        """The same in seconds."""
+        return self._at_ms / 1000
+
+    def sleep_until(self, when: float, stop: StopSignal) -> None:
+        """Nothing is waited for."""
+
+    async def sleep_until_async(self, when: float, stop: StopSignal) -> None:
+        """Nothing is waited for."""
+
+
 def iso(ms: int) -> str:
     """Milliseconds since the epoch as ISO 8601, UTC, milliseconds, `Z`."""
     moment = datetime.fromtimestamp(ms / 1000, tz=UTC)

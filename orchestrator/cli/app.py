@@ -78,7 +78,9 @@ Samples = Annotated[
 ModeName = Annotated[
     str | None,
     typer.Option(
-        "--mode", metavar="MODE", help="managed, attach or static; else it follows from the configuration."
+        "--mode",
+        metavar="MODE",
+        help="managed, attach, static or replay; else it follows from the configuration.",
     ),
 ]
 Duration = Annotated[
@@ -121,6 +123,10 @@ Baseline = Annotated[
         help="Compare with the last complete session (default), or with this one: a workspace, an all-findings.json, an id.",
     ),
 ]
+Recorded = Annotated[
+    str | None,
+    typer.Argument(metavar="[SESSION]", help="For a replay: a workspace, or the id of an archived session."),
+]
 Demo = Annotated[bool, typer.Option("--demo", help="Audit the bundled example fleet on an embedded server.")]
 DemoProfile = Annotated[
     str | None,
@@ -148,6 +154,7 @@ def options(
 @app.command(epilog=_EPILOG)
 def run(
     ctx: typer.Context,
+    session: Recorded = None,
     *,
     project: Project = None,
     config: ConfigFile = None,
@@ -170,10 +177,14 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Plain lines, all of them.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines on a terminal too.")] = False,
 ) -> int:
-    """Run one audit session and write its report."""
+    """Run one audit session and write its report; or replay a recorded one (--mode replay SESSION).
+
+    A replay ends with 0 where the findings are identical, with 1 where they differ, with 3 where the recording is partial.
+    """
     from orchestrator.cli.request import Request
     from orchestrator.cli.run import Show
     from orchestrator.cli.run import run as run_command
+    from tools.errors import UsageError
 
     flags = {
         "redis.url": redis_url,
@@ -188,6 +199,14 @@ def run(
         "fail_on": fail_on,
     }
     request = Request(project, config, flags, _demo(demo, demo_profile), resume, diff_base, baseline)
+    if mode == "replay":
+        from orchestrator.cli import replay_command
+
+        told, code = replay_command.run(request, session, os.environ, Path.cwd(), ctx.obj["state"])
+        _lines(told)
+        return code
+    if session is not None:
+        raise UsageError("Only a replay takes a session: streamgauge run --mode replay SESSION.")
     return run_command(request, Show(quiet, verbose, plain), os.environ, Path.cwd(), ctx.obj["state"])
 
 

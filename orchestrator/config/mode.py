@@ -72,7 +72,9 @@ def decide(
     """
     asked = config.session.mode
     if asked is Mode.REPLAY:
-        raise UsageError("Replay is not available in this version. Use managed, attach or static.")
+        raise UsageError(
+            "A replay needs the session that it is of: streamgauge run --mode replay SESSION. Else use managed, attach or static."
+        )
     if asked is Mode.STATIC:
         return ModeDecision(
             Mode.STATIC, ("session.mode asks for it: code, configuration and documents only",)

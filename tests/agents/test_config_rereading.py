@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agents import rereading
+from tests.agents.replays import replay_beside
 from tests.agents.test_config_auditor import Audit
 from tests.conftest import Server
 from tests.fakes.waiting import wait_for
@@ -273,3 +274,22 @@ def test_a_project_that_stands_still_is_not_read_again(
     session.end()
     assert session.open == [MISSING_A]
     assert session.gaps == []
+
+
+def test_what_was_read_again_is_replayed_alike(tmp_path: Path, server: Server, stack: ExitStack) -> None:
+    session = Session(tmp_path, server, stack)
+    session.write(".env.example", "B_HOST=localhost\nA_TOKEN=\n")
+    session.write(
+        "services/b/app.py", 'import os\nHOST = os.environ["B_HOST"]\nPORT = os.environ["B_PORT"]\n'
+    )
+    session.middle()
+    session.audit.reporter.flush()
+    session.audit.auditor.finish()
+    session.audit.reporter.flush()
+    assert session.open
+    assert session.ended
+    reporter = session.audit.reporter
+    again, done = replay_beside(reporter.workspace, reporter.job, tmp_path / "again")
+    assert (done.looks, done.partial, done.failures) == (3, False, ())
+    journal = again.findings(AgentId.CONFIG_AUDITOR)
+    assert journal.read_bytes() == reporter.workspace.findings(AgentId.CONFIG_AUDITOR).read_bytes()

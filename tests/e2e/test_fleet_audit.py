@@ -11,10 +11,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from orchestrator import replay
 from tests.e2e.audits import Audit, audit, command, environment, left_behind, milder, missed, untrue
 from tests.report.sarif_rules import checked
 from tools.findings.model import FINDING, rank_of
 from tools.report import schemas
+from tools.sources import session_facts
+from tools.workspace import Workspace
 
 pytestmark = pytest.mark.fleet
 LOW_RANK = 3
@@ -178,6 +181,19 @@ def test_no_flow_of_a_healthy_fleet_is_flagged(healthy: Audit) -> None:
     flows = json.loads(healthy.workspace.path("report.json").read_bytes())["flows"]
     assert flows["correlations"] > 0
     assert flows["flagged"] == {}
+
+
+@pytest.mark.parametrize("which", ["faulty", "healthy"])
+def test_a_replay_finds_the_same_byte_for_byte(
+    which: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    done: Audit = request.getfixturevalue(which)
+    outcome = replay.run(
+        done.workspace, Workspace(tmp_path / "again"), session_facts.read(done.workspace).version
+    )
+    assert outcome.partial == ()
+    assert outcome.differences == ()
+    assert outcome.identical
 
 
 def test_all_findings_is_sorted_by_rank_and_valid(faulty: Audit) -> None:

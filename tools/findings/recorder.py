@@ -8,7 +8,7 @@ A finding is written at once when it is new or its severity rises; one that only
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -180,15 +180,31 @@ def identity(symptom: Symptom, renamed: Mapping[str, str] | None = None) -> str:
 
 def load(path: Path) -> list[Finding]:
     """The newest revision of every finding of a journal, in order of first appearance. Raises JournalCorrupt."""
-    newest: dict[str, Finding] = {}
+    return newest([revisions(path)])
+
+
+def measured_lines(path: Path) -> list[Finding]:
+    """Every revision of a journal that is not a model's, oldest first. Raises JournalCorrupt."""
+    return [finding for finding in revisions(path) if finding.origin is Origin.MEASURED]
+
+
+def newest(journals: Iterable[Iterable[Finding]]) -> list[Finding]:
+    """The newest revision of every finding of some journals, in order of first appearance."""
+    found: dict[str, Finding] = {}
+    for journal in journals:
+        for finding in journal:
+            found[finding.finding_id] = finding
+    return list(found.values())
+
+
+def revisions(path: Path) -> Iterator[Finding]:
+    """Every line of a journal, oldest first. Raises JournalCorrupt."""
     for offset, line in read(path):
         try:
-            finding = FINDING.validate_json(line)
+            yield FINDING.validate_json(line)
         except ValidationError as error:
             reason = error.errors(include_input=False)[0]["msg"]
             raise JournalCorrupt(f"{path}: byte {offset}: not a finding ({reason})") from error
-        newest[finding.finding_id] = finding
-    return list(newest.values())
 
 
 def read_attempt(path: Path) -> int:

@@ -16,8 +16,8 @@ from tools.synthesis.clusters import Cluster
 from tools.synthesis.drift import DriftRow
 from tools.synthesis.flows.model import Flows
 from tools.synthesis.health import Health
-from tools.synthesis.timeline import Timeline
 from tools.synthesis.sessions.comparison import SessionComparison
+from tools.synthesis.timeline import Timeline
 from tools.synthesis.wiring import By
 from tools.synthesis.wording import ClusterWording
 

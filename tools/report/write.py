@@ -144,7 +144,7 @@ def build(context: Context, builder: Builder, version: str) -> Report:
     )
 
 
-def _with_comparison(report: Report, workspace: Workspace, data: SessionData, builder: _Builder) -> Report:
+def _with_comparison(report: Report, workspace: Workspace, data: SessionData, builder: Builder) -> Report:
     """The report and what changed since the session beside it; its record for later ones is left in the workspace."""
     found = builder.attempt("comparison", lambda: against.conclude(workspace, data), None)
     board = report.dashboard

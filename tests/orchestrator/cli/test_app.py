@@ -55,7 +55,7 @@ def project(tmp_path: Path) -> Path:
         pytest.param(
             (["run", "--llm", "--mode", "static"], 2, "ANTHROPIC_API_KEY is not set"), id="model, no key"
         ),
-        pytest.param((["run", "--mode", "replay"], 2, "Replay is not available"), id="replay"),
+        pytest.param((["run", "--mode", "replay"], 2, "Which session?"), id="replay"),
         pytest.param(
             (["run", "--mode", "static", "--baseline", "x"], 2, "There is no session 'x'"), id="comparison"
         ),

@@ -1,0 +1,152 @@
+"""Replay: the same findings from files alone, a readable difference where something is other, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from agents import config_auditor, enhancement_scout
+from agents.indexer import index
+from agents.looks import looks_file
+from orchestrator import replay
+from orchestrator.cli import replay_command
+from orchestrator.cli.boundary import StateFolder
+from orchestrator.cli.request import Request
+from tests.agents.audit_jobs import START_MS, job_of, reporter_of
+from tests.fakes.clock import ManualClock
+from tests.sources.code.trees import write
+from tools.detectors.thresholds import Expectation, Judgement
+from tools.errors import UsageError
+from tools.findings.model import AgentId
+from tools.report.write import write_report
+from tools.sources import session_facts
+from tools.sources.recording import Recording
+from tools.sources.session_facts import SessionFacts
+from tools.synthesis import judged
+from tools.workspace import Workspace
+
+CODE = {
+    "services/a/app.py": 'import os\nr.xadd("orders", {})\nr.xreadgroup("g", "c", {"orders": ">"})\nos.environ["X"]\n'
+}
+VERSION = "0.1.0"
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Workspace:
+    """A static session of two watchers, as they record it."""
+    project, clock = write(tmp_path / "project", CODE), ManualClock(START_MS)
+    workspace = Workspace(tmp_path / "monitor-session")
+    with ExitStack() as stack:
+        for agent, module in (
+            (AgentId.CONFIG_AUDITOR, config_auditor),
+            (AgentId.ENHANCEMENT_SCOUT, enhancement_scout),
+        ):
+            job = job_of(agent, project, workspace.root)
+            reporter = reporter_of(job, clock, stack)
+            if agent is AgentId.CONFIG_AUDITOR:
+                index(job.model_copy(update={"agent": "INDEXER"}), clock)
+            watcher = module.make(job, reporter)
+            watcher.look()
+            clock.advance(7)
+            watcher.finish()
+            reporter.flush()
+    facts = SessionFacts(
+        session_id="20250615_120000",
+        version=VERSION,
+        mode="static",
+        project_root=str(project),
+        redis=None,
+        started_ms=START_MS,
+        deadline_ms=START_MS + 1000,
+        ended_ms=START_MS + 1000,
+        ended_by="deadline",
+    )
+    session_facts.write(workspace, facts)
+    workspace.write_text(workspace.session_id_file, "20250615_120000\n")
+    judged.write(workspace, Judgement())
+    write_report(workspace, project, clock)
+    return workspace
+
+
+def test_the_findings_are_identical_byte_for_byte_and_the_session_is_not_touched(
+    recorded: Workspace, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in recorded.root.rglob("*") if path.is_file()}
+    target = Workspace(tmp_path / "again")
+    for _ in range(2):  # a replay that lies there is made anew
+        done = replay.run(recorded, target, VERSION)
+        assert (done.identical, done.differences, done.partial, done.other) == (True, (), (), ())
+        assert done.findings == 3
+        assert target.all_findings.read_bytes() == recorded.all_findings.read_bytes()
+    assert {path: path.read_bytes() for path in recorded.root.rglob("*") if path.is_file()} == before
+
+
+def test_a_replay_can_be_replayed(recorded: Workspace, tmp_path: Path) -> None:
+    replay.run(recorded, Workspace(tmp_path / "one"), VERSION)
+    assert replay.run(Workspace(tmp_path / "one"), Workspace(tmp_path / "two"), VERSION).identical
+
+
+def test_another_version_or_intent_gives_a_readable_difference(recorded: Workspace, tmp_path: Path) -> None:
+    findings = json.loads(recorded.all_findings.read_text(encoding="utf-8"))
+    gone = next(item for item in findings if item["ruleId"] == "code.xadd-no-maxlen")
+    other = Judgement(expect=(Expectation(stream="orders", unbounded_ok=True, reason="it is small"),))
+    done = replay.run(recorded, Workspace(tmp_path / "again"), "9.9.9", other)
+    assert not done.identical
+    assert any(line.startswith(f"gone: {gone['findingId']} ") for line in done.differences), done.differences
+    assert done.other == (f"version 9.9.9, then {VERSION}", "limits or intent")
+
+
+def test_a_recording_that_the_quota_cut_is_partial(recorded: Workspace, tmp_path: Path) -> None:
+    cut = Recording(looks_file(recorded, AgentId.CONFIG_AUDITOR), quota_bytes=1)
+    cut.add("ConfigLook", {})
+    cut.flush()
+    done = replay.run(recorded, Workspace(tmp_path / "again"), VERSION)
+    assert done.partial == ("the looks of config-auditor: their quota was used up",)
+
+
+def test_a_torn_recording_is_partial(recorded: Workspace, tmp_path: Path) -> None:
+    file = looks_file(recorded, AgentId.ENHANCEMENT_SCOUT)
+    file.write_bytes(file.read_bytes()[:-9])
+    done = replay.run(recorded, Workspace(tmp_path / "again"), VERSION)
+    assert [part.split(" after ")[0] for part in done.partial] == [
+        "the looks of enhancement-scout: the file is torn"
+    ]
+
+
+def test_what_cannot_be_replayed_is_said_in_one_sentence(recorded: Workspace, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "thesis.txt").write_text("mine", encoding="utf-8")
+    for target, why in ((full, "holds no replay"), (recorded.root, "holds the session itself")):
+        with pytest.raises(UsageError, match=why):
+            replay.run(recorded, Workspace(target), VERSION)
+    assert (full / "thesis.txt").exists()
+    with pytest.raises(UsageError, match="holds no session"):
+        replay.run(Workspace(full), Workspace(tmp_path / "again"), VERSION)
+    facts = session_facts.read(recorded)
+    session_facts.write(recorded, structs.replace(facts, ended_by="running"))
+    with pytest.raises(UsageError, match="has not ended"):
+        replay.run(recorded, Workspace(tmp_path / "again"), VERSION)
+    session_facts.write(recorded, facts)
+    for agent in AgentId:
+        looks_file(recorded, agent).unlink(missing_ok=True)
+    with pytest.raises(UsageError, match="holds no recording of its looks"):
+        replay.run(recorded, Workspace(tmp_path / "again"), VERSION)
+
+
+def test_the_command_names_the_session_and_ends_with_what_came_out(
+    recorded: Workspace, tmp_path: Path
+) -> None:
+    state = StateFolder(tmp_path / ".state")
+    lines, code = replay_command.run(Request(), str(recorded.root), {}, tmp_path, state)
+    assert code == 0
+    assert "findings   identical, byte for byte" in lines
+    assert (tmp_path / ".state" / "replay" / "20250615_120000" / "all-findings.json").exists()
+    with pytest.raises(UsageError, match="Which session"):
+        replay_command.run(Request(), None, {}, tmp_path, state)
+    with pytest.raises(UsageError, match=r"Leave redis\.url out"):
+        replay_command.run(Request(flags={"redis.url": "redis://x"}), "x", {}, tmp_path, state)
