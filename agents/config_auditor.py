@@ -16,7 +16,7 @@ import msgspec
 from agents import config_audit_files
 from agents.change import Change
 from agents.config_comparison import Comparison
-from agents.detecting import run_detectors
+from agents.detecting import OF_FILES_MAX, run_detectors
 from agents.index_wait import IndexWait
 from agents.job import WatcherJob
 from agents.looks import ConfigLook
@@ -174,7 +174,11 @@ class ConfigAuditor:
         else:
             change = Change.of(self._reporter, detectors, lambda base: replace(view, index=base))
             run_detectors(
-                detectors, view, self._reporter, lambda it: not silenced(index, it) and change.brings(it)
+                detectors,
+                view,
+                self._reporter,
+                lambda it: not silenced(index, it) and change.brings(it),
+                OF_FILES_MAX,
             )
             change.write()
         self._write_files(files, seen)

@@ -15,6 +15,9 @@ from tools.sources.records import Gap
 _TOLD_MAX = 3
 """Of one rule and look: more events of one defect say nothing more."""
 
+OF_FILES_MAX = 500
+"""Symptoms of one rule about code or configuration: a project that has more is not read to the end of them."""
+
 
 class Detector(Protocol):
     """A rule module, whatever it looks at."""
@@ -31,42 +34,66 @@ def run_detectors(
     view: object,
     reporter: Reporter,
     wanted: Callable[[Symptom], bool] = lambda _: True,
+    most: int | None = None,
 ) -> int:
     """Record every symptom of every rule that is `wanted`; returns how many there were.
 
+    With `most`, so many symptoms of a module of rules are recorded, and a gap says that there are more.
     An unknown error inside a rule, or about one symptom, becomes an `error` event with its traceback, and a gap. What the
     rule had yielded stands; of a view that has `parts` it sees each part by itself then, so that one line costs no other.
     Raises StaleAttempt and OSError (the journal's), which are nobody's rule.
     """
     count = 0
     for detector in detectors:
+        told = 0
         for symptom in _symptoms(detector, view, reporter):
             try:
-                if wanted(symptom):
-                    reporter.record(symptom)
-                    count += 1
+                if not wanted(symptom):
+                    continue
+                if most is not None and told >= most:
+                    _tell_more(detector, reporter, most)
+                    break
+                reporter.record(symptom)
+                told += 1
             except (StaleAttempt, OSError):
                 raise
             except Exception as error:  # noqa: BLE001 - the runner is one of the three places that may
                 _tell(error, detector, reporter)
+        count += told
     return count
 
 
-def _symptoms(detector: Detector, view: object, reporter: Reporter) -> list[Symptom]:
-    found, error = _until_it_breaks(detector, view)
-    if error is None:
-        return found
+def _symptoms(detector: Detector, view: object, reporter: Reporter) -> Iterator[Symptom]:
+    found: list[Symptom] = []
+    error = None
+    try:
+        for symptom in detector.detect(view):
+            found.append(symptom)
+            yield symptom
+    except (StaleAttempt, OSError):
+        raise
+    except Exception as caught:  # noqa: BLE001 - as above
+        error = caught
+    if error is not None:
+        yield from _part_by_part(detector, view, found, error, reporter)
+
+
+def _part_by_part(
+    detector: Detector, view: object, found: list[Symptom], error: Exception, reporter: Reporter
+) -> Iterator[Symptom]:
+    """What a rule that broke on a view says of its parts, beside what it had found."""
     parts = getattr(view, "parts", None)
     broken = [error] if parts is None else []
     for part in parts() if parts is not None else ():
         more, error_in_part = _until_it_breaks(detector, part)
-        found += [symptom for symptom in more if symptom not in found]
+        fresh = [symptom for symptom in more if symptom not in found]
+        found += fresh
+        yield from fresh
         if error_in_part is not None:
             broken.append(error_in_part)
     # Where each part is fine by itself, only what the rule makes of all together is not known.
     for one in broken[:_TOLD_MAX] or [error]:
         _tell(one, detector, reporter)
-    return found
 
 
 def _until_it_breaks(detector: Detector, view: object) -> tuple[list[Symptom], Exception | None]:
@@ -78,6 +105,20 @@ def _until_it_breaks(detector: Detector, view: object) -> tuple[list[Symptom], E
     except Exception as error:  # noqa: BLE001 - as above
         return found, error
     return found, None
+
+
+def _tell_more(detector: Detector, reporter: Reporter, most: int) -> None:
+    rules = ", ".join(rule.id for rule in detector.RULES)
+    reporter.gap(
+        Gap(
+            what=f"findings of {rules}",
+            why=f"there are more than the {most} that are told",
+            fix="repair or exclude what the first ones are about, and run again",
+            source=f"agents/{reporter.job.agent}",
+            at_ms=reporter.clock.now_ms(),
+            blind=False,
+        )
+    )
 
 
 def symptoms_in(

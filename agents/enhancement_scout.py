@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 
 from agents.change import Change
-from agents.detecting import run_detectors
+from agents.detecting import OF_FILES_MAX, run_detectors
 from agents.index_wait import IndexWait
 from agents.job import WatcherJob
 from agents.looks import CodeLook, CrossLook, LiveLook
@@ -108,7 +108,7 @@ class EnhancementScout:
         view = CodeView(index=index, judgement=self._job.judgement)
         self._reporter.look(CodeLook(at_ms=self._clock.now_ms()))
         change = Change.of(self._reporter, CODE_DETECTORS, lambda base: replace(view, index=base))
-        run_detectors(CODE_DETECTORS, view, self._reporter, change.brings)
+        run_detectors(CODE_DETECTORS, view, self._reporter, change.brings, OF_FILES_MAX)
         change.write()
         self._write_static()
         self._state.code_read = True

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agents.job import ChangeJob, WatcherJob
+from agents.time_limit import TookTooLong, limited
 from tools.clock import Clock, iso
 from tools.findings.journal import Journal
 from tools.sources import file_marks
@@ -19,6 +20,8 @@ from tools.sources.records import CodeIndex, CodeKind, FactKind
 from tools.sources.renames import renames
 from tools.workspace import Workspace
 
+INDEX_S_MAX = 240.0
+"""Wall time for one index: 7,000 files take about half a minute on a slow core."""
 _OWN_FOLDERS = ("monitor-session", ".state", ".archive")
 
 
@@ -47,13 +50,17 @@ def index(job: WatcherJob, clock: Clock) -> None:
         )
 
 
-def build(job: WatcherJob, root: Path, clock: Clock) -> CodeIndex:
-    """The index of the files below `root`; one that holds nothing but a gap where they cannot be read."""
+def build(job: WatcherJob, root: Path, clock: Clock, limit_s: float = INDEX_S_MAX) -> CodeIndex:
+    """The index of the files below `root`; one that holds nothing but a gap where they cannot be read, or not in time."""
     try:
-        if job.code_cache is None:
-            return build_index(root, job.include, excluded(job), clock.now_ms())
-        secret = "" if job.mask_key is None else job.mask_key.get_secret_value()
-        return cached_index(job.code_cache, root, (job.include, excluded(job)), secret, clock.now_ms())
+        with limited(limit_s):
+            if job.code_cache is None:
+                return build_index(root, job.include, excluded(job), clock.now_ms())
+            secret = "" if job.mask_key is None else job.mask_key.get_secret_value()
+            return cached_index(job.code_cache, root, (job.include, excluded(job)), secret, clock.now_ms())
+    except TookTooLong:
+        why = f"reading it took longer than {limit_s:.0f} s; exclude large or generated files"
+        return failed_index(why, clock.now_ms())
     except (OSError, MemoryError, RecursionError) as error:
         return failed_index(f"{type(error).__name__}: {error}", clock.now_ms())
 

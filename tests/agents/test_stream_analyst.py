@@ -417,3 +417,12 @@ def test_beyond_the_quota_samples_end_with_a_word(tmp_path: Path) -> None:
     records = [record for _, record in read_samples(path)]
     assert kept.full
     assert [type(record).__name__ for record in records] == ["EntrySample", "EntrySample", "Full"]
+
+
+def test_more_symptoms_than_are_told_are_a_gap(desk: Desk) -> None:
+    _, reporter = desk.attempt()
+    seen = view(polls(stream("a"), stream("a")))
+    assert run_detectors([no_consumer_group], seen, reporter, most=0) == 0
+    gaps = desk.workspace.gaps.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["why"] for line in gaps] == ["there are more than the 0 that are told"]
+    assert run_detectors([no_consumer_group], seen, reporter, most=1) == 1

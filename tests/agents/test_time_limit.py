@@ -1,0 +1,59 @@
+"""Work that does not end by itself ends at its limit of wall time."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from agents import indexer
+from agents.time_limit import TookTooLong, limited
+from tests.agents.audit_jobs import job_of
+from tests.fakes.clock import ManualClock
+from tests.sources.code.trees import write
+
+
+def without_end() -> None:
+    while True:
+        try:
+            int("x")
+        except Exception:  # noqa: BLE001 - what work does with its own errors must not stop the limit
+            continue
+
+
+def test_work_without_an_end_is_ended() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(TookTooLong), limited(0.01):
+        without_end()
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_work_that_ends_is_left_alone() -> None:
+    with limited(600):
+        found = sum(range(10))
+    assert (found, signal.getitimer(signal.ITIMER_REAL)[0]) == (45, 0)
+
+
+def test_beside_the_main_thread_there_is_no_limit() -> None:
+    done: list[bool] = []
+
+    def work() -> None:
+        with limited(600):
+            done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(10)
+    assert done == [True]
+
+
+def test_an_index_that_takes_too_long_is_a_blind_gap(tmp_path: Path) -> None:
+    project = write(tmp_path / "project", {"app.py": "import os\n" * 2000})
+    job = job_of("INDEXER", project, tmp_path / "monitor-session")
+    made = indexer.build(job, project, ManualClock(), limit_s=0.000_001)
+    assert [(gap.blind, gap.why) for gap in made.gaps] == [
+        (True, "reading it took longer than 0 s; exclude large or generated files")
+    ]
