@@ -127,6 +127,7 @@ def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) ->
     def read(path: str) -> str | None:
         return reader.text(by_path[path]) if path in by_path else None
 
+    arguments = frozenset(name for service in composes for name in service.arguments)
     for file, text in later:
         service = services.of(file.path) if "/" in file.path else None
         if project_compose.is_compose(file.name):
@@ -136,14 +137,13 @@ def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) ->
             facts += reader.facts(file, project_versions.of_compose(file.path, text, values))
         else:
             facts += reader.facts(file, _facts_of(file, service, text))
-            facts += reader.facts(file, _versions_of(file, service, text, read))
+            facts += reader.facts(file, _versions_of(file, service, text, read, arguments))
             schemas += reader.facts(file, _schemas_of(file, service, text))
-    environment = _environment(facts)
     return ProjectFacts(
         facts=tuple(facts),
         services=services,
         packages=packages,
-        environment=environment,
+        environment=_environment(facts),
         gaps=tuple(dict.fromkeys(reader.gaps)),
         read=tuple(sorted(set(reader.read))),
         schemas=tuple(schemas),
@@ -224,10 +224,10 @@ def _facts_of(file: ProjectFile, service: str | None, text: str) -> Iterator[Con
 
 
 def _versions_of(
-    file: ProjectFile, service: str | None, text: str, read: project_versions.Text
+    file: ProjectFile, service: str | None, text: str, read: project_versions.Text, given: Collection[str]
 ) -> Iterator[ConfigFact]:
     if project_compose.is_dockerfile(file.name):
-        yield from project_versions.of_dockerfile(file.path, service, text)
+        yield from project_versions.of_dockerfile(file.path, service, text, given)
     elif project_versions.is_version_file(file.name):
         yield from project_versions.of_version_file(file.path, service, text)
     elif file.name == "package.json":

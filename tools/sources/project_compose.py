@@ -35,6 +35,8 @@ class ComposeService:
     path: str
     context: str | None
     env_files: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    """Names of what it gives to its build."""
 
 
 def is_compose(name: str) -> bool:
@@ -62,7 +64,8 @@ def services(path: str, text: str) -> tuple[ComposeService, ...]:
         ]
         where = None if context is None else _inside(folder, context)
         inside = [inner for file in files if file and (inner := _inside(folder, file))]
-        found.append(ComposeService(scalar(key) or "", path, where or None, tuple(inside)))
+        arguments = tuple(_names(merged(build).get("args")))
+        found.append(ComposeService(scalar(key) or "", path, where or None, tuple(inside), arguments))
     return tuple(found)
 
 
@@ -183,6 +186,14 @@ class _Place:
 
 def _with(fact: ConfigFact, details: Mapping[str, str]) -> ConfigFact:
     return replace(fact, details=details)
+
+
+def _names(node: yaml.Node | None) -> Iterator[str]:
+    """The names of a mapping, or of a list of `NAME=value`."""
+    for key, _ in entries(node):
+        yield scalar(key) or ""
+    for item in sequence_of(node):
+        yield (scalar(item) or "").partition("=")[0]
 
 
 def _environment(here: _Place, node: yaml.Node | None) -> Iterator[ConfigFact]:

@@ -64,13 +64,15 @@ def of_version_file(path: str, service: str | None, text: str) -> Iterator[Confi
             yield place.fact(FactKind.VERSION, number, tool, found.group(1))
 
 
-def of_dockerfile(path: str, service: str | None, text: str) -> Iterator[ConfigFact]:
-    """The images that a Dockerfile builds upon."""
+def of_dockerfile(
+    path: str, service: str | None, text: str, given_to_builds: Collection[str] = ()
+) -> Iterator[ConfigFact]:
+    """The images that a Dockerfile builds upon; not those by an argument that compose gives another value."""
     place = Place.of(path, service, text, "image")
     given: dict[str, str] = {}
     for number, line in enumerate(place.lines, 1):
         argument, image = _ARG.fullmatch(line), _FROM.fullmatch(line)
-        if argument is not None:
+        if argument is not None and argument.group(1) not in given_to_builds:
             given[argument.group(1)] = argument.group(2).strip("\"'")
         elif image is not None:
             yield from _image(place, number, filled(image.group(1), given))

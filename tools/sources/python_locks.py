@@ -36,14 +36,17 @@ class _Asked:
 
 
 def of_pyproject(path: str, service: str | None, text: str, read: Text) -> Iterator[ConfigFact]:
-    """Each dependency of a manifest that the lock file beside or above it does not have as it is asked for.
+    """Each dependency of a manifest that the lock file beside it (uv's also above it) does not have as it is asked for.
 
     Of texts that are no TOML nothing is said: who reads the manifest's name tells the gap.
     """
     manifest = _toml(text)
     place = Place.of(path, service, text, "lock")
-    for folder in _upwards(posixpath.dirname(path)):
-        for lock, compare in (("uv.lock", _uv), ("poetry.lock", _poetry)):
+    own = posixpath.dirname(path)
+    for folder in _upwards(own):
+        # Poetry knows no workspaces: a lock above is that of another project.
+        locks = (("uv.lock", _uv), ("poetry.lock", _poetry)) if folder == own else (("uv.lock", _uv),)
+        for lock, compare in locks:
             at = posixpath.join(folder, lock)
             locked = read(at)
             if locked is not None:

@@ -62,6 +62,14 @@ VERSIONS = {
     "an image of another name": Case({"package.json": NODE % ">=20", "Dockerfile": "FROM my/node-red:3\nFROM nginx:1.2\n"}),
     "an image of a registry": Case({"package.json": NODE % ">=20", "Dockerfile": "FROM --platform=x ghcr.io/lib/node:18.1\n"}, [("MEDIUM", "package.json")]),
     "an argument": Case({"package.json": NODE % ">=20", "Dockerfile": "ARG V=18\nFROM node:${V}-slim\n"}, [("MEDIUM", "package.json")]),
+    "an argument that compose sets": Case(
+        {"package.json": NODE % ">=20", "Dockerfile": "ARG V=18\nFROM node:${V}-slim\n",
+         "compose.yml": "services:\n  a:\n    build: {context: ., args: {V: '20'}}\n"}
+    ),
+    "an argument that compose sets in a list": Case(
+        {"package.json": NODE % ">=20", "Dockerfile": "ARG V=18\nFROM node:${V}-slim\n",
+         "compose.yml": "services:\n  a:\n    build:\n      context: .\n      args: ['V=20']\n"}
+    ),
     "an argument that nobody sets": Case({"package.json": NODE % ">=20", "Dockerfile": "ARG V\nFROM node:${V}\n"}),
     "the nearest manifest counts": Case({"package.json": NODE % ">=20", "services/a/package.json": NODE % ">=16", "services/a/Dockerfile": "FROM node:18\n"}),
     "the manifest above": Case({"package.json": NODE % ">=20", "services/a/Dockerfile": "FROM node:18\n"}, [("MEDIUM", "package.json")]),
@@ -112,6 +120,9 @@ VERSIONS = {
         {"pyproject.toml": POETRY % "^5.0", "poetry.lock": poetry_lock("4.6.0")}, [("MEDIUM", "poetry.lock")]
     ),
     "poetry's lock in order": Case({"pyproject.toml": POETRY % "^5.0", "poetry.lock": poetry_lock("5.2.1")}),
+    "poetry's lock of the project above": Case(
+        {"libs/tool/pyproject.toml": POETRY % "^5.0", "poetry.lock": poetry_lock("4.6.0")}
+    ),
     "poetry's tilde": Case({"pyproject.toml": POETRY % "~5.1", "poetry.lock": poetry_lock("5.2.1")}, [("MEDIUM", "poetry.lock")]),
     "poetry's star": Case({"pyproject.toml": POETRY % "*", "poetry.lock": poetry_lock("5.2.1")}),
     "poetry's alternatives": Case({"pyproject.toml": POETRY % "^4 || ^5", "poetry.lock": poetry_lock("3.0.0")}),
