@@ -45,7 +45,7 @@ def detect(view: CodeView) -> Iterator[Symptom]:
 def _is_literal(use: CodeUse) -> bool:
     """Whether the name stands in the call itself."""
     name = use.stream
-    if not known.known(name) or name.confidence != "literal":
+    if not known.known(name) or name.confidence != "literal" or use.language == known.SCRIPT:
         return False
     form = snippets.quoted(use, name.value or "")
     # Behind an `or` it is the default of something that can be set.

@@ -15,7 +15,7 @@ from tools import masking
 from tools.sources.code.program_index import Program
 from tools.sources.code.source_files import Holds
 from tools.sources.code.walk import ProjectFile, in_scope, read_text
-from tools.sources.records import CodeKind, CodeUse, Resolved
+from tools.sources.records import ChainStep, CodeKind, CodeUse, Resolved
 from tools.sources.source_lines import lines_of
 
 ServiceOf = Callable[[str], str | None]
@@ -103,15 +103,16 @@ def _of_script(path: str, lines: list[str], service: str | None) -> Iterator[Cod
 
 
 def _named(use: CodeUse, stream: str, group: str) -> CodeUse:
-    return replace(use, stream=_plain(stream), group=_plain(group))
+    step = ChainStep(path=use.path, line=use.line, text=use.text)
+    return replace(use, stream=_plain(stream, step), group=_plain(group, step))
 
 
-def _plain(written: str) -> Resolved | None:
+def _plain(written: str, step: ChainStep) -> Resolved | None:
     """A name as a script writes it; None where it is a variable or a placeholder."""
     bare = written.strip("\"'`")
     if _PLAIN.fullmatch(bare) is None:
         return None
-    return Resolved(value=masking.mask(bare), confidence="literal")
+    return Resolved(value=masking.mask(bare), confidence="literal", chain=(step,))
 
 
 def _use(kind: CodeKind, place: tuple[str, int, str], service: str | None, language: str) -> CodeUse:
@@ -124,4 +125,5 @@ def _use(kind: CodeKind, place: tuple[str, int, str], service: str | None, langu
         end_line=number,
         text=masking.beginning(line, _TEXT_MAX),
         language=language,
+        options={"spread": ""},  # it may have any
     )
