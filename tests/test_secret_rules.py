@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from tests.secret_samples import (
     CONTEXTS,
+    HEX,
     LOOK_ALIKES,
+    LOWER,
     NAMED,
     PASSWORD,
     SAMPLES,
@@ -197,6 +199,8 @@ OTHER = {
     "listed-behind-words": (f'{{"apiKey":["none","{made * 2}"]}}', made * 2),
     "go-header-two": (f"map[X-Api-Key:[{made * 2} {made[::-1] * 2}]]", made[::-1] * 2),
     "storage-key": (f"storageKey={(made_key := of(WORD, 43))}=", made_key),
+    "django-session": (f"session_key={(made_session := of(LOWER, 32))} expired", made_session),
+    "session-key-hex": (f'{{"sessionKey":"{(made_hex := of(HEX, 32))}"}}', made_hex),
     "client-key": (f"client_key={made_key}", made_key),
     "identified": (f"CREATE USER app IDENTIFIED BY '{PASSWORD}'", PASSWORD),
     "comma-in-value": ("password=Tr0ub4dor&3,x9 user=ann", "Tr0ub4dor&3,x9"),

@@ -15,9 +15,9 @@ LINES_MAX = 12
 """Lines of arguments; behind more, they were cut off."""
 _CHARACTERS_MIN = 3
 _MARK = r"\\{0,7}['\"`]"
-_END = r",?\s*(?:\\{1,7}[nr]|\n|$)"
+_END = r",\s*(?:\\{1,7}[nr]|\n|$)"
 _BEGINS = re2.compile(
-    rf"(?i)\bname{_MARK}?\s{{0,2}}:\s{{0,2}}{_MARK}(?:auth|hello){_MARK}{_END}|(?:^|[\s\[|]){_MARK}auth{_MARK},{_END}"
+    rf"(?i)\bname{_MARK}?\s{{0,2}}:\s{{0,2}}{_MARK}(?:auth|hello){_MARK}{_END}|(?:^|[\s\[|\"]){_MARK}auth{_MARK}{_END}"
 )
 _OPENS = re2.compile(rf"(?i)\bargs{_MARK}?\s{{0,2}}:\s{{0,2}}\[")
 _STRING = r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`)"
@@ -38,12 +38,12 @@ class AuthLine(NamedTuple):
     step: int = 0
 
 
-def first_step(plain: str) -> int:
+def first_step(line: str) -> int:
     """Where a line leads: the arguments of an AUTH command may follow on the next lines; 0 where none can."""
-    low = plain.lower()
+    low = line.lower()
     if "auth" not in low and "hello" not in low:
         return 0
-    match = _BEGINS.search(plain)
+    match = _BEGINS.search(line.encode("utf-8", "replace").decode())
     if match is None:
         return 0
     return -1 if "name" in match.group().lower() else -1 - WAITED_MAX

@@ -164,7 +164,7 @@ class LineMasker:
             if "PRIVATE KEY" in line and "-----BEGIN " in line and "-----END " not in line:
                 self.open_lines, self._foreign, self._prefix = 1, 0, None
             else:
-                self.open_lines = auth_lines.first_step(_without_surrogates(line))
+                self.open_lines = auth_lines.first_step(line)
             return scan(line)
         self.open_lines += 1
         plain = _without_surrogates(line)

@@ -106,6 +106,7 @@ _KEY_OF_A_PLACE = re.compile(rb"(?i)(?:client|consumer|data|host|service|session
 """Keys that are as often what a place or a caller is called as what opens it: these must look like key material."""
 _HEX = re.compile(rb"(?i)^[0-9a-f]*$")
 _MATERIAL_BYTES = 20
+_SESSION_KEY_BYTES = 24
 _NO_MEMBER = re.compile(
     rb"(?i)^(?:min|max|len|length|at_?least|at_?most|must|has|no|not|too|needs?|requires?)(?:[A-Z_\d-]|$)|a-z|0-9"
 )
@@ -354,11 +355,16 @@ def _opens_nothing(text: bytes, named: _Named, *, prose: bool) -> bool:
         return True
     if values.is_uuid(text) and (prose or _SESSION.search(named.name) is not None):
         return True
-    return _KEY_OF_A_PLACE.search(named.name) is not None and not _is_material(text)
+    return _KEY_OF_A_PLACE.search(named.name) is not None and not _is_material(text, named.name[-16:])
 
 
-def _is_material(text: bytes) -> bool:
-    """Whether a value is random over letters of both cases: no name with a number in it, and no digest."""
+def _is_material(text: bytes, name: bytes) -> bool:
+    """Whether a value is random over letters of both cases: no name with a number in it, and no digest.
+
+    Whoever has a session's key is in: there any long random text counts.
+    """
+    if b"session" in name.lower():
+        return len(text) >= _SESSION_KEY_BYTES and b":" not in text and values.entropy(text) >= 3.0
     mixed = text != text.lower() and text != text.upper()
     return len(text) >= _MATERIAL_BYTES and mixed and not _HEX.match(text) and values.entropy(text) >= 3.5
 

@@ -478,6 +478,16 @@ def test_levels_that_do_not_fit(verdict: str, text: str, fires: bool) -> None:
     assert bool(told(severity_mismatch, view(stats(verdict, text)))) is fires
 
 
+def test_a_trace_below_a_line_at_debug_is_low_and_no_error() -> None:
+    seen = view(
+        stats("quiet-trace", "Traceback (most recent call last):", trace="Traceback ...\nKeyError: 'id'")
+    )
+    [symptom] = told(severity_mismatch, seen)
+    assert (symptom.rule.severity, symptom.severity) == (Severity.LOW, None)
+    assert "at DEBUG" in symptom.title
+    assert told(stack_trace, seen) == told(error, seen) == []
+
+
 @pytest.mark.parametrize(
     ("formats", "rules"),
     [

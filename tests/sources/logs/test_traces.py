@@ -422,7 +422,10 @@ OUTERMOST = PYTHON_CAUGHT.replace("in get", "in <module>")
         (DEBUG_PYTHON.format("cache lookup failed"), THREAD_OF_DEBUG, ["trace-fatal"]),
         (DEBUG_PYTHON.format("cache lookup failed"), "panic: lost\n\ngoroutine 1 [running]:", ["trace-fatal"]),
         (DEBUG_JAVA.format("lookup failed"), 'Exception in thread "main" ' + JAVA_CAUGHT, ["trace-fatal"]),
-        (DEBUG_PYTHON.replace("DEBUG", "INFO").format("cache lookup failed"), PYTHON_CAUGHT, ["trace-fatal"]),
+        (DEBUG_PYTHON.replace("DEBUG", "INFO").format("cache lookup failed"), PYTHON_CAUGHT, ["trace"]),
+        (DEBUG_PYTHON.replace("DEBUG", "INFO").format("cache lookup failed"), OUTERMOST, ["trace-fatal"]),
+        (DEBUG_PYTHON.replace("DEBUG", "WARNING").format("order 12"), PYTHON_CAUGHT, ["warn", "trace"]),
+        (DEBUG_PYTHON.replace("DEBUG", "WARNING").format("order 12"), THREAD_OF_DEBUG, ["warn", "trace-fatal"]),
         (DEBUG_PYTHON.replace("DEBUG", "ERROR").format("cache lookup failed"), PYTHON_CAUGHT, ["trace"]),
         ('{"level":20,"msg":"cache lookup failed"}', PYTHON_CAUGHT, ["trace-fatal"]),
         (DEBUG_JAVA.replace("DEBUG", "INFO").format("retrying"), JAVA_CAUGHT, ["retry"]),
@@ -477,7 +480,7 @@ def test_an_error_among_the_fields_that_pino_pretty_prints_is_one(
 
 
 def test_a_line_between_or_a_second_makes_it_nobodys() -> None:
-    for between, late_ms in (("INFO orders: on", 0), (None, 1500)):
+    for between, late_ms in (("order 12 stored", 0), (None, 1500)):
         window = Window((), AT_MS)
         texts = [DEBUG_PYTHON.format("lookup failed"), *([between] if between else [])]
         for number, text in enumerate(texts, 1):

@@ -19,15 +19,14 @@ from tools.sources.logs.trace_lines import PREAMBLE_NODE, own_head_at
 from tools.sources.logs.written import is_record, own_level
 from tools.sources.records import LogLine
 
-Aside = Literal["", "failing", "silent"]
-"""What stands above a trace: nothing of the kind, a record that tells of a failure, or one that does not."""
+Aside = Literal["", "failing", "silent", "record"]
+"""What stands above a trace: nothing of the kind; a record at DEBUG that tells of a failure (or at INFO, of what is done about
+one), one at DEBUG that does not, or any other record: then somebody wrote the trace, and it ended no process."""
 Above = tuple[Callable[[], Aside], int]
 """How to find out what a line is, and when it arrived, in ms."""
 NEAR_MS = 1000
 """A record and its trace are written at once; two reads of a file lie at most 250 ms apart."""
-_LEVELS = frozenset(("DEBUG", "TRACE", "INFO"))
-_MAY_BE_ONE = re2.compile(rb"(?i)info?|notice|success|debu|trac|trc|dbg|dbug|verbose|vrb|fine|silly")
-_BEGINNING_BYTES = 160
+_LEVELS = frozenset(("DEBUG", "TRACE", "INFO", "WARN"))
 _TAKES_CARE = re2.compile(
     r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect\w*|\brecover(?:ed|ing)\b|\bhandled\b|\bignor(?:ed|ing)\b|\bfall(?:ing)? back\b"
 )
@@ -53,22 +52,18 @@ def told_by(found: Above | None, line: LogLine) -> Aside:
     return "" if own_head_at(line.text) is not None or PREAMBLE_NODE.match(line.text) else found[0]()
 
 
-def of_bytes(raw: bytes, now_ms: int) -> Aside:
+def of_text(text: str, now_ms: int) -> Aside:
     """What a line is that no record was made of."""
-    text = raw.decode("utf-8", "replace")
     parsed: Parsed = parse(text, now_ms)
     return _of(parsed.level, parsed.format, parsed.message or text)
-
-
-def may_be_one(raw: bytes) -> bool:
-    """Whether a line may be such a record: quick, and never wrong when it says no."""
-    return _MAY_BE_ONE.search(raw[:_BEGINNING_BYTES]) is not None
 
 
 def _of(level: str | None, format_: str, words: str) -> Aside:
     # A logger of JSON or logfmt puts a trace into its record.
     if level not in _LEVELS or format_ != "text":
         return ""
+    if level == "WARN":
+        return "record"
     if level == "INFO":
-        return "failing" if _TAKES_CARE.search(words) is not None else ""
+        return "failing" if _TAKES_CARE.search(words) is not None else "record"
     return "failing" if _TELLS.search(words) is not None else "silent"

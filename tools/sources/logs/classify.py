@@ -373,9 +373,9 @@ def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool, abov
     if head.level == "INFO" and _is_taken_care_of(spoken(head)[:1000]):
         return NOTHING
     crashed = _CRASHED.search(text) is not None or _CRASHED.search(exception) is not None
-    if above and not crashed:
+    if above in {"failing", "silent"} and not crashed:
         return NOTHING if above == "failing" else QUIET_TRACE
-    printed = bare and head.text.startswith("Traceback")
+    printed = bare and not above and head.text.startswith("Traceback")
     return TRACE_FATAL if crashed or printed or head.level == "FATAL" else TRACE
 
 

@@ -100,3 +100,14 @@ def exception_of(texts: Sequence[str]) -> str:
         if match is not None:
             return match.group(1)
     return ""
+
+
+def first_frame(texts: Sequence[str]) -> str:
+    """The first line of a Python trace that names a file; "" where there is none."""
+    return next((text for text in texts if FILE_PYTHON.search(text)), "")
+
+
+def is_outermost(texts: Sequence[str]) -> bool:
+    """Whether a Python trace begins where a program does, as the one that ends it; also where its frames were cut off."""
+    firsts = [first_frame(texts[at:]) for at, text in enumerate(texts) if text.endswith(TRACEBACK)]
+    return any(not first or TOP_FRAME.search(first) is not None for first in firsts)

@@ -19,7 +19,6 @@ from tools.sources.logs.trace_lines import (
     CHAIN_PYTHON,
     EXCEPTION_LINE,
     EXIT,
-    FILE_PYTHON,
     FRAME_AT,
     FRAME_GO,
     FRAME_PYTHON,
@@ -39,6 +38,8 @@ from tools.sources.logs.trace_lines import (
     TRACEBACK,
     TYPED_HEAD,
     exception_of,
+    first_frame,
+    is_outermost,
     own_head_at,
 )
 from tools.sources.logs.written import Written, has_own_time, is_record, own_level
@@ -305,7 +306,7 @@ def _own_trace_at(held: Held) -> int:
     starts = [at for at, text in enumerate(texts) if text == TRACEBACK]
     if not starts or starts[0] == 0 or not held.complete:
         return 0
-    return starts[0] if _is_outermost(held.lines[starts[-1] :]) else 0
+    return starts[0] if TOP_FRAME.search(first_frame(texts[starts[-1] :])) else 0
 
 
 def _tells_an_end(line: LogLine) -> bool:
@@ -386,12 +387,8 @@ def _of_lines(held: Held, lines: list[LogLine], passing: tuple[LogLine, ...]) ->
         and own_level(head) in {None, "ERROR"}
         and not head.text.startswith(("ERROR", "["))
     )
-    ended = held.language not in {"python", "at"} or (held.language == "python" and _is_outermost(lines))
+    ended = held.language not in {"python", "at"} or (
+        held.language == "python" and is_outermost([line.text for line in lines])
+    )
     told: aside.Aside = "" if ended or not bare or lines[0] is not held.lines[0] else held.aside
     return Trace(head, lines[-1], text, exception.strip(), bare, passing=passing, aside=told)
-
-
-def _is_outermost(lines: list[LogLine]) -> bool:
-    """Whether a Python trace begins where a program does, as the one that ends it."""
-    first = next((line.text for line in lines if FILE_PYTHON.search(line.text)), "")
-    return TOP_FRAME.search(first) is not None

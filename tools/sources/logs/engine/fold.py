@@ -15,7 +15,7 @@ import numpy as np
 
 from tools.sources.logs import aside, classify, figures
 from tools.sources.logs.activity import Activity
-from tools.sources.logs.engine.batch import Batch
+from tools.sources.logs.engine.batch import Batch, clean
 from tools.sources.logs.engine.budgets import Budget, Work
 from tools.sources.logs.engine.clocks import Clocks
 from tools.sources.logs.engine.columns import Column
@@ -335,12 +335,10 @@ def is_single(held: Held | None) -> bool:
     return own_head_at(held.lines[0].text) is None
 
 
-def _above(folded: Folded, row: int) -> aside.Above | None:
+def _above(folded: Folded, row: int) -> aside.Above:
     """What a line says that was not read in order, for a trace right below it."""
-    text = folded.text(row, _ABOVE_BYTES)
-    if not aside.may_be_one(text):
-        return None
-    return partial(aside.of_bytes, text, folded.batch.now_ms), folded.batch.now_ms
+    now_ms, raw = folded.batch.now_ms, folded.text(row, _ABOVE_BYTES)
+    return lambda: aside.of_text(clean(raw), now_ms), now_ms
 
 
 def _times(folded: Folded, rows: Ints) -> tuple[int, ...]:

@@ -176,13 +176,13 @@ _SECRETS = (
     Pattern("key-begins", "a private key", Mark.KEY | Mark.SECRET, r"PRIVATE KEY"),
     Pattern(
         "auth-begins", "an AUTH command whose arguments may stand on the next lines", Mark.KEY | Mark.SECRET,
-        r"name\\{0,7}['\"`]?[ \t]{0,2}:[ \t]{0,2}\\{0,7}['\"`](?:auth|hello)\\{0,7}['\"`]|[ \t\[|\"]\\{0,7}['\"`]auth\\{0,7}['\"`],",
+        r"['\"`](?:auth|hello)\\{0,7}['\"`],",
         True,
     ),
     Pattern("masked", "a secret that was masked already", Mark.MASKED, r"\[masked:[^ \n]{1,10}"),
     *(
         Pattern(f"secret-{at}", f"a secret: {gate.kind}", Mark.SECRET, inline(gate.pattern), gate.caseless)
-        for at, gate in enumerate(gates())
+        for at, gate in enumerate({gate[1:]: gate for gate in gates()}.values())  # rules of one beginning share its pattern
     ),
 )  # fmt: skip
 PATTERNS: tuple[Pattern, ...] = (*_WORDS, *_FRAMES, *_FLOWS, *_SECRETS)
