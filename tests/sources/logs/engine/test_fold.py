@@ -260,3 +260,14 @@ def test_many_traces_are_whole_up_to_the_budget_and_counted_above_it(monkeypatch
     [(_, work, lines, _)] = over(engine.folder.budgets)
     assert work is Work.TRACE
     assert lines > 50
+
+
+def test_of_lines_with_the_newest_time_the_last_is_kept_over_blocks() -> None:
+    later, earlier = "2025-06-15 15:06:41,500", "2025-06-15 15:06:41,200"
+    compare(
+        [
+            f"{later} INFO first\n".encode(),
+            f"{later} INFO second\n{earlier} INFO between\n".encode(),
+            f"{earlier} INFO last\n".encode(),
+        ]
+    )

@@ -103,8 +103,9 @@ class Clocks:
             return
         if self._newest_ms >= 0 or worst:
             self._tell(folded, activity, rows, worst, int(back[worst]))
-        if int(before[-1]) > self._newest_ms or int(times[-1]) == self._newest_ms:
-            self._move(folded, int(rows[np.flatnonzero(times == before[-1])[-1]]), int(before[-1]))
+        latest = np.flatnonzero(times == before[-1])
+        if len(latest):  # else the newest is in an earlier block
+            self._move(folded, int(rows[latest[-1]]), int(before[-1]))
 
     @staticmethod
     def _take_fresh(folded: Folded, activity: Activity, times: Ints, rows: Ints | None) -> None:
