@@ -48,6 +48,13 @@ class Block:
             return self.position + self.places[-1] - self.places[0]
         return self.position + (len(self.data) if self.odd is None else self.odd.length + self.odd.newline)
 
+    def kept(self) -> Block:
+        """The same with a copy of the bytes."""
+        data = memoryview(bytes(self.data))
+        return Block(
+            data, self.number, self.offset, self.position, self.odd, self.at_ms, self.levels, self.places
+        )
+
     def lines(self) -> Iterator[RawLine]:
         """Every line by itself."""
         if self.odd is not None:

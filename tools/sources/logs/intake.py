@@ -228,6 +228,8 @@ class Intake:
 
     def _backfill(self, source: _Source, now_ms: int) -> Iterator[Batch]:
         lines = source.feed.backfill(BACKFILL_LINES)
+        if not lines:
+            return
         ends = list(accumulate(len(data) + 1 for data in lines))
         for block in of_lines(
             RawLine(data, at, end - len(data) - 1, len(data), end)

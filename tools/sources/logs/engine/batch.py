@@ -46,6 +46,10 @@ class Batch:
     late: bool = False
     backfill: bool = False
 
+    def kept(self) -> Batch:
+        """The same for good: with a copy of the bytes, which the feed is free to overwrite."""
+        return Batch(self.origin, self.block.kept(), self.masker, self.now_ms, self.late, self.backfill)
+
     def behind(self, index: int) -> bool:
         """Whether a line's arrival says little about when it was written."""
         at_ms = self.at_ms(index)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -43,8 +42,7 @@ def gathered(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
         if alone:
             yield [batch]
         else:
-            block = replace(batch.block, data=memoryview(bytes(batch.block.data)))
-            held[source] = replace(batch, block=block)
+            held[source] = batch.kept()
             size += length
     if held:
         yield list(held.values())

@@ -64,8 +64,10 @@ class LineRecorder:
         rows = _NO_ROWS
         if folded.tally.seen & _WANTED:
             wanted = (marks & _WANTED) != 0
-            wanted[telling] = False
-            wanted[list(kept | folded.unchecked)] = False
+            if len(telling):
+                wanted[telling] = False
+            if kept or folded.unchecked:
+                wanted[list(kept | folded.unchecked)] = False
             rows = np.flatnonzero(wanted)
         chosen = self._chosen(folded, rows, service, now)
         self.left_out[service] += len(rows) - len(chosen)
@@ -85,7 +87,7 @@ class LineRecorder:
 
     def _sampled(self, folded: Folded, service: str) -> set[int]:
         room = SAMPLES - self._samples[service]
-        if room <= 0:
+        if room <= 0 or not folded.tally.structured:
             return set()
         rows = [int(row) for row in np.flatnonzero(folded.table.structured)[:room]]
         self._samples[service] += len(rows)
