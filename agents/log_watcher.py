@@ -42,6 +42,7 @@ from tools.sources.records import Gap
 from tools.workspace import write_atomically
 
 _TIMED_EVERY_S = 1.0
+_QUIET_MS = 1000
 _PROCESSES_EVERY_S = 5.0
 """Asking the system for ports and process trees costs more than reading the logs."""
 _CHECKPOINT_EVERY_S = 5.0
@@ -115,7 +116,6 @@ class LogWatcher:
         self._lives, self._looks = StreamLives(workspace), LogLooks()
         self._lines = state.lines if state else 0
         self._counted = _counted_positions(reporter)
-        self._settled_at = float("-inf")
         self._timed_at = self._written_at = self._processes_at = self._clock.monotonic()
         self._dirty = self._opened = False
         if not job.logs:
@@ -296,13 +296,14 @@ class LogWatcher:
         return self._gap(f"{work} of {what} of {service}", why, fix, blind=False)
 
     def _detect(self, *, final: bool = False) -> None:
-        self._timed_at = now = self._clock.monotonic()
-        if final or self._folder.sources < MANY_SOURCES or now - self._settled_at >= _TIMED_EVERY_S:
-            self._folder.settle()
-            self._settled_at = now
-        else:
-            self._folder.settle_last()
+        self._timed_at = self._clock.monotonic()
         now_ms, unread = self._clock.now_ms(), self._intake.unread
+        if final or self._folder.sources < MANY_SOURCES:
+            self._folder.settle()
+        else:
+            # Lines of many busy sources are no longer their last ones a moment later.
+            self._folder.settle(now_ms - _QUIET_MS)
+            self._folder.settle_last()
         activities = (item for item in self._window.activities() if item.service not in unread)
         view = LogView(
             at_ms=now_ms,

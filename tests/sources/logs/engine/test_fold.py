@@ -233,6 +233,23 @@ def test_a_line_that_was_not_checked_for_secrets_is_named(monkeypatch: pytest.Mo
     assert [(work, lines) for _, work, lines, _ in over(engine.folder.budgets)] == [(Work.CONFIRM, 80)]
 
 
+def test_sources_that_are_read_all_the_time_are_settled_only_where_all_are() -> None:
+    window = Window([], AT_MS)
+    folder = Folder(window, scanner())
+    for service, reads in (("orders", 1), ("billing", 3)):
+        for batch in batches([b"2025-06-15 15:06:40 INFO one\n"] * reads, service):
+            folder.fold(batch, 0.0)
+
+    def last_lines() -> dict[str, int | None]:
+        lines = {activity.service: activity.last_line for activity in window.activities()}
+        return {service: None if line is None else line.line for service, line in lines.items()}
+
+    folder.settle(AT_MS)
+    assert last_lines() == {"orders": 1, "billing": None}
+    folder.settle()
+    assert last_lines() == {"orders": 1, "billing": 3}
+
+
 def test_a_long_line_takes_as_much_of_a_budget_as_many_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RATES, Work.CONFIRM, Rate(0, 300))
     lines = [f"password=hunter{at}! {'x' * 10_000 if at < 2 else ''} used" for at in range(100)]

@@ -38,6 +38,8 @@ class Clocks:
         self._newest_ms = NONE if newest is None or newest.event_ms is None else newest.event_ms
         self._newest: LogLine | Later | None = None
         self._last: LogLine | Later | None = None
+        self.read_ms = 0
+        """When a block of it was read last."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -83,7 +85,7 @@ class Clocks:
     def take(self, folded: Folded, activity: Activity) -> None:
         """What the block's times say of the clock; its last line is kept for later."""
         count = folded.table.count
-        self._last = folded.later(count - 1)
+        self._last, self.read_ms = folded.later(count - 1), folded.batch.now_ms
         times = folded.times
         if (times[1:] >= times[:-1]).all() and times[0] >= max(self._newest_ms, 0):
             # Every line has a time, and none goes back: as nearly always.

@@ -106,10 +106,11 @@ class Folder:
             self._confirm(folded, taken, budget)
         folded.items.sort(key=_position)
 
-    def settle(self) -> None:
-        """Bring what activities hold of single lines up to date: before they are kept, and once a second."""
+    def settle(self, until_ms: int | None = None) -> None:
+        """Bring what activities hold of single lines up to date; of sources alone that were not read since `until_ms`."""
         for clocks in self._clocks.values():
-            clocks.settle(self._window)
+            if until_ms is None or clocks.read_ms <= until_ms:
+                clocks.settle(self._window)
 
     @property
     def kinds(self) -> int:
