@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -72,6 +74,7 @@ def find(specs: Iterable[SourceSpec], project_root: Path) -> list[LogFile]:
     return list(found.values())
 
 
+@lru_cache(maxsize=FILES_MAX)
 def service_of(path: Path) -> str:
     """The service that a file's name stands for: `orders-2025-06-01.log` and `orders-error.log` are orders."""
     stem = _DATE.sub("", path.name) or path.name
@@ -86,19 +89,25 @@ def _matches(spec: SourceSpec, project_root: Path) -> Sequence[Path]:
     pattern = Path(spec.path) if spec.captured else project_root / spec.path
     if not glob.has_magic(str(pattern)):
         return [pattern]
-    paths = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207 - absolute patterns
-    files = [path for path in paths if path.is_file()]
+    # They are looked for every second: comparing texts costs little, making paths a lot.
+    files = [name for name in sorted(glob.glob(str(pattern), recursive=True)) if os.path.isfile(name)]  # noqa: PTH113, PTH207 - absolute patterns
     # A sibling `app.log.1` of `app.log` is an older generation, followed with it.
-    names = {(path.parent, path.name) for path in files}
-    return [path for path in files if not _is_older(path, names)]
+    names = set(files)
+    return [_path(name) for name in files if not _is_older(name, names)]
 
 
-def _is_older(path: Path, names: set[tuple[Path, str]]) -> bool:
-    if path.name.endswith((".gz", ".zst", ".bz2", ".xz")):
+@lru_cache(maxsize=FILES_MAX)
+def _path(name: str) -> Path:
+    return Path(name)
+
+
+def _is_older(path: str, names: set[str]) -> bool:
+    if path.endswith((".gz", ".zst", ".bz2", ".xz")):
         return True
-    name = path.name
+    folder, slash, own = path.rpartition(os.sep)
+    name = own
     while "." in name or "-" in name:
         name = name[: max(name.rfind("."), name.rfind("-"))]
-        if (path.parent, name) in names and rotated.is_generation(path.name, name):
+        if f"{folder}{slash}{name}" in names and rotated.is_generation(own, name):
             return True
     return False
