@@ -57,6 +57,8 @@ def _silent_ms(view: LogView, activity: ServiceActivity, *, gone: bool) -> int |
     if activity.gap_p99_ms is None:
         return None
     limit_ms = max(limits.silence * 1000, limits.silence_factor * activity.gap_p99_ms)
+    if silent_ms <= limit_ms:
+        return None
     others = any(
         other.service != activity.service
         and other.last_arrived_ms is not None
@@ -64,7 +66,7 @@ def _silent_ms(view: LogView, activity: ServiceActivity, *, gone: bool) -> int |
         and view.at_ms - other.last_arrived_ms <= limits.silence * 1000
         for other in view.services
     )
-    return silent_ms if others and silent_ms > limit_ms else None
+    return silent_ms if others else None
 
 
 def _symptom(
