@@ -63,6 +63,7 @@ _POSTGRES = re2.compile(
     r"(DEBUG[1-5]|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION|BACKTRACE):  "
 )
 _REDIS = re2.compile(r"^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) ")
+_ROLES = frozenset("XCSM")
 _REDIS_LEVELS = {".": "DEBUG", "-": "DEBUG", "*": "INFO", "#": "WARN"}
 _SYSLOG_OLD = re2.compile(
     r"^(?:<(\d{1,3})>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?[+-]\d\d:?\d\d)"
@@ -150,12 +151,13 @@ def _syslog(text: str) -> Head | None:
 
 def _server(text: str) -> Head | None:
     """PostgreSQL and Redis, whose levels no other program writes like that."""
-    match = _POSTGRES.match(text)
+    match = _POSTGRES.match(text) if ":  " in text else None
     if match is not None:
         word = match.group(1)
         # Details of the line before: its statement may hold any word.
         return Head("DEBUG") if word in _DETAIL else Head(level_of(word), text[match.end() :] or None)
-    match = _REDIS.match(text)
+    colon = text.find(":")
+    match = _REDIS.match(text) if text[colon + 1 : colon + 2] in _ROLES else None
     return None if match is None else Head(_REDIS_LEVELS[match.group(1)], text[match.end() :] or None)
 
 

@@ -6,6 +6,7 @@ A time without a date is no time; one without a year belongs to the year that br
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
 import re2
 
@@ -61,13 +62,24 @@ def from_head(head: str, arrived_ms: int | None) -> int | None:
     bracket = head.find("[")
     if bracket >= 0 and head[bracket + 3 : bracket + 4] == "/":
         return _common(head[bracket + 1 : bracket + 27])
-    if not _HOLDS_TIME.search(head):
+    seen = _seen().Match(head.encode("utf-8", "replace")) or ()
+    if len(_SHAPES) not in seen:
         return None
-    for pattern, shape in _SHAPES:
-        found = _read(pattern, head, shape)
+    for number, (pattern, shape) in enumerate(_SHAPES):
+        found = _read(pattern, head, shape) if number in seen else None
         if found is not None:
             return found
     return _without_year(head, arrived_ms) or _american(head) or _epoch(head)
+
+
+@cache
+def _seen() -> re2.Set:
+    """Which of the shapes may be in a text, and behind them whether there is any time: all are tried at once."""
+    seen = re2.Set.SearchSet()
+    for pattern in (*(pattern for pattern, _ in _SHAPES), _HOLDS_TIME):
+        seen.Add(pattern.pattern.encode())
+    seen.Compile()
+    return seen
 
 
 def _without_year(head: str, arrived_ms: int | None) -> int | None:
