@@ -31,13 +31,13 @@ function buildVerdict(section) {
   if (dashboard) section.append(tiles(dashboard), counts(dashboard));
 }
 
-/** A reason, its proof, and the way to the cluster that has its chain and its fix. */
+/** A reason, its proof, and the way to the cluster that has its chain and its fix. A cause is as bad as its worst effect. */
 function reasonOf(reason) {
   const [root] = reason.findingIds;
   const finding = findingById.get(root);
   const cluster = clusterOf.get(root);
   return [
-    finding && chip(gradeOf(finding)),
+    finding && chip(cluster?.root === root ? cluster.severity : gradeOf(finding)),
     finding && " ",
     prose(reason.text, 400),
     " ",
