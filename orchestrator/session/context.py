@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.engine import Engine
 from agents.host import SeenFinding
@@ -18,7 +19,6 @@ from orchestrator.session.clocks import Clocks, clocks
 from orchestrator.session.ending import Ending
 from orchestrator.session.indexer import Indexer
 from orchestrator.session.lookout import Lookout
-from orchestrator.session.model_part import ModelPart
 from orchestrator.session.redis_server import ManagedRedis
 from orchestrator.session.services import ServicesRunner
 from orchestrator.session.story import Story
@@ -29,6 +29,9 @@ from tools.sources.records import Gap
 from tools.sources.redis.deployment import Deployment
 from tools.sources.redis.readonly import ReadOnlyClient
 from tools.workspace import Workspace
+
+if TYPE_CHECKING:  # what a model needs is loaded where there is one
+    from orchestrator.session.model_part import ModelPart
 
 STATIC_AGENTS = (AgentId.CONFIG_AUDITOR, AgentId.ENHANCEMENT_SCOUT)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.model.tracing import tracer
 from orchestrator.config.llm_use import LlmUse
 from orchestrator.session.clocks import FULL_WINDOW_S
-from orchestrator.session.model_part import ModelPace, ModelPart
 
 if TYPE_CHECKING:  # the session holds the part that is made here
     from orchestrator.session.context import Session
+    from orchestrator.session.model_part import ModelPart
 
 _EVERY_MIN_S = 2.0
 
@@ -20,6 +19,10 @@ def make(session: Session, use: LlmUse) -> ModelPart | None:
     session.story.update(language_model=use.why)
     if use.settings is None:
         return None
+    # A session without a model does not wait for what one needs to be loaded.
+    from agents.model.tracing import tracer
+    from orchestrator.session.model_part import ModelPace, ModelPart
+
     section = session.config.llm
     factor = min(1.0, session.config.session.duration / FULL_WINDOW_S)
     pace = ModelPace(max(_EVERY_MIN_S, section.investigate_every * factor), section.after_window)
