@@ -35,6 +35,16 @@ FAILS = re.compile(
 )
 
 
+SWITCH = re.compile(
+    r"""\(?\s*(?:!!|bool\(|Boolean\()?(?:(?:process\.|import\.meta\.)?env\.([A-Za-z_]\w*)|([A-Z][A-Z0-9]*_[A-Z0-9_]+)"""
+    r"""|(?:os\.)?(?:environ\.get|getenv|Getenv)\(\s*["'](\w+)["'][^()]*\)|["'](\w+)["']\s+in\s+(?:os\.)?environ)\)?"""
+    r"""(?:\s*(?:[!=]==?)\s*(?:["'][^"']*["']|undefined|null))?\s*\)?"""
+)
+_STAGE = re.compile(r"(?i)(?:.*_)?(?:ENV|ENVIRONMENT|STAGE|MODE)")
+"""Says where the program runs: it switches nothing that could be left out."""
+_USES_MAX = 20
+
+
 @dataclass(frozen=True, slots=True)
 class _Test:
     """A test, what follows where it holds, and what where it does not. An `always` one goes on either way."""
@@ -51,6 +61,7 @@ class Tests:
 
     def __init__(self) -> None:
         self._of: dict[tuple[int, int], dict[str, list[_Test]]] = {}
+        self._switched: dict[tuple[int, int], list[Node]] = {}
         self._blocks: dict[tuple[int, int], list[tuple[int, Node]]] = {}
 
     def about(self, around: Node, name: str) -> list[_Test]:
@@ -65,6 +76,17 @@ class Tests:
                         found.setdefault(word, []).append(test)
             self._of[key] = found
         return self._of[key].get(name, [])
+
+    def switched(self, around: Node) -> list[Node]:
+        """The parts of a function or file that another variable of the environment switches on."""
+        key = (around.start, around.end)
+        if key not in self._switched:
+            self.about(around, "")
+            every = {id(test): test for tests in self._of[key].values() for test in tests}.values()
+            self._switched[key] = [
+                test.then for test in every if test.then is not None and is_switch(test.condition)
+            ]
+        return self._switched[key]
 
     def statements(self, block: Node) -> list[tuple[int, Node]]:
         """The statements of a block, each with where it begins."""
@@ -107,7 +129,26 @@ def answers_name(name: str, node: Node, tests: Tests) -> bool:
             return True
         if present.fullmatch(test.condition) and not _fails(test.otherwise):
             return True
-    return False
+    return _is_switched(name, node, around, tests)
+
+
+def is_switch(condition: str) -> bool:
+    """Whether a condition asks for nothing but a variable of the environment, which so switches something on."""
+    found = SWITCH.fullmatch(condition.strip())
+    name = next(filter(None, found.groups()), "") if found is not None else ""
+    return bool(name) and _STAGE.fullmatch(name) is None
+
+
+def _is_switched(name: str, node: Node, around: Node, tests: Tests) -> bool:
+    """Whether all uses of a name stand where another variable has switched something on."""
+    parts = tests.switched(around)
+    if not parts:
+        return False
+    found = re.finditer(rf"\b{re.escape(name)}\b", around.text)
+    uses = [place for match in found if (place := around.start + match.start()) >= node.end]
+    return 0 < len(uses) <= _USES_MAX and all(
+        any(part.start <= place < part.end for part in parts) for place in uses
+    )
 
 
 def _fails(part: Node | None) -> bool:

@@ -15,6 +15,7 @@ _FUNCTIONS = {"function_declaration", "method_declaration", "func_literal"}
 _AROUND = {"if_statement", "block", *_FUNCTIONS}
 _FIRST_OF = {"cmp.Or"}
 """Functions that give the first of their arguments that is not empty."""
+_GIVES_UP = re.compile(r"\breturn\s*[;\n}]")
 _CALLS_MAX = 2
 
 
@@ -81,8 +82,8 @@ def _is_converted(node: Node, tests: Tests) -> bool:
             and then is not None
             and names[-1] in condition.text
             and "!=" in condition.text
-            and FAILS.search(then.text.replace(names[-1], "")) is None
-            and "return" not in then.text
+            and FAILS.search(then.text) is None
+            and _GIVES_UP.search(then.text) is None
         )
     return False
 

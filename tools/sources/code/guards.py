@@ -1,7 +1,7 @@
 """Whether a variable of the environment is read only where the program has found that it is there.
 
-A test of the same name stands around the read or ends the block before it, a handler goes on without it, or a schema
-is given it and decides. A test or a handler that complains (raises, exits) is no guard: what it asks for is required.
+A test of the same name stands around the read or ends the block before it, another variable switches on what the read
+is for, a handler goes on without it, or a schema is given it and decides. A test or a handler that complains (raises, exits) is no guard: what it asks for is required.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from tools.sources.code.answers import FAILS, Tests
+from tools.sources.code.answers import FAILS, Tests, is_switch
 from tools.sources.code.syntax import Node
 
 _NAME = re.compile(r"""(?:["'`]|\benv\.)([A-Za-z_]\w*)""")
@@ -61,18 +61,27 @@ def _is_given(outer: Node, inner: Node, named: re.Pattern[str], *, in_object: bo
 
 def _is_test(outer: Node, inner: Node, named: re.Pattern[str]) -> bool:
     if outer.kind == "conditional_expression":
-        parts = outer.children()
-        return not inner.same(parts[1]) and named.search(parts[1].text) is not None
+        then, condition = outer.children()[:2]
+        asks = not inner.same(condition) and _asks(condition, named)
+        return asks or (inner.same(then) and is_switch(condition.text))
     if outer.kind == "binary_expression" and "&&" in outer.tokens():
         left = outer.field("left")
-        return left is not None and not inner.same(left) and named.search(left.text) is not None
-    if outer.kind not in _TESTS:
+        return left is not None and not inner.same(left) and (_asks(left, named) or is_switch(left.text))
+    return outer.kind in _TESTS and _is_branch(outer, inner, named)
+
+
+def _is_branch(outer: Node, inner: Node, named: re.Pattern[str]) -> bool:
+    condition, otherwise = outer.field("condition"), outer.field("alternative")
+    if condition is None or inner.same(condition):
         return False
-    condition = outer.field("condition")
-    if condition is None or inner.same(condition) or named.search(condition.text) is None:
-        return False
-    otherwise = outer.field("alternative")
-    return otherwise is None or inner.same(otherwise) or FAILS.search(otherwise.text) is None
+    if inner.same(outer.field("consequence")) and is_switch(condition.text):
+        return True
+    goes_on = otherwise is None or inner.same(otherwise) or FAILS.search(otherwise.text) is None
+    return goes_on and _asks(condition, named)
+
+
+def _asks(condition: Node, named: re.Pattern[str]) -> bool:
+    return named.search(condition.text) is not None
 
 
 def _is_handled(outer: Node, inner: Node) -> bool:

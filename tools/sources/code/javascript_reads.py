@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tools.sources.code.syntax import Node
 
 WRAPPERS = {"await_expression", "parenthesized_expression", "non_null_expression", "as_expression"}
@@ -10,7 +12,8 @@ _ASSIGNS = {"assignment_expression", "augmented_assignment_expression"}
 _ASKED = {
     "ternary_expression": "condition", "if_statement": "condition", "while_statement": "condition", "switch_statement": "value",
 }  # fmt: skip
-_ANSWERS = {"Boolean"}
+_ANSWERS = re.compile(r"Boolean|(?:\w+\.)*\w*(?:[bB]ool|[fF]lag|[tT]ruthy|[oO]ptional)\w*")
+"""Functions that make something of nothing: what a switch is that nobody set."""
 _STEPS_MAX = 6
 
 
@@ -59,7 +62,7 @@ def _of_result(node: Node, parent: Node | None) -> tuple[str | None, bool]:
             callee = call.field("function") if call is not None else None
             if call is None or callee is None:
                 break
-            if callee.text in _ANSWERS:
+            if _ANSWERS.fullmatch(callee.text):
                 return None, True
             calls = True
             node, parent = _unwrapped(call)
