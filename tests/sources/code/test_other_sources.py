@@ -8,7 +8,7 @@ import pytest
 
 from tests.detectors.config.cases import Case, check
 from tests.sources.code.trees import index_of, uses
-from tools.detectors.code import xreadgroup_no_ack
+from tools.detectors.code import hardcoded_stream, xreadgroup_no_ack
 from tools.detectors.config import group_name_mismatch
 from tools.detectors.contract import CodeView
 from tools.detectors.thresholds import Judgement
@@ -84,3 +84,12 @@ def test_what_is_not_read_is_a_gap(tmp_path: Path) -> None:
     index = index_of(tmp_path, {"a.py": HEAD, "b/Fraud.java": JAVA})
     assert [use.language for use in uses(index, CodeKind.XREADGROUP)] == ["java"]
     assert [gap.what for gap in index.gaps] == ["stream commands in b/Fraud.java"]
+
+
+def test_the_name_in_a_script_is_nothing_to_put_into_a_constant(tmp_path: Path) -> None:
+    files = {
+        "a.py": HEAD + "r.xadd('orders', {}, maxlen=9)\n",
+        "deploy/groups.sh": "redis-cli XGROUP CREATE 'orders' 'billing' 0\n",
+    }
+    view = CodeView(index=index_of(tmp_path, files), judgement=Judgement())
+    assert [symptom.files for symptom in hardcoded_stream.detect(view)] == [("a.py:3",)]

@@ -15,6 +15,7 @@ from tools import masking
 from tools.sources.code.program_index import Program
 from tools.sources.code.source_files import Holds
 from tools.sources.code.walk import ProjectFile, in_scope, read_text
+from tools.sources.project_env import shown_line
 from tools.sources.records import ChainStep, CodeKind, CodeUse, Resolved
 from tools.sources.source_lines import lines_of
 
@@ -53,7 +54,6 @@ _LUA_CALL = re2.compile(
 )
 _CREATES = re2.compile(r"(?i)\bXGROUP[\"',\s]+CREATE[\"',\s]+(\S+?)[\"',]*\s+[\"']?([^\s\"']+)")
 _PLAIN = re2.compile(r"[A-Za-z0-9_.:-]+")
-_TEXT_MAX = 300
 
 
 def uses(files: Iterable[ProjectFile], program: Program, service_of: ServiceOf) -> Iterator[CodeUse]:
@@ -123,7 +123,7 @@ def _use(kind: CodeKind, place: tuple[str, int, str], service: str | None, langu
         path=path,
         line=number,
         end_line=number,
-        text=masking.beginning(line, _TEXT_MAX),
+        text=shown_line(line),
         language=language,
         options={"spread": ""},  # it may have any
     )
