@@ -227,6 +227,7 @@ NAMED: tuple[Sample, ...] = (
     Sample("bearer-token", "Token token=" + (made := of(WORD, 20)), made, "Authorization"),
     Sample("basic-credentials", "Basic " + (made := basic("ann", "Pa55" + "w0rd!x")), made, "authorization"),
     Sample("private-key", (made := pem()), made, "privateKey"),
+    Sample("vault-unseal-key", "Unseal Key 1: " + (made := of(WORD, 43)) + "=", made, "output"),
     Sample("private-key", (made := pem("")), made, "key"),
     Sample("private-key", (made := pem("OPENSSH ")), made, "identity"),
 )
@@ -408,6 +409,10 @@ LOOK_ALIKES: dict[str, str] = {
     "validation-codes": '{"password":["too_short","min8","must_have_1_digit"],"passwords":["required","minLength12"],"secrets":["db-x1-tls","redis-7f-tls"]}',
     "secret-lists": 'secrets=[orders-db, payments-db2], credentials: [aws, gcp2], tokens=[12, 13], passwords: [], tokens: ["a", "b1"]',
     "resp-other": "*2\\r\\n$3\\r\\nGET\\r\\n$9\\r\\norders:12\\r\\n and AUTH\\r\\n",
+    "sql-prose": "the user gave PASSWORD '' to role app, CREATE USER app PASSWORD NULL, alter role app with password '[redacted]', invalid password 'x1y2z3'",
+    "monitor-redacted": '1750000000.1 [0 127.0.0.1:5] "AUTH" "(redacted)", "AUTH" "(redacted)" "(redacted)"',
+    "pass-words": "user_pass: required, authPass=true dbPass=${DB_PASS} encompass=north12345 trespass: yes12345 key-file-pass is not set",
+    "generated-prose": "a password was generated for ann: see the vault, password for the elastic user: changed, Unseal Key 1 of 5 was given",
     "node-auth-route": "{ name: 'auth', path: '/login', args: [ 'a' ] }, plugins: [ 'auth', 'orders' ]",
     "ulid-session": '{"sessionId":"01HZX3K9Q8ZJ3V5T7R2N4M6P8A"} session_id: 01HZX3K9Q8ZJ3V5T7R2N4M6P8B',
     "port-and-mail": "elastic http://es:9200;mail:a@b.c ws://host:3000,admin@x and http://es:9200|ops@b.c",

@@ -20,7 +20,7 @@ from tools import secret_values as values
 _AGAIN = (
     r"(?:[_-]?(?:confirm(?:ation)?|new|old|current|again|repeat|value|base|plain|raw|prod|dev|test))?\d{0,2}"
 )
-_PASSWORD = rf"(?:pass(?:word|wd|phrase|code)|masterauth|requirepass|redis(?:cli)?[_.-]?auth){_AGAIN}"
+_PASSWORD = rf"(?:pass(?:word|wd|phrase|code)|(?:admin|auth|db|redis|root|user)[_-]?pass|masterauth|requirepass|redis(?:cli)?[_.-]?auth){_AGAIN}"
 _PASS = rf"(?:pass|pwd){_AGAIN}"
 """Only as a part of its own: `compass`, `bypass` and the like are none."""
 _STRONG = (

@@ -268,8 +268,8 @@ ON_COMMAND_LINES = (
     _R("password", r"[A-Za-z0-9+/]{6}", r"[A-Za-z0-9+/]{2,}={0,2}", before=r"\bAUTH (?:PLAIN|LOGIN) ", shown=0, check=Check.OPAQUE),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"auth-pass['\"]?\s{1,3}['\"]?[^\s'\"]{1,64}['\"]?\s{1,3}['\"]?", gate=r"auth-pass", shown=0, caseless=True, check=Check.OPAQUE),
     _R("password", r"[^\s'\"]{6}", r"[^\s'\"]*", before=r"\b(?:password|passwd|passphrase|passcode|pwd) (?:is|was|set to|changed to):?\s{1,2}['\"]?", gate=r"\b(?:password|passwd|passphrase|passcode|pwd) (?:is|was|set|changed)", shown=0, caseless=True, check=Check.OPAQUE),
-    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:requirepass|masterauth)['\"]?\s{1,3}['\"]?", shown=0, caseless=True, check=Check.OPAQUE),
-    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:--|config['\"]?\s{1,3}['\"]?set['\"]?\s{1,3}['\"]?|(?:^|\n)\s{0,8})(?:requirepass|masterauth)['\"]?\s{1,3}['\"]?", after=r"(?:['\"\s]|$)", gate=r"(?:requirepass|masterauth)['\"]?\s", shown=0, caseless=True, anchored=False, check=Check.DIRECTIVE),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:requirepass|masterauth|key-file-pass)['\"]?\s{1,3}['\"]?", shown=0, caseless=True, check=Check.OPAQUE),
+    _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"(?:--|config['\"]?\s{1,3}['\"]?set['\"]?\s{1,3}['\"]?|(?:^|\n)\s{0,8})(?:requirepass|masterauth|key-file-pass)['\"]?\s{1,3}['\"]?", after=r"(?:['\"\s]|$)", gate=r"(?:requirepass|masterauth|key-file-pass)['\"]?\s", shown=0, caseless=True, anchored=False, check=Check.DIRECTIVE),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=r"sentinel['\"]?\s{1,3}['\"]?set['\"]?\s[^\n]{1,200}\s['\"]?auth-pass['\"]?\s{1,3}['\"]?", gate=r"auth-pass", shown=0, caseless=True, check=Check.CHOSEN),
     _R("password", r"[^\s'\"]{3}", r"[^\s'\"]*", before=rf"user\s{{1,3}}[^\s'\"]{{1,64}}\s{{1,3}}{_FLAG}+>", gate=r"user\s{1,3}[^\s'\"]{1,64}\s{1,3}(?:o|r|n|s|[~&+%#-])[^\n]{0,200}\s>", shown=0, check=Check.CHOSEN),
     _R("password", r"[^'\"`\\]{3}", r"[^'\"`\\]*", before=rf"name{_MARK}?\s{{0,2}}:\s{{0,2}}{_MARK}auth{_MARK}\s{{0,2}},{_BREAK}{_MARK}?args{_MARK}?\s{{0,2}}:\s{{0,2}}\[{_BREAK}{_USER}{_MARK}", after=_MARK, gate=rf"{_MARK}auth{_MARK}\s{{0,2}},", shown=0, caseless=True, check=Check.CHOSEN),
@@ -287,6 +287,11 @@ ON_COMMAND_LINES = (
     _R("password", r"[^\s'\"]{6}", r"[^\s'\"]*", before=rf"{_OF_SOMEBODY}['\"]?\s?[:=]\s{{0,3}}", gate=_OF_SOMEBODY, shown=0, caseless=True, check=Check.OPAQUE),
     _R("password", r"[^'\"]{3}", r"[^'\"]*", before=rf"{_OF_SOMEBODY}['\"]?\s?[:=]\s{{0,3}}['\"]", after=r"['\"]", gate=_OF_SOMEBODY, shown=0, caseless=True, check=Check.CHOSEN),
     _R("password", r"[^\s\\]{3}", r"[^\s\\]*", before=rf"AUTH{_CRLF}(?:\$\d{{1,4}}{_CRLF}[^\s\\]{{1,64}}{_CRLF})?\$\d{{1,4}}{_CRLF}", after=_CRLF, gate=rf"AUTH{_CRLF}", anchored=False, caseless=True, shown=0, check=Check.CHOSEN),
+    _R("password", r"[^']{3}", r"[^']*", before=r"(?:USER|ROLE)\s[^\n]{1,200}?\sPASSWORD\s{1,3}'", after="'", gate=r"PASSWORD\s{1,3}'", shown=0, caseless=True, check=Check.CHOSEN),
+    _R("password", r"[^\s\"(]{3}", r"[^\"]*", before=r"\"AUTH\"\s(?:\"[^\"]{1,64}\"\s)?\"", after=r"\"", gate=r"\"AUTH\"\s\"", anchored=False, shown=0, caseless=True, check=Check.ARGUMENT),
+    _R("password", r"[^\s'\"]{6}", r"[^\s'\"]*", before=r"password (?:is|was) generated for [^\s:]{1,64}:\s{1,3}", gate="password (?:is|was) generated for ", shown=0, caseless=True, check=Check.OPAQUE),
+    _R("password", r"[^\s'\"]{6}", r"[^\s'\"]*", before=r"password for the \w{1,40} user[^:\n]{0,120}:\s{1,3}", gate=r"password for the \w{1,40} user", shown=0, caseless=True, check=Check.OPAQUE),
+    _R("vault-unseal-key", r"[A-Za-z0-9+/]{8}", r"[A-Za-z0-9+/]{24,}={0,2}", before=rf"Unseal{_SPACE}Key{_SPACE}\d{{1,2}}(?::|%3[Aa]){_SPACE}", gate=rf"Unseal{_SPACE}Key{_SPACE}\d", shown=0, entropy=3.0),
     _R("password", r"[^'\"]{3}", r"[^'\"]*", before=r"IDENTIFIED\s{1,3}BY\s{1,3}['\"]", shown=0, caseless=True, check=Check.CHOSEN),
 )  # fmt: skip
 

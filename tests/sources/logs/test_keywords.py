@@ -55,6 +55,7 @@ QUIET = (
     'level=info msg="could not refresh cache" err="read tcp 10.0.0.1:1: connection reset"',
     '{"level":30,"msg":"cannot store order","err":{"type":"Error","message":"closed"}}',
     "2025-06-15 10:00:00,123 INFO orders: ValueError: bad sku",
+    "2025-06-15 10:00:00,123 INFO orders: caught exception java.io.IOException: closed",
     '{"level":30,"msg":"job 7 ended with TypeError: x is undefined"}',
 )
 NOT_QUIET = (

@@ -430,6 +430,7 @@ OUTERMOST = PYTHON_CAUGHT.replace("in get", "in <module>")
         ('{"level":20,"msg":"cache lookup failed"}', PYTHON_CAUGHT, ["trace-fatal"]),
         (DEBUG_JAVA.replace("DEBUG", "INFO").format("retrying"), JAVA_CAUGHT, ["retry"]),
         (DEBUG_JAVA.replace("DEBUG", "INFO").format("order 12"), JAVA_CAUGHT, ["trace"]),
+        (DEBUG_JAVA.replace("DEBUG", "INFO").format("caught exception"), JAVA_CAUGHT, ["trace"]),
         (DEBUG_JAVA.replace("DEBUG", "WARN").format("retrying"), JAVA_CAUGHT, ["retry", "trace"]),
         ("[2025-06-15 10:00:00,123: INFO/Worker-1] Task store[1] retry: Retry in 10s: KeyError('id')", PYTHON_CAUGHT, []),
     ],

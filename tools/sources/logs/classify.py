@@ -149,7 +149,7 @@ _IN_ORDER = re2.compile(
     r"|clean(?:ing|ly)?(?: up)?|wind\w* down|(?:no longer|stop\w*|not) accept\w*|wait\w* for|exit request)\b"
 )
 _HANDLED = re2.compile(
-    r"(?i)\b(?:handled|handling|caught|catch(?:es|ing)?|mapped|maps|mapping|translat\w+|convert\w*|ignor\w+|swallow\w*|suppress\w*|skipp\w+"
+    r"(?i)\b(?:handled|handling|mapped|maps|mapping|translat\w+|convert\w*|ignor\w+|swallow\w*|suppress\w*|skipp\w+"
     r"|instead of)\b"
 )
 _SPOKEN_OF = re2.compile(
