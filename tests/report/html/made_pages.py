@@ -11,6 +11,7 @@ from tests.report.made_session import START_MS, make
 from tools.report.html import page
 from tools.report.model import Report, StreamHealth, TopologyEdge
 from tools.report.write import write_report
+from tools.synthesis.sessions.comparison import Compared, SessionComparison, State, TrendPoint
 from tools.workspace import Workspace
 
 HOSTILE = (
@@ -50,6 +51,45 @@ def large(report: Report, findings: int, streams: int) -> Report:
 
 def _stream(row: StreamHealth, at: int) -> StreamHealth:
     return replace(row, stream=f"stream-{at:05}")
+
+
+def compared(report: Report, new: str) -> SessionComparison:
+    """A comparison in which the finding `new` is new and another is gone."""
+    later = report.session_id
+    point = TrendPoint(
+        session_id="earlier", ended_ms=START_MS, incomplete="", by_severity={"HIGH": 1}, enhancements=0
+    )
+    return SessionComparison(
+        earlier="earlier",
+        earlier_ended_ms=START_MS,
+        later=later,
+        counts={"new": 1, "resolved": 1, "updated": 0},
+        flapping=0,
+        accepted=0,
+        notes=(),
+        findings=(
+            _row(State.NEW, new, later, "CRITICAL", "new", ""),
+            _row(State.RESOLVED, "LW-077", "earlier", "HIGH", "<i>gone</i>", "it was looked for"),
+        ),
+        trend=(point, replace(point, session_id=later)),
+    )
+
+
+def _row(state: State, finding_id: str, session_id: str, *said: str) -> Compared:
+    level, title, change = said
+    return Compared(
+        state=state,
+        fingerprint="v1:0",
+        finding_id=finding_id,
+        session_id=session_id,
+        rule_id="log.error",
+        category="BUG",
+        level=level,
+        title=title,
+        services=(),
+        streams=(),
+        change=change,
+    )
 
 
 def html_of(report: Report) -> str:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import expect
 
-from tests.report.html.made_pages import HOSTILE, html_of, large, nothing, shop
+from tests.report.html.made_pages import HOSTILE, compared, html_of, large, nothing, shop
 from tests.report.html.opened import Opened, Opener, Scheme
 from tools.report.model import Report
 from tools.synthesis.explain import Alternative
@@ -89,6 +89,22 @@ def test_a_cluster_names_what_else_may_be_behind_it(report: Report, show: Opener
     said_of_it = page.page.locator(f"#{first.cluster_id} .alternative")
     expect(said_of_it).to_contain_text(f"would explain {first.root} too — it <b>may</b> be slow")
     expect(said_of_it.locator("a").first).to_have_attribute("href", f"#{other}")
+
+
+def test_what_changed_since_an_earlier_session_is_told(report: Report, show: Opener) -> None:
+    root = report.clusters[0].root
+    page = show(html_of(replace(report, comparison=compared(report, root))))
+    changes = page.page.locator("details", has=page.page.locator(".changes"))
+    expect(changes.locator("summary")).to_have_text("Since session earlier: 1 new, 1 resolved")
+    changes.locator("summary").click()
+    rows = changes.locator(".changes li")
+    expect(rows).to_contain_text(
+        [f"new CRITICAL {root}", "resolved HIGH LW-077 <i>gone</i> · it was looked for"]
+    )
+    expect(rows.first.locator("a")).to_have_attribute("href", f"#{root}")
+    trend = page.page.locator("details", has_text="Trend of the last 2 sessions")
+    trend.locator("summary").click()
+    expect(trend.locator("tbody tr")).to_have_count(2)
 
 
 def test_charts_and_graph_are_drawn(seen: Opened, report: Report) -> None:

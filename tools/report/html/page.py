@@ -27,6 +27,7 @@ _SCRIPTS = (
     "vendor/dagre.js",
     "front/text.js",
     "front/data.js",
+    "front/comparison.js",
     "front/verdict.js",
     "front/clusters.js",
     "front/timeline.js",

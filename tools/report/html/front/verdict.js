@@ -29,6 +29,7 @@ function buildVerdict(section) {
     );
   }
   if (dashboard) section.append(tiles(dashboard), counts(dashboard));
+  section.append(...comparisonOf(report.comparison));
 }
 
 /** A reason, its proof, and the way to the cluster that has its chain and its fix. A cause is as bad as its worst effect. */
