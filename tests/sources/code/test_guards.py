@@ -30,6 +30,8 @@ GUARDED = {
     "a truth": ("a.py", 'a = bool(os.getenv("X_KEY"))\n'),
     "an optional chain": ("a.js", "const a = process.env.X_KEY?.toLowerCase() ?? 'info';\n"),
     "a switch that nobody set": ("a.js", "const a = envBool(process.env.X_KEY);\n"),
+    "a number that is none": ("a.js", "let a = Number(process.env.X_KEY);\nif (Number.isNaN(a)) a = 5;\n"),
+    "a number with a fallback further on": ("a.js", "const a = parseInt(process.env.X_KEY, 10);\nstart(a || 5);\n"),
     "an optional chain alone": ("a.js", "const a = process.env.X_KEY?.split(',');\n"),
     "a switch": ("a.js", "switch (process.env.X_KEY) { case 'a': f(); break; default: g(); }\n"),
     "a name with a fallback in JavaScript": ("a.js", "const key = process.env.X_KEY;\nstart(key ?? 'd');\n"),
@@ -46,6 +48,7 @@ GUARDED = {
     "a conversion that fails": ("a.go", _GO % 'n, err := strconv.Atoi(os.Getenv("X_KEY"))\n\tif err != nil {\n\t\tn = 10\n\t}\n\tsetup(n)'),
     "a helper that converts": ("a.go", _GO % 'setup(number("X_KEY", 1))' + "func number(k string, d int) int {\n\tv, err := strconv.Atoi(os.Getenv(k))\n\tif err != nil {\n\t\treturn d\n\t}\n\treturn v\n}\n"),
     "a switch in Go": ("a.go", _GO % 'port := os.Getenv("X_KEY")\n\tswitch port {\n\tcase "":\n\t\tport = "8080"\n\t}\n\tsetup(port)'),
+    "a tag in Go": ("a.go", 'package main\n\ntype C struct {\n\tX string `env:"X_KEY"`\n}\n'),
     "a helper in Go": ("a.go", _GO % 'setup(getenv("X_KEY", "1"))' + 'func getenv(k, d string) string {\n\tif v := os.Getenv(k); v != "" {\n\t\treturn v\n\t}\n\treturn d\n}\n'),
 }  # fmt: skip
 NEEDED = {
@@ -54,6 +57,9 @@ NEEDED = {
     "a fallback that throws": ("a.js", "const key = process.env.X_KEY;\nstart(key ?? fail('no key'));\n"),
     "a conversion that ends all": ("a.go", _GO % 'n, err := strconv.Atoi(os.Getenv("X_KEY"))\n\tif err != nil {\n\t\tlog.Fatal(err)\n\t}\n\tsetup(n)'),
     "a helper that hands the error on": ("a.go", _GO % 'setup(number("X_KEY"))' + "func number(k string) (int, error) {\n\tv, err := strconv.Atoi(os.Getenv(k))\n\tif err != nil {\n\t\treturn 0, err\n\t}\n\treturn v, nil\n}\n"),
+    "a tag in Go that is marked": ("a.go", 'package main\n\ntype C struct {\n\tX string `env:"X_KEY,required"`\n}\n'),
+    "a tag of envconfig that is marked": ("a.go", 'package main\n\ntype C struct {\n\tX string `envconfig:"X_KEY" required:"true"`\n}\n'),
+    "a number that ends all": ("a.js", "const a = Number(process.env.X_KEY);\nif (Number.isNaN(a)) throw new Error('no number');\n"),
     "bare in Go": ("a.go", _GO % 'setup(os.Getenv("X_KEY"))'),
     "a value that another variable is set to": ("a.py", 'os.environ["Y_KEY"] = os.environ["X_KEY"]\n'),
     "bare": ("a.py", 'a = os.environ["X_KEY"]\n'),

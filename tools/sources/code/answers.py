@@ -27,6 +27,8 @@ _SWITCHES = {
     "match_statement": "subject",
 }
 _TESTS = {"if_statement", "elif_clause", *_CHOICES, *_FALLBACKS, *_SWITCHES}
+_CONVERTS = {"Number", "parseInt", "parseFloat", "Number.parseInt", "Number.parseFloat"}
+"""What gives NaN for nothing."""
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _CONDITION_CHARS = 2000
 """Of a condition that are looked at."""
@@ -98,11 +100,21 @@ class Tests:
 
 def answers_absence(node: Node, tests: Tests) -> bool:
     """Whether what is at `node` is bound to a name, and a test of that name does without it and complains of nothing."""
+    parent = _outside(node)
+    call = parent.parent() if parent is not None and parent.kind == "arguments" else None
+    callee = call.field("function") if call is not None else None
+    if call is not None and callee is not None and callee.text in _CONVERTS:
+        parent = _outside(call)
+    target = parent.field(_BINDS[parent.kind]) if parent is not None and parent.kind in _BINDS else None
+    return target is not None and answers_name(target.text.partition(",")[0].strip(), node, tests)
+
+
+def _outside(node: Node) -> Node | None:
+    """What stands around a value and what only wraps it."""
     parent = node.parent()
     while parent is not None and parent.kind in _WRAPPERS:
         parent = parent.parent()
-    target = parent.field(_BINDS[parent.kind]) if parent is not None and parent.kind in _BINDS else None
-    return target is not None and answers_name(target.text.partition(",")[0].strip(), node, tests)
+    return parent
 
 
 def answers_name(name: str, node: Node, tests: Tests) -> bool:
@@ -114,6 +126,7 @@ def answers_name(name: str, node: Node, tests: Tests) -> bool:
     nothing = r"null|undefined|nil|\"\"|''"
     absent = re.compile(
         rf"(?:not\s+|!){word}\b(?!\s*[.(\[])|\b{word}\s*(?:is\s+None|===?\s*(?:{nothing}))|len\({word}\)\s*==\s*0"
+        rf"|\bisNaN\({word}\b|!\s*(?:Number\.)?is(?:Finite|Integer|SafeInteger)\({word}\b"
     )
     present = re.compile(
         rf"\(?\s*(?:!!|bool\(|Boolean\()?{word}\)?\s*(?:is\s+not\s+None|!==?\s*(?:{nothing}))?\s*\)?"

@@ -15,6 +15,9 @@ from tools.sources.source_lines import lines_of
 
 _TAG = re.compile(r'\b(?:env|envconfig)\s*:\s*"([A-Za-z_][A-Za-z0-9_]*)')
 _TAG_DEFAULT = re.compile(r'\b(?:envDefault|env-default|default)\s*:\s*"([^"]*)"')
+_TAG_NEEDS = re.compile(
+    r'\b(?:env|envconfig)\s*:\s*"[^"]*,\s*(?:required|notEmpty)|\b(?:env-)?required\s*:\s*"(?:true|1)"'
+)
 _BLANK = "_"
 _EXPORTS = ("Getenv", "LookupEnv")
 
@@ -133,7 +136,10 @@ class _Reader:
             ]
             parts += [make(tag, "text", default[1])] if default is not None else []
             made = make(tag, "call", "", tuple(parts))
-            self.module.sites.append(Site(made, inner.index, default[1] if default is not None else None))
+            fallback = default[1] if default is not None else None
+            # The libraries that read tags leave a field empty unless it is marked.
+            tested = fallback is None and _TAG_NEEDS.search(tag.text) is None
+            self.module.sites.append(Site(made, inner.index, fallback, tested))
             for found in names:
                 inner.bind(found.text, made)
 
