@@ -35,12 +35,17 @@ _CLIENTS = {
             "redis", "coredis", "aioredis", "valkey", "hiredis", "psycopg", "psycopg2", "asyncpg", "sqlalchemy", "pymongo",
             "motor", "boto3", "requests", "pydantic", "pydantic_settings", "dotenv", "structlog", "loguru", "orjson",
             "msgpack", "tenacity", "backoff", "click", "yaml", "numpy", "pandas", "typing_extensions", "dateutil",
+            "sqlmodel", "alembic", "httpx", "attrs", "attr", "msgspec", "jsonschema", "bs4", "lxml", "polars",
+            "pyarrow", "scipy", "sklearn", "cryptography", "jwt", "rich", "typer", "tqdm", "pytz", "aiofiles",
+            "minio", "elasticsearch", "influxdb_client", "openai", "anthropic", "stripe",
         }
     ),
     "javascript": frozenset(
         {
             "redis", "ioredis", "iovalkey", "pg", "mysql2", "mongodb", "mongoose", "@prisma/client", "axios", "undici",
             "dotenv", "pino", "winston", "zod", "uuid", "nanoid", "lodash", "date-fns", "dayjs", "p-limit", "p-retry",
+            "typeorm", "knex", "sequelize", "drizzle-orm", "node-fetch", "got", "nodemailer", "stripe", "openai",
+            "rxjs", "minio",
         }
     ),
     "go": frozenset(

@@ -205,6 +205,11 @@ MISMATCHES = {
         web("80", "import { boot } from '@acme/kit';\nboot();\n")
     ),
     "a library that is loaded and may start one": Case(web("80", "import '@acme/boot';\n" + WORKER)),
+    "a worker with a database": Case(
+        {"services/web/app.py": "from sqlmodel import Field\nimport redis.asyncio as redis\nimport models\nwork()\n",
+         "services/web/models.py": "x = 1\n", "compose.yml": BUILT % "80",
+         "services/web/Dockerfile": 'FROM x\nCMD ["python", "app.py"]\n'}, [("MEDIUM", "80")]
+    ),
     "a client that starts no server": Case(web("80", "import Redis from 'ioredis';\n" + WORKER), [("MEDIUM", "80")]),
     "a framework's command starts the server": Case(
         web("80", PAGE, services__web__Dockerfile='FROM x\nCMD ["next", "start"]\n'), [("MEDIUM", "80")]
