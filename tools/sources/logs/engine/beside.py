@@ -49,7 +49,7 @@ def message_ends(data: bytes) -> Ints:
 def _pairs(cells: NDArray[np.uint8]) -> Ints:
     """Where two groups of four bytes that may be digits stand side by side: thirteen digits always hold such a pair."""
     count = len(cells) // _QUAD
-    groups, flags, _ = _scratch(count * _QUAD)
+    groups, flags = _scratch(count * _QUAD)
     quads, may = groups.view(np.uint32), flags[:count]
     np.bitwise_and(cells[: count * _QUAD].view(np.uint32), _HIGHS, out=quads)
     np.equal(quads, _DIGIT_HIGHS, out=may)
@@ -79,7 +79,8 @@ def _dashes(cells: NDArray[np.uint8], pairs: Ints) -> Ints:
 def may_be_odd(data: bytes, lines: int) -> bool:
     """Whether a block of so many lines may hold control characters, or escapes of what needs none."""
     cells = np.frombuffer(data, np.uint8)
-    _, flags, found = _scratch(len(cells))
+    numbers, found = _scratch(len(cells))
+    flags = numbers.view(np.bool_)
     controls = int(np.count_nonzero(np.less(cells, _SPACE, out=flags))) - lines
     if controls:
         controls -= int(np.count_nonzero(np.equal(cells, _TAB, out=flags)))
@@ -92,15 +93,15 @@ def may_be_odd(data: bytes, lines: int) -> bool:
     return (not data.isascii() and b"\xc2" in data) or (b"\\" in data and b"\\u00" in data)
 
 
-def _scratch(size: int) -> tuple[NDArray[np.uint8], Flags, Flags]:
+def _scratch(size: int) -> tuple[NDArray[np.uint8], Flags]:
     """Room for columns of bytes: what is taken from the system anew for each block costs more than the work in it."""
     room = _ROOM.get(0)
     if room is None or len(room[0]) < size:
-        room = _ROOM[0] = np.empty(size, np.uint8), np.empty(size, np.bool_), np.empty(size, np.bool_)
-    return room[0][:size], room[1][:size], room[2][:size]
+        room = _ROOM[0] = np.empty(size, np.uint8), np.empty(size, np.bool_)
+    return room[0][:size], room[1][:size]
 
 
-_ROOM: dict[int, tuple[NDArray[np.uint8], Flags, Flags]] = {}
+_ROOM: dict[int, tuple[NDArray[np.uint8], Flags]] = {}
 
 
 def _are_digits(text: Words) -> Flags:
