@@ -12,7 +12,7 @@ from tests.sources.logs.engine.blocks import AT_MS, batches
 from tools.sources import recording
 from tools.sources.line_blocks import LineBlock
 from tools.sources.logs.engine import recorded
-from tools.sources.logs.engine.budgets import Rate
+from tools.sources.logs.engine.budgets import RATES, Rate, Work
 from tools.sources.logs.engine.fold import Folder
 from tools.sources.logs.engine.recorded import LineRecorder
 from tools.sources.logs.engine.scanning import scanner
@@ -90,3 +90,18 @@ def test_of_many_flows_the_same_are_kept_in_every_service(
     assert left_out > 1000
     assert sum(block.flow_lines_left_out for block in blocks) == left_out
     assert survey([*kept, *blocks]).flow_lines_left_out == left_out
+
+
+def test_long_lines_and_lines_that_were_not_checked_for_secrets_leave_room_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "SAMPLES", 0)
+    monkeypatch.setattr(recorded, "VERDICTS", Rate(0, 100))
+    monkeypatch.setitem(RATES, Work.CONFIRM, Rate(0, 1))
+    lines = [
+        *(quiet(at, level=50, password=f"hunter{at}!Zq99") for at in range(3)),
+        *(quiet(at, level=50, msg=f"lost {'x' * 20_000}") for at in range(5)),
+        quiet(9, level=50),
+    ]
+    kept, _, _ = record(tmp_path, {"orders": lines})
+    assert [line.line for line in kept] == [1, 2, 4, 5, 6]

@@ -38,7 +38,7 @@ RATES = {
 }
 """Kinds of lines, those of them that are findings (which cost milliseconds, and memory), lines that may hold a secret
 (20 to 120 microseconds each at usual lengths, measured: at most 6 % of a core), and lines of traces."""
-_USUAL_BYTES, _PIECE_BYTES = 1024, 64
+USUAL_BYTES, PIECE_BYTES = 1024, 64
 """A longer line counts as one more for each so many bytes: it takes so much more time."""
 
 
@@ -106,7 +106,7 @@ class Budget:
 
 
 def _pieces(size_bytes: int) -> int:
-    return 1 + max(0, size_bytes - _USUAL_BYTES) // _PIECE_BYTES
+    return 1 + max(0, size_bytes - USUAL_BYTES) // PIECE_BYTES
 
 
 def meaning(mark: Mark) -> str:

@@ -11,7 +11,7 @@ from collections import Counter
 import numpy as np
 
 from tools.sources.line_blocks import LineBlock
-from tools.sources.logs.engine.budgets import Bucket, Rate
+from tools.sources.logs.engine.budgets import PIECE_BYTES, USUAL_BYTES, Bucket, Rate
 from tools.sources.logs.engine.folded import Folded, Tally
 from tools.sources.logs.engine.patterns import EVENTS, TELLING, Mark
 from tools.sources.logs.engine.scanning import Ints
@@ -81,8 +81,11 @@ class LineRecorder:
             return set()
         secret = np.array([row for row, _ in folded.secrets], np.int64)
         rows = np.unique(np.concatenate((telling, secret)))
-        room = min(len(rows), self._verdicts.available(now))
-        self._verdicts.take(now, room)
+        if folded.unchecked:
+            rows = rows[~np.isin(rows, list(folded.unchecked))]
+        cost = _cost(folded, rows, VERDICTS)
+        room = int(np.searchsorted(cost, self._verdicts.available(now), "right"))
+        self._verdicts.take(now, int(cost[room - 1]) if room else 0)
         return set(rows[:room].tolist())
 
     def _sampled(self, folded: Folded, service: str) -> set[int]:
@@ -113,10 +116,11 @@ class LineRecorder:
                 shift += 1
                 self._changed_at[service] = now
                 chosen = rows[(hashes & ((1 << shift) - 1)) == 0]
-            chosen = chosen[:room]
         self._shifts[service] = shift
-        self._flows.take(now, len(chosen))
-        return [int(row) for row in chosen]
+        cost = _cost(folded, chosen, FLOWS)
+        count = int(np.searchsorted(cost, room, "right"))
+        self._flows.take(now, int(cost[count - 1]) if count else 0)
+        return [int(row) for row in chosen[:count]]
 
     def _count(self, folded: Folded, kept: set[int], left_out: int) -> None:
         batch, block = folded.batch, folded.batch.block
@@ -142,6 +146,14 @@ class LineRecorder:
                 else (),
             ),
         )
+
+
+def _cost(folded: Folded, rows: Ints, rate: Rate) -> Ints:
+    """What the lines up to each one take of a budget: a long line as much as many, at most a quarter of what there is."""
+    sizes = folded.table.ends[rows] - folded.table.starts[rows]
+    pieces = 1 + np.maximum(sizes - USUAL_BYTES, 0) // PIECE_BYTES
+    found: Ints = np.cumsum(np.minimum(pieces, max(1, int(rate.burst) // 4)))
+    return found
 
 
 def _tally_of_others(folded: Folded, kept: set[int]) -> Tally:
