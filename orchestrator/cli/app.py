@@ -12,7 +12,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.cli import boundary, diff_command, eval_command, read_commands, trace_command
+from orchestrator.cli import (
+    boundary,
+    diff_command,
+    eval_command,
+    read_commands,
+    recheck_command,
+    trace_command,
+)
 from orchestrator.cli.llm_options import Llm, MaxCost
 
 _EXIT_CODES = "\n".join(f"  {code:>3}  {text}" for code, text in boundary.MEANINGS.items())
@@ -335,6 +342,7 @@ def version() -> int:
 for command in (read_commands.findings, read_commands.verify, read_commands.report):
     app.command()(command)
 app.command(epilog=diff_command.EXIT_CODES)(diff_command.diff)
+app.command(epilog=recheck_command.EXIT_CODES)(recheck_command.recheck)
 app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
 

@@ -126,11 +126,16 @@ def render(findings: Sequence[Finding], style: Format, about: Workspace | None =
 
 def one(findings: Iterable[Finding], finding_id: str) -> str:
     """Everything about one finding, for people. Raises UsageError for an id that is not there."""
+    return "".join(f"{line}\n" for line in _whole(named(findings, finding_id)))
+
+
+def named(findings: Iterable[Finding], finding_id: str) -> Finding:
+    """The finding of that id. Raises UsageError for one that is not there."""
     wanted = finding_id.upper()
     finding = next((item for item in findings if item.finding_id == wanted), None)
     if finding is None:
         raise UsageError(f"There is no finding {clean(finding_id)!r}. `streamgauge findings` lists them.")
-    return "".join(f"{line}\n" for line in _whole(finding))
+    return finding
 
 
 def _table(findings: Sequence[Finding]) -> Iterator[str]:
