@@ -16,6 +16,7 @@ from orchestrator.cli import (
     boundary,
     diff_command,
     eval_command,
+    learn_command,
     read_commands,
     recheck_command,
     trace_command,
@@ -342,6 +343,7 @@ def version() -> int:
 for command in (read_commands.findings, read_commands.verify, read_commands.report):
     app.command()(command)
 app.command(epilog=diff_command.EXIT_CODES)(diff_command.diff)
+app.command()(learn_command.learn)
 app.command(epilog=recheck_command.EXIT_CODES)(recheck_command.recheck)
 app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
