@@ -13,11 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
+from agents import log_state
 from agents.detecting import run_detectors
 from agents.job import WatcherJob
-from agents.log_processes import ProcessesState, ServiceProcesses
+from agents.log_processes import ServiceProcesses
+from agents.log_state import WatcherState
 from agents.looks import LogLooks
 from agents.loop import Reporter
 from agents.stream_lives import StreamLives
@@ -34,9 +35,9 @@ from tools.sources.logs.engine.fold import Folder
 from tools.sources.logs.engine.folded import Folded
 from tools.sources.logs.engine.recorded import LineRecorder
 from tools.sources.logs.engine.scanning import scanner
-from tools.sources.logs.intake import MANY_SOURCES, Intake, SourceState
-from tools.sources.logs.merged import Merged, MergedMark
-from tools.sources.logs.window import Item, Template, Window, WindowState, last_of
+from tools.sources.logs.intake import MANY_SOURCES, Intake
+from tools.sources.logs.merged import Merged
+from tools.sources.logs.window import Item, Template, Window, last_of
 from tools.sources.recording import Recording
 from tools.sources.records import Gap
 from tools.workspace import write_atomically
@@ -55,17 +56,6 @@ _READING_S = 0.4
 """In one tick, while more is there: a backlog is read at full speed, and STOP and heartbeats are never far."""
 
 
-class WatcherState(Struct, kw_only=True):
-    """What a new attempt continues from."""
-
-    window: WindowState
-    sources: list[SourceState]
-    lines: int
-    merged: MergedMark | None
-    recording_bytes: int
-    processes: ProcessesState = ProcessesState()
-
-
 def make(job: WatcherJob, reporter: Reporter) -> LogWatcher:
     """The watcher of one attempt. Raises OSError where the workspace cannot be written."""
     return LogWatcher(job, reporter)
@@ -80,7 +70,7 @@ class LogWatcher:
         self._job, self._reporter, self._clock = job, reporter, reporter.clock
         workspace = reporter.workspace
         self._state_file = workspace.agent_dir(AgentId.LOG_WATCHER) / "state.json"
-        state = _load(self._state_file)
+        state = log_state.load(self._state_file)
         recording = workspace.path("recording", "log-watcher.jsonl.gz")
         _cut(recording, state.recording_bytes if state else None)
         self._recording_path = recording
@@ -344,13 +334,6 @@ class LogWatcher:
 
     def _gap(self, what: str, why: str, fix: str, *, blind: bool = True) -> Gap:
         return Gap(what=what, why=why, fix=fix, source="logs", at_ms=self._clock.now_ms(), blind=blind)
-
-
-def _load(path: Path) -> WatcherState | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=WatcherState)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None
 
 
 def _cut(path: Path, size: int | None) -> None:

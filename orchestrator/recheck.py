@@ -17,9 +17,8 @@ import msgspec
 from msgspec import structs
 from pydantic import SecretStr
 
-from agents import config_auditor, enhancement_scout, indexer, log_watcher, loop, stream_analyst
+from agents import config_auditor, enhancement_scout, indexer, log_state, log_watcher, loop, stream_analyst
 from agents.job import LogSource, WatcherJob, Window
-from agents.log_watcher import WatcherState
 from agents.loop import Reporter, Watcher
 from agents.watcher import open_reporter
 from orchestrator.config.model import Config
@@ -196,8 +195,10 @@ def _lines_since(wanted: Recheck, folder: Path) -> Verdict:
         return Verdict("cannot be checked", f"{why} {_AGAIN}")
     state = wanted.session.agent_dir(AgentId.LOG_WATCHER) / "state.json"
     try:
-        stood = msgspec.json.decode(state.read_bytes(), type=WatcherState)
-    except (OSError, msgspec.MsgspecError):
+        stood = log_state.load(state)
+    except OSError:
+        stood = None
+    if stood is None:
         return Verdict("cannot be checked", f"where the session's reading stood is not known. {_AGAIN}")
     job = _job(wanted, folder, with_server=False, logs=logs)
     fresh = structs.replace(stood, window=WindowState(), lines=0, merged=None, recording_bytes=0)
