@@ -45,6 +45,10 @@ def asked_model(run: Run, script: Callable[[Asked], Reply], **llm: Any) -> Itera
         yield api
 
 
+def always(reply: Reply) -> Callable[[Asked], Reply]:
+    return lambda _asked: reply
+
+
 def measured(run: Run) -> list[dict[str, Any]]:
     """The rules' findings, without what the clock says."""
     found = [dict(line) for agent in AgentId for line in read_data(run.workspace.findings(agent))]
@@ -54,12 +58,17 @@ def measured(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_model_adds_and_changes_nothing_of_what_was_measured(run: Run, own_server: Server) -> None:
-    run.attach_to(own_server)
-    with asked_model(run, helpful) as api:
-        code, _ = run("attach")
+def test_a_model_adds_and_changes_nothing_of_what_was_measured(run: Run) -> None:
+    """What it is asked after the window it is asked before services and server are stopped."""
+    run.manage("orders=good")
+    with asked_model(run, helpful, investigate_every="6000s") as api:
+        run.environment["SIMPLE_WATCHER"] = "high"
+        code, _ = run("managed")
         assert api.violations == []
     assert code == 1
+    (investigated,) = run.events("investigated")
+    began = {event["phase"]: event["at"] for event in run.events("phase") if event["status"] == "started"}
+    assert began["stop"] <= investigated["at"] <= began["shutdown"]
     found = [
         line for line in read_data(run.workspace.findings(AgentId.LOG_WATCHER)) if line["origin"] == "model"
     ]
@@ -67,7 +76,7 @@ def test_a_model_adds_and_changes_nothing_of_what_was_measured(run: Run, own_ser
         ("LW-90001", "MEDIUM", "llm")
     ]
     assert found[0]["promptVersion"] == "investigation@1"
-    assert [event["findingId"] for event in run.events("critical")] == ["LW-001"]
+    assert run.events("critical") == []
     use = run.facts.model_use
     assert use is not None
     assert (use.readings, use.own_findings, use.lowered, use.undone) == (1, 1, 1, 0)
@@ -81,7 +90,7 @@ def test_a_model_adds_and_changes_nothing_of_what_was_measured(run: Run, own_ser
 
 
 @pytest.mark.parametrize(
-    "attempt", [one for one in attempts() if (one.place, one.kind) == ("log", "fences")][:2], ids=str
+    "attempt", [one for one in attempts() if (one.place, one.kind) == ("log", "fences")][:1], ids=str
 )
 def test_a_model_that_obeys_what_it_reads_moves_nothing(
     run: Run, own_server: Server, attempt: Attempt
@@ -107,28 +116,21 @@ def test_a_model_that_obeys_what_it_reads_moves_nothing(
     assert list(of_markdown(plain, report)) == []
 
 
-@pytest.mark.parametrize(
-    "script",
-    [pytest.param(lambda _: Never(), id="silent"), pytest.param(lambda _: Fails(529), id="overloaded")],
-)
-def test_a_model_that_fails_leaves_the_session_as_it_is_without_one(
-    run: Run, own_server: Server, script: Callable[[Asked], Reply]
-) -> None:
+def test_a_model_that_fails_leaves_the_session_as_it_is_without_one(run: Run, own_server: Server) -> None:
     run.attach_to(own_server)
-    with asked_model(run, script, call_timeout="1s", after_window="8s") as api:
-        code, output = run("attach")
-        with_model = measured(run)
-        assert api.requests
-    assert (code, output) == (1, "None\n")
-    assert run.facts.model_use is not None
-    assert run.facts.model_use.undone == 1
-    assert run.facts.ended_by == "deadline"
-    assert {agent.finished for agent in run.facts.agents} == {True}
-    assert any(gap["source"] == "model" and not gap["blind"] for gap in run.gaps())
-    run.config["llm"] = {"enabled": False}
-    code, _ = run("attach")
-    assert code == 1
-    assert measured(run) == with_model
+    run.environment["SIMPLE_WATCHER"] = "critical"
+    assert run("attach") == (1, "None\n")
+    without = measured(run)
+    for reply in (Never(), Fails(529)):
+        with asked_model(run, always(reply), call_timeout="1s", after_window="8s") as api:
+            assert run("attach") == (1, "None\n")
+            assert api.requests
+        assert measured(run) == without
+        assert run.facts.model_use is not None
+        assert run.facts.model_use.undone == 1
+        assert run.facts.ended_by == "deadline"
+        assert {agent.finished for agent in run.facts.agents} == {True}
+        assert any(gap["source"] == "model" and not gap["blind"] for gap in run.gaps())
 
 
 def test_with_the_key_unset_nothing_is_sent_and_nothing_waits(run: Run, own_server: Server) -> None:
