@@ -66,6 +66,8 @@ def test_the_report_says_what_is_new_and_what_persists(made: Made) -> None:
     assert "### Against session `20250614_150640`" in text
     assert "### Trend" in text
     assert HOSTILE not in text
+    assert report.comparison is not None
+    assert [row.state for row in report.comparison.findings] == ["new"]
     data = json.loads((made.workspace.root / "report.json").read_text(encoding="utf-8"))
     assert [point["sessionId"] for point in data["comparison"]["trend"]] == ["20250614_150640", SESSION_ID]
 

@@ -283,7 +283,7 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     """None where the whole project was reported."""
     dashboard: Dashboard | None
     comparison: SessionComparison | None = None
-    """Against earlier sessions, with the trend over them; None in a session that was not prepared for it."""
+    """Against earlier sessions, with the trend over them; what only persists is counted alone. None in a session that was not prepared for it."""
     critical: tuple[CriticalFinding, ...]
     clusters: tuple[Cluster, ...]
     wordings: tuple[ClusterWording, ...] = ()

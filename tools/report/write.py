@@ -150,7 +150,7 @@ def _with_comparison(report: Report, workspace: Workspace, data: SessionData, bu
     board = report.dashboard
     if board is not None:
         board = structs.replace(board, comparison=comparison.figures(found))
-    return structs.replace(report, dashboard=board, comparison=found)
+    return structs.replace(report, dashboard=board, comparison=None if found is None else found.told())
 
 
 def _masked(report: Report) -> Report:

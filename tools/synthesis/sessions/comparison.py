@@ -98,6 +98,13 @@ class SessionComparison(Struct, frozen=True, kw_only=True, rename="camel"):
     acceptances: tuple[AcceptedView, ...] = ()
     why_none: str = ""
 
+    def told(self) -> SessionComparison:
+        """Without what only persists: a report holds these findings already, and counts them here."""
+        rows = [
+            row for row in self.findings if row.state is not State.PERSISTING or row.returned or row.accepted
+        ]
+        return structs.replace(self, findings=tuple(rows))
+
     def of(self, *states: State) -> tuple[Compared, ...]:
         """The findings in one of these states, the worst first."""
         return tuple(row for row in self.findings if row.state in states)
@@ -152,6 +159,8 @@ def compare(
     )
 
 
+_THERE_GONE_AND_BACK = 3
+"""Sessions that it takes to come back."""
 PRESENT = frozenset({State.NEW, State.PERSISTING, State.UPDATED})
 _RANKS = {level.value: level.rank for level in (*Severity, *Priority)}
 
@@ -266,6 +275,8 @@ def _row(state: State, known: KnownFinding, change: str = "", *, worse: bool = F
 
 def _returned(fingerprint: str, sessions: Sequence[Past]) -> int:
     """How often it was seen again after a session that looked for it in vain; sessions that did not look say nothing."""
+    if len(sessions) < _THERE_GONE_AND_BACK:
+        return 0
     seen = [fingerprint in item.seen for item in sessions if fingerprint not in item.unobserved]
     return sum(now and not then for then, now in pairwise(dropwhile(lambda there: not there, seen)))
 
