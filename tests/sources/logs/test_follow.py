@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tools.sources.logs import rotated
@@ -271,6 +271,7 @@ def test_older_generations_are_known_by_their_names(name: str, is_one: bool) -> 
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.binary(max_size=3000), cuts=st.lists(st.integers(0, 3000), max_size=6))
+@example(data=b"\xfe", cuts=[])
 def test_any_bytes_in_any_pieces_come_back_as_lines(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, cuts: list[int]
 ) -> None:

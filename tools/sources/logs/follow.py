@@ -77,7 +77,7 @@ class Follower:
             yield from self._notice_truncation()
         self._notice_rotation()
         for file in list(self._files):
-            budget -= yield from self._reader.read(file, budget)
+            budget -= yield from self._reader.read(file, budget, final=final)
             if final and budget > 0:
                 yield from self._reader.flush(file)
         yield from self._let_go(now)
@@ -223,7 +223,7 @@ class Follower:
             return
         held, file.descriptor = file.descriptor, other.descriptor
         try:
-            yield from self._reader.read(file, 1 << 62)
+            yield from self._reader.read(file, 1 << 62, final=True)
         finally:
             file.descriptor = held
             os.close(other.descriptor)

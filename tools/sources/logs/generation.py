@@ -49,9 +49,12 @@ class Reader:
         self.position = position
         self._buffer = _buffer()
 
-    def read(self, file: Generation, budget: int) -> Generator[Block, None, int]:
-        """What was written since, of at most about `budget` bytes; returns how many were read. Raises OSError."""
-        if file.offset == 0 and not _knows_codec(file):
+    def read(self, file: Generation, budget: int, *, final: bool = False) -> Generator[Block, None, int]:
+        """What was written since, of at most about `budget` bytes; returns how many were read. Raises OSError.
+
+        `final`: nothing more comes, so a single byte is no half of UTF-16's mark.
+        """
+        if file.offset == 0 and not _knows_codec(file) and not final:
             return 0
         if file.codec:
             return (yield from self._read_wide(file, budget))
