@@ -85,7 +85,7 @@ class Change:
         if failed is not None:
             self._tell(f"the revision to compare with could not be read: {failed.why}")
             return
-        found, self._broken = symptoms_in(detectors, view_of(base), self._reporter)
+        found, self._broken = symptoms_in(detectors, view_of(base), self._reporter, gap=False)
         self._known = {}
         for symptom in found:
             key = identity(symptom)

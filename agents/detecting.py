@@ -122,9 +122,12 @@ def _tell_more(detector: Detector, reporter: Reporter, most: int) -> None:
 
 
 def symptoms_in(
-    detectors: Iterable[Detector], view: object, reporter: Reporter
+    detectors: Iterable[Detector], view: object, reporter: Reporter, *, gap: bool = True
 ) -> tuple[list[Symptom], frozenset[str]]:
-    """The symptoms in a view that nothing is recorded of, and the ids of the rules that broke on it."""
+    """The symptoms in a view that nothing is recorded of, and the ids of the rules that broke on it.
+
+    Without `gap` that is an event alone: the caller says what is not known for it.
+    """
     found: list[Symptom] = []
     broken: set[str] = set()
     for detector in detectors:
@@ -132,14 +135,19 @@ def symptoms_in(
             found.extend(detector.detect(view))
         except Exception as error:  # noqa: BLE001 - as above: one broken rule does not blind the others
             broken |= {rule.id for rule in detector.RULES}
-            _tell(error, detector, reporter)
+            (_tell if gap else _event)(error, detector, reporter)
     return found, frozenset(broken)
 
 
-def _tell(error: Exception, detector: Detector, reporter: Reporter) -> None:
+def _event(error: Exception, detector: Detector, reporter: Reporter) -> None:
     rule = ", ".join(rule.id for rule in detector.RULES)
     text = mask("".join(traceback.format_exception(error)))
     reporter.event("error", rule=rule, reason=mask(str(error)) or type(error).__name__, traceback=text)
+
+
+def _tell(error: Exception, detector: Detector, reporter: Reporter) -> None:
+    _event(error, detector, reporter)
+    rule = ", ".join(rule.id for rule in detector.RULES)
     why = f"a rule failed ({type(error).__name__}): the `error` event in events.jsonl has its traceback"
     fix = "Report it with that event; everything else was judged."
     reporter.gap(

@@ -93,7 +93,7 @@ def test_a_ctrl_c_stops_sessions_services_and_servers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--llm",), "--llm is not in this version"),
+        (("--llm",), "--llm needs ANTHROPIC_API_KEY"),
         (("--scenario", "nowhere"), "There is no scenario 'nowhere'"),
         (("--repos", ".", "--scenario", "slow-consumer"), "Give one"),
         (("--scenarios", "."), "holds no scenarios"),

@@ -109,7 +109,7 @@ def test_the_mode_follows_from_the_configuration(
         pytest.param(
             config({}, START, None), "redis.url is not set, and services.start needs it", id="services only"
         ),
-        pytest.param(config(HERE, START, "replay"), "not available in this version", id="replay"),
+        pytest.param(config(HERE, START, "replay"), "needs the session that it is of", id="replay"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_reason(configured: Config, message: str) -> None:
