@@ -120,7 +120,11 @@ def test_a_trace_is_a_crash_where_nobody_caught_it(
         ("E: x\n    at g (/app/node_modules/x.js:1:2)\n    at f (/app/a.js:1:2)", "f (/app/a.js:1:2)"),
         (
             'Traceback\n  File "/app/a.py", line 1, in f\n  File "/x/site-packages/b.py", line 2, in g\nE: x',
-            'File "/app/a.py", line 1, in f',
+            "/app/a.py:1 in f fail with E: x",
+        ),
+        (
+            "Traceback\n  File \"/app/a.py\", line 7, in <dictcomp>\n    {k: t[k] for k in names}\n      ~^^^\nKeyError: 'x'",
+            "/app/a.py:7 fail with KeyError: 'x' ({k: t[k] for k in names})",
         ),
     ],
 )

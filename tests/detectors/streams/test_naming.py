@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tests.detectors.streams.crafted import index, use
-from tools.detectors.streams.code_map import code_map, matches
+from tools.detectors.streams.code_map import code_map, matches, told_places
 from tools.detectors.streams.families import family_of
 from tools.detectors.streams.roles import dead_letters_in, is_library, is_reply, named_dead_letter
-from tools.sources.records import CodeKind
+from tools.sources.records import CodeKind, Resolved
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,19 @@ def test_a_name_that_is_all_unknown_is_unresolved() -> None:
     code = code_map(index(use(CodeKind.XADD, "{}"), use(CodeKind.XADD, None), use(CodeKind.XADD, "{}:ab")))
     assert code.uses(CodeKind.XADD, "orders") == []
     assert code.unresolved(CodeKind.XADD) == 3
+
+
+def test_places_that_read_as_a_group_are_told_with_their_count() -> None:
+    read = use(CodeKind.XREADGROUP, "orders", count="1")
+    named = [
+        structs.replace(read, group=Resolved(value=name, confidence="literal"))
+        for name in ("billing", "mail")
+    ]
+    code = code_map(index(read, *named))
+    assert code.reads("orders", "billing") == [named[0]]
+    assert told_places(code.reads("orders", "billing")) == "shop/api.py:7 (shop, COUNT 1)"
+    assert (
+        told_places(named * 2)
+        == "shop/api.py:7 (shop, COUNT 1), shop/api.py:7 (shop, COUNT 1), shop/api.py:7 (shop, COUNT 1), …"
+    )
+    assert told_places([]) == ""

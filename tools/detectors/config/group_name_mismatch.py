@@ -201,7 +201,13 @@ def _never_read(view: ConfigView, stream: str, group: str, uses: _Uses, live: St
     maker = uses.creates[group][0]
     lost = sorted(uses.reads.keys() - uses.creates.keys())
     reader = uses.reads[lost[0]][0] if lost else None
-    wrong = f" {_place(reader)} reads {lost[0]!r}, which nothing creates: use one name." if reader else ""
+    fix = (
+        f"Use one name: {_place(maker)} creates {group!r}, {_place(reader)} reads {lost[0]!r}, which nothing creates. "
+        f"What waits for {group!r} is handled once it is read by that name."
+        if reader
+        else f"Read {group!r}, which {_place(maker)} creates, or leave it out there: XGROUP DESTROY {stream} {group} "
+        "removes it, with its position and its pending entries."
+    )
     return Symptom(
         rule=RULE,
         severity=RULE.severity if live is not None else Severity.HIGH,
@@ -213,9 +219,7 @@ def _never_read(view: ConfigView, stream: str, group: str, uses: _Uses, live: St
             *(known.chain_quotes(reader, reader.group) if reader else ()),
             *_said(view, stream),
         ),
-        recommendation=(
-            f"Read {group!r} where {_place(maker)} creates it, or remove it (XGROUP DESTROY {stream} {group}).{wrong}"
-        ),
+        recommendation=fix,
         confidence=known.confidence_of(maker.stream, maker.group),
         position=_position(view),
         service=maker.service,

@@ -31,6 +31,7 @@ _FRAME = re2.compile(
     r'(?m)^\s+at .{0,300}$|^\s*File "[^"]{1,300}", line \d+.{0,200}$|^\t\S+\.go:\d+.{0,60}$|^\s+at \S+\.rs:\d+.{0,60}$'
 )
 _THROWN = re2.compile(r"^(?:[\w<>]+\.)*[A-Z_]\w*(?::|$)")
+_PYTHON_FRAME = re2.compile(r'^File "([^"]+)", line (\d+)(?:, in (\S{1,100}))?')
 _FOREIGN = re2.compile(_LIBRARY)
 
 
@@ -49,7 +50,7 @@ def detect(view: LogView) -> Iterator[Symptom]:
             category=LogCategory.CRASH if crash else LogCategory.BUG,
             severity=Severity.CRITICAL if worst or cause.is_exhausted(text) else Severity.HIGH,
             title=f"{stats.service}: {_title(stats.template, frame)}",
-            recommendation=_recommendation(stats.template, frame),
+            recommendation=_recommendation(stats.template, frame, text),
             hypothesis=_hypothesis(stats.service, crash=crash, uncaught=crash and cause.says_uncaught(text)),
         )
 
@@ -66,14 +67,41 @@ def _title(template: str, frame: str) -> str:
     return shortened(thrown if bar and _THROWN.search(thrown) else template)
 
 
-def _recommendation(template: str, frame: str) -> str:
+def _recommendation(template: str, frame: str, text: str) -> str:
     if _is_cut(template):
         where = f"look at {frame}, the last of its frames here" if frame else "look at the lines around it"
         return (
             f"The line that names the exception did not come: {where}, and write each line of output at once."
         )
-    where = f" at {frame}" if frame else ""
-    return f"Handle the failure where it is thrown{where}; the whole trace with its causes is the evidence."
+    thrown, (place, source) = _thrown(text), _place(frame, text)
+    if not place:
+        return f"Find what throws {thrown or 'this'}, and repair what leads to it; the whole trace is the evidence."
+    failed = f"Repair what makes {place} fail" + (f" with {thrown}" if thrown else "")
+    return f"{failed}{f' ({source})' if source else ''}; the whole trace is the evidence."
+
+
+def _thrown(text: str) -> str:
+    """The exception in the service's own words: the last one of a Python trace, else the first."""
+    found = [line.strip() for line in text.splitlines() if _THROWN.search(line.strip())]
+    if not found:
+        return ""
+    return shortened(found[-1 if _is_python(text) else 0].rstrip(":"), 120)
+
+
+def _place(frame: str, text: str) -> tuple[str, str]:
+    """A frame as `path:line in function`, and the source line that Python prints below it."""
+    match = _PYTHON_FRAME.match(frame)
+    if match is None:
+        return frame, ""
+    path, line, function = match.groups()
+    inside = f" in {function}" if function and not function.startswith("<") else ""
+    below = text.rpartition(frame)[2].split("\n", 2)[1:2]
+    source = below[0].strip() if below and below[0].startswith("    ") else ""
+    return f"{path}:{line}{inside}", shortened(source, 120)
+
+
+def _is_python(text: str) -> bool:
+    return '\n  File "' in text
 
 
 def _hypothesis(service: str, *, crash: bool, uncaught: bool) -> str:

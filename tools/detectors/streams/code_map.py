@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tools.sources.records import CodeIndex, CodeKind, CodeUse, FactKind, plain_name
 
+_TOLD_MAX = 3
 _LITERAL_MIN = 3
 """Letters that a name with unknown parts must have to be taken for a name at all."""
 
@@ -66,6 +67,14 @@ class CodeMap:
         """Services that read the stream, with or without a group."""
         return _owners(self.uses(CodeKind.XREADGROUP, stream) + self.uses(CodeKind.XREAD, stream))
 
+    def reads(self, stream: str, group: str) -> list[CodeUse]:
+        """Places that read the stream as this group; one whose group is not known is none."""
+        return [
+            use
+            for use in self.uses(CodeKind.XREADGROUP, stream)
+            if use.group is not None and use.group.value is not None and matches(use.group.value, group)
+        ]
+
 
 def code_map(index: CodeIndex | None) -> CodeMap:
     """The map of an index."""
@@ -80,6 +89,20 @@ def code_map(index: CodeIndex | None) -> CodeMap:
 def is_capped(use: CodeUse) -> bool:
     """Whether an XADD has a cap."""
     return "maxlen" in use.options or "minid" in use.options
+
+
+def told_places(uses: list[CodeUse]) -> str:
+    """The first few of such places for a person, with the COUNT that they give; "" where there are none."""
+    told = [
+        f"{use.path}:{use.line}" + (f" ({', '.join(about)})" if (about := _about(use)) else "")
+        for use in sorted(uses, key=lambda use: (use.path, use.line))[:_TOLD_MAX]
+    ]
+    return ", ".join(told) + (", …" if len(uses) > _TOLD_MAX else "")
+
+
+def _about(use: CodeUse) -> list[str]:
+    count = use.options.get("count", "")
+    return [text for text in (use.service, f"COUNT {count}" if count.isdigit() else "") if text]
 
 
 def matches(pattern: str, name: str) -> bool:

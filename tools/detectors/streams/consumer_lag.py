@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tools.detectors.contract import StreamView
+from tools.detectors.streams.code_map import code_map, told_places
 from tools.detectors.streams.families import fold
 from tools.detectors.streams.symptoms import many, on_group, seconds, stream_rule
 from tools.detectors.streams.tracks import Track, tracks
@@ -31,14 +32,16 @@ def detect(view: StreamView) -> Iterator[Symptom]:
 
 
 def _symptoms(view: StreamView) -> Iterator[Symptom]:
+    code = code_map(view.code)
     for track in tracks(view).values():
         for group in track.now.groups:
             limit = view.judgement.limits_for(stream=track.now.name, group=group.info.name).consumer_lag
             if group.lag is not None and group.lag.confirmed and group.lag.messages > limit:
-                yield _symptom(track, group, group.lag, limit)
+                places = told_places(code.reads(track.now.name, group.info.name))
+                yield _symptom(track, group, group.lag, limit, places)
 
 
-def _symptom(track: Track, group: GroupState, lag: Lag, limit: int) -> Symptom:
+def _symptom(track: Track, group: GroupState, lag: Lag, limit: int, places: str) -> Symptom:
     name, stream, poll = group.info.name, track.now.name, track.poll
     figure = f"at least {lag.messages:,}" if lag.source == "bound" else f"{lag.messages:,}"
     late = "" if (group.time_lag_ms or 0) < 1000 else f", {seconds(group.time_lag_ms or 0)} behind by id"
@@ -55,7 +58,7 @@ def _symptom(track: Track, group: GroupState, lag: Lag, limit: int) -> Symptom:
             f"{figure} entries of {stream} were never given to a consumer of {name} ({lag.source}; limit "
             f"{limit:,}{late}). {_direction(track, name)}"
         ),
-        recommendation=_recommendation(group, stream),
+        recommendation=_recommendation(group, stream, places),
     )
 
 
@@ -76,11 +79,12 @@ def _direction(track: Track, name: str) -> str:
     return f"It catches up ({before:,} at the poll before)."
 
 
-def _recommendation(group: GroupState, stream: str) -> str:
+def _recommendation(group: GroupState, stream: str, places: str) -> str:
     name = group.info.name
+    where = f" It is read at {places}." if places else ""
     if group.info.consumers == 0:
-        return f"Start the consumers of group {name}: XINFO CONSUMERS {stream} {name} lists none."
+        return f"Start the consumers of group {name}: XINFO CONSUMERS {stream} {name} lists none.{where}"
     return (
-        f"See what the consumers of {name} do (XINFO CONSUMERS {stream} {name}); add consumers or raise COUNT in "
-        f"their XREADGROUP, and check that the cap of {stream} does not trim entries before they are read."
+        f"See what the consumers of {name} do (XINFO CONSUMERS {stream} {name}).{where} Where each entry is quick, raise COUNT in "
+        f"that XREADGROUP; where it is slow, add consumers. Check that the cap of {stream} does not trim entries before they are read."
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tools.detectors.contract import StreamView
 from tools.detectors.streams import roles
+from tools.detectors.streams.code_map import code_map, told_places
 from tools.detectors.streams.families import fold
 from tools.detectors.streams.readers import (
     blocked_reader,
@@ -175,6 +176,8 @@ def _symptom(view: StreamView, track: Track, group: GroupState, verdict: _Verdic
         for entry in view.judgement.expect
         if entry.owner and entry.matches(stream=stream, group=name)
     }
+    places = told_places(code_map(view.code).reads(stream, name))
+    where = f" ({places})" if places else ""
     ask = f" Ask {', '.join(sorted(owners))}." if owners else ""
     return on_group(
         RULE,
@@ -187,7 +190,7 @@ def _symptom(view: StreamView, track: Track, group: GroupState, verdict: _Verdic
         evidence=tuple(track.now.quote(poll.number, poll.source, part) for part in parts),
         hypothesis=f"{verdict.why} Lag {lag}, pending {group.info.pending:,}: what is added to {stream} is not handled.",
         recommendation=(
-            f"Start or restart the service that reads {stream} as group {name}. If nobody needs the group any more, "
-            f"remove it: XGROUP DESTROY {stream} {name}.{ask}"
+            f"Start or restart the service that reads {stream} as group {name}{where}. If nobody needs the group any more, "
+            f"XGROUP DESTROY {stream} {name} removes it, with its position and its pending entries.{ask}"
         ),
     )
