@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.findings.model import Finding, Severity, rank_of
+from tools.findings.model import Finding, LogCategory, Severity, rank_of
 from tools.report import session_failure
 from tools.report.context import Context
 from tools.report.model import Dashboard, Reason, RoadmapItem, Verdict
@@ -10,20 +10,46 @@ from tools.synthesis.clusters import Cluster
 from tools.synthesis.health import is_measured
 
 WHY_MAX = 5
-FIRST_MAX = 3
+FIRST_MAX = 5
+_SECRETS_TOLD = 3
+_SECOND = 0.5
+"""The place of secrets that lie open: behind the gravest trouble, before all others, for they are rotated in minutes."""
 
 
 def build(context: Context, dashboard: Dashboard, roadmap: tuple[RoadmapItem, ...]) -> Verdict:
-    """Headline, at most five reasons, at most three things to do first."""
+    """Headline, at most five reasons, at most five things to do first."""
     why = _why(context)
     return Verdict(
         headline=_of_change(context) + _with_failure(context, _headline(dashboard, len(why))),
         why=tuple(why[:WHY_MAX]),
         more=max(0, len(why) - WHY_MAX),
         first=tuple(
-            Reason(text=item.action, finding_ids=item.finding_ids[:1]) for item in roadmap[:FIRST_MAX]
+            Reason(text=item.action, finding_ids=item.finding_ids[:1]) for item in _first(context, roadmap)
         ),
     )
+
+
+def _first(context: Context, roadmap: tuple[RoadmapItem, ...]) -> list[RoadmapItem]:
+    """The top of the roadmap, what makes an open secret worthless among it."""
+    open_secrets = {finding.finding_id for finding in _open_secrets(context)}
+    first = list(roadmap[:FIRST_MAX])
+    about = [item for item in roadmap if open_secrets.intersection(item.finding_ids)]
+    if about and not any(item in first for item in about):
+        first = [*first[:1], about[0], *first[1:]][:FIRST_MAX]
+    return first
+
+
+def _open_secrets(context: Context) -> list[Finding]:
+    """Measured CRITICAL findings of secrets, outside of any cluster."""
+    clustered = {name for cluster in context.clusters for name in cluster.members}
+    return [
+        finding
+        for finding in context.findings
+        if is_measured(finding)
+        and finding.category is LogCategory.SECURITY
+        and rank_of(finding) == Severity.CRITICAL.rank
+        and finding.finding_id not in clustered
+    ]
 
 
 def _of_change(context: Context) -> str:
@@ -83,8 +109,17 @@ def _why(context: Context) -> list[Reason]:
         if is_measured(finding) and rank_of(finding) <= Severity.HIGH.rank
     ]
     by_id = {finding.finding_id: finding for finding in context.findings}
-    reasons: list[tuple[int, int, Reason]] = []
-    told: set[str] = set()
+    reasons: list[tuple[int, float, Reason]] = []
+    open_secrets = _open_secrets(context)
+    told = {finding.finding_id for finding in open_secrets}
+    if open_secrets:
+        text = "; ".join(finding.title for finding in open_secrets[:_SECRETS_TOLD])
+        more = len(open_secrets) - _SECRETS_TOLD
+        reason = Reason(
+            text=text + (f"; and {more} more" if more > 0 else ""),
+            finding_ids=tuple(finding.finding_id for finding in open_secrets),
+        )
+        reasons.append((Severity.CRITICAL.rank, _SECOND, reason))
     for number, cluster in enumerate(context.clusters):
         if cluster.severity.rank <= Severity.HIGH.rank:
             told.update(cluster.members)
