@@ -137,6 +137,52 @@ def test_a_strong_shared_entity_joins_findings(fields: dict[str, Any], rule: str
     assert (found.members, [link.rule for link in found.chain]) == (("LW-001", "LW-002"), [rule])
 
 
+ORDERS_STUCK = stream_finding(1, "STUCK_MESSAGE", consumer_group="billing", message_ids=[MESSAGE])
+INVOICES_STUCK = stream_finding(
+    2, "STUCK_MESSAGE", "invoices", consumer_group="mailers", message_ids=[MESSAGE]
+)
+
+
+@pytest.mark.parametrize(
+    ("findings", "members"),
+    [
+        pytest.param([ORDERS_STUCK, INVOICES_STUCK], [], id="entries of two streams that have one id"),
+        pytest.param(
+            [
+                stream_finding(1, "STUCK_MESSAGE", "orders/eu", consumer_group="billing"),
+                stream_finding(2, "STUCK_MESSAGE", "orders", consumer_group="eu/billing"),
+            ],
+            [],
+            id="names that only look alike when they are joined",
+        ),
+        pytest.param(
+            [ORDERS_STUCK, INVOICES_STUCK, log_finding(1, "BUG", "mail", stream_id=MESSAGE)],
+            [("LW-001", "RSA-002")],
+            id="the line means the stream that its service reads",
+        ),
+        pytest.param(
+            [ORDERS_STUCK, INVOICES_STUCK, log_finding(1, "BUG", "billing", stream_id=MESSAGE)],
+            [],
+            id="a service that touches both streams may mean either",
+        ),
+        pytest.param(
+            [ORDERS_STUCK, log_finding(1, "BUG", "mail", stream_id=MESSAGE)],
+            [],
+            id="the only stream known to hold the id is not its own",
+        ),
+        pytest.param(
+            [ORDERS_STUCK, log_finding(1, "BUG", "stranger", stream_id=MESSAGE)],
+            [("LW-001", "RSA-001")],
+            id="of a service of which nothing is known",
+        ),
+    ],
+)
+def test_an_id_is_an_entry_of_its_stream_only(
+    findings: list[Finding], members: list[tuple[str, ...]]
+) -> None:
+    assert [cluster.members for cluster in made(findings)] == members
+
+
 @given(st.permutations([*LONE, *UNACKED, *POISON, *OVERLOAD]))
 def test_the_order_of_findings_does_not_matter(findings: list[Finding]) -> None:
     assert made(findings) == made([*LONE, *UNACKED, *POISON, *OVERLOAD])

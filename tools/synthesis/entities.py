@@ -27,6 +27,7 @@ from tools.findings.model import (
     services_of,
     streams_of,
 )
+from tools.synthesis.wiring import Wiring
 
 EVIDENCE_CHARS_MAX = 4000
 """How much of one finding's evidence is searched for names."""
@@ -71,10 +72,14 @@ STRONG = (EntityKind.MESSAGE, EntityKind.CORRELATION, EntityKind.GROUP, EntityKi
 
 
 class Entity(NamedTuple):
-    """One entity. `name` of a group is `stream/group`, of a consumer `stream/group/consumer`."""
+    """One entity. `name` of a group is `stream/group`, of a consumer `stream/group/consumer`.
+
+    `stream` is that of a group or message: names of Redis may hold any separator, and an id is one of its stream only.
+    """
 
     kind: EntityKind
     name: str
+    stream: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind.value} {self.name}"
@@ -87,7 +92,7 @@ def stream(name: str) -> Entity:
 
 def group(stream_name: str, group_name: str) -> Entity:
     """A consumer group of a stream."""
-    return Entity(EntityKind.GROUP, f"{stream_name}/{group_name}")
+    return Entity(EntityKind.GROUP, f"{stream_name}/{group_name}", stream_name)
 
 
 def service(name: str) -> Entity:
@@ -95,29 +100,43 @@ def service(name: str) -> Entity:
     return Entity(EntityKind.SERVICE, name)
 
 
-def message(message_id: str) -> Entity:
-    """A stream entry's id."""
-    return Entity(EntityKind.MESSAGE, message_id)
+def message(message_id: str, stream_name: str = "") -> Entity:
+    """An entry of a stream; of an id that no finding about a stream has the stream is not known."""
+    return Entity(EntityKind.MESSAGE, message_id, stream_name)
 
 
-def entities_of(finding: Finding) -> tuple[Entity, ...]:
+def entities_of(finding: Finding, wiring: Wiring) -> tuple[Entity, ...]:
     """Every entity that a finding names, strong ones first, without repeats, in a fixed order."""
-    return tuple(dict.fromkeys((*_strong(finding), *_weak(finding))))
+    return tuple(dict.fromkeys((*_strong(finding, wiring), *_weak(finding))))
 
 
-def strong_entities_of(finding: Finding) -> tuple[Entity, ...]:
+def strong_entities_of(finding: Finding, wiring: Wiring) -> tuple[Entity, ...]:
     """The entities of a finding whose sharing alone joins findings."""
-    return tuple(dict.fromkeys(_strong(finding)))
+    return tuple(dict.fromkeys(_strong(finding, wiring)))
 
 
-def _strong(finding: Finding) -> Iterator[Entity]:
+def messages_of(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
+    """The entries that a finding names.
+
+    Ids are times, so that streams share them: a log line means the entry of the one stream that holds the id, of
+    those that its service reads or writes where that is known. Where that does not decide, it joins no stream's.
+    """
+    if isinstance(finding, StreamFinding):
+        yield from (message(name, finding.stream) for name in finding.message_ids)
+    elif isinstance(finding, LogFinding):
+        for name in message_ids_of(finding):
+            holders = wiring.holders_of(name, finding.service)
+            yield message(name, *holders) if len(holders) == 1 else message(name)
+
+
+def _strong(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
     if isinstance(finding, LogFinding):
-        yield from map(message, message_ids_of(finding))
+        yield from messages_of(finding, wiring)
         if finding.correlation_id:
             yield Entity(EntityKind.CORRELATION, finding.correlation_id)
         yield from _refusals(finding)
     elif isinstance(finding, StreamFinding):
-        yield from map(message, finding.message_ids)
+        yield from messages_of(finding, wiring)
         if finding.consumer_group:
             yield group(finding.stream, finding.consumer_group)
     elif isinstance(finding, ConfigFinding) and finding.consumer_group:

@@ -97,7 +97,7 @@ def explain(
     for one in asked:
         _apply(one, explanation, times)
     explanation.alternatives = _undecided(explanation)
-    _join_strong(ordered, explanation)
+    _join_strong(ordered, wiring, explanation)
     return explanation
 
 
@@ -259,13 +259,13 @@ def _link(rule: CausalRule, cause: Finding, effect: Finding, key: Entity) -> Lin
     )
 
 
-def _join_strong(ordered: list[Finding], explanation: Explanation) -> None:
+def _join_strong(ordered: list[Finding], wiring: Wiring, explanation: Explanation) -> None:
     sharing: dict[Entity, list[Finding]] = {}
     for finding in ordered:
-        for entity in strong_entities_of(finding):
+        for entity in strong_entities_of(finding, wiring):
             explanation.lookups += 1
             sharing.setdefault(entity, []).append(finding)
-    for entity in sorted(sharing, key=lambda item: (STRONG.index(item.kind), item.name)):
+    for entity in sorted(sharing, key=lambda item: (STRONG.index(item.kind), item.name, item.stream)):
         sharers = sharing[entity]
         if entity.kind is EntityKind.CORRELATION and len(sharers) > POPULAR:
             continue

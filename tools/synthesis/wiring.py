@@ -63,7 +63,10 @@ class Wiring:
     producers_seen: frozenset[str] = frozenset()
     """Streams whose producers no code names: they were seen at work."""
     consumers_seen: frozenset[str] = frozenset()
+    holders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Message id → streams of which a finding names an entry with this id."""
     _written: Mapping[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+    _touched: Mapping[str, frozenset[str]] = field(init=False, default_factory=dict)
     _groups: Mapping[tuple[str, str], tuple[str, ...]] = field(init=False, default_factory=dict)
     _next: Mapping[str, frozenset[str]] = field(init=False, default_factory=dict)
     """Service → services that read what it writes."""
@@ -71,6 +74,12 @@ class Wiring:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_written", _inverse(self.producers))
+        read = _inverse(self.consumers)
+        touched = {
+            name: frozenset((*read.get(name, ()), *self._written.get(name, ())))
+            for name in {*read, *self._written}
+        }
+        object.__setattr__(self, "_touched", touched)
         reached = {
             service: frozenset(reader for stream in written for reader in self.consumers.get(stream, ()))
             for service, written in self._written.items()
@@ -129,6 +138,12 @@ class Wiring:
         """Streams that a service adds to."""
         return self._written.get(service, ())
 
+    def holders_of(self, message_id: str, service: str) -> tuple[str, ...]:
+        """The streams whose entry a service may mean by an id: of those it reads or writes, where any is known."""
+        holders = self.holders.get(message_id, ())
+        near = self._touched.get(service)
+        return holders if near is None else tuple(name for name in holders if name in near)
+
     def downstream(
         self, services: Iterable[str], streams: Iterable[str]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -175,9 +190,13 @@ def build(
     """
     known_services: set[str] = set() if index is None else set(index.services)
     known_streams = set(streams)
+    holders: dict[str, set[str]] = {}
     for finding in findings:
         known_services.update(services_of(finding))
-        known_streams.update(streams_of(finding) if isinstance(finding, StreamFinding) else ())
+        if isinstance(finding, StreamFinding):
+            known_streams.update(streams_of(finding))
+            for name in finding.message_ids:
+                holders.setdefault(name, set()).add(finding.stream)
     names = _Names(known_streams)
     producers: dict[str, set[str]] = {}
     consumers: dict[str, set[str]] = {}
@@ -210,6 +229,7 @@ def build(
         producers={name: tuple(sorted(found)) for name, found in sorted(producers.items())},
         consumers={name: tuple(sorted(found)) for name, found in sorted(consumers.items())},
         owners={name: tuple(sorted(found)) for name, found in sorted(owners.items())},
+        holders={name: tuple(sorted(found)) for name, found in holders.items()},
         services=tuple(sorted(known_services)),
         listeners=_listeners(index),
         plain_readers={name: tuple(sorted(found)) for name, found in sorted(plain.items())},

@@ -22,7 +22,7 @@ def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     for name in mismatch.affected_streams:
         if mismatch.consumer_group:
             yield entities.group(name, mismatch.consumer_group)
-        yield from (Entity(EntityKind.MENTION, f"{name}/{word}") for word in named)
+        yield from (Entity(EntityKind.MENTION, f"{name}/{word}", name) for word in named)
         yield entities.stream(name)
     if mismatch.service not in {"", "unknown", "cross-service"}:
         yield Entity(EntityKind.ROLE, f"{mismatch.service}: {_REFUSED}")
@@ -31,7 +31,7 @@ def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     dead = as_stream(finding, StreamCategory.DEAD_CONSUMER)
     if dead is not None and dead.consumer_group:
-        yield Entity(EntityKind.MENTION, f"{dead.stream}/{dead.consumer_group}")
+        yield Entity(EntityKind.MENTION, f"{dead.stream}/{dead.consumer_group}", dead.stream)
     # A group that the finding only lists may be read well enough and late for reasons of its own.
     late = as_stream(finding, StreamCategory.CONSUMER_LAG, StreamCategory.STUCK_MESSAGE)
     if late is not None and late.consumer_group:

@@ -8,23 +8,23 @@ from tools.findings.model import Finding, LogCategory, StreamCategory
 from tools.synthesis import entities
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.causal_rules.kinds import as_log, as_stream, is_dead_letter
-from tools.synthesis.entities import Entity, message_ids_of
+from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
 
 
-def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
+def _cause(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
     failing = as_stream(finding, StreamCategory.DELIVERY_FAILURE)
     if failing is not None and not is_dead_letter(failing):
-        yield from map(entities.message, failing.message_ids)
+        yield from entities.messages_of(failing, wiring)
 
 
-def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
+def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
     error = as_log(finding, LogCategory.BUG, LogCategory.CRASH, LogCategory.TIMEOUT, LogCategory.RETRY_STORM)
     if error is not None:
-        yield from map(entities.message, message_ids_of(error))
+        yield from entities.messages_of(error, wiring)
     stuck = as_stream(finding, StreamCategory.STUCK_MESSAGE)
     if stuck is not None:
-        yield from map(entities.message, stuck.message_ids)
+        yield from entities.messages_of(stuck, wiring)
 
 
 RULE = CausalRule(
