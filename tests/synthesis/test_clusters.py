@@ -361,3 +361,22 @@ def test_an_error_that_ends_the_reader_is_the_root_of_restarts_and_what_waits() 
     ]
     (cluster,) = made(findings)
     assert (cluster.root, cluster.members) == ("LW-001", ("LW-001", "LW-002", "RSA-001"))
+
+
+def test_the_bug_is_the_cause_and_a_missing_limit_stands_beside_it() -> None:
+    unlimited = code_finding(1, "code.no-dead-letter", "orders", "payments")
+    orders = stream_finding(
+        2, "DELIVERY_FAILURE", seen_s=30, consumer_group="billing", message_ids=["1750000000001-0"]
+    )
+    payments = stream_finding(
+        3, "DELIVERY_FAILURE", "payments", consumer_group="cards", message_ids=["1750000000002-0"]
+    )
+    stuck = stream_finding(4, "STUCK_MESSAGE", consumer_group="billing", message_ids=["1750000000001-0"])
+    bug = log_finding(1, "BUG", seen_s=1, evidence="1750000000001-0: KeyError: 'GIFT-CARD'")
+    other = log_finding(2, "BUG", "cards", evidence='1750000000002-0: relation "cards" does not exist')
+    found = made([unlimited, orders, payments, stuck, bug, other])
+    assert [(one.members, [beside.cause for beside in one.alternatives]) for one in found] == [
+        (("LW-001", "RSA-002", "RSA-004"), ["ES-001"]),
+        (("LW-002", "RSA-003"), ["ES-001"]),
+    ]
+    assert found[0].recommendation == "Mend LW-001."

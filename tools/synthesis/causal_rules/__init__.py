@@ -10,6 +10,7 @@ from tools.synthesis.causal_rules import (
     crashed_service,
     dead_consumer,
     dead_letters,
+    failed_handling,
     fatal_error,
     gone_service,
     group_mismatch,
@@ -38,6 +39,8 @@ from tools.synthesis.causal_rules import (
 from tools.synthesis.causal_rules.contract import CausalRule
 
 RULES: tuple[CausalRule, ...] = (
+    failed_handling.RULE,
+    failed_handling.UNNAMED,
     poison_message.RULE,
     dead_letters.RULE,
     dead_letters.HANDLER,

@@ -1,4 +1,7 @@
-"""Code without a delivery limit explains that one message is delivered again for ever."""
+"""Code without a delivery limit lets one message come back for ever.
+
+Why its handling fails is another matter, so this is named beside the cause and is none itself.
+"""
 
 from __future__ import annotations
 
@@ -31,4 +34,5 @@ RULE = CausalRule(
     effects=(StreamCategory.DELIVERY_FAILURE,),
     cause=_cause,
     effect=_effect,
+    decides=False,
 )

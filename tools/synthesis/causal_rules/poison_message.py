@@ -1,4 +1,7 @@
-"""A message that fails at every delivery explains errors that name it and that it stays pending."""
+"""A message that fails at every delivery explains that it stays pending, and lines that only say that it failed.
+
+An error that says what failed is no effect of it: `failing-handler-brings-message-back` has it as the cause.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 from tools.findings.model import Finding, LogCategory, StreamCategory
 from tools.synthesis import entities
 from tools.synthesis.causal_rules.contract import CausalRule
+from tools.synthesis.causal_rules.failed_handling import failed_handling_of
 from tools.synthesis.causal_rules.kinds import as_log, as_stream, is_dead_letter
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
@@ -19,8 +23,8 @@ def _cause(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 
 
 def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
-    error = as_log(finding, LogCategory.BUG, LogCategory.CRASH, LogCategory.TIMEOUT, LogCategory.RETRY_STORM)
-    if error is not None:
+    error = as_log(finding, LogCategory.BUG, LogCategory.RETRY_STORM)
+    if error is not None and failed_handling_of(error) is None:
         yield from entities.messages_of(error, wiring)
     stuck = as_stream(finding, StreamCategory.STUCK_MESSAGE)
     if stuck is not None:
@@ -33,8 +37,6 @@ RULE = CausalRule(
     causes=(StreamCategory.DELIVERY_FAILURE,),
     effects=(
         LogCategory.BUG,
-        LogCategory.CRASH,
-        LogCategory.TIMEOUT,
         LogCategory.RETRY_STORM,
         StreamCategory.STUCK_MESSAGE,
     ),

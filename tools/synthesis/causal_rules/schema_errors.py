@@ -1,10 +1,14 @@
-"""Entries whose fields are not those that are agreed on explain errors of their readers that name such a field."""
+"""Entries whose fields are not those that are agreed on explain errors of their readers that name such a field.
+
+A reader is who the code says reads the stream, and who names an entry of it in the error.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from tools.findings.model import ConfigCategory, Finding, StreamCategory
+from tools.synthesis import entities
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.causal_rules.kinds import as_config, as_stream
 from tools.synthesis.causal_rules.signs import FAILURES, failed_fields, failure_of
@@ -24,17 +28,22 @@ def _cause(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 
 def _fields(stream: str, said: str, wiring: Wiring) -> Iterator[Entity]:
     words = words_in(said)
+    yield from (Entity(EntityKind.MENTION, f"{stream}: {word}", stream) for word in words)
     for reader in wiring.consumers.get(stream, ()):
         yield from (Entity(EntityKind.ROLE, f"{reader}: field {word}") for word in words)
 
 
-def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
+def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
     found = failure_of(finding)
     if found is not None:
         failed, text = found
-        yield from (
-            Entity(EntityKind.ROLE, f"{failed.service}: field {name}") for name in failed_fields(text)
-        )
+        fields = failed_fields(text)
+        for entry in entities.messages_of(failed, wiring) if fields else ():
+            if entry.stream:
+                yield from (
+                    Entity(EntityKind.MENTION, f"{entry.stream}: {name}", entry.stream) for name in fields
+                )
+        yield from (Entity(EntityKind.ROLE, f"{failed.service}: field {name}") for name in fields)
 
 
 RULE = CausalRule(

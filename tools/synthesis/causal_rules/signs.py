@@ -11,6 +11,7 @@ from tools.findings.model import Finding, LogCategory, LogFinding
 from tools.synthesis.causal_rules.kinds import as_log
 from tools.synthesis.entities import EVIDENCE_CHARS_MAX
 
+TRACE = "log.stack-trace"
 FAILURES = (LogCategory.BUG, LogCategory.CRASH, LogCategory.TIMEOUT, LogCategory.RETRY_STORM)
 """Categories of log findings that tell of something that did not work."""
 
@@ -31,6 +32,7 @@ _OLD_RUNTIME = re2.compile(
     r"(?i)EBADENGINE|unsupported engine|the engine \S{1,20} is incompatible|requires (?:a different )?python|"
     r"requires go >=?|unsupported python version"
 )
+_EXCEPTION = re2.compile(r"\b[A-Za-z_.]*[a-z](?:Error|Exception)\b")
 _QUOTE = "\\\\?['\"\x60]"
 _FAILED_FIELD = tuple(
     re2.compile(pattern)
@@ -40,6 +42,7 @@ _FAILED_FIELD = tuple(
         rf"has no attribute {_QUOTE}([A-Za-z_]\w*)",
         rf"(?i)\b(?:missing|required|unknown|unexpected|invalid|no)(?: required)? (?:field|property|key|attribute|column)s?:? {_QUOTE}?([A-Za-z_]\w*)",
         rf"(?i){_QUOTE}([A-Za-z_]\w*){_QUOTE} (?:is|was|must|has|does|should|cannot)\b",
+        rf"(?i)\b(?:field|property|key|attribute|column) {_QUOTE}?([A-Za-z_]\w*){_QUOTE}? (?:is|was) (?:missing|required|undefined|unknown|not set)\b",
         r"(?m)^([A-Za-z_]\w*)\n  +(?:Field required|Input should|Value error)",
         r"cannot unmarshal \w+ into Go (?:struct )?(?:field|value) [\w.]*?([A-Za-z_]\w*) of type",
     )
@@ -73,6 +76,12 @@ def failure_of(finding: Finding) -> tuple[LogFinding, str] | None:
 def _has_sign(evidence: str) -> bool:
     """Whether any of the patterns here may match; every rule asks this of the same finding in turn."""
     return _ANY.search(evidence[:EVIDENCE_CHARS_MAX]) is not None
+
+
+def says_what_failed(error: LogFinding) -> bool:
+    """Whether an error tells more than that something could not be done: a trace, an exception, a field."""
+    text = error.evidence[:EVIDENCE_CHARS_MAX]
+    return error.rule_id == TRACE or _EXCEPTION.search(text) is not None or bool(failed_fields(text))
 
 
 def is_refused(text: str) -> bool:
