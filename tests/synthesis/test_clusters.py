@@ -221,7 +221,10 @@ def test_findings_of_two_agents_become_one_that_names_the_cause() -> None:
 
 def test_a_cluster_that_grows_keeps_its_identity() -> None:
     (before,) = symptoms(OVERLOAD, START_MS, shop())
-    grown = [*OVERLOAD, log_finding(7, "RETRY_STORM", "web", seen_s=90, evidence="billing: again")]
+    grown = [
+        *OVERLOAD,
+        log_finding(7, "RETRY_STORM", "web", seen_s=90, evidence="no answer from billing, again"),
+    ]
     (after,) = symptoms(grown, START_MS + 60_000, shop())
     assert before.entity == after.entity
     assert len(after.related_findings) == 4
@@ -260,7 +263,10 @@ def test_a_finding_made_from_a_cluster_grows_with_it(tmp_path: Path) -> None:
     (workspace.agent_dir(agent) / "attempt").write_text("1", encoding="ascii")
     recorder = Recorder(workspace, agent, 1, lambda rule, reason: pytest.fail(f"{rule}: {reason}"))
     for number, findings in enumerate(
-        [OVERLOAD, [*OVERLOAD, log_finding(7, "RETRY_STORM", "web", evidence="billing: again")]]
+        [
+            OVERLOAD,
+            [*OVERLOAD, log_finding(7, "RETRY_STORM", "web", evidence="no answer from billing, again")],
+        ]
     ):
         for found in symptoms(findings, START_MS + number, shop()):
             recorder.record(found, START_MS + number)

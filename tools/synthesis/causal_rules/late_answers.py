@@ -1,24 +1,38 @@
 """A consumer that is dead or overloaded explains time-outs and retries of the services that wait for its answers.
 
-Tried from the stronger sign to the weaker: the log line names the group or the service that should have answered, or
-the stream where it answers anybody; the service that waits writes what the late one reads and reads what it writes.
-A service that only shares a stream with it waits for nothing, and neither does a line that tells of a network peer.
+Tried from the stronger sign to the weaker: the log line says that this very service does not answer, or has it as the
+host of its address; the service that waits writes what the late one reads and reads what it writes. Names of groups
+and streams are words like any other, and say nothing. A service that only shares a stream with the late one waits for
+nothing, and neither does a line that tells of a network peer, a database or a failed write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import re2
+
 from tools.findings.model import Finding, LogCategory, StreamCategory
 from tools.synthesis.causal_rules.contract import FIVE_MINUTES_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_log, as_stream
-from tools.synthesis.entities import Entity, EntityKind, words_of
+from tools.synthesis.causal_rules.signs import hosts
+from tools.synthesis.entities import EVIDENCE_CHARS_MAX, Entity, EntityKind
 from tools.synthesis.wiring import Wiring
 
-_NETWORK = frozenset(
-    {"ETIMEDOUT", "ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENOTFOUND", "EAI_AGAIN", "EPIPE"}
+_ELSEWHERE = re2.compile(
+    r"\b(?:ETIMEDOUT|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|EPIPE)\b|"
+    r"(?i)\b(?:xadd|publish\w*|connect(?:ing|ion)?|database|db|sql|query|statement|postgres\w*|mysql|mongo\w*|smtp|dns)\b"
 )
-"""What a connection that failed says."""
+"""What a connection that failed says, and a wait for something that is no answer of another service."""
+_NAME = "['\"\x60]?([A-Za-z_][A-Za-z0-9_-]*)"
+_UNANSWERED = tuple(
+    re2.compile(pattern)
+    for pattern in (
+        rf"(?i)\b(?:answers?|repl(?:y|ies)|responses?) (?:from|of|by) {_NAME}",
+        rf"(?i){_NAME}['\"\x60]? (?:did|does|has) not (?:answer|repl|respond)",
+        rf"(?i)\b(?:requests?|calls?|calling|wait(?:s|ed|ing)?) (?:to|for|on) {_NAME}",
+    )
+)
 
 
 def _cause(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
@@ -32,9 +46,7 @@ def _cause(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
         for written in wiring.written_by(owner)
         for reader in wiring.consumers.get(written, ())
     }
-    for name in (*owners, late.consumer_group, late.stream if readers else None):
-        if name:
-            yield Entity(EntityKind.MENTION, name)
+    yield from (Entity(EntityKind.MENTION, owner) for owner in owners)
     for asker in wiring.producers.get(late.stream, ()):
         if asker in readers and asker not in owners:
             yield Entity(EntityKind.WAITING, asker)
@@ -44,11 +56,11 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     waiting = as_log(finding, LogCategory.TIMEOUT, LogCategory.RETRY_STORM)
     if waiting is None:
         return
-    words = words_of(waiting)
-    for word in words:
-        if word != waiting.service:
-            yield Entity(EntityKind.MENTION, word)
-    if _NETWORK.isdisjoint(words):
+    text = waiting.evidence[:EVIDENCE_CHARS_MAX]
+    called = hosts(text)
+    said = called or {name: None for pattern in _UNANSWERED for name in pattern.findall(text)}
+    yield from (Entity(EntityKind.MENTION, name) for name in said if name != waiting.service)
+    if not called and _ELSEWHERE.search(text) is None:
         yield Entity(EntityKind.WAITING, waiting.service)
 
 

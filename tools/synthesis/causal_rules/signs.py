@@ -21,6 +21,8 @@ _REFUSED = re2.compile(
 )
 _PORT_TAKEN = re2.compile(r"(?i)EADDRINUSE|address already in use|only one usage of each socket address")
 _ADDRESS = re2.compile(r"([A-Za-z0-9][A-Za-z0-9_.\-]*|::1|::|\])?:(\d{2,5})\b")
+_HOST = re2.compile(r"^(?:[A-Za-z][A-Za-z0-9_.\-]*|\d{1,3}(?:\.\d{1,3}){3}|::1)$")
+"""A date before an hour looks like a host with a port."""
 _KEYED_HOST = re2.compile(r"host=['\"]([^'\"]+)['\"], port=(\d{2,5})")
 _PORT = re2.compile(r"\d{3,5}")
 _UNREADABLE = re2.compile(
@@ -93,6 +95,11 @@ def addresses(text: str) -> Iterator[tuple[str, str]]:
     """Host (may be empty) and port of each address in a text, without repeats."""
     found = [*_KEYED_HOST.findall(text), *_ADDRESS.findall(text)]
     yield from dict.fromkeys((pair[0], pair[1]) for pair in found if not pair[0].isdecimal())
+
+
+def hosts(text: str) -> dict[str, None]:
+    """The hosts of the addresses in a text, without repeats."""
+    return {host: None for host, _ in addresses(text) if _HOST.search(host)}
 
 
 def taken_ports(text: str) -> Iterator[str]:
