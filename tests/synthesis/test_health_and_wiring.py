@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.detectors.streams.crafted import entry, group, stream
 from tests.synthesis.made import (
     START_MS,
+    code_finding,
     config_finding,
     index,
     line,
@@ -17,6 +19,7 @@ from tests.synthesis.made import (
 from tools.findings.model import Finding, Severity
 from tools.sources.records import CodeKind, Gap
 from tools.synthesis import drift, wiring
+from tools.synthesis.about import findings_about
 from tools.synthesis.drift import DriftRow
 from tools.synthesis.health import by_stream, health
 from tools.synthesis.log_survey import survey
@@ -62,7 +65,37 @@ def test_health_of_each_stream_is_over_its_own_findings() -> None:
         stream_finding(2, "STREAM_GROWING", "invoices"),
         stream_finding(3, "COMPETING_CONSUMERS", "mail", severity="INFO"),
     ]
-    assert by_stream(findings, LAST_MS) == {"invoices": "DEGRADED", "mail": "HEALTHY", "orders": "CRITICAL"}
+    states = [stream(name, 1) for name in ("orders", "invoices", "mail", "idle")]
+    statuses = by_stream(findings_about(findings, states), LAST_MS)
+    assert statuses == {"invoices": "DEGRADED", "mail": "HEALTHY", "orders": "CRITICAL"}
+
+
+FAMILY = [
+    stream("jobs:1", 9, group("g", lag=5000)),
+    stream("jobs:2", 9, group("g", lag=100, pending=[entry(1)])),
+    stream("jobs:3", 9, group("other", lag=5000)),
+    stream("jobs", 9, group("g", lag=5000)),
+]
+"""Of three streams of one family the first is above the limit of lag, the second has a pending entry."""
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        pytest.param(stream_finding(1, "CONSUMER_LAG", "jobs:{}", consumer_group="g"), ["jobs:1"], id="lag above its limit"),
+        pytest.param(stream_finding(1, "CONSUMER_LAG", "jobs:{}", consumer_group="g", rule_id="stream.time-lag"), ["jobs:1", "jobs:2"], id="any lag, of another rule"),
+        pytest.param(stream_finding(1, "STUCK_MESSAGE", "jobs:{}", consumer_group="g"), ["jobs:2"], id="pending entries"),
+        pytest.param(stream_finding(1, "DELIVERY_FAILURE", "jobs:{}", consumer_group="other"), ["jobs:1", "jobs:2", "jobs:3"], id="shown by none at the last poll: about each"),
+        pytest.param(stream_finding(1, "STREAM_GROWING", "jobs:{}"), ["jobs:1", "jobs:2", "jobs:3"], id="no figure tells"),
+        pytest.param(stream_finding(1, "CONSUMER_LAG", "jobs:3", consumer_group="g"), ["jobs:3"], id="named itself"),
+        pytest.param(code_finding(1, "code.no-maxlen", "jobs:{}", "elsewhere"), ["jobs:1", "jobs:2", "jobs:3"], id="a template of code"),
+        pytest.param(log_finding(1, "BUG"), [], id="of no stream"),
+    ],
+)  # fmt: skip
+def test_a_finding_of_a_family_is_about_the_streams_that_show_it(
+    finding: Finding, expected: list[str]
+) -> None:
+    assert list(findings_about([finding], FAMILY)) == expected
 
 
 def test_the_drift_registry_names_the_source_of_truth() -> None:

@@ -128,6 +128,11 @@ def test_status_follows_the_worst_measured_finding_of_the_stream_or_its_family()
     assert states == {"orders": "HEALTHY", "quiet": "HEALTHY", "shard:1": "CRITICAL", "shard:2": "CRITICAL"}
 
 
+def test_what_has_ended_is_no_longer_critical() -> None:
+    ended = stream_finding(1, "CONSUMER_LAG", "orders", severity="CRITICAL", seen_s=-100, last_s=-90)
+    assert topology.build(HISTORY, None, [ended]).streams[0].status == "DEGRADED"
+
+
 def test_activity_follows_the_owners_limit() -> None:
     judgement = Judgement(expect=(Expectation(group="mail", consumer_idle=1000),))
     assert topology.build(HISTORY, None, (), judgement).streams[0].groups[0].active_consumers == 2

@@ -185,7 +185,12 @@ def _write_topology(workspace: Workspace, context: Context, builder: Builder) ->
         final = builder.attempt(
             "streams/topology.json",
             lambda: topology.build(
-                polls, data.index, context.findings, wiring=context.wiring, baseline=data.polls.first
+                polls,
+                data.index,
+                context.findings,
+                data.judgement,
+                context.wiring,
+                baseline=data.polls.first,
             ),
             None,
         )

@@ -6,6 +6,7 @@ Only what a rule measured counts; the Scout's priorities and the model's own fin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from tools.clock import from_iso
@@ -17,9 +18,8 @@ from tools.findings.model import (
     Severity,
     StreamFinding,
     rank_of,
-    streams_of,
 )
-from tools.sources.records import Gap
+from tools.sources.records import Gap, Poll
 
 Health = Literal["CRITICAL", "DEGRADED", "HEALTHY"]
 
@@ -68,11 +68,16 @@ def is_open(finding: Finding, last_poll_ms: int | None, poll_interval_ms: int = 
 
 
 def by_stream(
-    findings: Sequence[Finding], last_poll_ms: int | None, poll_interval_ms: int = POLL_INTERVAL_MS
+    about: Mapping[str, Sequence[Finding]],
+    last_poll_ms: int | None,
+    poll_interval_ms: int = POLL_INTERVAL_MS,
 ) -> Mapping[str, Health]:
-    """The same for each stream that a finding names; a stream without findings is HEALTHY and not listed."""
-    about: dict[str, list[Finding]] = {}
-    for finding in findings:
-        for name in streams_of(finding):
-            about.setdefault(name, []).append(finding)
-    return {name: health(group, (), last_poll_ms, poll_interval_ms) for name, group in sorted(about.items())}
+    """The same for each stream, from the findings about it; a stream that none is about is HEALTHY and not listed."""
+    return {name: health(found, (), last_poll_ms, poll_interval_ms) for name, found in about.items()}
+
+
+def pause_of(polls: Sequence[Poll]) -> int:
+    """The longest pause between the last few polls, in ms; the default where there are too few to tell."""
+    times = [poll.at_ms for poll in polls[-4:]]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    return max(pauses, default=POLL_INTERVAL_MS)

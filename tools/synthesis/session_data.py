@@ -6,10 +6,9 @@ Any part may be missing or torn. Then it is left out, a gap says so, and the res
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
@@ -33,7 +32,7 @@ from tools.sources.redis.polls import read_baseline
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import judged, timeline, wording
 from tools.synthesis.flows.collect import Sampled
-from tools.synthesis.health import POLL_INTERVAL_MS
+from tools.synthesis.health import pause_of
 from tools.synthesis.log_survey import LogSurvey, survey
 from tools.synthesis.poll_digest import PollDigest
 from tools.synthesis.wording import ClusterWording
@@ -92,13 +91,6 @@ class SessionData:
     def poll_interval_ms(self) -> int:
         """The longest pause between the last few polls; the default where there are too few to tell."""
         return pause_of(self.polls.heads)
-
-
-def pause_of(polls: Sequence[Poll]) -> int:
-    """The longest pause between the last few polls, in ms; the default where there are too few to tell."""
-    times = [poll.at_ms for poll in polls[-4:]]
-    pauses = [later - earlier for earlier, later in pairwise(times)]
-    return max(pauses, default=POLL_INTERVAL_MS)
 
 
 def load(workspace: Workspace, now_ms: int) -> SessionData:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from msgspec import Struct
 
 from tools.clock import iso
 from tools.detectors.contract import StreamView
 from tools.detectors.streams.code_map import CodeMap, code_map
-from tools.detectors.streams.families import family_of
 from tools.detectors.streams.tracks import Track, active_consumers, oldest_pending_age_ms, removed, tracks
 from tools.detectors.thresholds import Judgement
-from tools.findings.model import Finding, Origin, Severity, rank_of, streams_of
+from tools.findings.model import Finding
 from tools.sources.records import CodeIndex, GroupState, Poll
 from tools.synthesis import wiring as wirings
+from tools.synthesis.about import findings_about
+from tools.synthesis.health import Health, by_stream, pause_of
 from tools.synthesis.wiring import Beyond, By, Wiring
-
-Status = Literal["HEALTHY", "DEGRADED", "CRITICAL"]
 
 UNKNOWN = "UNKNOWN"
 _FIELDS_SHOWN = 12
@@ -66,7 +64,7 @@ class TopologyStream(Struct, frozen=True, kw_only=True, rename="camel"):
     downstream_streams_count: int = 0
     groups: tuple[TopologyGroup, ...]
     fields: tuple[str, ...]
-    status: Status
+    status: Health
 
 
 class Topology(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -86,7 +84,7 @@ def build(
     *,
     baseline: Poll | None = None,
 ) -> Topology:
-    """The map at the newest of `polls` (oldest first, at least one). Status follows the measured findings.
+    """The map at the newest of `polls` (oldest first, at least one). Status follows the findings that are measured and open.
 
     `baseline` is an earlier poll, where `polls` are not all of them.
 
@@ -95,23 +93,17 @@ def build(
     limits = judgement or Judgement()
     view = StreamView(polls=tuple(polls), baseline=baseline or polls[0], judgement=limits, code=index)
     code = code_map(index)
-    worst = _worst(findings)
+    about = findings_about(findings, view.now.streams, limits)
+    statuses = by_stream(about, view.now.at_ms, pause_of(polls))
     known = wiring or wirings.build(index, (), [state.name for state in view.now.streams])
     beyond = known.beyond([state.name for state in view.now.streams], DOWNSTREAM_MAX)
-    sight = _Sight(code, known, worst, limits, beyond)
+    sight = _Sight(code, known, statuses, limits, beyond)
     made = [_stream(track, sight) for track in tracks(view).values()]
     return Topology(
         at_ms=view.now.at_ms,
         poll=view.now.number,
         streams=tuple(sorted(made, key=lambda stream: stream.name)),
     )
-
-
-def status_of(rank: int | None) -> Status:
-    """HEALTHY, DEGRADED (a measured HIGH) or CRITICAL, from the worst measured rank; None = no finding."""
-    if rank is None or rank > Severity.HIGH.rank:
-        return "HEALTHY"
-    return "CRITICAL" if rank == Severity.CRITICAL.rank else "DEGRADED"
 
 
 def render_text(topology: Topology) -> str:
@@ -122,35 +114,23 @@ def render_text(topology: Topology) -> str:
     return "\n".join(lines)
 
 
-def _worst(findings: Iterable[Finding]) -> dict[str, int]:
-    """The worst measured rank per stream or family. A priority of the Scout is no health."""
-    found: dict[str, int] = {}
-    for finding in findings:
-        if finding.origin is not Origin.MEASURED or finding.agent_id == "ENHANCEMENT_SCOUT":
-            continue
-        for name in streams_of(finding):
-            found[name] = min(found.get(name, 9), rank_of(finding))
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class _Sight:
     """What every stream of the map is looked at with."""
 
     code: CodeMap
     wiring: Wiring
-    worst: Mapping[str, int]
+    statuses: Mapping[str, Health]
     judgement: Judgement
     beyond: Mapping[str, Beyond]
 
 
 def _stream(track: Track, sight: _Sight) -> TopologyStream:
-    state, code, worst, known = track.now, sight.code, sight.worst, sight.wiring
+    state, code, known = track.now, sight.code, sight.wiring
     beyond = sight.beyond[state.name]
     # The code may tell a file and no service: that is still no UNKNOWN.
     producers = known.producers.get(state.name) or code.producers(state.name)
     consumers = known.consumers.get(state.name) or code.consumers(state.name)
-    ranks = [worst[name] for name in (state.name, family_of(state.name)) if name in worst]
     sample = state.sample[0].fields if state.sample else ()
     capped = True if code.writes_capped(state.name) or removed(track) else None
     if capped is None and code.producers(state.name):
@@ -170,7 +150,7 @@ def _stream(track: Track, sight: _Sight) -> TopologyStream:
         downstream_streams_count=beyond.streams_count,
         groups=tuple(_group(track, group, sight) for group in state.groups),
         fields=tuple(name for name, _ in sample),
-        status=status_of(min(ranks, default=None)),
+        status=sight.statuses.get(state.name, "HEALTHY"),
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from tools.detectors.streams.families import family_of
 from tools.findings.model import Enhancement, Finding, streams_of
 from tools.report.context import Context, severity
 from tools.report.model import GroupHealth, StreamBaseline, StreamHealth, TopologyEdge
 from tools.sources.records import GroupState, StreamState, entry_time_ms
+from tools.synthesis.about import findings_about
 from tools.synthesis.clusters import is_cross_agent
-from tools.synthesis.health import Health, by_stream, is_measured
+from tools.synthesis.health import Health, by_stream, is_measured, is_open
 
 _ORDER = {"CRITICAL": 0, "DEGRADED": 1, "HEALTHY": 2}
 
@@ -19,24 +22,23 @@ def build(context: Context) -> tuple[StreamHealth, ...]:
     data = context.data
     if data.final is None:
         return ()
-    statuses = by_stream(context.findings, context.last_poll_ms, data.poll_interval_ms)
-    about = _about(context.findings)
+    about = findings_about(_measured_first(context.findings), data.final.streams, data.judgement)
+    statuses = by_stream(about, context.last_poll_ms, data.poll_interval_ms)
     first = data.baseline or data.polls.first or data.final
     before = {state.name: state for state in first.streams}
     since = data.polls.since or first
     then = {state.name: state for state in since.streams}
     at_ms = data.final.at_ms
-    rows = [
-        _row(
-            state,
-            at_ms,
-            before.get(state.name),
-            about.get(state.name, []),
+    rows: list[StreamHealth] = []
+    for state in data.final.streams:
+        found, status = about.get(state.name, []), statuses.get(state.name, "HEALTHY")
+        said = _Said(
+            status=status,
+            verdict=_verdict(context, found, state, status),
             forecast=_forecast(state, then.get(state.name), at_ms - since.at_ms),
-            status=statuses.get(state.name, "HEALTHY"),
+            finding_ids=tuple(finding.finding_id for finding in found),
         )
-        for state in data.final.streams
-    ]
+        rows.append(_row(state, at_ms, before.get(state.name), said))
     return tuple(
         sorted(rows, key=lambda row: (_ORDER[row.status], -(row.lag or 0), -row.pending, row.stream))
     )
@@ -65,25 +67,23 @@ def edges(context: Context) -> tuple[TopologyEdge, ...]:
     return (*writes, *grouped, *plain)
 
 
-def _about(findings: tuple[Finding, ...]) -> Mapping[str, list[Finding]]:
-    about: dict[str, list[Finding]] = {}
-    # What was measured stands before advice; what was made from these findings adds nothing here.
-    ordered = sorted(findings, key=lambda finding: isinstance(finding, Enhancement))
-    for finding in ordered:
-        for name in () if is_cross_agent(finding) else streams_of(finding):
-            about.setdefault(name, []).append(finding)
-    return about
+def _measured_first(findings: tuple[Finding, ...]) -> list[Finding]:
+    """What was measured before advice; what was made from these findings adds nothing here."""
+    kept = (finding for finding in findings if not is_cross_agent(finding))
+    return sorted(kept, key=lambda finding: isinstance(finding, Enhancement))
 
 
-def _row(
-    state: StreamState,
-    at_ms: int,
-    before: StreamState | None,
-    findings: list[Finding],
-    *,
-    forecast: str | None,
-    status: Health,
-) -> StreamHealth:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is said of a stream beside its figures."""
+
+    status: Health
+    verdict: str
+    forecast: str | None
+    finding_ids: tuple[str, ...]
+
+
+def _row(state: StreamState, at_ms: int, before: StreamState | None, said: _Said) -> StreamHealth:
     groups = tuple(_group(group, at_ms) for group in state.groups)
     lag = lag_of(state)
     ages = [group.oldest_pending_ms for group in groups if group.oldest_pending_ms is not None]
@@ -96,12 +96,12 @@ def _row(
         lag=lag,
         lag_is_bound=any(group.lag is not None and group.lag.source == "bound" for group in state.groups),
         oldest_pending_ms=max(ages, default=None),
-        status=status,
-        verdict=_verdict(findings, state, status),
-        finding_ids=tuple(finding.finding_id for finding in findings),
+        status=said.status,
+        verdict=said.verdict,
+        finding_ids=said.finding_ids,
         baseline=baseline,
         worse=tuple(_worse(state.info.length, pending, lag, baseline)),
-        forecast=forecast,
+        forecast=said.forecast,
         groups=groups,
     )
 
@@ -168,15 +168,23 @@ def _time_to_loss(state: StreamState, before: StreamState, lag: int, per_minute:
     return f"trimming reaches what is unread in about {max(1, round((new.length - lag) / per_minute))} min"
 
 
-def _verdict(findings: list[Finding], state: StreamState, status: Health) -> str:
+def _verdict(context: Context, findings: list[Finding], state: StreamState, status: Health) -> str:
     """The worst that was said of a stream; beside HEALTHY it says that this is nothing serious."""
     mild = "no serious finding; " if status == "HEALTHY" else ""
     worst = next((finding for finding in findings if is_measured(finding)), None)
     if worst is not None:
-        return f"{mild}{severity(worst).value}: {worst.title}"
+        return f"{mild}{severity(worst).value}{_of_what(context, worst, state)}: {worst.title}"
     advice = next((finding for finding in findings if isinstance(finding, Enhancement)), None)
     if advice is not None:
         return f"{mild}{advice.priority.value.split('_')[0]}: {advice.title}"
     if not state.groups:
         return "no group reads it"
     return "every group keeps up"
+
+
+def _of_what(context: Context, finding: Finding, state: StreamState) -> str:
+    """Where the finding names the stream's family alone, and when it was seen last where it has ended."""
+    family = "" if state.name in streams_of(finding) else f" of the family {family_of(state.name)}"
+    if is_open(finding, context.last_poll_ms, context.data.poll_interval_ms):
+        return family
+    return f"{family} (ended {finding.last_seen[11:16]})"

@@ -27,7 +27,7 @@ from tools.synthesis.flows.reconstruct import correlation_flow, message_flow
 from tools.synthesis.flows.server import ServerStory
 from tools.synthesis.flows.session_files import LINES_MAX, POLLS, Files, message_ids
 from tools.synthesis.flows.story import tell
-from tools.synthesis.session_data import pause_of
+from tools.synthesis.health import pause_of
 from tools.workspace import Workspace
 
 SCHEMA_VERSION = 1

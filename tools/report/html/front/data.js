@@ -46,6 +46,13 @@ function streamsOf(finding) {
   return finding.affectedStreams ?? [];
 }
 
+const aboutOf = new Map(report.streams.map((row) => [row.stream, new Set(row.findingIds)]));
+
+/** Whether a finding is about a stream: it names it, or the stream's family. */
+function isAbout(finding, stream) {
+  return streamsOf(finding).includes(stream) || Boolean(aboutOf.get(stream)?.has(finding.findingId));
+}
+
 /** Where a finding is, in a few words. */
 function placeOf(finding) {
   if (finding.stream !== undefined) return finding.stream + (finding.consumerGroup ? ` / ${finding.consumerGroup}` : "");

@@ -81,7 +81,7 @@ function around(finding) {
 }
 
 function streamsAround(finding, at) {
-  const found = (report.timeline?.streams ?? []).filter((entry) => streamsOf(finding).includes(entry.stream)).slice(0, 2);
+  const found = (report.timeline?.streams ?? []).filter((entry) => isAbout(finding, entry.stream)).slice(0, 2);
   return found.map((entry) => {
     const drawn = METRICS.map(([key], index) => ({ label: key, colour: COLOURS[index], values: entry[key] })).filter((one) => one.values.some((value) => value !== null));
     const said = drawn.map((one) => `${one.label} ${number(one.values.find((value) => value !== null))} to ${number(lastOf(one.values))}`).join(", ");

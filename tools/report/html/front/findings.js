@@ -77,7 +77,7 @@ function matches(finding, words) {
   if (filter.agent && finding.agentId !== filter.agent) return false;
   if (filter.category && finding.category !== filter.category) return false;
   if (filter.service && !isOf(finding, filter.service)) return false;
-  if (filter.stream && !streamsOf(finding).includes(filter.stream)) return false;
+  if (filter.stream && !isAbout(finding, filter.stream)) return false;
   if (filter.cluster && clusterOf.get(finding.findingId)?.clusterId !== filter.cluster) return false;
   if (filter.from !== null) {
     const at = Date.parse(finding.timestamp);

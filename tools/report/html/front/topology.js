@@ -3,12 +3,13 @@
 const STREAMS_DRAWN = 60;
 const STATUS_SIGNS = { CRITICAL: "✖", DEGRADED: "▲", HEALTHY: "✔", NONE: "" };
 
-/** A service has no status of its own: the worst that was measured of it says how it is. */
+/** A service has no status of its own: the worst that was measured of it says how it is; a CRITICAL that ended does as a HIGH. */
 function serviceStatuses() {
   const worst = new Map();
   for (const finding of report.findings) {
     if (isAdvice(finding)) continue;
-    const status = { CRITICAL: "CRITICAL", HIGH: "DEGRADED" }[levelOf(finding)];
+    const ended = criticalById.get(finding.findingId)?.openAtEnd === false;
+    const status = ended ? "DEGRADED" : { CRITICAL: "CRITICAL", HIGH: "DEGRADED" }[levelOf(finding)];
     if (!status) continue;
     for (const service of servicesOf(finding)) if (worst.get(service) !== "CRITICAL") worst.set(service, status);
   }
