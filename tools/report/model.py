@@ -141,7 +141,7 @@ class StreamHealth(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class StreamBaseline(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The stream's figures when the window began."""
+    """The stream's figures when the window began. `lag` is None where that of a group was not counted, or not to its end."""
 
     length: int
     pending: int

@@ -94,13 +94,13 @@ def _row(state: StreamState, at_ms: int, before: StreamState | None, said: _Said
         length=state.info.length,
         pending=pending,
         lag=lag,
-        lag_is_bound=any(group.lag is not None and group.lag.source == "bound" for group in state.groups),
+        lag_is_bound=_is_bound(state),
         oldest_pending_ms=max(ages, default=None),
         status=said.status,
         verdict=said.verdict,
         finding_ids=said.finding_ids,
         baseline=baseline,
-        worse=tuple(_worse(state.info.length, pending, lag, baseline)),
+        worse=tuple(_worse(state, baseline)),
         forecast=said.forecast,
         groups=groups,
     )
@@ -125,34 +125,55 @@ def _group(group: GroupState, at_ms: int) -> GroupHealth:
 
 def _baseline(state: StreamState) -> StreamBaseline:
     pending = sum(group.info.pending for group in state.groups)
-    return StreamBaseline(length=state.info.length, pending=pending, lag=lag_of(state))
+    return StreamBaseline(length=state.info.length, pending=pending, lag=_counted_lag(state))
 
 
-def _worse(length: int, pending: int, lag: int | None, baseline: StreamBaseline | None) -> Iterator[str]:
-    if baseline is None:
+def _worse(state: StreamState, row: StreamBaseline | None) -> Iterator[str]:
+    """What is more than in the baseline; a lag only where that of the baseline was counted."""
+    if row is None:
         yield "new since the baseline"
         return
-    if pending > baseline.pending:
-        yield f"pending {baseline.pending} → {pending}"
-    if (lag or 0) > (baseline.lag or 0):
-        yield f"lag {baseline.lag or 0} → {lag}"
+    lag, length = lag_of(state), state.info.length
+    pending = sum(group.info.pending for group in state.groups)
+    if pending > row.pending:
+        yield f"pending {row.pending} → {pending}"
+    if lag is not None and row.lag is not None and lag > row.lag:
+        yield f"lag {row.lag} → {'≥ ' if _is_bound(state) else ''}{lag}"
     # Length alone grows by design until it is trimmed; it is worse only where nobody keeps up.
-    if length > baseline.length and (lag or pending):
-        yield f"length {baseline.length} → {length}"
+    if length > row.length and (lag or pending):
+        yield f"length {row.length} → {length}"
 
 
 def _forecast(state: StreamState, before: StreamState | None, span_ms: int) -> str | None:
-    """By the pace since the baseline, or since the first poll after the newest gap."""
-    lag = lag_of(state)
-    if not lag or before is None or span_ms <= 0:
+    """By the pace since the baseline, or since the first poll after the newest gap; None where it was not counted.
+
+    A bound tells less than the truth: as the newer figure it shows only that a lag grew, as the older one nothing.
+    """
+    lag, lag_before = lag_of(state), None if before is None else _counted_lag(before)
+    if not lag or before is None or lag_before is None or not _is_known(state) or span_ms <= 0:
         return None
-    per_minute = (lag - (lag_of(before) or 0)) * 60_000 / span_ms
+    per_minute = (lag - lag_before) * 60_000 / span_ms
+    if _is_bound(state):
+        return f"lag grows by at least {per_minute:.0f} a minute" if per_minute >= 0.5 else None
     if per_minute >= 0.5:
         loss = _time_to_loss(state, before, lag, per_minute)
         return f"lag grows by {per_minute:.0f} a minute; {loss or 'it does not drain'}"
     if per_minute <= -0.5:
         return f"drains in about {max(1, round(lag / -per_minute))} min at this pace"
     return "lag stands still"
+
+
+def _is_known(state: StreamState) -> bool:
+    return all(group.lag is not None for group in state.groups)
+
+
+def _is_bound(state: StreamState) -> bool:
+    return any(group.lag is not None and group.lag.source == "bound" for group in state.groups)
+
+
+def _counted_lag(state: StreamState) -> int | None:
+    """The largest lag of the groups; None where that of one is not known, or only a bound."""
+    return lag_of(state) if _is_known(state) and not _is_bound(state) else None
 
 
 def _time_to_loss(state: StreamState, before: StreamState, lag: int, per_minute: float) -> str | None:
@@ -179,7 +200,17 @@ def _verdict(context: Context, findings: list[Finding], state: StreamState, stat
         return f"{mild}{advice.priority.value.split('_')[0]}: {advice.title}"
     if not state.groups:
         return "no group reads it"
-    return "every group keeps up"
+    return _without_findings(state)
+
+
+def _without_findings(state: StreamState) -> str:
+    """That every group keeps up is said only where it was seen of each."""
+    lag, pending = lag_of(state), sum(group.info.pending for group in state.groups)
+    if lag:
+        return f"no finding; {'at least ' if _is_bound(state) else ''}{lag} not read by a group"
+    if not _is_known(state):
+        return "no finding; not every group's lag is known"
+    return f"no finding; every group was given all, {pending} pending" if pending else "every group keeps up"
 
 
 def _of_what(context: Context, finding: Finding, state: StreamState) -> str:
