@@ -56,6 +56,22 @@ def test_a_cluster_without_a_critical_finding_is_told_in_a_few_lines(report: Rep
     assert f"[{step.cause}](#{step.cause.lower()}) → [{step.effect}](#{step.effect.lower()})" in others
 
 
+def test_what_only_goes_together_is_no_arrow(report: Report) -> None:
+    first = report.clusters[0]
+    step = first.chain[0]
+    other = first.members[-1]
+    chain = (
+        replace(step, rule="same-group", cause=first.root, effect=step.effect),
+        replace(step, rule="a-rule", cause=other, effect=first.root),
+    )
+    text = markdown_findings.critical(
+        replace(report, clusters=(replace(first, chain=chain), *report.clusters[1:]))
+    )
+    root, company, cause = (f"[{name}](#{name.lower()})" for name in (first.root, step.effect, other))
+    assert f"1. {root} together with {company} " in text
+    assert re.search(rf"2\. {re.escape(cause)} .*, also a cause of {re.escape(root)} — ", text)
+
+
 def test_what_the_first_page_leaves_out_is_counted(report: Report) -> None:
     said = markdown.render(replace(report, verdict=replace(report.verdict, more=3)))
     assert "- and 3 more, in [critical findings](#2-critical-findings) and the roadmap" in said

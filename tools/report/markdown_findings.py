@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from tools.report import markdown_model
 from tools.report.markdown_text import code, fence, inline, table
 from tools.report.model import CriticalFinding, Report, RoadmapItem
+from tools.synthesis import chains
+from tools.synthesis.chains import ChainStep
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.explain import Alternative
 
@@ -67,10 +70,8 @@ def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]]) -> str:
         f"- **{cluster.cluster_id}** {cluster.severity.value} {inline(cluster.title, 160)} ({links([cluster.root])})",
         f"  **Do:** {inline(cluster.recommendation, 600)}",
     ]
-    lines += [
-        f"  {links([link.cause])} → {links([link.effect])} {inline(_title(findings, link.effect), 120)}"
-        for link in cluster.chain[:STEPS_BRIEF]
-    ]
+    steps = islice(chains.steps_of(cluster.root, cluster.chain), STEPS_BRIEF)
+    lines += [f"  {_step(step, findings)}" for step in steps]
     if len(cluster.chain) > STEPS_BRIEF:
         lines.append(f"  and {len(cluster.chain) - STEPS_BRIEF} more steps")
     lines += [f"  {_alternative(one, findings)}" for one in cluster.alternatives]
@@ -193,10 +194,9 @@ def _chain(cluster: Cluster, findings: dict[str, dict[str, Any]], *, first: bool
     lines = [
         head,
         "\n".join(
-            f"{number}. {links([link.cause])} → {links([link.effect])} "
-            f"{inline(_title(findings, link.effect), 120)} — {inline(link.says)} "
-            f"(`{link.rule}`, by {inline(link.via, 120)}, {link.at})"
-            for number, link in enumerate(cluster.chain[:20], start=1)
+            f"{number}. {_step(step, findings)} — {inline(step.link.says)} "
+            f"(`{step.link.rule}`, by {inline(step.link.via, 120)}, {step.link.at})"
+            for number, step in enumerate(islice(chains.steps_of(cluster.root, cluster.chain), 20), start=1)
         ),
     ]
     if len(cluster.chain) > 20:
@@ -207,6 +207,16 @@ def _chain(cluster: Cluster, findings: dict[str, dict[str, Any]], *, first: bool
     lines.append(f"**Blast radius:** services {services}; streams {streams}.")
     lines += [_alternative(one, findings) for one in cluster.alternatives]
     return "\n\n".join(lines)
+
+
+def _step(step: ChainStep, findings: dict[str, dict[str, Any]]) -> str:
+    """An arrow only where one explains the other."""
+    title = inline(_title(findings, step.added), 120)
+    if step.role == "effect":
+        return f"{links([step.told])} → {links([step.added])} {title}"
+    if step.role == "cause":
+        return f"{links([step.added])} {title}, also a cause of {links([step.told])}"
+    return f"{links([step.told])} together with {links([step.added])} {title}"
 
 
 def _named(names: tuple[str, ...], more: int) -> str:

@@ -24,9 +24,10 @@ from tools.findings.model import (
 )
 from tools.findings.rule import Quote, Rule, Symptom
 from tools.sources.records import CodeIndex
-from tools.synthesis import wiring
+from tools.synthesis import chains, wiring
 from tools.synthesis.clusters import Cluster, clusters
 from tools.synthesis.entities import is_information
+from tools.synthesis.explain import SHARED
 
 QUOTES_MAX = 12
 """Members quoted as evidence, in the chain's order; all are named in `relatedFindings`."""
@@ -71,7 +72,7 @@ def _symptom(cluster: Cluster, members: Sequence[Finding], now_ms: int) -> Sympt
     root, rank = members[0], _worst_rank(members)
     return Symptom(
         rule=RULE,
-        title=f"One cause behind {_kinds(members[1:])}: {root.title}",
+        title=_title(cluster, members),
         entity=entity_of(cluster, root),
         evidence=tuple(_quote(finding) for finding in members[:QUOTES_MAX]),
         recommendation=f"Begin with {root.finding_id}: {root.recommendation}",
@@ -87,12 +88,24 @@ def _symptom(cluster: Cluster, members: Sequence[Finding], now_ms: int) -> Sympt
     )
 
 
+def _title(cluster: Cluster, members: Sequence[Finding]) -> str:
+    """A cause is spoken of only where the root explains something; beside it only that they go together."""
+    root, effects = members[0], frozenset(chains.explained(cluster.root, cluster.chain))
+    explained = [finding for finding in members if finding.finding_id in effects]
+    if explained:
+        return f"One cause behind {_kinds(explained)}: {root.title}"
+    return f"{root.title}; together with {_kinds(members[1:])}"
+
+
 def _kinds(members: Sequence[Finding]) -> str:
     return ", ".join(dict.fromkeys(finding.category.value for finding in members))
 
 
 def _pattern(cluster: Cluster) -> str:
-    return "; ".join(f"{link.cause} → {link.effect} ({link.rule}, {link.via})" for link in cluster.chain)
+    return "; ".join(
+        f"{link.cause} {'with' if link.rule.startswith(SHARED) else '→'} {link.effect} ({link.rule}, {link.via})"
+        for link in cluster.chain
+    )
 
 
 def _quote(finding: Finding) -> Quote:

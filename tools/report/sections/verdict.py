@@ -6,6 +6,7 @@ from tools.findings.model import Finding, LogCategory, Severity, rank_of
 from tools.report import session_failure
 from tools.report.context import Context
 from tools.report.model import Dashboard, Reason, RoadmapItem, Verdict
+from tools.synthesis import chains
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.health import is_measured
 
@@ -133,11 +134,21 @@ def _why(context: Context) -> list[Reason]:
 
 
 def _of_cluster(cluster: Cluster, root: Finding) -> Reason:
-    effects = len(cluster.members) - 1
+    effects = len(chains.explained(cluster.root, cluster.chain))
+    company = len(cluster.members) - 1 - effects
     reach = cluster.blast_radius.services_count
-    tail = f"; it explains {_count(effects, 'other finding')}"
-    tail += f" and reaches {_count(reach, 'service')}" if reach else ""
-    return Reason(text=root.title + tail, finding_ids=cluster.members)
+    said = [f"explains {_count(effects, 'other finding')}"] if effects else []
+    if company:
+        said.append(
+            f"goes together with {company} more"
+            if effects
+            else f"goes together with {_count(company, 'other finding')}"
+        )
+    if reach:
+        said.append(f"reaches {_count(reach, 'service')}")
+    *first, last = said
+    tail = f"{', '.join(first)} and {last}" if first else last
+    return Reason(text=f"{root.title}; it {tail}", finding_ids=cluster.members)
 
 
 def _count(number: int, what: str) -> str:

@@ -66,6 +66,11 @@ function rootEvidence(root) {
   return el("p", { class: "root" }, el("strong", {}, "Root: "), link(root.findingId), " at ", name(placeOf(root)), ", seen ", `${number(root.occurrences)}×, first at ${root.timestamp.slice(11, 19)} UTC (`, name(sourceOf(place)), ")");
 }
 
+/** Whether a link only says that two findings are about one name: neither explains the other. */
+function isCompany(step) {
+  return step.rule.startsWith("same-");
+}
+
 /** Links as a tree: each effect below the first cause that was named for it; further causes beside it. */
 function chainOf(cluster) {
   const below = new Map();
@@ -83,13 +88,13 @@ function chainOf(cluster) {
     if (told.has(id)) return null;
     told.add(id);
     const finding = findingById.get(id);
-    const further = (also.get(id) ?? []).map((other) => el("li", { class: "because" }, "also from ", link(other.cause), " — ", prose(other.says, 200)));
+    const further = (also.get(id) ?? []).map((other) => el("li", { class: "because" }, isCompany(other) ? "together with " : "also from ", link(other.cause), " — ", prose(other.says, 200)));
     const children = depth < 40 ? (below.get(id) ?? []).map((next) => node(next.effect, next, depth + 1)) : [];
     return el(
       "li",
       {},
       el("div", { class: "step" }, finding && chip(gradeOf(finding)), " ", link(id, true)),
-      step && el("p", { class: "because" }, `${step.rule.startsWith("same-") ? "" : "because "}`, prose(step.says, 240), el("span", { class: "via" }, " · by ", prose(step.via, 160), ` · ${step.at.slice(11, 19)}`)),
+      step && el("p", { class: "because" }, isCompany(step) ? "together: " : "because ", prose(step.says, 240), el("span", { class: "via" }, " · by ", prose(step.via, 160), ` · ${step.at.slice(11, 19)}`)),
       further.length || children.some(Boolean) ? el("ul", {}, children, further) : null,
     );
   };

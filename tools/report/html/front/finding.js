@@ -58,15 +58,18 @@ function evidenceOf(finding) {
 }
 
 function partOf(finding, cluster) {
-  const causes = cluster.chain.filter((step) => step.effect === finding.findingId);
-  const effects = cluster.chain.filter((step) => step.cause === finding.findingId);
-  const list = (steps, key) => el("ul", { class: "small" }, steps.slice(0, 12).map((step) => el("li", {}, link(step[key], true), " — ", prose(step.says, 200))), steps.length > 12 && el("li", {}, `and ${steps.length - 12} more`));
+  const id = finding.findingId;
+  const company = cluster.chain.filter((step) => isCompany(step) && (step.cause === id || step.effect === id));
+  const causes = cluster.chain.filter((step) => !isCompany(step) && step.effect === id);
+  const effects = cluster.chain.filter((step) => !isCompany(step) && step.cause === id);
+  const list = (steps, other) => el("ul", { class: "small" }, steps.slice(0, 12).map((step) => el("li", {}, link(other(step), true), " — ", prose(step.says, 200))), steps.length > 12 && el("li", {}, `and ${steps.length - 12} more`));
   return el(
     "div",
     {},
     el("h4", {}, finding.findingId === cluster.root ? "Root of " : "Part of ", el("a", { href: `#${cluster.clusterId}` }, cluster.clusterId)),
-    causes.length > 0 && [el("p", {}, "Explained by"), list(causes, "cause")],
-    effects.length > 0 && [el("p", {}, "Explains"), list(effects, "effect")],
+    causes.length > 0 && [el("p", {}, "Explained by"), list(causes, (step) => step.cause)],
+    effects.length > 0 && [el("p", {}, "Explains"), list(effects, (step) => step.effect)],
+    company.length > 0 && [el("p", {}, "Together with"), list(company, (step) => (step.cause === id ? step.effect : step.cause))],
   );
 }
 
