@@ -14,7 +14,9 @@ from tests.report.made_session import SESSION_ID, START_MS, Made, make, record
 from tools.findings.model import AgentId, EvidenceKind, LogCategory, Severity
 from tools.findings.rule import Quote, Rule, Symptom
 from tools.report.write import write_report
-from tools.synthesis import session_data
+from tools.sources import session_facts
+from tools.sources.session_facts import AgentRun
+from tools.synthesis import cross_agent, session_data
 from tools.synthesis.sessions import against, making
 from tools.synthesis.sessions.against import Acceptance, Against
 from tools.synthesis.sessions.record import SessionRecord
@@ -132,3 +134,25 @@ def test_what_is_accepted_does_not_end_a_run_with_1_until_it_expires(made: Made)
     assert {view.state for view in report.comparison.acceptances} == {"expired"}
     assert code(made, "info") == 1
     assert "| expired |" in made.workspace.report(SESSION_ID).read_text(encoding="utf-8")
+
+
+def test_a_finding_about_a_stream_that_is_gone_is_resolved_once_its_agent_finished(made: Made) -> None:
+    earlier = as_earlier(made)
+    gone = next(known for known in earlier.findings if known.agent == AgentId.REDIS_STREAM_ANALYST.slug)
+    cross = structs.replace(
+        gone, fingerprint="v1:b", agent=AgentId.ENHANCEMENT_SCOUT.slug, rule_id=cross_agent.RULE.id
+    )
+    gone = structs.replace(gone, fingerprint="v1:a", seen_after_ms=0)
+    earlier = structs.replace(
+        earlier, findings=(*earlier.findings, gone, structs.replace(cross, seen_after_ms=0))
+    )
+    against.write(made.workspace, Against(record=earlier))
+    facts = session_facts.read(made.workspace)
+    for agents, states in (((), {"not observed"}), (tuple(AgentId), {"resolved"})):
+        runs = tuple(AgentRun(agent=agent.value, attempts=1, finished=True) for agent in agents)
+        session_facts.write(made.workspace, structs.replace(facts, agents=runs))
+        found = against.conclude(made.workspace, session_data.load(made.workspace, START_MS))
+        assert found is not None
+        assert {row.state for row in found.findings if row.fingerprint in {"v1:a", "v1:b"}} == states, (
+            found.findings
+        )

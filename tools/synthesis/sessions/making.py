@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from tools.clock import from_iso
 from tools.detectors import registry
 from tools.findings.model import (
+    AgentId,
     ConfigFinding,
     Enhancement,
     EvidenceKind,
@@ -117,7 +118,7 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
     unread = [gap.what for gap in data.index.gaps] if data.index is not None else []
     read = data.index is not None and data.index.files_read > 0 and marks is not None
     return Scope(
-        agents=tuple(run.agent.lower().replace("_", "-") for run in facts.agents if run.finished),
+        agents=tuple(_finished(facts)),
         phases=tuple(run.name for run in facts.phases if run.status == "done"),
         rules=tuple(sorted(rules)),
         broken_rules=tuple(sorted(set(_broken(data)))),
@@ -129,6 +130,12 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
         unread_files=tuple(sorted(unread)),
         judgement=hashlib.sha256(data.judgement.model_dump_json().encode()).hexdigest()[:_HASH_CHARACTERS],
     )
+
+
+def _finished(facts: SessionFacts) -> Iterator[str]:
+    """Slugs of the specialists that finished, as findings name them."""
+    names = {run.agent for run in facts.agents if run.finished}
+    return (agent.slug for agent in AgentId if agent in names)
 
 
 def _streams(data: SessionData) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
