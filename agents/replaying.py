@@ -11,7 +11,7 @@ import msgspec
 
 from agents.change import Change
 from agents.config_comparison import Comparison
-from agents.detecting import run_detectors
+from agents.detecting import OF_FILES_MAX, run_detectors
 from agents.enhancement_scout import readable
 from agents.job import WatcherJob
 from agents.looks import (
@@ -224,7 +224,11 @@ class _Configuration:
             return
         change = Change.of(self._reporter, detectors, lambda base: replace(view, index=base))
         run_detectors(
-            detectors, view, self._reporter, lambda it: not silenced(index, it) and change.brings(it)
+            detectors,
+            view,
+            self._reporter,
+            lambda it: not silenced(index, it) and change.brings(it),
+            OF_FILES_MAX,
         )
         change.write()
 
@@ -255,7 +259,7 @@ class _Scout:
         if self._index is not None:
             view = CodeView(index=self._index, judgement=self._reporter.job.judgement)
             change = Change.of(self._reporter, CODE_DETECTORS, lambda base: replace(view, index=base))
-            run_detectors(CODE_DETECTORS, view, self._reporter, change.brings)
+            run_detectors(CODE_DETECTORS, view, self._reporter, change.brings, OF_FILES_MAX)
             change.write()
 
     def _join(self, look: CrossLook) -> None:

@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from agents import config_auditor, enhancement_scout
+from agents.detecting import OF_FILES_MAX
 from agents.indexer import index
 from agents.looks import looks_file
 from orchestrator import replay
@@ -38,8 +39,13 @@ VERSION = "0.1.0"
 @pytest.fixture
 def recorded(tmp_path: Path) -> Workspace:
     """A static session of two watchers, as they record it."""
-    project, clock = write(tmp_path / "project", CODE), ManualClock(START_MS)
-    workspace = Workspace(tmp_path / "monitor-session")
+    return record(tmp_path, CODE)
+
+
+def record(folder: Path, code: dict[str, str]) -> Workspace:
+    """A static session of two watchers on this code."""
+    project, clock = write(folder / "project", code), ManualClock(START_MS)
+    workspace = Workspace(folder / "monitor-session")
     with ExitStack() as stack:
         for agent, module in (
             (AgentId.CONFIG_AUDITOR, config_auditor),
@@ -83,6 +89,14 @@ def test_the_findings_are_identical_byte_for_byte_and_the_session_is_not_touched
         assert done.findings == 3
         assert target.all_findings.read_bytes() == recorded.all_findings.read_bytes()
     assert {path: path.read_bytes() for path in recorded.root.rglob("*") if path.is_file()} == before
+
+
+def test_a_project_with_more_findings_than_are_told_is_replayed_alike(tmp_path: Path) -> None:
+    lines = "".join(f'r.xadd("stream-of-{number}", {{}})\n' for number in range(OF_FILES_MAX + 2))
+    recorded = record(tmp_path, {"app.py": f"import redis\nr = redis.Redis()\n{lines}"})
+    done = replay.run(recorded, Workspace(tmp_path / "again"), VERSION)
+    assert done.findings >= OF_FILES_MAX
+    assert (done.identical, done.differences) == (True, ())
 
 
 def test_a_replay_can_be_replayed(recorded: Workspace, tmp_path: Path) -> None:
