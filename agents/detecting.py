@@ -10,6 +10,7 @@ from agents.loop import Reporter
 from tools.errors import StaleAttempt
 from tools.findings.rule import Rule, Symptom
 from tools.masking import mask
+from tools.sources.gaps import untold
 from tools.sources.records import Gap
 
 _TOLD_MAX = 3
@@ -108,17 +109,8 @@ def _until_it_breaks(detector: Detector, view: object) -> tuple[list[Symptom], E
 
 
 def _tell_more(detector: Detector, reporter: Reporter, most: int) -> None:
-    rules = ", ".join(rule.id for rule in detector.RULES)
-    reporter.gap(
-        Gap(
-            what=f"findings of {rules}",
-            why=f"there are more than the {most} that are told",
-            fix="repair or exclude what the first ones are about, and run again",
-            source=f"agents/{reporter.job.agent}",
-            at_ms=reporter.clock.now_ms(),
-            blind=False,
-        )
-    )
+    source, at_ms = f"agents/{reporter.job.agent}", reporter.clock.now_ms()
+    reporter.gap(untold((rule.id for rule in detector.RULES), most, source, at_ms))
 
 
 def symptoms_in(

@@ -27,7 +27,8 @@ from tools.report.write import write_report
 from tools.sources import session_facts
 from tools.sources.recording import Recording
 from tools.sources.session_facts import SessionFacts
-from tools.synthesis import judged
+from tools.synthesis import judged, session_data
+from tools.synthesis.sessions import making
 from tools.workspace import Workspace
 
 CODE = {
@@ -97,6 +98,9 @@ def test_a_project_with_more_findings_than_are_told_is_replayed_alike(tmp_path: 
     done = replay.run(recorded, Workspace(tmp_path / "again"), VERSION)
     assert done.findings >= OF_FILES_MAX
     assert (done.identical, done.differences) == (True, ())
+    scope = making.record_of(recorded, session_data.load(recorded, START_MS)).scope
+    assert scope is not None
+    assert "code.xadd-no-maxlen" in scope.capped_rules
 
 
 def test_a_replay_can_be_replayed(recorded: Workspace, tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def test_without_an_earlier_session_everything_is_new_and_the_reason_is_said() -
         pytest.param({}, {"agents": ("log-watcher",)}, "stream-analyst did not finish", id="agent"),
         pytest.param({}, {"rules": ("log.error",)}, "has no such rule", id="rule"),
         pytest.param({}, {"broken_rules": ("stream.consumer-lag",)}, "its rule failed", id="broken rule"),
+        pytest.param({}, {"capped_rules": ("stream.consumer-lag",)}, "more in the later session than is told", id="capped rule"),
         pytest.param({}, {"judgement": "other"}, "limits or intent", id="limits"),
         pytest.param({}, {"streams": None}, "Redis was not seen", id="redis"),
         pytest.param({"streams": ("gone",)}, {}, "stream gone was not there", id="stream"),

@@ -6,7 +6,7 @@ the last record of a key counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ from tools.findings import journal
 from tools.sources.records import Gap
 
 Key = tuple[str, str, int]
+_FINDINGS_OF = "findings of "
 
 
 class GapBook:
@@ -50,6 +51,25 @@ def newest(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     for gap in gaps:
         found[gap.key] = gap
     return tuple(found.values())
+
+
+def untold(rules: Iterable[str], most: int, source: str, at_ms: int) -> Gap:
+    """That rules found more than the `most` that are told."""
+    return Gap(
+        what=f"{_FINDINGS_OF}{', '.join(rules)}",
+        why=f"there are more than the {most} that are told",
+        fix="repair or exclude what the first ones are about, and run again",
+        source=source,
+        at_ms=at_ms,
+        blind=False,
+    )
+
+
+def untold_rules(gaps: Iterable[Gap]) -> Iterator[str]:
+    """The rules that `untold` gaps are about."""
+    for gap in gaps:
+        if gap.what.startswith(_FINDINGS_OF):
+            yield from gap.what.removeprefix(_FINDINGS_OF).split(", ")
 
 
 def read(path: Path) -> tuple[Gap, ...]:

@@ -20,7 +20,7 @@ from tools.findings.model import (
     streams_of,
 )
 from tools.sources import file_marks
-from tools.sources.gaps import lasts
+from tools.sources.gaps import lasts, untold_rules
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
 from tools.synthesis.session_data import SessionData
@@ -122,6 +122,7 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
         phases=tuple(run.name for run in facts.phases if run.status == "done"),
         rules=tuple(sorted(rules)),
         broken_rules=tuple(sorted(set(_broken(data)))),
+        capped_rules=tuple(sorted(set(untold_rules(data.gaps)))),
         window_ms=max(0, (facts.ended_ms or facts.started_ms) - facts.started_ms),
         services=tuple(sorted(log.service for log in data.logs.services if log.lines)),
         streams=_streams(data),

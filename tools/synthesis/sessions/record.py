@@ -37,7 +37,8 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
 class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     """What a session looked at to its end. Only within it may something be called resolved.
 
-    `agents` and `phases` are those that finished, `broken_rules` those that failed on some input. `streams` is None
+    `agents` and `phases` are those that finished, `broken_rules` those that failed on some input, `capped_rules` those
+    that found more than is told. `streams` is None
     where Redis was not seen to the end, `files` where no file was read. `judgement` stands for limits and intent.
     """
 
@@ -45,6 +46,7 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     phases: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     broken_rules: tuple[str, ...] = ()
+    capped_rules: tuple[str, ...] = ()
     window_ms: int = 0
     services: tuple[str, ...] = ()
     streams: tuple[tuple[str, tuple[str, ...]], ...] | None = None

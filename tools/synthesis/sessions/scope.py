@@ -100,6 +100,8 @@ def _rule(known: KnownFinding, scope: Scope) -> str:
         return "the later version has no such rule"
     if rule in scope.broken_rules:
         return "its rule failed in the later session"
+    if rule in scope.capped_rules:
+        return "its rule found more in the later session than is told"
     needed = _ALL if rule == cross_agent.RULE.id else (known.agent,)
     missing = [agent for agent in needed if agent not in scope.agents]
     return f"{missing[0]} did not finish in the later session" if missing else ""
