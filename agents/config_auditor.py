@@ -178,7 +178,7 @@ class ConfigAuditor:
                 view,
                 self._reporter,
                 lambda it: not silenced(index, it) and change.brings(it),
-                OF_FILES_MAX,
+                None if self._job.every_finding else OF_FILES_MAX,
             )
             change.write()
         self._write_files(files, seen)

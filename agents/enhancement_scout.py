@@ -108,7 +108,8 @@ class EnhancementScout:
         view = CodeView(index=index, judgement=self._job.judgement)
         self._reporter.look(CodeLook(at_ms=self._clock.now_ms()))
         change = Change.of(self._reporter, CODE_DETECTORS, lambda base: replace(view, index=base))
-        run_detectors(CODE_DETECTORS, view, self._reporter, change.brings, OF_FILES_MAX)
+        most = None if self._job.every_finding else OF_FILES_MAX
+        run_detectors(CODE_DETECTORS, view, self._reporter, change.brings, most)
         change.write()
         self._write_static()
         self._state.code_read = True

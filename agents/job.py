@@ -123,6 +123,8 @@ class WatcherJob(_Part):
     mask_key: SecretStr | None = None
     code_cache: Path | None = None
     """Where indexes of the code are kept for later sessions; nowhere where it is None."""
+    every_finding: bool = False
+    """Whether rules about code and configuration tell all that they find, and not the first ones alone."""
     change: ChangeJob | None = None
     """Set where only what a change brings is reported (static mode)."""
 

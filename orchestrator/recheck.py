@@ -21,18 +21,24 @@ from agents import config_auditor, enhancement_scout, indexer, log_state, log_wa
 from agents.job import LogSource, WatcherJob, Window
 from agents.loop import Reporter, Watcher
 from agents.watcher import open_reporter
+from orchestrator import recheck_ground as ground
+from orchestrator.config.mode import address_of
 from orchestrator.config.model import Config
 from orchestrator.session.jobs import redis_target
+from tools import masking
 from tools.clock import Clock, from_iso, iso
 from tools.detectors import registry
 from tools.detectors.config import OF_FILES
 from tools.detectors.thresholds import Judgement
-from tools.errors import SourceUnavailable
+from tools.errors import JournalCorrupt, SourceUnavailable
 from tools.findings.model import AgentId, Enhancement, Finding, services_of
 from tools.findings.recorder import load
 from tools.quantities import format_duration
 from tools.sources import gaps
+from tools.sources.code.index import read_index
+from tools.sources.code.walk import walk
 from tools.sources.logs.window import WindowState
+from tools.sources.records import CodeIndex, Poll
 from tools.sources.redis import polls
 from tools.sources.redis.deployment_source import DeploymentSource
 from tools.sources.redis.look_limits import LookLimits
@@ -149,7 +155,54 @@ def _files_now(wanted: Recheck, folder: Path) -> Verdict:
             watcher.look()
         watcher.close()
         reporter.flush()
-    return _verdict(wanted, folder, f"the files, read again at {iso(wanted.clock.now_ms())}, do not show it")
+    unseen = _files_unseen(wanted, job) or (_server_unseen(wanted, folder) if with_server else "")
+    said = f"the files, read again at {iso(wanted.clock.now_ms())}, do not show it"
+    return _verdict(wanted, folder, said, unseen)
+
+
+def _files_unseen(wanted: Recheck, job: WatcherJob) -> str:
+    """Why the files' silence says nothing."""
+    index = _read_index(Workspace(job.workspace))
+    if index is None:
+        return "the project's files could not be read."
+    then = _read_index(wanted.session)
+    try:
+        files = list(walk(job.project_root, job.include, indexer.excluded(job)))
+    except OSError as error:
+        return f"the project's files could not be read ({error.strerror or error})."
+    return ground.files_unseen(wanted.finding, files, index, then)
+
+
+def _server_unseen(wanted: Recheck, folder: Path) -> str:
+    """Why the server's silence about code and configuration says nothing. Streams that it never had are not missed."""
+    last = ground.last_of(polls.read_polls(Workspace(folder).path("config", "polls.jsonl")))
+    return _other_server(wanted) or ground.streams_unseen(wanted.finding, last, _had(wanted.session))
+
+
+def _had(session: Workspace) -> frozenset[str] | None:
+    """The families of streams that the session's Config Auditor saw; None where that cannot be told."""
+    try:
+        baseline = polls.read_baseline(session.path("streams", "baseline.json"))
+        seen: list[Poll] = [] if baseline is None else [baseline]
+        return ground.families([*seen, *polls.read_polls(session.path("config", "polls.jsonl"))])
+    except (OSError, JournalCorrupt):
+        return None
+
+
+def _other_server(wanted: Recheck) -> str:
+    """A server that the session found running is known by its address; one that it started may get another each time."""
+    then, url = wanted.facts.redis, wanted.config.redis.url
+    if wanted.facts.mode != "attach" or then is None or url is None:
+        return ""
+    now = masking.mask(str(address_of(url.get_secret_value())))
+    return "" if now == then else f"the session looked at the server {then}, this one is {now}."
+
+
+def _read_index(workspace: Workspace) -> CodeIndex | None:
+    try:
+        return read_index(workspace.code_index)
+    except (OSError, SourceUnavailable):
+        return None
 
 
 def _streams_now(wanted: Recheck, folder: Path) -> Verdict:
@@ -174,7 +227,9 @@ def _streams_now(wanted: Recheck, folder: Path) -> Verdict:
         )
     length = format_duration(round(wanted.watch_s))
     said = f"{count} polls in {length}, ended at {iso(wanted.clock.now_ms())}, do not show it"
-    found = _verdict(wanted, folder, said)
+    last = ground.last_of(polls.read_polls(Workspace(folder).polls))
+    unseen = _other_server(wanted) or ground.streams_unseen(wanted.finding, last)
+    found = _verdict(wanted, folder, said, unseen)
     after_s = max(0.0, (from_iso(wanted.finding.timestamp) - wanted.facts.started_ms) / 1000)
     if found.state == "gone" and after_s > wanted.watch_s:
         took = format_duration(round(after_s))
@@ -216,16 +271,25 @@ def _lines_since(wanted: Recheck, folder: Path) -> Verdict:
         return Verdict(
             "cannot be checked", f"{silent[0]} has logged nothing since the session. Try again later."
         )
+    if not watcher.lines and not _found(wanted, folder):
+        return Verdict("cannot be checked", "nothing was logged since the session. Try again later.")
     said = f"none of {watcher.lines:,} lines written since the session shows it"
-    return _verdict(wanted, folder, said)
+    return _verdict(wanted, folder, said, ground.lines_unseen(gaps.read(Workspace(folder).gaps)))
 
 
-def _verdict(wanted: Recheck, folder: Path, gone: str) -> Verdict:
+def _verdict(wanted: Recheck, folder: Path, gone: str, unseen: str = "") -> Verdict:
+    """`unseen` says why a look in vain says nothing."""
     found = _found(wanted, folder)
     if found is not None:
         return Verdict("still there", f"seen at {found.last_seen}", found)
-    blind = _blind(folder)
-    return Verdict("cannot be checked", blind) if blind else Verdict("gone", gone)
+    agent = wanted.finding.agent_id
+    now = load(Workspace(folder).findings(agent))
+    then = {it.fingerprint for it in load(wanted.session.findings(agent))}
+    alike = ground.akin(wanted.finding, now, then)
+    if alike is not None:
+        return Verdict("still there", f"seen at {alike.last_seen}; its line reads otherwise or moved", alike)
+    reason = _blind(folder) or unseen or ground.neighbour(wanted.finding, now, then)
+    return Verdict("cannot be checked", reason) if reason else Verdict("gone", gone)
 
 
 def _found(wanted: Recheck, folder: Path) -> Finding | None:
@@ -263,6 +327,7 @@ def _job(wanted: Recheck, folder: Path, *, with_server: bool, logs: tuple[LogSou
         ),
         mask_key=None if wanted.mask_key is None else SecretStr(wanted.mask_key.hex()),
         code_cache=config.output.state_folder / "code-index",
+        every_finding=True,
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from agents import log_watcher
+from agents.detecting import OF_FILES_MAX
 from agents.job import LogSource
 from orchestrator.config.model import Config, LogSourceSection, LogsSection, OutputSection, RedisSection
 from orchestrator.recheck import Recheck, recheck
@@ -92,6 +93,87 @@ def test_a_finding_about_code_is_there_until_the_code_is_mended(wanted: Recheck)
     assert recheck(wanted).state == "gone"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("redis.Redis().xadd('orders', {'a': 1})", id="other quotes"),
+        pytest.param('redis.Redis().xadd("orders", {"a": 1}, approximate=True)', id="a fix that is none"),
+    ],
+)
+def test_an_edit_that_mends_nothing_leaves_the_finding_there(wanted: Recheck, line: str) -> None:
+    app = Path(wanted.facts.project_root) / "app.py"
+    app.write_text(f"import redis\n{line}\n", encoding="utf-8")
+    verdict = recheck(as_found(wanted))
+    assert (verdict.state, "reads otherwise" in verdict.why) == ("still there", True), verdict.why
+
+
+def test_a_mended_line_is_gone_though_another_of_the_session_is_not(wanted: Recheck) -> None:
+    app = Path(wanted.facts.project_root) / "app.py"
+    both = CODE + 'redis.Redis().xadd("orders", {"b": 2})\n'
+    app.write_text(both, encoding="utf-8")
+    wanted = as_found(wanted)
+    other = 'redis.Redis().xadd("orders", {"b": 2})'
+    finding(wanted.session, "code.xadd-no-maxlen", ("app.py",), other)
+    app.write_text(both.replace('"a": 1})', '"a": 1}, maxlen=1000)'), encoding="utf-8")
+    assert recheck(wanted).state == "gone"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param(f"{CODE}# {'x' * 60}\n" * 12_000, "too big", id="too big"),
+        pytest.param(f"{CODE}\0", "too big, binary", id="binary"),
+        pytest.param(f"{CODE}x = {'(' * 3000}1{')' * 3000}\n", "app.py: ", id="nested too deeply"),
+        pytest.param(None, "is not among the files", id="not there"),
+    ],
+)
+def test_a_file_that_was_not_read_is_no_proof(wanted: Recheck, text: str | None, why: str) -> None:
+    app = Path(wanted.facts.project_root) / "app.py"
+    (app.parent / "other.py").write_text("import redis\n", encoding="utf-8")
+    if text is None:
+        app.unlink()
+    else:
+        app.write_text(text, encoding="utf-8")
+    verdict = recheck(as_found(wanted))
+    assert (verdict.state, why in verdict.why) == ("cannot be checked", True), verdict
+
+
+def test_a_line_that_went_into_another_file_is_still_there(wanted: Recheck) -> None:
+    app = Path(wanted.facts.project_root) / "app.py"
+    wanted = as_found(wanted)
+    found = recheck(wanted).found
+    assert found is not None
+    app.rename(app.with_name("main.py"))
+    moved = wanted.finding.model_copy(update={"evidence_refs": found.evidence_refs})
+    verdict = recheck(replace(wanted, finding=moved))
+    assert verdict.state == "still there", verdict.why
+
+
+def test_an_empty_project_is_no_proof(wanted: Recheck) -> None:
+    (Path(wanted.facts.project_root) / "app.py").unlink()
+    verdict = recheck(as_found(wanted))
+    assert (verdict.state, "no file of the project was read" in verdict.why) == ("cannot be checked", True)
+
+
+def test_more_findings_than_a_session_tells_are_no_reason_to_miss_one(wanted: Recheck) -> None:
+    root = Path(wanted.facts.project_root)
+    many = "".join(f'r.xadd("s{number}", {{"a": {number}}})\n' for number in range(OF_FILES_MAX + 1))
+    (root / "aaa.py").write_text(f"import redis\nr = redis.Redis()\n{many}", encoding="utf-8")
+    assert recheck(wanted).state == "still there"
+
+
+def as_found(wanted: Recheck) -> Recheck:
+    """With the finding as the rule itself has it: its files and streams."""
+    found = wanted.finding.model_copy(
+        update={
+            "affected_files": ("app.py:2",),
+            "affected_services": ("shop",),
+            "affected_streams": ("orders",),
+        }
+    )
+    return replace(wanted, finding=found)
+
+
 def test_a_project_that_is_not_there_is_no_proof(wanted: Recheck, tmp_path: Path) -> None:
     (tmp_path / "shop").rename(tmp_path / "elsewhere")
     verdict = recheck(wanted)
@@ -117,6 +199,35 @@ def test_a_finding_about_a_group_is_there_until_it_has_read_everything(
     early = recheck(replace(wanted, watch_s=2))
     assert early.state == "cannot be checked"
     assert "took 5s to show" in early.why
+
+
+def test_a_server_without_the_stream_is_no_proof(wanted: Recheck, server: Server) -> None:
+    wanted = replace(
+        wanted,
+        finding=finding(wanted.session, "stream.consumer-lag", ("orders", "billing")),
+        facts=replace_started(wanted.facts),
+        config=wanted.config.model_copy(update={"redis": RedisSection(url=SecretStr(server.url))}),
+    )
+    empty = recheck(wanted)
+    assert (empty.state, "no stream at all" in empty.why) == ("cannot be checked", True), empty.why
+    server.client.xadd("payments", {"a": 1})
+    other = recheck(wanted)
+    assert (other.state, "stream orders is not there" in other.why) == ("cannot be checked", True), other.why
+
+
+def test_another_server_is_no_proof(wanted: Recheck, server: Server) -> None:
+    from msgspec import structs
+
+    server.client.xgroup_create("orders", "billing", id="0", mkstream=True)
+    wanted = replace(
+        wanted,
+        finding=finding(wanted.session, "stream.consumer-lag", ("orders", "billing")),
+        facts=structs.replace(replace_started(wanted.facts), redis="redis.example:6379"),
+        config=wanted.config.model_copy(update={"redis": RedisSection(url=SecretStr(server.url))}),
+    )
+    verdict = recheck(wanted)
+    assert verdict.state == "cannot be checked"
+    assert "looked at the server redis.example:6379" in verdict.why
 
 
 def replace_started(facts: SessionFacts) -> SessionFacts:
@@ -157,6 +268,10 @@ def test_a_finding_about_lines_is_looked_for_in_what_was_written_since(
     assert recheck(wanted).state == "gone"
     say(log, "ERROR cannot open the till")
     assert recheck(wanted).state == "still there"
+    log.unlink()
+    say(log, "INFO all is well")
+    lost = recheck(wanted)
+    assert (lost.state, "may be missing" in lost.why) == ("cannot be checked", True), lost.why
 
 
 def say(log: Path, text: str) -> None:
