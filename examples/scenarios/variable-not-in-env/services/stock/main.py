@@ -15,7 +15,8 @@ LEVELS = "stock.levels"
 
 def ask(address: str) -> int:
     host, _, port = address.rpartition(":")
-    with socket.create_connection((host or "127.0.0.1", int(port or 1)), timeout=2) as connection:
+    number = int(port) if port.isdigit() else 1
+    with socket.create_connection((host or "127.0.0.1", number), timeout=2) as connection:
         return int(connection.recv(16))
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     log.info("stock service ready")
     while True:
         try:
-            level = ask(address or "")
+            level = ask(str(address))
         except OSError as error:
             log.error("warehouse does not answer at WAREHOUSE_ADDR=%s: %s", address, error)
         else:
