@@ -222,7 +222,7 @@ def _explains(
         told_ms, _ = times.of(cause)
         if last_ms < told_ms - SLACK_MS:
             return False
-        if rule.lead_ms is not None and began_ms < told_ms - rule.lead_ms:
+        if rule.lead_ms is not None and began_ms < told_ms - rule.lead_ms - rule.told_late_ms(cause):
             return False
     return not explanation.descends(cause.finding_id, effect.finding_id)
 

@@ -16,9 +16,14 @@ from tools.synthesis.wiring import Wiring
 Keys = Callable[[Finding, Wiring], Iterable[Entity]]
 """The keys of a finding under one rule, the most telling first; empty where the rule does not concern it."""
 
+ONE_LOOK_MS = 60_000
+"""How late a cause may be told that its first look shows: detectors look at their own pace, polls up to 30 s apart."""
 FIVE_MINUTES_MS = 300_000
-TEN_MINUTES_MS = 600_000
-"""How late a cause may be told that is told by its absence: nothing seen for `consumer_idle`, and a look later."""
+
+
+def told_at_once(_cause: Finding) -> int:
+    """Of causes that are told when they are seen."""
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class CausalRule:
     `lead_ms` is how long before its cause was told an effect may have begun: a limit is passed some time after the
     trouble began. None where cause and effect share so much (a message, a group) that time decides nothing, but the
     effect must still have been seen when the cause began. What stands in files is older than the session.
+    `told_late_ms` is how long after its beginning one cause was told, where it was told by its absence; it adds to `lead_ms`.
     `decides` is False where the cause is common without its effect: it is named as an alternative and links nothing.
     """
 
@@ -43,4 +49,5 @@ class CausalRule:
     effect: Keys
     shared: bool = True
     lead_ms: int | None = None
+    told_late_ms: Callable[[Finding], int] = told_at_once
     decides: bool = True

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 
 from tools.findings.model import Finding, LogCategory, Severity, StreamCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import TEN_MINUTES_MS, CausalRule
+from tools.synthesis.causal_rules.contract import ONE_LOOK_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_log, as_stream, as_unread_growth, is_restart, is_silence
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
+
+_NOT_READY = "session.service-not-ready"
+_START_MAX_MS = 600_000
 
 
 def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
@@ -22,6 +25,11 @@ def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     if crash is None or crash.severity is not Severity.CRITICAL or is_restart(crash) or is_silence(crash):
         return
     yield entities.service(crash.service)
+
+
+def _waited_ms(crash: Finding) -> int:
+    """A service that never became ready was not there from the first; that is told when its time to start is over."""
+    return _START_MAX_MS if crash.rule_id == _NOT_READY else 0
 
 
 def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
@@ -47,7 +55,8 @@ RULE = CausalRule(
     cause=_cause,
     effect=_effect,
     shared=False,
-    lead_ms=TEN_MINUTES_MS,
+    lead_ms=ONE_LOOK_MS,
+    told_late_ms=_waited_ms,
 )
 LATE = CausalRule(
     name="crashed-service-falls-behind",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tools.findings.model import Finding, LogCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import FIVE_MINUTES_MS, CausalRule
+from tools.synthesis.causal_rules.contract import ONE_LOOK_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_log, is_restart, is_silence
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
@@ -32,5 +32,5 @@ RULE = CausalRule(
     cause=_cause,
     effect=_effect,
     shared=False,
-    lead_ms=FIVE_MINUTES_MS,
+    lead_ms=ONE_LOOK_MS,
 )

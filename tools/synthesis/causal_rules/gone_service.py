@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from tools.findings.model import Finding, LogCategory, StreamCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import TEN_MINUTES_MS, CausalRule
-from tools.synthesis.causal_rules.kinds import as_log, as_stream, is_silence
+from tools.synthesis.causal_rules.contract import ONE_LOOK_MS, CausalRule
+from tools.synthesis.causal_rules.kinds import as_log, as_stream, is_silence, silent_ms
 from tools.synthesis.entities import Entity, EntityKind
 from tools.synthesis.wiring import Wiring
 
@@ -44,5 +44,6 @@ RULE = CausalRule(
     effects=(StreamCategory.DEAD_CONSUMER, StreamCategory.STUCK_MESSAGE, StreamCategory.CONSUMER_LAG),
     cause=_cause,
     effect=_effect,
-    lead_ms=TEN_MINUTES_MS,
+    lead_ms=ONE_LOOK_MS,
+    told_late_ms=silent_ms,
 )

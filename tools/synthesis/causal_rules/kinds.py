@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tools.clock import from_iso
 from tools.findings.model import (
     ConfigCategory,
     ConfigFinding,
@@ -18,6 +19,10 @@ from tools.synthesis.entities import Entity
 
 LOSS = "stream.silent-loss"
 GHOSTS = "stream.ghost-pending"
+_SILENT_MS = 120_000
+"""Of lines without a time: `silence` is 30 s, and a service's rhythm may ask for some times as much."""
+_SILENT_MAX_MS = 600_000
+"""A clock that is apart may put the last line hours back."""
 _APART = frozenset({LOSS, "stream.consumer-leak"})
 """Rules that tell of something else than their category's other rules: looked for by their id."""
 
@@ -68,6 +73,15 @@ def reader_of(finding: StreamFinding) -> Entity:
 def is_dead_letter(finding: StreamFinding) -> bool:
     """Whether a DELIVERY_FAILURE is a dead-letter stream that receives, not a message that is redelivered."""
     return finding.consumer_group is None or "dead-letter" in finding.rule_id
+
+
+def silent_ms(finding: Finding) -> int:
+    """How long a service had said nothing when that was told: since the time in its last line, else about two minutes."""
+    if not isinstance(finding, LogFinding) or not is_silence(finding):
+        return 0
+    if finding.event_time is None:
+        return _SILENT_MS
+    return min(max(0, from_iso(finding.timestamp) - from_iso(finding.event_time)), _SILENT_MAX_MS)
 
 
 def is_restart(finding: LogFinding) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tools.findings.model import Finding, LogCategory, Severity
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import TEN_MINUTES_MS, CausalRule
+from tools.synthesis.causal_rules.contract import ONE_LOOK_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_log, is_restart, is_silence
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
@@ -36,5 +36,5 @@ RULE = CausalRule(
     cause=_cause,
     effect=_effect,
     shared=False,
-    lead_ms=TEN_MINUTES_MS,
+    lead_ms=ONE_LOOK_MS,
 )

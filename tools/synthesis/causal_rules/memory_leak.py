@@ -1,4 +1,8 @@
-"""Memory that only climbs explains that the service is killed and starts again."""
+"""Memory that only climbs, or has run out, explains that the service is killed, is gone or starts again.
+
+A line that only has the word for it (a heap snapshot that could not be written) is no leak, and an error with a place
+in the code of its own no end for want of memory.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,26 @@ from collections.abc import Iterator
 
 from tools.findings.model import Finding, LogCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import CausalRule
-from tools.synthesis.causal_rules.kinds import as_log
+from tools.synthesis.causal_rules import signs
+from tools.synthesis.causal_rules.contract import ONE_LOOK_MS, CausalRule
+from tools.synthesis.causal_rules.kinds import as_log, is_restart, is_silence
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
+
+_CLIMBS = "log.memory-growth"
 
 
 def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     leak = as_log(finding, LogCategory.MEMORY_LEAK)
-    if leak is not None:
+    if leak is not None and (leak.rule_id == _CLIMBS or signs.is_memory_exhausted(leak.evidence)):
         yield entities.service(leak.service)
 
 
 def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
     crash = as_log(finding, LogCategory.CRASH)
-    if crash is not None:
+    if crash is not None and (
+        is_restart(crash) or is_silence(crash) or signs.is_memory_exhausted(crash.evidence)
+    ):
         yield entities.service(crash.service)
 
 
@@ -31,4 +40,5 @@ RULE = CausalRule(
     effects=(LogCategory.CRASH,),
     cause=_cause,
     effect=_effect,
+    lead_ms=ONE_LOOK_MS,
 )

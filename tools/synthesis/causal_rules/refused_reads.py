@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tools.findings.model import Finding, StreamCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import TEN_MINUTES_MS, CausalRule
+from tools.synthesis.causal_rules.contract import ONE_LOOK_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_stream
 from tools.synthesis.causal_rules.signs import FAILURES, failure_of, refused_reads
 from tools.synthesis.entities import Entity
@@ -33,5 +33,5 @@ RULE = CausalRule(
     cause=_cause,
     effect=_effect,
     shared=False,
-    lead_ms=TEN_MINUTES_MS,
+    lead_ms=ONE_LOOK_MS,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tools.findings.model import Finding, LogCategory, StreamCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import TEN_MINUTES_MS, CausalRule
+from tools.synthesis.causal_rules.contract import ONE_LOOK_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_log, as_stream, is_restart, is_silence
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
@@ -47,5 +47,5 @@ RULE = CausalRule(
     ),
     cause=_cause,
     effect=_effect,
-    lead_ms=TEN_MINUTES_MS,
+    lead_ms=ONE_LOOK_MS,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tools.findings.model import ConfigCategory, Finding, StreamCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import CausalRule
+from tools.synthesis.causal_rules.contract import ONE_LOOK_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_config, as_stream, is_dead_letter
 from tools.synthesis.entities import Entity
 from tools.synthesis.wiring import Wiring
@@ -34,4 +34,5 @@ RULE = CausalRule(
     effects=(StreamCategory.DELIVERY_FAILURE,),
     cause=_cause,
     effect=_effect,
+    lead_ms=ONE_LOOK_MS,
 )

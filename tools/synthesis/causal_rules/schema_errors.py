@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tools.findings.model import ConfigCategory, Finding, StreamCategory
 from tools.synthesis import entities
-from tools.synthesis.causal_rules.contract import CausalRule
+from tools.synthesis.causal_rules.contract import ONE_LOOK_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_config, as_stream
 from tools.synthesis.causal_rules.signs import FAILURES, failed_fields, failure_of
 from tools.synthesis.entities import Entity, EntityKind, words_in
@@ -54,4 +54,5 @@ RULE = CausalRule(
     cause=_cause,
     effect=_effect,
     shared=False,
+    lead_ms=ONE_LOOK_MS,
 )

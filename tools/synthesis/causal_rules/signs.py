@@ -26,9 +26,13 @@ _HOST = re2.compile(r"^(?:[A-Za-z][A-Za-z0-9_.\-]*|\d{1,3}(?:\.\d{1,3}){3}|::1)$
 _KEYED_HOST = re2.compile(r"host=['\"]([^'\"]+)['\"], port=(\d{2,5})")
 _PORT = re2.compile(r"\d{3,5}")
 _UNREADABLE = re2.compile(
-    r"\b(NOAUTH|WRONGPASS|NOPERM|READONLY|LOADING|MISCONF|CLUSTERDOWN|MASTERDOWN)(?:[ :'\"\]]|$)"
+    r"\b(?:(NOAUTH|WRONGPASS|NOPERM|CLUSTERDOWN|MASTERDOWN)(?:[ :'\"\]]|$)|(READONLY) You can|(LOADING) \w+ is loading|"
+    r"(MISCONF) \w+ is configured)"
 )
 _NO_MEMORY = re2.compile(r"\bOOM command not allowed")
+_MEMORY_GONE = re2.compile(
+    r"(?i)oom[- _]?kill|out of memory|outofmemory|memoryerror|heap (?:limit|exhaust\w*)|java heap space|\bexit(?:ed)?(?: with)?(?: code| status)? 137\b"
+)
 _UNKNOWN_COMMAND = re2.compile(r"(?i)unknown (?:redis )?command[ ,:]*['\"\x60]?([A-Za-z.]*)")
 _OLD_RUNTIME = re2.compile(
     r"(?i)EBADENGINE|unsupported engine|the engine \S{1,20} is incompatible|requires (?:a different )?python|"
@@ -112,12 +116,17 @@ def taken_ports(text: str) -> Iterator[str]:
 def refused_reads(text: str) -> str | None:
     """The error with which a server refuses every read of a group (`NOAUTH`); None where it says none."""
     match = _UNREADABLE.search(text)
-    return None if match is None else match.group(1)
+    return None if match is None else next(filter(None, match.groups()))
 
 
 def is_out_of_memory(text: str) -> bool:
     """Whether a server refused a write because its memory is used up."""
     return _NO_MEMORY.search(text) is not None
+
+
+def is_memory_exhausted(text: str) -> bool:
+    """Whether a process ran out of memory, or was killed for its memory."""
+    return _MEMORY_GONE.search(text[:EVIDENCE_CHARS_MAX]) is not None
 
 
 def unknown_command(text: str) -> str | None:
