@@ -147,6 +147,7 @@ NOOP = [
     pytest.param("unread-stream-grows", stream_finding(1, "NO_CONSUMER_GROUP"), stream_finding(2, "STREAM_GROWING", "invoices"), id="another stream grows"),
     pytest.param("rogue-stream-has-no-reader", config_finding(1, "ROGUE_STREAM", affected_streams=["tmp"]), stream_finding(1, "ORPHANED_STREAM"), id="another orphan"),
     pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="log.restart-loop"), log_finding(2, "BUG", "web", evidence="connect ECONNREFUSED 127.0.0.1:6379"), id="an address of which nothing is known"),
+    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="log.restart-loop"), log_finding(2, "BUG", "web", evidence="cannot publish to billing: connect ECONNREFUSED 127.0.0.1:6379"), id="an address that is another's"),
     pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", "mail", rule_id="log.restart-loop"), log_finding(2, "BUG", "web", evidence="connect ECONNREFUSED billing:8080"), id="another service crashed"),
     pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="log.restart-loop"), log_finding(2, "BUG", "web", evidence="billing answered 500"), id="an answer is no refusal"),
     pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", seen_s=700, last_s=900, rule_id="log.restart-loop"), log_finding(2, "BUG", "web", last_s=900, evidence="connect ECONNREFUSED billing:8080"), id="refused long before the crash"),

@@ -1,6 +1,7 @@
 """A service that crashed, did not start or listens elsewhere explains that others are refused when they call it.
 
-They meet in the name of the service, in the host or the words of the line, or in a port that its code alone listens on.
+They meet in the host of the address in the line, or in a port that the service's code alone listens on; only where no
+address is given, in a word of the line that is the name of the service.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ def _effect(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
     if found is None or not is_refused(found[1]):
         return
     failed, text = found
-    hosts = {name: None for host, port in addresses(text) for name in (host, wiring.listeners.get(port, ""))}
-    named = [name for name in (*hosts, *words_of(failed)) if name in wiring.services]
+    called = tuple(addresses(text))
+    at = [name for host, port in called for name in (host, wiring.listeners.get(port, ""))]
+    named = [name for name in (at if called else words_of(failed)) if name in wiring.services]
     yield from (entities.service(name) for name in dict.fromkeys(named) if name != failed.service)
 
 
