@@ -386,3 +386,13 @@ def test_the_bug_is_the_cause_and_a_missing_limit_stands_beside_it() -> None:
         (("LW-002", "RSA-003"), ["ES-001"]),
     ]
     assert found[0].recommendation == "Mend LW-001."
+
+
+@pytest.mark.parametrize("seen_s", [-0.001, 0.001])
+def test_what_stands_in_code_is_the_root_whoever_looked_first(seen_s: float) -> None:
+    findings: list[Finding] = [
+        code_finding(1, "code.xadd-no-maxlen", "orders"),
+        stream_finding(1, "MISSING_MAXLEN", severity="MEDIUM", seen_s=seen_s),
+        stream_finding(2, "UNBOUNDED_STREAM", severity="MEDIUM", seen_s=1),
+    ]
+    assert [cluster.root for cluster in made(findings)] == ["ES-001"]

@@ -16,6 +16,7 @@ from itertools import islice
 from msgspec import Struct, structs
 
 from tools.findings.model import (
+    ConfigFinding,
     Enhancement,
     Finding,
     LogFinding,
@@ -220,6 +221,8 @@ def _root(members: list[Finding], explanation: Explanation) -> Finding:
         key=lambda finding: (
             -explained.get(finding.finding_id, 0),
             rank_of(finding),
+            # What stands in files was there first, whoever looked first: else the root would change night by night.
+            not isinstance(finding, ConfigFinding | Enhancement),
             finding.timestamp,
             finding.finding_id,
         ),

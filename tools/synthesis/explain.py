@@ -101,8 +101,9 @@ def explain(
     return explanation
 
 
-def _strength(finding: Finding) -> tuple[int, float, str, str]:
-    return rank_of(finding), -finding.confidence, finding.timestamp, finding.finding_id
+def _strength(finding: Finding) -> tuple[int, float, bool, str, str]:
+    found = not isinstance(finding, ConfigFinding | Enhancement)  # what stands in files was there before
+    return rank_of(finding), -finding.confidence, found, finding.timestamp, finding.finding_id
 
 
 @dataclass
