@@ -41,6 +41,7 @@ from tools.synthesis.flows.session import evidence_of
 from tools.synthesis.poll_digest import EXPECTED
 from tools.synthesis.session_data import SessionData
 from tools.synthesis.sessions import against
+from tools.synthesis.wording import ClusterWording, of_cluster
 from tools.workspace import Workspace, write_atomically
 
 REPORT_JSON = "report.json"
@@ -123,7 +124,7 @@ def build(context: Context, builder: Builder, version: str) -> Report:
         dashboard=board,
         critical=builder.rows("critical findings", lambda: critical.build(context)),
         clusters=context.clusters,
-        wordings=context.data.wordings,
+        wordings=_wordings(context),
         readings=context.data.readings,
         streams=builder.rows("stream health map", lambda: streams.build(context)),
         ledger=builder.attempt("conservation ledger", lambda: ledger.build(context), None),
@@ -151,6 +152,15 @@ def _with_comparison(report: Report, workspace: Workspace, data: SessionData, bu
     if board is not None:
         board = structs.replace(board, comparison=comparison.figures(found))
     return structs.replace(report, dashboard=board, comparison=None if found is None else found.told())
+
+
+def _wordings(context: Context) -> tuple[ClusterWording, ...]:
+    """A model's words for the clusters as they are now; what it said of other members is left out."""
+    found = (
+        of_cluster(context.data.wordings, cluster.root_fingerprint, cluster.members)
+        for cluster in context.clusters
+    )
+    return tuple(wording for wording in found if wording is not None)
 
 
 def _masked(report: Report) -> Report:

@@ -106,7 +106,7 @@ function chainOf(cluster) {
 }
 
 function wordingOf(cluster) {
-  const wording = (report.wordings ?? []).find((entry) => entry.rootFingerprint === cluster.rootFingerprint);
+  const wording = (report.wordings ?? []).find((entry) => entry.rootFingerprint === cluster.rootFingerprint && entry.members.join() === cluster.members.join());
   if (!wording) return null;
   const part = (title, sentences) => sentences.length > 0 && el("p", {}, el("strong", {}, `${title}: `), sentences.flatMap((sentence) => [prose(sentence.text), " (", links(sentence.findingIds), ") "]));
   return el(
