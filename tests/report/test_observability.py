@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.synthesis.made import START_MS, index, line, use
+from tests.synthesis.made import START_MS, index, line, log_finding, stream_finding, use
+from tools.findings.model import Finding
 from tools.report.context import prepare
+from tools.report.model import ObservabilityGap
 from tools.report.sections import observability
 from tools.report.sections.change_snippets import change
 from tools.report.sections.observability import ENVELOPE, LOG_FIELDS, lacking
 from tools.sources.records import CodeKind, EntryShape, LogLine, Poll, ServerState, StreamInfo, StreamState
+from tools.sources.session_facts import SessionFacts
 from tools.synthesis.log_survey import LIFE_CYCLE, survey
 from tools.synthesis.session_data import SessionData
 
@@ -22,16 +25,27 @@ ALL_EVENTS = [
 ]
 
 
-def letters(lines: list[LogLine], *fields: tuple[str, str]) -> str:
+FACTS = SessionFacts(
+    session_id="s", version="0", mode="managed", project_root=".", redis=None, started_ms=START_MS, deadline_ms=START_MS
+)  # fmt: skip
+
+
+def gaps(
+    lines: list[LogLine],
+    *fields: tuple[str, str],
+    findings: tuple[Finding, ...] = (),
+    facts: SessionFacts | None = None,
+) -> tuple[ObservabilityGap, ...]:
     shape = EntryShape(id="1-0", fields=fields)
     stream = StreamState(name="orders", info=StreamInfo(length=1), sample=(shape,) if fields else ())
     poll = Poll(
         number=0, at_ms=START_MS, server=ServerState(flavour="valkey", version="9"), streams=(stream,)
     )
-    data = SessionData(
-        "s", baseline=poll, index=index(use(CodeKind.XADD, "web", "orders")), logs=survey(lines)
+    code = index(
+        use(CodeKind.XADD, "web", "orders"), use(CodeKind.XREADGROUP, "billing", "orders", "billing")
     )
-    return "".join(gap.letter for gap in observability.build(prepare(data, START_MS)))
+    data = SessionData("s", baseline=poll, index=code, logs=survey(lines), findings=findings, facts=facts)
+    return observability.build(prepare(data, START_MS))
 
 
 @pytest.mark.parametrize(
@@ -43,15 +57,40 @@ def letters(lines: list[LogLine], *fields: tuple[str, str]) -> str:
         ),
         pytest.param([], [("correlation_id", "text")], "A", id="an envelope in part"),
         pytest.param([], [("payload", "json")], "", id="an envelope that may be inside a JSON field"),
-        pytest.param([line("plain", "web")], [], "BCDEF", id="plain lines"),
-        pytest.param(ALL_EVENTS[:4], [], "DE", id="life-cycle events without health and start"),
+        pytest.param([line("plain", "web")], [], "BCDF", id="plain lines"),
+        pytest.param(ALL_EVENTS[:4], [], "D", id="life-cycle events without health"),
         pytest.param([*ALL_EVENTS, line(WHOLE_LINE, "mail")], [], "F", id="a service that drops the id"),
     ],
 )
 def test_only_gaps_that_were_seen_are_listed(
     lines: list[LogLine], fields: list[tuple[str, str]], expected: str
 ) -> None:
-    assert letters(lines, *fields) == expected
+    assert "".join(gap.letter for gap in gaps(lines, *fields)) == expected
+
+
+OCCASIONAL = ("redis.failed", "service.started", "service.shutdown")
+QUIET = [found for found, name in zip(ALL_EVENTS, LIFE_CYCLE, strict=True) if name not in OCCASIONAL]
+
+
+@pytest.mark.parametrize(
+    ("findings", "facts", "missed"),
+    [
+        pytest.param([], None, (), id="nothing failed, nobody started or stopped"),
+        pytest.param([stream_finding(1, "CONSUMER_LAG"), log_finding(1, "BUG", "web")], None, (), id="a failure that is no message's"),
+        pytest.param([stream_finding(1, "DELIVERY_FAILURE")], None, ("redis.failed",), id="delivered again and again"),
+        pytest.param([log_finding(1, "BUG", "billing")], None, ("redis.failed",), id="a reader that fails"),
+        pytest.param([log_finding(1, "BUG", "billing", severity="MEDIUM", origin="model")], None, (), id="a model says that it fails"),
+        pytest.param([], FACTS, ("service.started",), id="started by the session"),
+        pytest.param([log_finding(1, "CRASH", "web", rule_id="log.restart-loop")], None, ("service.started", "service.shutdown"), id="seen to start again"),
+    ],
+)  # fmt: skip
+def test_an_event_is_missed_only_where_there_was_an_occasion(
+    findings: list[Finding], facts: SessionFacts | None, missed: tuple[str, ...]
+) -> None:
+    found = gaps(QUIET, findings=tuple(findings), facts=facts)
+    assert [text for gap in found for text in gap.missing] == [
+        f"no line has the event {name}" for name in missed
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from tools.report.write import write_report
 from tools.sources import session_facts
 from tools.sources.records import Gap
 from tools.sources.session_facts import AgentRun, PhaseRun
-from tools.synthesis import session_data
+from tools.synthesis import session_data, wording
+from tools.synthesis.wording import ClusterWording
 
 HOSTILE = ' </td><script>x</script> | `` ``` \u202e\x1b[31m [l](http://e.example) "] --> end; password=hunter2hunter2'
 
@@ -102,7 +103,7 @@ def test_streams_that_got_worse_are_marked_and_forecast(made: Made) -> None:
 def test_only_gaps_that_the_system_has_are_listed(made: Made) -> None:
     report = write_report(made.workspace, made.project, made.clock)
     gaps = {gap.letter: gap for gap in report.observability_gaps}
-    assert sorted(gaps) == ["A", "B", "C", "D", "E", "F"]
+    assert sorted(gaps) == ["A", "B", "C", "D", "F"]
     assert gaps["A"].files == ("billing/main.py:5", "web/main.py:5")
     assert gaps["B"].missing == (
         "billing: 3 of 3 lines are not JSON",
@@ -110,6 +111,17 @@ def test_only_gaps_that_the_system_has_are_listed(made: Made) -> None:
         "web: no traceId, event",
     )
     assert gaps["F"].missing == ("mail: no line carries a correlation id",)
+
+
+def test_a_models_words_stand_only_for_the_members_that_were_worded(made: Made) -> None:
+    first, second, *_ = write_report(made.workspace, made.project, made.clock).clusters
+    words = ClusterWording(
+        root_fingerprint=first.root_fingerprint, members=first.members, root_cause=(), chain=(), blast_radius=(),
+        fix=(), model="m", prompt_version="synthesis@1",
+    )  # fmt: skip
+    stale = structs.replace(words, root_fingerprint=second.root_fingerprint, members=(second.root,))
+    wording.write(made.workspace, [words, stale])
+    assert write_report(made.workspace, made.project, made.clock).wordings == (words,)
 
 
 def test_the_files_beside_the_report_agree_with_it(made: Made) -> None:

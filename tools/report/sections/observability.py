@@ -1,18 +1,19 @@
 """Section 7, observability gaps A to F: what this system does not tell, so that no auditor could see it.
 
 A gap is listed only where its absence was seen: in sampled entries and code payloads (A), in recorded log lines (B
-to F). Where there was nothing to look at, nothing is claimed; the coverage says so instead.
+to F). An event is missed only where it had an occasion. Where there was nothing to look at, nothing is claimed; the coverage says so instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tools.findings.model import Priority
+from tools.findings.model import LogCategory, Priority, StreamCategory, services_of
 from tools.report.context import Context
 from tools.report.model import ObservabilityGap
 from tools.report.sections.change_snippets import change
 from tools.sources.records import CodeKind, CodeUse
+from tools.synthesis.health import is_measured
 from tools.synthesis.log_survey import LIFE_CYCLE, ServiceLog
 
 ENVELOPE = ("correlationId", "traceId", "spanId", "originService", "publishedAt", "schemaVersion")
@@ -26,6 +27,8 @@ _SYNONYMS = {
     "correlationid": {"requestid", "reqid", "corrid", "cid"},
     "service": {"servicename", "app", "logger"},
 }
+_RESTARTS = "log.restart-loop"
+_FAILURES = frozenset({LogCategory.BUG, LogCategory.CRASH})
 _EMPTY_LANGUAGES: Mapping[str, int] = {}
 
 
@@ -93,11 +96,42 @@ def _logs(context: Context) -> Iterator[ObservabilityGap | None]:
     if not logs:
         return
     yield _structure(context, logs)
-    told = {event for log in logs for event in log.events}
-    yield _events(context, "C", LIFE_CYCLE[:4], told, _streaming_files(context))
-    yield _events(context, "D", LIFE_CYCLE[4:5], told, _streaming_files(context))
-    yield _events(context, "E", LIFE_CYCLE[5:], told, ())
+    absent = {event for event in LIFE_CYCLE if all(event not in log.events for log in logs)}
+    absent -= set(_without_occasion(context))
+    yield _events(context, "C", LIFE_CYCLE[:4], absent, _streaming_files(context))
+    yield _events(context, "D", LIFE_CYCLE[4:5], absent, _streaming_files(context))
+    yield _events(context, "E", LIFE_CYCLE[5:], absent, ())
     yield _timeline(context, logs)
+
+
+def _without_occasion(context: Context) -> Iterator[str]:
+    """Events that a system which logs them had no occasion to log: nothing failed, nobody started or stopped.
+
+    A managed session sees services start; when they are stopped nobody reads their logs any more.
+    """
+    facts = context.data.facts
+    restarted = any(finding.rule_id == _RESTARTS for finding in context.findings)
+    if not _failures_seen(context):
+        yield "redis.failed"
+    if not restarted:
+        yield "service.shutdown"
+    if not restarted and (facts is None or facts.mode != "managed"):
+        yield "service.started"
+
+
+def _failures_seen(context: Context) -> bool:
+    """Whether a message was seen to fail: it was delivered again, or a service that reads streams failed."""
+    final = context.data.final
+    groups = [group for state in final.streams for group in state.groups] if final is not None else []
+    if any(entry.deliveries > 1 for group in groups for entry in group.pending):
+        return True
+    readers = {name for names in context.wiring.consumers.values() for name in names}
+    measured = (finding for finding in context.findings if is_measured(finding))
+    return any(
+        finding.category is StreamCategory.DELIVERY_FAILURE
+        or (finding.category in _FAILURES and not readers.isdisjoint(services_of(finding)))
+        for finding in measured
+    )
 
 
 def _structure(context: Context, logs: list[ServiceLog]) -> ObservabilityGap | None:
@@ -138,7 +172,7 @@ _EVENT_GAPS = {
         "between two polls nobody sees how late a consumer is; over 500 ms for long means look at capacity",
     ),
     "E": (
-        "Services do not log start and shutdown",
+        "Services do not log when they start and stop",
         Priority.P2_MEDIUM,
         "restarts, and messages left behind at shutdown, have to be guessed",
     ),
@@ -146,9 +180,9 @@ _EVENT_GAPS = {
 
 
 def _events(
-    context: Context, letter: str, events: tuple[str, ...], told: set[str], files: tuple[str, ...]
+    context: Context, letter: str, events: tuple[str, ...], unheard: set[str], files: tuple[str, ...]
 ) -> ObservabilityGap | None:
-    absent = tuple(name for name in events if name not in told)
+    absent = tuple(name for name in events if name in unheard)
     if not absent:
         return None
     title, priority, why = _EVENT_GAPS[letter]
