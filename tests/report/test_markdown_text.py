@@ -35,6 +35,7 @@ HOSTILE = [
     pytest.param("`` ` ```` `", id="backticks"),
     pytest.param("trailing \\", id="backslash"),
     pytest.param("$x$ and @someone", id="math and mention"),
+    pytest.param("ceo@evil.example mailto:ceo@evil.example xmpp:a@evil.example/x", id="addresses"),
     pytest.param("one\ntwo\n\n# three", id="lines"),
 ]
 DANGEROUS = ["\x1b[31m", "\u202e", "\u200b", "\x00", "\x9b", "\u2028", "\udc80", "\ufeff"]
@@ -45,14 +46,20 @@ def shown(text: str) -> str:
 
 
 def body(rendered: str) -> str:
-    return html.unescape(re.sub(r"</?(?:p|td|code)>", "", rendered)).strip("\n")
+    return html.unescape(re.sub(r"</?(?:p|td|code|i)>", "", rendered)).strip("\n")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_running_text_renders_as_itself(text: str) -> None:
-    rendered = RENDERER.render("- " + inline(text))
+    rendered = RENDERER.render("- " + inline(text)).replace("@<i></i>", "@")
     assert re.sub(r"[^<>]|(?<=<)[^<>]*(?=>)", "", rendered).count("<") == 4, rendered  # ul and li alone
     assert html.unescape(re.sub(r"</?(?:ul|li)>", "", rendered)).strip() == shown(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_address_follows_an_at_sign(text: str) -> None:
+    """GitHub's own renderer, which is not at hand here, looks for an address in the text on both sides of the sign."""
+    assert re.search(r"(?:@|&#64;)(?!<i></i>)", inline(text)) is None
 
 
 @pytest.mark.parametrize("text", HOSTILE)

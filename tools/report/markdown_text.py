@@ -13,7 +13,9 @@ INLINE_CHARS_MAX = 300
 FENCE_CHARS_MAX = 6000
 LABEL_CHARS_MAX = 60
 
-_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "&#36;", "@": "&#64;"}
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "&#36;", "@": "@<i></i>"}
+"""GitHub links bare e-mail addresses, `mailto:` and `xmpp:` among them, after it has read entities: an empty element
+behind the @ ends the text in which it looks for them."""
 _ESCAPED = frozenset("\\`*_[]#|~!")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that are not shown as they are: control, format (bidi, zero width), surrogate, unassigned."""
