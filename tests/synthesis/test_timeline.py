@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.synthesis.made import code_finding, stream_finding
+from tools.findings.model import Finding
 from tools.sources.line_blocks import LineBlock
 from tools.sources.records import (
     GroupInfo,
@@ -17,7 +19,7 @@ from tools.sources.records import (
 )
 from tools.sources.redis.poll_steps import steps_of
 from tools.synthesis.log_survey import survey
-from tools.synthesis.timeline import POINTS_MAX, SERIES_MAX, SeriesBook
+from tools.synthesis.timeline import POINTS_MAX, SERIES_MAX, SeriesBook, named
 
 START_MS = 1_750_000_000_000
 
@@ -70,6 +72,18 @@ def test_streams_that_findings_name_are_followed_before_all_others() -> None:
     followed = {series.stream for series in book.series()}
     assert followed == {*names[: SERIES_MAX - 2], names[-1], names[-2]}
     assert book.left_out == 2 * SERIES_MAX
+
+
+def test_families_are_followed_by_a_member_and_advice_keeps_no_place() -> None:
+    found: list[Finding] = [
+        *(stream_finding(at, "CONSUMER_LAG", f"fam{at}:{{}}") for at in range(1, SERIES_MAX // 2 + 1)),
+        *(code_finding(at, "code.no-maxlen", f"only-in-code-{at}") for at in range(1, SERIES_MAX)),
+    ]
+    names = [f"fam{at}:{member}" for at in range(1, SERIES_MAX // 2 + 1) for member in range(3)]
+    book = book_of([poll(1, *(stream(name, 1) for name in names))], *named(found))
+    followed = {series.stream.split(":")[0] for series in book.series()}
+    assert len(followed) == SERIES_MAX // 2
+    assert len(book.series()) == SERIES_MAX
 
 
 def line(at_ms: int, level: str = "INFO", *, backfill: bool = False) -> LogLine:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from tools.findings.model import Finding, rank_of, streams_of
+from tools.detectors.streams.families import family_of
+from tools.findings.model import Enhancement, Finding, rank_of, streams_of
 from tools.sources.records import StreamState
 from tools.sources.redis.poll_steps import Step
 
@@ -57,7 +58,7 @@ class Timeline(Struct, frozen=True, kw_only=True, rename="camel"):
 
 @dataclass
 class SeriesBook:
-    """Takes polls step by step. `wanted` are followed before all others."""
+    """Takes polls step by step. `wanted` are followed before all others, of a family its first member."""
 
     wanted: Sequence[str] = ()
     at_ms: list[int] = field(default_factory=list)
@@ -101,8 +102,9 @@ class SeriesBook:
             return True
         if name in self._left_out:
             return False
-        unmet = sum(wanted not in self._points for wanted in self.wanted)
-        if name not in self.wanted and len(self._points) + unmet >= SERIES_MAX:
+        met = {*self._points, *map(family_of, self._points)}
+        unmet = [wanted for wanted in self.wanted if wanted not in met]
+        if not {name, family_of(name)} & {*unmet} and len(self._points) + len(unmet) >= SERIES_MAX:
             self._left_out.add(name)
             return False
         self._points[name] = [None] * len(self.at_ms)
@@ -161,8 +163,12 @@ class RateBook:
 
 
 def named(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """The streams that findings name, those of the worst first, as many as are followed."""
-    ordered = sorted(findings, key=lambda finding: (rank_of(finding), finding.timestamp, finding.finding_id))
+    """The streams and families that findings name, those of the worst first, as many as are followed.
+
+    Advice may name streams that only code has; it keeps no place for them.
+    """
+    kept = (finding for finding in findings if not isinstance(finding, Enhancement))
+    ordered = sorted(kept, key=lambda finding: (rank_of(finding), finding.timestamp, finding.finding_id))
     return tuple(dict.fromkeys(name for finding in ordered for name in streams_of(finding)))[:SERIES_MAX]
 
 
