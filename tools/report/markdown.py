@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tools.findings.model import Severity
+from tools.findings.model import ScoutCategory, Severity
 from tools.quantities import format_duration
 from tools.report import (
     markdown_comparison,
@@ -127,6 +127,8 @@ def _figures(board: Dashboard, report: Report) -> list[tuple[str, str]]:
         lag += f" and {len(board.streams_with_lag) - 10} more"
     levels = ", ".join(f"{board.by_severity[level.value]} {level.value}" for level in Severity)
     priorities = ", ".join(f"{count} {name}" for name, count in board.by_priority.items())
+    joined = board.by_category.get(ScoutCategory.CROSS_AGENT_SYNTHESIS.value, 0)
+    apart = f"; {joined} of them CROSS_AGENT_SYNTHESIS, there as their cluster" if joined else ""
     at_end = "shutdown" if board.mode == "managed" else "the end"
     return [
         ("overall health", f"**{board.health}**"),
@@ -137,7 +139,7 @@ def _figures(board: Dashboard, report: Report) -> list[tuple[str, str]]:
         ("streams discovered", _to(str(board.streams_discovered), _anchor(3))),
         ("findings", _to(str(board.findings), "all-findings")),
         ("by severity", f"{levels} ({_to('in full', _anchor(2))}, {_to('all', 'all-findings')})"),
-        ("enhancements by priority", f"{priorities} ({_to('roadmap', _anchor(6))})"),
+        ("enhancements by priority", f"{priorities} ({_to('roadmap', _anchor(6))}{apart})"),
         (f"unacked messages at {at_end}", _to(_number(board.unacked_messages), _anchor(3))),
         ("streams with lag", lag),
         ("drifts found", _to(str(board.drifts), _anchor(5))),
