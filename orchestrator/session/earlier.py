@@ -64,7 +64,7 @@ def _against(now: SessionRecord, facts: SessionFacts, beside: Beside, kept: Sess
     named = beside.baseline
     if named is not None and (last is None or named.session_id != last.session_id):
         # One of another series, or further back: what lies between would be told as its past.
-        return Against(record=named, acceptances=beside.acceptances)
+        return Against(record=named, last=last, acceptances=beside.acceptances)
     return Against(record=last, past=past, acceptances=beside.acceptances)
 
 

@@ -40,9 +40,13 @@ class Acceptance(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Against(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The earlier session, those before it, and what is accepted. `why_none` where there is no earlier one."""
+    """The earlier session, those before it, and what is accepted. `why_none` where there is no earlier one.
+
+    `last` is the last one of the series where the user named another: what it left open stays open.
+    """
 
     record: SessionRecord | None = None
+    last: SessionRecord | None = None
     past: tuple[Past, ...] = ()
     acceptances: tuple[Acceptance, ...] = ()
     why_none: str = NO_EARLIER
@@ -77,6 +81,8 @@ def conclude(workspace: Workspace, data: SessionData) -> SessionComparison | Non
     record = making.record_of(workspace, data)
     found = compared(record, against)
     carried = carried_on(against.record, found)
+    if against.last is not None:
+        carried = carried_on(against.last, compare(against.last, record))
     store.write(workspace.path(*store.FILE), structs.replace(record, carried=carried))
     workspace.write_json(workspace.path(*RESULT), found)
     return found
