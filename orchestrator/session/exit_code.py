@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.errors import JournalCorrupt
-from tools.findings.model import AgentId, Enhancement, Finding, Origin, Severity
+from tools.findings.model import AgentId, ConfigFinding, Enhancement, Finding, Origin, Severity
 from tools.findings.recorder import load
 from tools.sources import gaps
 from tools.synthesis.sessions import against
@@ -39,8 +39,13 @@ def exit_code(
 
 
 def counts(finding: Finding, fail_on: str) -> bool:
-    """Whether this finding is at or above the limit; the Scout's priorities and the model's never are."""
+    """Whether this finding is at or above the limit; the Scout's priorities and the model's never are.
+
+    Neither is what was put right within the window.
+    """
     name = fail_on.removeprefix("new:").upper()
+    if isinstance(finding, ConfigFinding) and finding.ended_at is not None:
+        return False
     if name == "NEVER" or isinstance(finding, Enhancement) or finding.origin is not Origin.MEASURED:
         return False
     return finding.severity.rank <= Severity(name).rank

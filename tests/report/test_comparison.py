@@ -11,13 +11,14 @@ from msgspec import structs
 
 from orchestrator.session.exit_code import exit_code
 from tests.report.made_session import SESSION_ID, START_MS, Made, make, record
-from tools.findings.model import AgentId, EvidenceKind, LogCategory, Severity
+from tools.findings.model import AgentId, ConfigCategory, EvidenceKind, LogCategory, Severity
+from tools.findings.recorder import Recorder
 from tools.findings.rule import Quote, Rule, Symptom
 from tools.report.write import write_report
 from tools.sources import session_facts
 from tools.sources.session_facts import AgentRun
 from tools.synthesis import cross_agent, session_data
-from tools.synthesis.sessions import against, making
+from tools.synthesis.sessions import against, making, store
 from tools.synthesis.sessions.against import Acceptance, Against
 from tools.synthesis.sessions.record import SessionRecord
 
@@ -156,3 +157,42 @@ def test_a_finding_about_a_stream_that_is_gone_is_resolved_once_its_agent_finish
         assert {row.state for row in found.findings if row.fingerprint in {"v1:a", "v1:b"}} == states, (
             found.findings
         )
+
+
+def test_what_the_last_session_left_open_stays_open_where_another_is_named(made: Made) -> None:
+    earlier = as_earlier(made)
+    gone = next(known for known in earlier.findings if known.agent == AgentId.REDIS_STREAM_ANALYST.slug)
+    gone = structs.replace(gone, fingerprint="v1:a")
+    named = structs.replace(earlier, session_id="20250601_150640")
+    last = structs.replace(earlier, carried=(gone,))
+    against.write(made.workspace, Against(record=named, last=last))
+    found = against.conclude(made.workspace, session_data.load(made.workspace, START_MS))
+    assert found is not None
+    assert found.earlier == named.session_id
+    kept = store.in_workspace(made.workspace)
+    assert kept is not None
+    assert [known.fingerprint for known in kept.carried] == ["v1:a"]
+
+
+def test_what_was_put_right_within_the_window_does_not_end_a_run_with_1(made: Made) -> None:
+    for agent in AgentId:
+        made.workspace.findings(agent).unlink(missing_ok=True)
+    recorder = Recorder(made.workspace, AgentId.CONFIG_AUDITOR, None, lambda *why: print(why))
+    rule = Rule("config.x", AgentId.CONFIG_AUDITOR, ConfigCategory.PORT_CONFLICT, "x", severity=Severity.HIGH)
+    evidence = (Quote(EvidenceKind.FILE, "a.yml", "it is so"),)
+    symptom = Symptom(
+        rule=rule,
+        title="x",
+        entity=("x",),
+        evidence=evidence,
+        recommendation="Mend it.",
+        expected="a",
+        actual="b",
+    )
+    finding = recorder.record(symptom, START_MS)
+    assert finding is not None
+    for ended, expected in ((False, 1), (True, 3)):  # 3: the made session has a blind gap
+        if ended:
+            recorder.end(finding.fingerprint, START_MS + 1, ["a.yml"])
+        assert (code(made, "high"), code(made, "new:high")) == (expected, expected)
+    recorder.close()
