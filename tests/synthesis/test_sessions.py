@@ -211,6 +211,26 @@ def test_what_was_not_observed_is_compared_with_in_the_next_session() -> None:
 
 
 @pytest.mark.parametrize(
+    ("finding", "change"),
+    [
+        pytest.param({"rule": "config.port-conflict", "streams": ("orders",)}, {"streams": None}, id="Redis down"),
+        pytest.param({"rule": "code.xadd-no-maxlen", "files": ("a.py",)}, {"globs": ((), ("a.py",))}, id="excluded"),
+        pytest.param({"streams": ("orders",)}, {"judgement": "other"}, id="limits"),
+    ],
+)  # fmt: skip
+def test_what_nobody_looks_for_night_after_night_stays_open(
+    finding: dict[str, Any], change: dict[str, Any]
+) -> None:
+    last = session(known(1, **finding))
+    for at in (2, 3, 4):
+        later = session(at=at, scope=structs.replace(SCOPE, **change))
+        found = compare(last, later)
+        assert states(found) == {"RSA-001": "not observed"}
+        last = structs.replace(later, carried=carried_on(last, found))
+    assert states(compare(last, session(at=5))) == {"RSA-001": "resolved"}
+
+
+@pytest.mark.parametrize(
     ("there", "returned"),
     [
         pytest.param("1 0 1", 1, id="back once"),

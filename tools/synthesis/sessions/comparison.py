@@ -10,7 +10,7 @@ from itertools import dropwhile, pairwise
 from msgspec import Struct, structs
 
 from tools.findings.model import Priority, Severity
-from tools.synthesis.sessions.record import KnownFinding, SessionRecord
+from tools.synthesis.sessions.record import KnownFinding, SessionRecord, was_of
 from tools.synthesis.sessions.scope import Looking
 
 SESSIONS_MAX = 20
@@ -192,7 +192,12 @@ def carried_on(earlier: SessionRecord | None, found: SessionComparison) -> tuple
     if earlier is None:
         return ()
     open_still = {row.fingerprint for row in found.of(State.NOT_OBSERVED)}
-    return tuple(known for known in (*earlier.findings, *earlier.carried) if known.fingerprint in open_still)
+    was = was_of(earlier.scope)
+    return tuple(
+        structs.replace(known, was=known.was or was)
+        for known in (*earlier.findings, *earlier.carried)
+        if known.fingerprint in open_still
+    )
 
 
 def _rows(earlier: SessionRecord | None, later: SessionRecord) -> list[Compared]:

@@ -10,11 +10,19 @@ VERSION = 1
 OF_A_CHANGE = "it reported a change only"
 
 
+class Was(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Under what a finding that is carried on was seen. `asked` says that the server was seen to the end."""
+
+    judgement: str
+    globs: tuple[tuple[str, ...], tuple[str, ...]]
+    asked: bool
+
+
 class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     """A finding of a session, as far as telling it from others needs. `level` is its severity or priority.
 
     `quoted` are the beginnings of the hashes of the pieces of files that it quotes; `seen_after_ms` is how long after
-    the session's start it was first seen.
+    the session's start it was first seen. `was` is set where it is carried on.
     """
 
     fingerprint: str
@@ -32,6 +40,7 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     group: str | None = None
     files: tuple[str, ...] = ()
     quoted: tuple[str, ...] = ()
+    was: Was | None = None
 
 
 class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -56,6 +65,13 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     """What of the project is included and excluded."""
     unread_files: tuple[str, ...] = ()
     judgement: str = ""
+
+
+def was_of(scope: Scope | None) -> Was | None:
+    """Under what the findings of a session of this scope were seen."""
+    if scope is None:
+        return None
+    return Was(judgement=scope.judgement, globs=scope.globs, asked=scope.streams is not None)
 
 
 class SessionRecord(Struct, frozen=True, kw_only=True, rename="camel"):

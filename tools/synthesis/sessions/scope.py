@@ -6,7 +6,7 @@ from tools.detectors.streams.families import family_of
 from tools.findings.model import AgentId
 from tools.quantities import format_duration
 from tools.synthesis import cross_agent
-from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
+from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord, was_of
 
 _LOGS, _STREAMS = AgentId.LOG_WATCHER.slug, AgentId.REDIS_STREAM_ANALYST.slug
 _ALL = tuple(agent.slug for agent in AgentId)
@@ -31,7 +31,7 @@ class Looking:
 
     def __init__(self, earlier: SessionRecord, later: SessionRecord) -> None:
         self._later, self._scope = later, later.scope
-        self._was = earlier.scope
+        self._was = was_of(earlier.scope)
         self._server_differs = "attach" in {earlier.mode, later.mode} and earlier.redis != later.redis
         scope = later.scope
         self._files = frozenset(scope.files or ()) if scope is not None else frozenset[str]()
@@ -48,7 +48,8 @@ class Looking:
         if self._later.incomplete == OF_A_CHANGE:
             return "the later session reported a change only"
         reason = _rule(known, scope)
-        if not reason and self._was is not None and self._was.judgement != scope.judgement:
+        was = known.was or self._was
+        if not reason and was is not None and was.judgement != scope.judgement:
             reason = "limits or intent are not those of the earlier session"
         return reason or self._entity(known, scope)
 
@@ -79,14 +80,16 @@ class Looking:
     def _of_files(self, known: KnownFinding, scope: Scope) -> str:
         if scope.files is None:
             return "the project's files were not read in the later session"
-        other_globs = self._was is not None and self._was.globs != scope.globs
+        # What is carried on counts as it was seen, not as it was missed since.
+        was = known.was or self._was
+        other_globs = was is not None and was.globs != scope.globs
         for path in known.files:
             if other_globs and path not in self._files:
                 return f"{path} was not among the files that the later session read"
             if any(path in what for what in scope.unread_files):
                 return f"{path} could not be read in the later session"
         # What a server had a part in is not gone because nobody asked the server.
-        asked = self._was is None or self._was.streams is not None
+        asked = was is None or was.asked
         about_server = known.rule_id.startswith("config.") and bool(known.streams)
         return _UNSEEN if asked and about_server and scope.streams is None else ""
 
