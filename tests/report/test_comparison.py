@@ -196,3 +196,16 @@ def test_what_was_put_right_within_the_window_does_not_end_a_run_with_1(made: Ma
             recorder.end(finding.fingerprint, START_MS + 1, ["a.yml"])
         assert (code(made, "high"), code(made, "new:high")) == (expected, expected)
     recorder.close()
+
+
+def test_a_damaged_journal_resolves_nothing(made: Made) -> None:
+    journal = made.workspace.findings(AgentId.REDIS_STREAM_ANALYST)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    facts = session_facts.read(made.workspace)
+    runs = tuple(AgentRun(agent=agent.value, attempts=1, finished=True) for agent in AgentId)
+    session_facts.write(made.workspace, structs.replace(facts, agents=runs))
+    against.write(made.workspace, Against(record=as_earlier(made)))
+    journal.write_bytes(b"".join([b'{"damaged": 1}\n', *lines[1:]]))
+    found = against.conclude(made.workspace, session_data.load(made.workspace, START_MS))
+    assert found is not None
+    assert (found.counts["resolved"], found.counts["not observed"] > 0) == (0, True)

@@ -23,7 +23,7 @@ from tools.sources import file_marks
 from tools.sources.gaps import lasts, untold_rules
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
-from tools.synthesis.session_data import SessionData
+from tools.synthesis.session_data import SOURCE, SessionData
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
 from tools.workspace import Workspace
 
@@ -118,7 +118,7 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
     unread = [gap.what for gap in data.index.gaps] if data.index is not None else []
     read = data.index is not None and data.index.files_read > 0 and marks is not None
     return Scope(
-        agents=tuple(_finished(facts)),
+        agents=tuple(_finished(workspace, data, facts)),
         phases=tuple(run.name for run in facts.phases if run.status == "done"),
         rules=tuple(sorted(rules)),
         broken_rules=tuple(sorted(set(_broken(data)))),
@@ -133,10 +133,14 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
     )
 
 
-def _finished(facts: SessionFacts) -> Iterator[str]:
-    """Slugs of the specialists that finished, as findings name them."""
+def _finished(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Iterator[str]:
+    """Slugs, as findings name them, of the specialists that finished and whose journal could be read to its end."""
     names = {run.agent for run in facts.agents if run.finished}
-    return (agent.slug for agent in AgentId if agent in names)
+    damaged = [gap.what for gap in data.gaps if gap.source == SOURCE and gap.blind]
+    for agent in AgentId:
+        journal = f"findings/{workspace.findings(agent).name} "
+        if agent in names and not any(what.startswith(journal) for what in damaged):
+            yield agent.slug
 
 
 def _streams(data: SessionData) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
