@@ -13,6 +13,7 @@ from msgspec import structs
 
 from tests.synthesis.read_project import session_on
 from tools.errors import UsageError
+from tools.sources.code.walk import FILE_BYTES_MAX
 from tools.synthesis.sessions import store
 from tools.synthesis.sessions.comparison import Past, SessionComparison, State, carried_on, compare, past_of
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
@@ -281,6 +282,14 @@ def test_fingerprints_survive_other_lines_and_moved_files(
     stay = "moved from shop/app.py"
     kinds = {(row.state, row.change) for row in found.findings}
     assert kinds <= {(State.PERSISTING, ""), (State.UPDATED, stay)}, found.findings
+
+
+def test_a_file_that_grew_too_big_to_be_read_resolves_nothing(tmp_path: Path) -> None:
+    earlier = session_on({"a/app.py": CODE, "b.py": "X = 1\n"}, tmp_path / "1")
+    big = CODE + "# x\n" * (FILE_BYTES_MAX // 4)
+    later = session_on({"a/app.py": big, "b.py": "X = 1\n"}, tmp_path / "2", "20250616_150640")
+    rows = [row for row in compare(earlier, later).findings if row.rule_id.startswith("code.")]
+    assert {row.state for row in rows} == {State.NOT_OBSERVED}
 
 
 def test_two_files_with_the_same_lines_are_not_taken_for_one_another(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tools.findings.model import (
     streams_of,
 )
 from tools.sources import file_marks
+from tools.sources.code.walk import FILE_BYTES_MAX
 from tools.sources.gaps import lasts, untold_rules
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
@@ -116,6 +117,11 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
     rules = {*registry.rules(), *(rule.id for rule in cross_agent.RULES)}
     marks = file_marks.read(workspace)
     unread = [gap.what for gap in data.index.gaps] if data.index is not None else []
+    # A file that is too big is left out without a gap. A mark begins with the size; one without was not readable.
+    for path, mark in (marks or {}).items():
+        size = mark.partition(" ")[0]
+        if not size.isdecimal() or int(size) > FILE_BYTES_MAX:
+            unread.append(path)
     read = data.index is not None and data.index.files_read > 0 and marks is not None
     return Scope(
         agents=tuple(_finished(workspace, data, facts)),
