@@ -139,7 +139,8 @@ def _files_now(wanted: Recheck, folder: Path) -> Verdict:
     if not root.is_dir():
         return Verdict("cannot be checked", f"the project's folder {root} is not there.")
     rule = wanted.finding.rule_id
-    with_server = rule.startswith("config.") and rule not in _OF_FILES
+    asked = wanted.facts.mode != "static"
+    with_server = asked and rule.startswith("config.") and rule not in _OF_FILES
     if with_server and wanted.config.redis.url is None:
         return Verdict("cannot be checked", f"its rule asks the server, and {_NO_SERVER}")
     job = _job(wanted, folder, with_server=with_server)

@@ -174,6 +174,15 @@ def as_found(wanted: Recheck) -> Recheck:
     return replace(wanted, finding=found)
 
 
+def test_a_static_session_asks_no_server(wanted: Recheck) -> None:
+    from msgspec import structs
+
+    mismatch = finding(wanted.session, "config.group-name-mismatch", ("orders", "billing"))
+    static = structs.replace(wanted.facts, mode="static")
+    verdict = recheck(replace(wanted, finding=mismatch, facts=static))
+    assert verdict.state == "gone", verdict.why
+
+
 def test_a_project_that_is_not_there_is_no_proof(wanted: Recheck, tmp_path: Path) -> None:
     (tmp_path / "shop").rename(tmp_path / "elsewhere")
     verdict = recheck(wanted)
