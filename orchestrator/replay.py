@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +16,7 @@ import msgspec
 from agents.job import ChangeJob, WatcherJob, Window
 from agents.looks import looks_file
 from agents.replaying import Replayed, replay
+from orchestrator import replay_parts
 from tools.clock import FixedClock, from_iso
 from tools.detectors.thresholds import Judgement
 from tools.errors import StreamgaugeError, UsageError
@@ -22,11 +25,18 @@ from tools.report.write import write_report
 from tools.sources import recording, session_facts
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import judged
-from tools.workspace import Workspace
+from tools.workspace import Workspace, safe_name
 
 _COPIED = ("session.json", "SESSION_ID", "events.jsonl", "streams", "recording", "config", "agents")
-_LEFT = shutil.ignore_patterns("checkpoints.sqlite*", "keeper", "looks-*", "attempt", "state.json", "*.torn")
-_UNREADABLE = (OSError, EOFError, zlib.error, ValueError, LookupError, StreamgaugeError)
+_LEFT = shutil.ignore_patterns(
+    "checkpoints.sqlite*", "keeper", "looks-*", "replay-*", "attempt", "state.json", "*.torn"
+)
+_READ = (*_COPIED, "findings", "all-findings.json", "report.json")
+_SOCKETS = "keeper"
+"""The one folder of a session that holds more than files; it is not read."""
+_UNREADABLE = (
+    OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError, StreamgaugeError,
+)  # fmt: skip
 _AGENTS = (
     AgentId.LOG_WATCHER,
     AgentId.REDIS_STREAM_ANALYST,
@@ -35,6 +45,7 @@ _AGENTS = (
 )
 """The Scout last: it reads what the others found."""
 _SHOWN_MAX = 100
+_NAMES = ("fingerprint", "findingId", "ruleId", "title")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +68,25 @@ def run(source: Workspace, target: Workspace, version: str, judgement: Judgement
 
     Raises UsageError where there is nothing that could be replayed, or the target may not be written.
     """
+    _refuse_links(source)
     facts = _facts(source)
-    then = judged.read(source)
+    with _readable(source, judged.FILE):
+        then = judged.read(source)
+    with _readable(source, source.all_findings.name, "`streamgauge report` makes it anew; then replay."):
+        _items(_read(source))
     _prepare(source, target)
     if judgement is not None:
         judged.write(target, judgement)
-    try:
-        done = {agent: replay(source, _job(agent, facts, target, judgement or then)) for agent in _AGENTS}
-    except _UNREADABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(
-            f"{source.root} holds a recording that cannot be read ({reason}). Replay another session."
-        ) from error
-    write_report(target, Path(facts.project_root), FixedClock(_completed_ms(source, facts)), version)
+    done: dict[AgentId, Replayed] = {}
+    partial: list[str] = []
+    for agent in _AGENTS:
+        partial += replay_parts.lacking(source, agent)
+        try:
+            done[agent] = replay(source, _job(agent, facts, target, judgement or then))
+        except _UNREADABLE as error:
+            partial.append(f"the looks of {agent.slug} cannot be gone through again ({_reason(error)})")
+    with _readable(source, "a recording"):
+        write_report(target, Path(facts.project_root), FixedClock(_completed_ms(source, facts)), version)
     was, now = _read(source), _read(target)
     other = [f"version {version}, then {facts.version}"] if version != facts.version else []
     other += ["limits or intent"] if judgement is not None and judgement != then else []
@@ -80,16 +97,51 @@ def run(source: Workspace, target: Workspace, version: str, judgement: Judgement
         looks=sum(part.looks for part in done.values()),
         identical=was == now,
         differences=() if was == now else tuple(_differences(_items(was), _items(now))),
-        partial=tuple(_partial(source, done)),
+        partial=(*partial, *_partial(source, done)),
         other=tuple(other),
     )
+
+
+@contextmanager
+def _readable(source: Workspace, what: str, fix: str = "Replay another session.") -> Iterator[None]:
+    """Whatever a damaged file makes of reading it becomes one sentence that names it."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise UsageError(
+            f"{source.root} holds {what}, which cannot be read ({_reason(error)}). {fix}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _refuse_links(source: Workspace) -> None:
+    """A link in a session's folder leads out of it: what is written into the copy would be written there."""
+    for name in _READ:
+        at = source.path(name)
+        beneath = (
+            Path(folder, entry) for folder, folders, files in os.walk(at) for entry in (*folders, *files)
+        )
+        for path in (at, *beneath):
+            inside = path.relative_to(source.root)
+            other = (
+                path.exists() and not path.is_file() and not path.is_dir() and _SOCKETS not in inside.parts
+            )
+            if path.is_symlink() or other:
+                raise UsageError(
+                    f"{source.root} holds {inside}, which is a link or no file. No session makes such: replay another."
+                )
 
 
 def _facts(source: Workspace) -> SessionFacts:
     try:
         facts = session_facts.read(source)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{source.root} holds no session. Name the folder of one.") from error
+    if facts.session_id != safe_name(facts.session_id):
+        raise UsageError(f"{source.root}: session.json holds no id of a session. Replay another session.")
     if facts.ended_by == "running":
         raise UsageError(f"The session in {source.root} has not ended. Replay it when it has.")
     if not any(looks_file(source, agent).exists() for agent in AgentId):
@@ -104,8 +156,11 @@ def _facts(source: Workspace) -> SessionFacts:
 
 def _prepare(source: Workspace, target: Workspace) -> None:
     """The session's files without its findings; a replay that lies there goes."""
-    if target.root == source.root or source.root.is_relative_to(target.root):
+    there, session = target.root.resolve(), source.root.resolve()
+    if session.is_relative_to(there):
         raise UsageError(f"{target.root} holds the session itself. Name another folder with --workspace.")
+    if there.is_relative_to(session):
+        raise UsageError(f"{target.root} lies in the session's folder. Name another one with --workspace.")
     try:
         if target.root.exists() and any(target.root.iterdir()):
             if not target.path("recording", "replay-of").exists():
@@ -156,7 +211,11 @@ def _read(workspace: Workspace) -> bytes:
 
 
 def _items(data: bytes) -> list[dict[str, Any]]:
-    return msgspec.json.decode(data, type=list[dict[str, Any]])
+    """The findings. Raises ValueError for what are none."""
+    items = msgspec.json.decode(data, type=list[dict[str, Any]])
+    if not all(isinstance(item.get(key), str) for item in items for key in _NAMES):
+        raise ValueError("not all that it holds are findings")
+    return items
 
 
 def _partial(source: Workspace, done: Mapping[AgentId, Replayed]) -> Iterator[str]:

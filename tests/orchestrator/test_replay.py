@@ -12,8 +12,8 @@ from msgspec import structs
 from agents import config_auditor, enhancement_scout
 from agents.detecting import OF_FILES_MAX
 from agents.indexer import index
-from agents.looks import looks_file
-from orchestrator import replay
+from agents.looks import ConfigLook, Look, StreamLook, looks_file
+from orchestrator import replay, replay_parts
 from orchestrator.cli import replay_command
 from orchestrator.cli.boundary import StateFolder
 from orchestrator.cli.request import Request
@@ -133,6 +133,98 @@ def test_a_torn_recording_is_partial(recorded: Workspace, tmp_path: Path) -> Non
     assert [part.split(" after ")[0] for part in done.partial] == [
         "the looks of enhancement-scout: the file is torn"
     ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["recording/evidence-config-auditor.jsonl", "findings/log-watcher.jsonl", "recording", "session.json"],
+)
+def test_a_session_that_holds_a_link_is_refused_and_nothing_is_written_through_it(
+    recorded: Workspace, tmp_path: Path, name: str
+) -> None:
+    at, outside = recorded.path(*name.split("/")), tmp_path / "outside"
+    if at.exists():
+        at.rename(outside)
+    else:
+        outside.write_text("keep me, without a line end", encoding="utf-8")
+    at.symlink_to(outside)
+    before = {path: path.read_bytes() for path in (outside, *outside.rglob("*")) if path.is_file()}
+    with pytest.raises(UsageError, match="a link or no file"):
+        replay.run(recorded, Workspace(tmp_path / "again"), VERSION)
+    assert {path: path.read_bytes() for path in (outside, *outside.rglob("*")) if path.is_file()} == before
+
+
+@pytest.mark.parametrize("inside", ["recording/r", "sub"])
+def test_a_replay_is_never_written_into_the_session(recorded: Workspace, inside: str) -> None:
+    before = sorted(recorded.root.rglob("*"))
+    with pytest.raises(UsageError, match="lies in the session's folder"):
+        replay.run(recorded, Workspace(recorded.root / inside), VERSION)
+    assert sorted(recorded.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        pytest.param("all-findings.json", "[", "all-findings.json, which cannot be read", id="findings cut"),
+        pytest.param("all-findings.json", '[{"a": 1}]', "not all that it holds", id="no findings"),
+        pytest.param("all-findings.json", "[" * 100_000, "all-findings.json", id="findings nested"),
+        pytest.param("recording/judgement.json", "", "judgement.json, which cannot be read", id="judgement"),
+        pytest.param("session.json", "[" * 100_000, "holds no session", id="facts nested"),
+    ],
+)
+def test_a_damaged_file_is_one_sentence_that_names_it(
+    recorded: Workspace, tmp_path: Path, name: str, text: str, why: str
+) -> None:
+    recorded.path(*name.split("/")).write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=why):
+        replay.run(recorded, Workspace(tmp_path / "again"), VERSION)
+
+
+def test_an_id_that_is_no_name_of_a_session_is_refused(recorded: Workspace, tmp_path: Path) -> None:
+    facts = session_facts.read(recorded)
+    session_facts.write(recorded, structs.replace(facts, session_id="../../x"))
+    with pytest.raises(UsageError, match="holds no id of a session"):
+        replay.run(recorded, Workspace(tmp_path / "again"), VERSION)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        pytest.param("recording/looks-enhancement-scout.jsonl.gz", b"", "is missing or empty", id="no looks"),
+        pytest.param(
+            "findings/config-auditor.jsonl", b"[1]\n", "findings/config-auditor.jsonl cannot", id="finding"
+        ),
+        pytest.param(
+            "recording/evidence-enhancement-scout.jsonl",
+            b"[1]\n",
+            "looks of enhancement-scout",
+            id="evidence",
+        ),
+    ],
+)
+def test_a_damaged_recording_is_partial_and_names_the_part(
+    recorded: Workspace, tmp_path: Path, name: str, data: bytes, why: str
+) -> None:
+    recorded.path(*name.split("/")).write_bytes(data)
+    done = replay.run(recorded, Workspace(tmp_path / "again"), VERSION)
+    assert any(why in part for part in done.partial), done.partial
+
+
+def test_polls_that_looks_name_and_no_journal_holds_are_told(recorded: Workspace) -> None:
+    for agent, kind, name in (
+        (AgentId.REDIS_STREAM_ANALYST, "StreamLook", "streams/polls.jsonl"),
+        (AgentId.CONFIG_AUDITOR, "ConfigLook", "config/polls.jsonl"),
+    ):
+        look: Look = (
+            StreamLook(at_ms=1, poll=3, depth=1, code=False)
+            if kind == "StreamLook"
+            else ConfigLook(at_ms=1, moment="end", poll=3, baseline=False, of_files=False)
+        )
+        book = Recording(looks_file(recorded, agent))
+        book.add(kind, look)
+        book.flush()
+        (told,) = replay_parts.lacking(recorded, agent)
+        assert told == f"{name}: poll 3, at which {agent.slug} looked, is missing"
 
 
 def test_what_cannot_be_replayed_is_said_in_one_sentence(recorded: Workspace, tmp_path: Path) -> None:
