@@ -73,7 +73,7 @@ def toml(proposal: Proposal, sessions: int) -> Iterator[str]:
         f"# In {proposal.sessions} of the last {sessions} complete sessions, "
         f"{_plain(oldest.session_id)} to {_plain(newest.session_id)}:"
     )
-    yield f"# {newest.finding_id} {newest.level} {newest.rule_id}: {_plain(newest.title)}"
+    yield _plain(f"# {newest.finding_id} {newest.level} {newest.rule_id}: {newest.title}")
     yield "[[expect]]"
     for key, name in proposal.names:
         yield f"{key} = {_string(_glob(name))}"

@@ -25,7 +25,12 @@ def compared(earlier: str, later: str, workspace: Path, state_db: Path) -> Sessi
     """The later session against the earlier. Raises UsageError where either is none."""
     kept = store_of(OutputSection(state_db=state_db.absolute()).state_folder)
     now_ms = SystemClock().now_ms()
-    then, now = (store.load(name, kept, workspace, now_ms) for name in (earlier, later))
+    try:
+        then, now = (store.load(name, kept, workspace, now_ms) for name in (earlier, later))
+    except (OSError, RecursionError) as error:
+        # A name that is too long for any file, or a file that is nested too deeply.
+        reason = getattr(error, "strerror", None) or "nested too deeply"
+        raise UsageError(f"A session cannot be read ({reason}). Name a workspace or an id.") from error
     return compare(then, now)
 
 
@@ -76,7 +81,9 @@ def _lines(found: SessionComparison, *, everything: bool) -> Iterator[str]:
 
 
 def _line(row: Compared) -> str:
-    return f"{row.state:<12} {row.finding_id:<8} {row.level:<11} {row.category:<22} {clean(row.title, _TITLE_WIDTH)}"
+    # A record may be another's file: nothing in it is known to be an id or a level.
+    name, level, category = clean(row.finding_id, 20), clean(row.level, 20), clean(row.category, 40)
+    return f"{row.state:<12} {name:<8} {level:<11} {category:<22} {clean(row.title, _TITLE_WIDTH)}"
 
 
 def _why(row: Compared) -> Iterator[str]:

@@ -37,7 +37,8 @@ from tools.sources.session_facts import SessionFacts
 from tools.workspace import Workspace, workspace_at
 
 _TITLE_WIDTH = 90
-_FORMULA = ("=", "+", "-", "@")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What begins a formula; the last four are full-width, which spreadsheets take alike."""
 _COLUMNS = (
     "findingId",
     "level",
@@ -204,7 +205,7 @@ def _whole(finding: Finding) -> Iterator[str]:
     for line in finding.evidence.splitlines():
         yield f"    {clean(line)}"
     for reference in finding.evidence_refs:
-        yield f"  at {clean(reference.source)} (copy in {reference.copy_at.path}, byte {reference.copy_at.byte_offset})"
+        yield f"  at {clean(reference.source)} (copy in {clean(reference.copy_at.path)}, byte {reference.copy_at.byte_offset})"
 
 
 def _level(finding: Finding) -> str:
@@ -227,4 +228,4 @@ def _word(wanted: str | None, words: Iterable[str]) -> bool:
 
 
 def _glob(wanted: str | None, names: Iterable[str]) -> bool:
-    return wanted is None or any(fnmatchcase(name, wanted) for name in names)
+    return wanted is None or any(name == wanted or fnmatchcase(name, wanted) for name in names)

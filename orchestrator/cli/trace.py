@@ -85,12 +85,12 @@ def folder_of(workspace: Path, session: str | None) -> Path:
     """
     if session is None:
         return workspace
-    if Path(session).is_dir():
+    if _is_folder(Path(session)):
         return Path(session)
     at = workspace_at(workspace)
     archive = at.root.parent / ARCHIVE
     archived = archive / safe_name(session)
-    if archived.is_dir():
+    if _is_folder(archived):
         return archived
     try:
         if at.session_id_file.read_text(encoding="utf-8").strip() == session:
@@ -103,6 +103,14 @@ def folder_of(workspace: Path, session: str | None) -> Path:
     raise UsageError(
         f"There is no session {clean(session, 80)!r}: no such folder, and {archive} does not hold it.{hint}"
     )
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether there is such a folder; a name that is too long for any is of none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def use_key(state_db: Path) -> None:

@@ -24,7 +24,8 @@ def read(root: Path) -> tuple[Acceptance, ...]:
     """The entries of the project's ignore file; none where there is none. Raises ConfigError for all that is wrong."""
     path = root / FILE_NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        # As editors on Windows write it, with a mark at its beginning.
+        text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
     except FileNotFoundError:
         return ()
@@ -32,6 +33,8 @@ def read(root: Path) -> tuple[Acceptance, ...]:
         raise ConfigError(
             f"cannot be read ({error})", remedy="Make it readable, or remove it.", file=str(path)
         ) from error
+    except RecursionError as error:
+        raise ConfigError("is nested too deeply", remedy="Correct it.", file=str(path)) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is no TOML: {error}", remedy="Correct it.", file=str(path)) from error
     lines = toml_lines.find(text)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from orchestrator.config.model import Config
 from orchestrator.learn import proposals, series_of, toml
@@ -62,6 +64,16 @@ def test_hostile_names_are_valid_toml_and_match_themselves_alone(finding: dict[s
     names = dict(proposal.names)
     assert entry.matches(**names)
     assert not entry.matches(**{key: f"{name}x" for key, name in names.items()})
+
+
+def test_what_a_record_calls_an_id_ends_no_comment() -> None:
+    hostile = "RSA-001\n[redis]\nurl = 'redis://other'"
+    (proposal,) = proposals(nights(3))
+    seen = tuple(
+        structs.replace(it, finding_id=hostile, level=hostile, rule_id=hostile) for it in proposal.seen
+    )
+    text = "\n".join(toml(replace(proposal, seen=seen), 3))
+    assert list(tomllib.loads(text)) == ["expect"]
 
 
 def test_only_complete_sessions_of_the_newest_ones_kind_count() -> None:

@@ -68,9 +68,11 @@ def _against(found: SessionComparison) -> list[str]:
 def _row(row: Compared, later: str) -> tuple[str, ...]:
     here = row.state in PRESENT and row.session_id == later
     name = (
-        markdown_findings.links((row.finding_id,)) if here else f"{row.finding_id} of {code(row.session_id)}"
+        markdown_findings.links((row.finding_id,))
+        if here
+        else f"{inline(row.finding_id, 20)} of {code(row.session_id)}"
     )
-    return (row.state.value, name, row.level, inline(row.title, 120), "; ".join(_why(row)))
+    return (row.state.value, name, inline(row.level, 20), inline(row.title, 120), "; ".join(_why(row)))
 
 
 def _why(row: Compared) -> Iterator[str]:

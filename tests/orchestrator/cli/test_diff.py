@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from msgspec import structs
 
 from orchestrator.cli import diff
 from tests.orchestrator.cli.conftest import LAG, Recorded
@@ -51,6 +52,25 @@ def test_json_is_as_its_schema_says(two: tuple[Path, Path], tmp_path: Path) -> N
     data = json.loads(diff.as_json(found))
     jsonschema.validate(data, schemas.export()["comparison.schema.json"])
     assert data["counts"]["new"] == 1
+
+
+def test_what_another_record_calls_an_id_acts_on_no_terminal(two: tuple[Path, Path], tmp_path: Path) -> None:
+    found = diff.compared(str(two[0]), str(two[1]), tmp_path / "ws", tmp_path / ".state" / "o.db")
+    hostile = "\x1b]0;owned\x07\x1b[2J\nfake"
+    rows = [
+        structs.replace(row, finding_id=hostile, level=hostile, category=hostile) for row in found.findings
+    ]
+    text = diff.table(structs.replace(found, findings=tuple(rows)), everything=True)
+    assert "\x1b" not in text
+    assert not any(line.startswith("fake") for line in text.splitlines())
+
+
+def test_names_that_no_file_has_and_files_that_no_one_can_read_are_refused(tmp_path: Path) -> None:
+    nested = tmp_path / "nested.json"
+    nested.write_text("[" * 200_000, encoding="utf-8")
+    for name in ("A" * 300, str(nested)):
+        with pytest.raises(UsageError):
+            diff.compared(name, name, tmp_path / "ws", tmp_path / ".state" / "o.db")
 
 
 def test_a_severity_that_is_none_is_refused() -> None:

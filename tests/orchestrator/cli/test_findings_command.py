@@ -92,7 +92,7 @@ def test_json_is_what_the_journal_holds(found: list[Finding]) -> None:
     assert data[0]["evidenceRefs"]
 
 
-@pytest.mark.parametrize("title", ["=cmd()", "+1", "-1", "@x", "  =x", "\t=x"])
+@pytest.mark.parametrize("title", ["=cmd()", "+1", "-1", "@x", "  =x", "\t=x", "\uff1dx", "\uff20x"])
 def test_a_spreadsheet_takes_no_cell_for_a_formula(recorded: Recorded, title: str) -> None:
     recorded.begin()
     recorded.record(LAG, title, stream="s")

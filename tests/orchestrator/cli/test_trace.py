@@ -301,6 +301,8 @@ def test_a_session_is_named_by_folder_or_id(made: Made, tmp_path: Path) -> None:
     assert folder_of(workspace, None) == workspace
     assert folder_of(workspace, "20250101_000000") == archived
     assert folder_of(workspace, str(archived)) == archived
+    with pytest.raises(UsageError, match="no session"):
+        folder_of(workspace, "A" * 5000)
     assert folder_of(workspace, SESSION_ID) == workspace
     for missing in ("20240101_000000", "../../no/such/place"):
         with pytest.raises(UsageError, match="20250101_000000"):

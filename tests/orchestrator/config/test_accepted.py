@@ -25,9 +25,16 @@ def test_an_entry_is_read_with_its_place(tmp_path: Path) -> None:
     assert entry.place == f"{FILE_NAME}:2"
 
 
+def test_the_mark_of_an_editor_on_windows_is_no_error(tmp_path: Path) -> None:
+    text = f'[[ignore]]\nfingerprint = "{ONE}"\nreason = "agreed"\nexpires = 2030-01-31\n'
+    (tmp_path / FILE_NAME).write_text(text, encoding="utf-8-sig")
+    assert [entry.place for entry in read(tmp_path)] == [f"{FILE_NAME}:1"]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        pytest.param(f"a = {'[' * 100_000}", "nested too deeply", id="nested"),
         pytest.param('[[ignore]]\nreason = "x"\nexpires = 2030-01-01\n', ":1: ignore[0].fingerprint: is missing", id="no fingerprint"),
         pytest.param('[[ignore]]\nfingerprint = "RSA-001"\nreason = "x"\nexpires = 2030-01-01\n', ":2: ignore[0].fingerprint: is no fingerprint", id="an id"),
         pytest.param(f'[[ignore]]\nfingerprint = "{ONE}"\nexpires = 2030-01-01\n', "needs one", id="no reason"),
