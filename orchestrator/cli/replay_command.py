@@ -17,7 +17,15 @@ from tools import masking
 from tools.errors import UsageError
 from tools.workspace import Workspace, safe_name, workspace_at
 
-_OTHER_FLAGS = ("redis.url", "redis.samples", "session.duration", "session.poll_interval", "llm.max_cost_usd")
+_OTHER_FLAGS = (
+    "redis.url",
+    "redis.samples",
+    "session.duration",
+    "session.poll_interval",
+    "llm.max_cost_usd",
+    "llm.enabled",
+    "fail_on",
+)
 
 
 def run(
@@ -28,9 +36,11 @@ def run(
         raise UsageError("Which session? Name one: streamgauge run --mode replay SESSION.")
     if request.demo or request.resume or request.diff_base or request.baseline:
         raise UsageError("A replay makes no session. Leave --demo, --resume, --diff-base and --baseline out.")
-    given = [name for name in _OTHER_FLAGS if request.flags.get(name) is not None]
+    given = [name for name in _OTHER_FLAGS if request.flags.get(name) not in {None, False}]
     if given:
-        raise UsageError(f"A replay asks no server and no model, and has no window. Leave {given[0]} out.")
+        raise UsageError(
+            f"A replay asks no server and no model, has no window, and ends as its findings differ. Leave {given[0]} out."
+        )
     output = OutputSection()
     state_db = _path(request.flags.get("output.state_db"), output.state_db, cwd)
     folder = OutputSection(state_db=state_db).state_folder

@@ -256,6 +256,9 @@ def test_the_command_names_the_session_and_ends_with_what_came_out(
     assert code == 0
     assert "findings   identical, byte for byte" in lines
     assert (tmp_path / ".state" / "replay" / "20250615_120000" / "all-findings.json").exists()
+    for flag in ({"llm.enabled": True}, {"fail_on": "high"}):
+        with pytest.raises(UsageError, match=f"Leave {next(iter(flag))} out"):
+            replay_command.run(Request(flags=flag), str(recorded.root), {}, tmp_path, state)
     with pytest.raises(UsageError, match="Which session"):
         replay_command.run(Request(), None, {}, tmp_path, state)
     with pytest.raises(UsageError, match=r"Leave redis\.url out"):
