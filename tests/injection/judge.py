@@ -265,9 +265,13 @@ def of_markdown(before: str, after: str) -> Iterator[str]:
 
 
 def _markup(text: str) -> set[str]:
-    """Pictures, HTML, diagrams, links that lead out of the report, addresses that a reader makes links of."""
+    """Pictures, HTML, diagrams, links that lead out of the report, addresses that a reader makes links of.
+
+    The empty element that the report itself puts behind an `@`, so that no address is one, is none of the text's.
+    """
     found: set[str] = set()
-    for token in MarkdownIt("commonmark", {"html": True}).enable("table").parse(text):
+    shown = text.replace("@<i></i>", "@ ")
+    for token in MarkdownIt("commonmark", {"html": True}).enable("table").parse(shown):
         if token.type == "inline":
             found |= {f"address {text}" for text in _ADDRESS.findall(_CODE.sub("", token.content))}
         for part in (token, *(token.children or ())):
