@@ -95,7 +95,9 @@ def _writable(subject: str, folder: Path, flag: str) -> Check:
             return Check(
                 subject, Verdict.FAIL, f"{folder} holds something else", f"Name another with {flag}."
             )
-        return Check(subject, Verdict.OK, f"{folder} holds a session; a run moves it to .archive beside it")
+        return Check(
+            subject, Verdict.OK, f"{folder} holds a session; a run archives it in .archive beside it"
+        )
     return Check(subject, Verdict.OK, f"{folder} can be written")
 
 

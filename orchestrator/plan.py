@@ -52,7 +52,10 @@ def plan(
             "compared with",
             f"starts git, which copies the files of that revision {where}; no hook or filter runs",
         )
-    yield "writes", f"{config.output.workspace} and {config.output.state_folder}, nothing else"
+    yield (
+        "writes",
+        f"{config.output.workspace}, .archive beside it, and {config.output.state_folder}; nothing else",
+    )
     for line in llm_told.plan(config, decision.mode, environ):
         yield "leaves the machine", line
 

@@ -2,7 +2,8 @@
 
     StreamgaugeError
     ├── UsageError              the user can mend it; exit code 2
-    │   └── ConfigError         names file, line and key
+    │   ├── ConfigError         names file, line and key
+    │   └── ArchiveRefused      an archive is damaged, or no archive of ours
     ├── PreflightFailed         the session could not begin; exit code 3
     ├── LockHeld                another session is at work; exit code 75
     ├── SourceUnavailable       a source could not look: the caller writes a Gap
@@ -59,6 +60,10 @@ class ConfigError(UsageError):
         whole.args = ("\n".join(map(str, errors)),)
         whole.errors = tuple(errors)
         return whole
+
+
+class ArchiveRefused(UsageError):
+    """An archive is damaged, hostile or none of ours; the text says what is wrong with it."""
 
 
 class PreflightFailed(StreamgaugeError):

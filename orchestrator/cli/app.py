@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from orchestrator.cli import (
+    archive_command,
     boundary,
     diff_command,
     eval_command,
@@ -106,6 +107,10 @@ StateDb = Annotated[
         "--state-db", metavar="FILE", help="State; locks and keys lie beside it (.state/orchestration.db)."
     ),
 ]
+Archive = Annotated[
+    bool | None,
+    typer.Option("--archive/--no-archive", help="Archive the session at its end, in .archive (on)."),
+]
 FailOn = Annotated[
     str | None,
     typer.Option(
@@ -175,6 +180,7 @@ def run(
     max_cost_usd: MaxCost = None,
     workspace: WorkspaceFolder = None,
     state_db: StateDb = None,
+    archive: Archive = None,
     fail_on: FailOn = None,
     diff_base: DiffBase = None,
     baseline: Baseline = None,
@@ -204,6 +210,7 @@ def run(
         "llm.max_cost_usd": max_cost_usd,
         "output.workspace": workspace,
         "output.state_db": state_db,
+        "output.archive": archive,
         "fail_on": fail_on,
     }
     request = Request(project, config, flags, _demo(demo, demo_profile), resume, diff_base, baseline)
@@ -346,6 +353,7 @@ app.command(epilog=diff_command.EXIT_CODES)(diff_command.diff)
 app.command()(learn_command.learn)
 app.command(epilog=recheck_command.EXIT_CODES)(recheck_command.recheck)
 app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
+app.add_typer(archive_command.app, name="archive")
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.archive.restoring import opened
+from orchestrator.cli.session_place import archive_of
 from orchestrator.cli.terminal_text import clean
 from orchestrator.config.model import OutputSection
 from orchestrator.session.earlier import store_of
@@ -16,6 +18,8 @@ from tools.errors import UsageError
 from tools.findings.model import Severity
 from tools.synthesis.sessions import store
 from tools.synthesis.sessions.comparison import Compared, SessionComparison, State, compare
+from tools.synthesis.sessions.record import SessionRecord
+from tools.synthesis.sessions.store import SessionStore
 
 _TITLE_WIDTH = 90
 _NEVER = "never"
@@ -26,12 +30,21 @@ def compared(earlier: str, later: str, workspace: Path, state_db: Path) -> Sessi
     kept = store_of(OutputSection(state_db=state_db.absolute()).state_folder)
     now_ms = SystemClock().now_ms()
     try:
-        then, now = (store.load(name, kept, workspace, now_ms) for name in (earlier, later))
+        then, now = (record_of(name, kept, workspace, now_ms) for name in (earlier, later))
     except (OSError, RecursionError) as error:
         # A name that is too long for any file, or a file that is nested too deeply.
         reason = getattr(error, "strerror", None) or "nested too deeply"
         raise UsageError(f"A session cannot be read ({reason}). Name a workspace or an id.") from error
     return compare(then, now)
+
+
+def record_of(name: str, kept: SessionStore, workspace: Path, now_ms: int) -> SessionRecord:
+    """The session that a user names, archived ones too. Raises UsageError, ArchiveRefused."""
+    archived = None if kept.find(name) is not None else archive_of(workspace, name)
+    if archived is None:
+        return store.load(name, kept, workspace, now_ms)
+    with opened(archived) as folder:
+        return store.load(str(folder), kept, workspace, now_ms)
 
 
 def level(fail_on: str) -> Severity | None:

@@ -48,20 +48,20 @@ def findings(
 ) -> int:
     """List the findings of a session."""
     from orchestrator.cli import findings as listing
-    from orchestrator.cli.trace import folder_of
+    from orchestrator.cli.session_place import session_at
     from tools.errors import UsageError
     from tools.workspace import workspace_at
 
     if style not in set(listing.Format):
         raise UsageError(f"There is no format {style!r}. Use table, json, csv or sarif.")
     wanted = listing.Filter(severity, agent, category, service, stream, rule)
-    folder = folder_of(workspace, session)
-    found = listing.read(folder)
-    if finding_id is not None:
-        sys.stdout.write(listing.one(found, finding_id))
-        return boundary.OK
-    kept = [item for item in found if wanted.keeps(item)]
-    sys.stdout.write(listing.render(kept, listing.Format(style), workspace_at(folder)))
+    with session_at(workspace, session) as folder:
+        found = listing.read(folder)
+        if finding_id is not None:
+            sys.stdout.write(listing.one(found, finding_id))
+            return boundary.OK
+        kept = [item for item in found if wanted.keeps(item)]
+        sys.stdout.write(listing.render(kept, listing.Format(style), workspace_at(folder)))
     return boundary.OK
 
 
@@ -72,10 +72,11 @@ def verify(
     state_db: KeyBeside = Path(".state/orchestration.db"),
 ) -> int:
     """Read every piece of evidence of a session again. Exit code 1 where one cannot be found."""
-    from orchestrator.cli.trace import folder_of
+    from orchestrator.cli.session_place import session_at
     from orchestrator.cli.workspace_commands import verify as verify_command
 
-    lines, whole = verify_command(folder_of(workspace, session), state_db)
+    with session_at(workspace, session) as folder:
+        lines, whole = verify_command(folder, state_db)
     _lines(lines)
     return boundary.OK if whole else boundary.FINDINGS
 
@@ -87,10 +88,10 @@ def report(
     state_db: KeyBeside = Path(".state/orchestration.db"),
 ) -> int:
     """Write the report of a session again from its journals."""
-    from orchestrator.cli.trace import folder_of
+    from orchestrator.cli.session_place import writable
     from orchestrator.cli.workspace_commands import report as report_command
 
-    _lines(report_command(folder_of(workspace, session), state_db))
+    _lines(report_command(writable(workspace, session), state_db))
     return boundary.OK
 
 

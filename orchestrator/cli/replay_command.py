@@ -9,8 +9,8 @@ from pathlib import Path
 from orchestrator import replay
 from orchestrator.cli import boundary
 from orchestrator.cli.request import Request, read
+from orchestrator.cli.session_place import session_at
 from orchestrator.cli.terminal_text import clean
-from orchestrator.cli.trace import folder_of
 from orchestrator.config.model import OutputSection
 from orchestrator.replay import Outcome
 from tools import masking
@@ -45,14 +45,15 @@ def run(
     state_db = _path(request.flags.get("output.state_db"), output.state_db, cwd)
     folder = OutputSection(state_db=state_db).state_folder
     state.path = folder
-    source = workspace_at(folder_of(cwd / output.workspace, session))
     judgement = None
     if request.config_file is not None or request.project is not None:
         judgement = read(request, environ, cwd, state).config.judgement
     masking.use_key(_key(folder))
-    default = folder / "replay" / safe_name(_id(source))
-    target = Workspace(_path(request.flags.get("output.workspace"), default, cwd).resolve())
-    outcome = replay.run(source, target, installed_version("streamgauge"), judgement)
+    with session_at(cwd / output.workspace, session) as place:
+        source = workspace_at(place)
+        default = folder / "replay" / safe_name(_id(source))
+        target = Workspace(_path(request.flags.get("output.workspace"), default, cwd).resolve())
+        outcome = replay.run(source, target, installed_version("streamgauge"), judgement)
     return list(_lines(outcome)), _code(outcome)
 
 

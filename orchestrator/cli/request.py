@@ -17,7 +17,6 @@ from orchestrator.config.model import Config, Mode
 from orchestrator.session.earlier import NOTHING_BESIDE, Beside, store_of
 from tools.errors import UsageError
 from tools.sources.change import ChangeBase
-from tools.synthesis.sessions import store as sessions
 
 _DEMO_OWNS = ("project.root", "redis.url")
 _DEMO_VARIABLES = ("STREAMGAUGE_PROJECT_", "STREAMGAUGE_REDIS_", "STREAMGAUGE_SERVICES_", "REDIS_URL")
@@ -112,7 +111,9 @@ def beside_of(request: Request, resolved: Resolved, now_ms: int) -> Beside:
     if request.baseline in {None, "last"}:
         return Beside(acceptances=acceptances)
     kept = store_of(config.output.state_folder)
-    named = sessions.load(str(request.baseline), kept, config.output.workspace, now_ms)
+    from orchestrator.cli.diff import record_of
+
+    named = record_of(str(request.baseline), kept, config.output.workspace, now_ms)
     return Beside(named, acceptances)
 
 

@@ -22,7 +22,7 @@ from orchestrator.cli.terminal_text import clean
 from orchestrator.config import llm_use
 from orchestrator.config.model import Config
 from tools.clock import Clock, SystemClock
-from tools.errors import JournalCorrupt
+from tools.errors import JournalCorrupt, StreamgaugeError
 from tools.findings.model import AgentId, Finding
 from tools.findings.recorder import load
 from tools.sources.change import ChangeBase
@@ -96,6 +96,8 @@ def run(
     workspace = Workspace(outcome.workspace)
     if outcome.failure:
         boundary.say(outcome.failure)
+    if config.output.archive and outcome.report is not None:
+        _tell(_archived(outcome.workspace, clock))
     _tell(
         summary.lines(
             health=_health(workspace),
@@ -110,6 +112,20 @@ def run(
         )
     )
     return outcome.exit_code
+
+
+def _archived(workspace: Path, clock: Clock) -> Iterator[str]:
+    """Archive the session; that it cannot be done costs it nothing, for the next one does it before it begins."""
+    from orchestrator.archive.keeping import keep
+
+    try:
+        archived = keep(workspace, clock)
+    except StreamgaugeError as error:
+        boundary.say(f"the session was not archived: {error}")
+    except KeyboardInterrupt:
+        boundary.say("ended by Ctrl-C before the session was archived; the next one does it.")
+    else:
+        yield f"archive    {clean(str(archived.path))}"
 
 
 def _end_remains(config: Config) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.archive.shelf import ENDING, Shelf
 from orchestrator.cli.terminal_text import clean
 from orchestrator.config.model import OutputSection
 from tools import masking
@@ -22,7 +23,6 @@ from tools.synthesis.flows.trace import STEPS_MAX, Trace, Unknown
 from tools.synthesis.flows.trace import trace as trace_id
 from tools.workspace import safe_name, workspace_at
 
-ARCHIVE = ".archive"
 _SESSIONS_NAMED = 5
 _DIAGRAM_STEPS_MAX = 400
 _WHO_WIDTH, _PLACE_WIDTH = 24, 60
@@ -88,16 +88,16 @@ def folder_of(workspace: Path, session: str | None) -> Path:
     if _is_folder(Path(session)):
         return Path(session)
     at = workspace_at(workspace)
-    archive = at.root.parent / ARCHIVE
+    archive = Shelf.beside(workspace).folder
     archived = archive / safe_name(session)
     if _is_folder(archived):
         return archived
     try:
         if at.session_id_file.read_text(encoding="utf-8").strip() == session:
             return workspace
-        known = sorted(path.name for path in archive.iterdir() if path.is_dir())
     except (OSError, UnicodeDecodeError):
-        known = sorted(path.name for path in archive.glob("*") if path.is_dir())
+        pass
+    known = sorted({path.stem for path in archive.glob("*") if path.is_dir() or path.suffix == ENDING})
     there = ", ".join(clean(name) for name in known[-_SESSIONS_NAMED:])
     hint = f" The newest there: {there}." if there else ""
     raise UsageError(

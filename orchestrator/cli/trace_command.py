@@ -41,6 +41,7 @@ def trace(
 ) -> int:
     """Tell what became of one id, step by step, while a session runs or after it. The server is not asked."""
     from orchestrator.cli import trace as tracing
+    from orchestrator.cli.session_place import session_at
     from tools.errors import UsageError
 
     if as_json and as_mermaid:
@@ -48,7 +49,8 @@ def trace(
     tracing.use_key(state_db)
     style = tracing.Style.JSON if as_json else tracing.Style.MERMAID if as_mermaid else tracing.Style.TABLE
     colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    answer = tracing.trace(tracing.folder_of(workspace, session), wanted, style, colours=colours)
+    with session_at(workspace, session) as folder:
+        answer = tracing.trace(folder, wanted, style, colours=colours)
     sys.stdout.write(answer.text)
     if answer.unknown is not None:
         boundary.say(answer.unknown)

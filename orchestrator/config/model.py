@@ -225,6 +225,8 @@ class OutputSection(_Section):
 
     workspace: Path = Path("monitor-session")
     state_db: Path = Path(".state/orchestration.db")
+    archive: bool = True
+    """Archive a session at its end. The next one does it in any case before it takes the workspace."""
 
     @property
     def state_folder(self) -> Path:

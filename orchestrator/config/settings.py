@@ -32,6 +32,7 @@ FLAGS: Mapping[str, str] = {
     "llm.max_cost_usd": "--max-cost-usd",
     "output.workspace": "--workspace",
     "output.state_db": "--state-db",
+    "output.archive": "--archive",
     "fail_on": "--fail-on",
 }
 """Settings that have a flag."""

@@ -19,8 +19,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from orchestrator.config.model import Config, Mode
+from tools.clock import NEVER, Clock
 from tools.errors import LockHeld
 from tools.sources.redis.target import parse
+
+_LOOK_S = 0.2
 
 
 def subjects(config: Config, mode: Mode) -> tuple[tuple[str, str], ...]:
@@ -53,6 +56,22 @@ def hold(folder: Path, subjects: tuple[tuple[str, str], ...], session_id: str) -
 def _one(folder: Path, kind: str, name: str, session_id: str) -> Iterator[None]:
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     with hold_file(folder / f"{kind}-{digest}.lock", kind, session_id):
+        yield
+
+
+@contextmanager
+def hold_when_free(path: Path, kind: str, session_id: str, clock: Clock, wait_s: float) -> Iterator[None]:
+    """The same, waiting for its holder for at most `wait_s`. Raises LockHeld, OSError."""
+    with ExitStack() as held:
+        deadline = clock.monotonic() + wait_s
+        while True:
+            try:
+                held.enter_context(hold_file(path, kind, session_id))
+                break
+            except LockHeld:
+                if clock.monotonic() >= deadline:
+                    raise
+            clock.sleep_until(clock.monotonic() + _LOOK_S, NEVER)
         yield
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 
 from orchestrator.config.mode import address_of
 from orchestrator.config.model import Config, Mode
+from orchestrator.session.previous import Previous, put_away
 from tools.clock import Clock, iso
 from tools.errors import UsageError
 from tools.masking import mask
 from tools.sources import session_facts
 from tools.sources.records import Gap
 from tools.sources.session_facts import SessionFacts
-from tools.workspace import Workspace, safe_name
-
-ARCHIVE = ".archive"
-"""Where finished sessions go, beside the workspace. Nothing here deletes them."""
+from tools.workspace import Workspace
 
 _SIGNS_OF_LIFE = (
     "session.json",
@@ -45,18 +41,19 @@ def existing_session_id(workspace: Workspace) -> str | None:
         return None
 
 
-def create_workspace(workspace: Workspace, session_id: str) -> Path | None:
-    """Make a fresh workspace; an old session's goes to `.archive/<session id>` beside it and is kept.
+def create_workspace(workspace: Workspace, session_id: str, clock: Clock) -> Previous | None:
+    """Make a fresh workspace; an old session's is archived in `.archive` beside it first.
 
     Returns where the old one went. Raises UsageError where the folder holds something else or the disk refuses.
     """
     try:
-        moved = _move_away(workspace)
-        workspace.create()
+        previous = _put_away(workspace, clock)
+        # First of all: a folder with files and without it would be somebody else's.
         workspace.write_text(workspace.session_id_file, f"{session_id}\n")
+        workspace.create()
     except OSError as error:
         raise unwritable(workspace, error) from error
-    return moved
+    return previous
 
 
 def unwritable(workspace: Workspace, error: OSError) -> UsageError:
@@ -139,20 +136,12 @@ def _server(config: Config, mode: Mode) -> str | None:
     return None if url is None else mask(str(address_of(url.get_secret_value())))
 
 
-def _move_away(workspace: Workspace) -> Path | None:
+def _put_away(workspace: Workspace, clock: Clock) -> Previous | None:
     root = workspace.root
-    if not root.exists() or not any(root.iterdir()):
+    half = f".{workspace.session_id_file.name}.tmp."
+    if not root.exists() or all(path.name.startswith(half) for path in root.iterdir()):
         return None
     session_id = existing_session_id(workspace)
     if session_id is None:
         raise UsageError(f"{root} is not empty and holds no session. Choose another folder with --workspace.")
-    archive = root.parent / ARCHIVE
-    if not archive.exists():
-        archive.mkdir()
-        (archive / ".gitignore").write_text("*\n", encoding="ascii")
-    target, number = archive / safe_name(session_id), 1
-    while target.exists():
-        number += 1
-        target = archive / f"{safe_name(session_id)}-{number}"
-    os.rename(root, target)  # noqa: PTH104 - Path.rename returns what is not needed
-    return target
+    return put_away(workspace, session_id, clock)

@@ -29,6 +29,7 @@ from orchestrator.session.ending import Ending
 from orchestrator.session.exit_code import NOT_SEEN
 from orchestrator.session.graph import SessionGraph, build
 from orchestrator.session.lock import hold, hold_file, subjects
+from orchestrator.session.previous import Previous
 from orchestrator.session.resume import take_over
 from orchestrator.session.state import SessionState
 from orchestrator.session.story import Story
@@ -157,7 +158,7 @@ async def _beginning(session: Session, graph: SessionGraph, *, resume: bool) -> 
 async def _open(parts: _Parts, *, resume: bool) -> Session:
     config, mode, clock = parts.config, parts.decision.mode, parts.clock
     session_id, workspace = parts.session_id, _workspace(config)
-    previous: Path | None = None
+    previous: Previous | None = None
     died_ms: int | None = None
     if resume:
         facts = opening.facts_to_resume(workspace, config, mode)
@@ -165,7 +166,7 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
         workspace.create()
     else:
         await _end_remains(workspace, clock)
-        previous = opening.create_workspace(workspace, session_id)
+        previous = opening.create_workspace(workspace, session_id, clock)
         facts = opening.first_facts(config, mode, session_id, parts.version, clock)
         facts = structs.replace(facts, change=parts.change)
     story = Story(workspace, clock, facts)
@@ -175,7 +176,7 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
         earlier.prepare(workspace, config, facts, parts.beside)
     story.event("session", sessionId=session_id, mode=mode.value, reasons=list(parts.decision.reasons))
     if previous is not None:
-        story.event("previous-session-moved", to=str(previous))
+        _tell_previous(story, previous)
     session = Session(
         config, mode, session_id, workspace, clock, parts.engine, story, Ending(workspace, clock)
     )
@@ -184,6 +185,13 @@ async def _open(parts: _Parts, *, resume: bool) -> Session:
     if mode is Mode.MANAGED:
         _add_managed_parts(session)
     return session
+
+
+def _tell_previous(story: Story, previous: Previous) -> None:
+    if previous.why_whole:
+        story.event("previous-session-moved", to=str(previous.path), reason=previous.why_whole)
+    else:
+        story.event("previous-session-archived", to=str(previous.path))
 
 
 def _add_managed_parts(session: Session) -> None:

@@ -29,6 +29,7 @@ from orchestrator.session.clocks import clocks
 from orchestrator.session.ending import Ending
 from orchestrator.session.exit_code import exit_code, is_blind
 from orchestrator.session.phases import report
+from orchestrator.session.previous import Previous
 from orchestrator.session.snapshot import drift, stream_lines
 from orchestrator.session.story import Story
 from tests.fakes.clock import ManualClock
@@ -257,14 +258,13 @@ def test_a_full_disk_shortens_the_story_and_ends_nothing(workspace: Workspace, c
 # --- Opening ---------------------------------------------------------------------------------------------
 
 
-def test_every_old_session_is_moved_to_the_archive_and_kept(tmp_path: Path) -> None:
+def test_every_old_session_is_archived_and_kept(tmp_path: Path, clock: ManualClock) -> None:
     workspace, archive = Workspace(tmp_path / "session"), tmp_path / ".archive"
-    assert opening.create_workspace(workspace, "1") is None
-    assert opening.create_workspace(workspace, "2") == archive / "1"
-    assert opening.create_workspace(workspace, "2") == archive / "2"
-    assert opening.create_workspace(workspace, "3") == archive / "2-2"
-    kept = [opening.existing_session_id(Workspace(archive / name)) for name in ("1", "2", "2-2")]
-    assert kept == ["1", "2", "2"]
+    assert opening.create_workspace(workspace, "1", clock) is None
+    for session_id, archived in (("2", "1"), ("2", "2"), ("3", "2-2")):
+        workspace.path("logs", "a.log").write_text(archived, encoding="ascii")
+        previous = opening.create_workspace(workspace, session_id, clock)
+        assert previous == Previous(archive / f"{archived}.zip")
     assert (archive / ".gitignore").read_text(encoding="ascii") == "*\n"
 
 
@@ -282,18 +282,18 @@ def test_locks_and_keys_never_lie_among_other_files(state_db: str, folder: str) 
 
 def test_a_folder_that_is_no_session_is_never_touched(tmp_path: Path) -> None:
     folder = tmp_path / "session"
-    opening.create_workspace(Workspace(folder), "1")
+    opening.create_workspace(Workspace(folder), "1", ManualClock())
     (folder / "SESSION_ID").unlink()
     (folder / "thesis.tex").write_text("years of work")
     with pytest.raises(UsageError, match="holds no session"):
-        opening.create_workspace(Workspace(tmp_path / "session"), "2")
+        opening.create_workspace(Workspace(tmp_path / "session"), "2", ManualClock())
     assert (folder / "thesis.tex").read_text() == "years of work"
 
 
 def test_a_workspace_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written: Not a directory"):
-        opening.create_workspace(Workspace(tmp_path / "file" / "session"), "1")
+        opening.create_workspace(Workspace(tmp_path / "file" / "session"), "1", ManualClock())
 
 
 def test_a_session_id_is_the_moment_in_utc(clock: ManualClock) -> None:
@@ -310,7 +310,7 @@ def test_a_session_id_is_the_moment_in_utc(clock: ManualClock) -> None:
 def test_what_cannot_go_on_is_said(tmp_path: Path, made: bool, mode: Mode, message: str) -> None:
     workspace = Workspace(tmp_path / "session")
     if made:
-        opening.create_workspace(workspace, "1")
+        opening.create_workspace(workspace, "1", ManualClock())
     with pytest.raises(UsageError, match=message):
         opening.facts_to_resume(workspace, Config(), mode)
 
@@ -328,7 +328,7 @@ def test_the_last_sign_of_life_is_the_newest_file_of_the_session_and_not_of_its_
     tmp_path: Path,
 ) -> None:
     workspace = Workspace(tmp_path / "session")
-    opening.create_workspace(workspace, "1")
+    opening.create_workspace(workspace, "1", ManualClock())
     for name, at_s in (
         ("events.jsonl", 100),
         ("agents/log-watcher/state.json", 200),

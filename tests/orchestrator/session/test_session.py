@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from orchestrator.archive.bag import Bag
 from orchestrator.session.readiness import port_open
 from tests.conftest import Server
 from tests.fakes.waiting import wait_for
@@ -18,7 +19,6 @@ from tools.clock import SystemClock
 from tools.findings.model import AgentId
 from tools.findings.recorder import load
 from tools.synthesis.sessions import against
-from tools.workspace import Workspace
 
 ALL = ("preflight", "baseline", "observe", "stop", "shutdown", "synthesize", "report", "complete")
 
@@ -278,9 +278,11 @@ def test_an_old_session_is_kept_beside_the_new_one(run: Run, own_server: Server)
     run("attach")
     first = run.facts.session_id
     run("attach")
-    previous = Workspace(run.folder / ".archive" / first)
-    assert previous.session_id_file.read_text().strip() == first != run.facts.session_id
-    assert run.events("previous-session-moved")
+    assert first != run.facts.session_id
+    (told,) = run.events("previous-session-archived")
+    with Bag(run.folder / ".archive" / f"{first}.zip") as bag:
+        assert (bag.info.run, bag.info.incomplete, bag.verify()) == (first, "", [])
+        assert told["to"] == str(bag.path)
     compared = against.result(run.workspace)
     assert compared is not None
     assert (compared.earlier, compared.counts["new"]) == (first, 0)
@@ -295,7 +297,7 @@ def test_a_workspace_behind_a_link_stays_there(run: Run) -> None:
     assert run.workspace.root.is_symlink()
     assert (disk / "report.json").exists()
     assert sorted(path.name for path in disk.parent.iterdir()) == [".archive", "audits"]
-    assert len(list((disk.parent / ".archive").glob("*/SESSION_ID"))) == 2
+    assert len(list((disk.parent / ".archive").glob("*.zip"))) == 2
 
 
 # --- Static ----------------------------------------------------------------------------------------------

@@ -1,0 +1,76 @@
+"""An archive becomes a workspace again: every file checked while it is written, the folder there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestrator.archive.bag import Bag
+from tools.errors import UsageError
+
+_ROOM_BYTES = 16 << 20
+"""Left free on the disk."""
+
+
+def restore(path: Path, target: Path) -> int:
+    """Unpack an archive to a folder that is empty or not there; how many files it has.
+
+    Raises ArchiveRefused where a file is not what was archived (nothing is left then), UsageError.
+    """
+    target = target.absolute()
+    with Bag(path) as bag:
+        temporary = target.parent / f".{target.name}.tmp.{os.getpid()}"
+        try:
+            if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
+                raise UsageError(f"{target} is not an empty folder. Name another with --to.")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir()
+            try:
+                _fill(bag, temporary)
+                temporary.rename(target)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        except OSError as error:
+            raise UsageError(
+                f"{target} cannot be written: {error.strerror or error}. Name another with --to."
+            ) from error
+        return len(bag.files)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Path]:
+    """A copy of the archived session to read, gone when the context ends. Raises ArchiveRefused, UsageError."""
+    with Bag(path) as bag:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="streamgauge-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise UsageError(f"No copy of {path.name} can be made: {error}. Set TMPDIR elsewhere.") from error
+        with folder as name:
+            copy = Path(name).resolve() / path.stem
+            try:
+                copy.mkdir()
+                _fill(bag, copy)
+            except OSError as error:
+                raise UsageError(
+                    f"No copy of {path.name} can be made in {copy.parent}: {error.strerror or error}. "
+                    "Make room there, or set TMPDIR elsewhere."
+                ) from error
+            yield copy
+
+
+def _fill(bag: Bag, folder: Path) -> None:
+    """Write the session's files into an empty folder that is ours. Raises ArchiveRefused, UsageError, OSError."""
+    wanted = sum(bag.files.values())
+    if wanted + _ROOM_BYTES > shutil.disk_usage(folder).free:
+        raise UsageError(f"{folder.parent} has no room for {wanted:,} bytes. Name another place with --to.")
+    for name in bag.files:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("xb") as target:
+            for piece in bag.read(name):
+                target.write(piece)
+        os.utime(file, (bag.modified_s(name), bag.modified_s(name)))
