@@ -15,6 +15,7 @@ from orchestrator.check import Check, Verdict
 from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, LogSourceSection, Mode
+from orchestrator.store import health as store_health
 from tools.clock import SystemClock
 from tools.errors import SourceUnavailable, UsageError
 from tools.masking import mask
@@ -39,6 +40,7 @@ def examine(loaded: LoadedConfig, decision: ModeDecision, environ: Mapping[str, 
     yield _project(config)
     yield _writable("workspace", config.output.workspace, "--workspace")
     yield _writable("state folder", config.output.state_folder, "--state-db")
+    yield _store(config)
     if decision.mode is Mode.MANAGED and config.redis.start == "embedded":
         yield _embedded(environ)
     if decision.mode is Mode.MANAGED:
@@ -99,6 +101,22 @@ def _writable(subject: str, folder: Path, flag: str) -> Check:
             subject, Verdict.OK, f"{folder} holds a session; a run archives it in .archive beside it"
         )
     return Check(subject, Verdict.OK, f"{folder} can be written")
+
+
+def _store(config: Config) -> Check:
+    path = config.output.state_db
+    if not config.store.enabled:
+        return Check("store", Verdict.OK, "switched off (store.enabled)")
+    if not path.exists():
+        return Check("store", Verdict.OK, f"{path} is not there yet; a run makes it")
+    found = store_health.examine(path)
+    if found.problem:
+        problem, _, remedy = found.problem.partition(". ")
+        return Check("store", Verdict.WARN, problem, f"{remedy} Sessions run without it.".strip())
+    saw = f"{path}: {found.runs} runs, {found.bytes / 1e6:.1f} MB"
+    if found.unresolved_errors:
+        saw += f", {found.unresolved_errors} errors not resolved"
+    return Check("store", Verdict.OK, saw)
 
 
 def _embedded(environ: Mapping[str, str]) -> Check:

@@ -52,10 +52,9 @@ def plan(
             "compared with",
             f"starts git, which copies the files of that revision {where}; no hook or filter runs",
         )
-    yield (
-        "writes",
-        f"{config.output.workspace}, .archive beside it, and {config.output.state_folder}; nothing else",
-    )
+    state, database = config.output.state_folder, config.output.state_db
+    beside = "" if not config.store.enabled or database.is_relative_to(state) else f", {database}"
+    yield "writes", f"{config.output.workspace}, .archive beside it, and {state}{beside}; nothing else"
     for line in llm_told.plan(config, decision.mode, environ):
         yield "leaves the machine", line
 

@@ -56,6 +56,7 @@ def test_every_dependency_has_its_sentence() -> None:
         "CHANGELOG.md",
         "docs/ARCHITECTURE.md",
         "docs/archives.md",
+        "docs/store.md",
         "docs/benchmarks.md",
         "docs/evaluation.md",
         "docs/language-model.md",

@@ -20,6 +20,7 @@ from orchestrator.cli import (
     learn_command,
     read_commands,
     recheck_command,
+    store_command,
     trace_command,
 )
 from orchestrator.cli.llm_options import Llm, MaxCost
@@ -354,6 +355,7 @@ app.command()(learn_command.learn)
 app.command(epilog=recheck_command.EXIT_CODES)(recheck_command.recheck)
 app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
 app.add_typer(archive_command.app, name="archive")
+app.add_typer(store_command.app, name="store")
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
 
 

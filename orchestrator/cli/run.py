@@ -98,6 +98,8 @@ def run(
         boundary.say(outcome.failure)
     if config.output.archive and outcome.report is not None:
         _tell(_archived(outcome.workspace, clock))
+    if config.store.enabled:
+        _tell(_stored(config, outcome.workspace, clock))
     _tell(
         summary.lines(
             health=_health(workspace),
@@ -126,6 +128,19 @@ def _archived(workspace: Path, clock: Clock) -> Iterator[str]:
         boundary.say("ended by Ctrl-C before the session was archived; the next one does it.")
     else:
         yield f"archive    {clean(str(archived.path))}"
+
+
+def _stored(config: Config, workspace: Path, clock: Clock) -> Iterator[str]:
+    """Take the session over into the store; that it cannot be done costs the session nothing."""
+    from orchestrator.store.after import take_over
+
+    try:
+        for line in take_over(config, workspace, clock):
+            yield f"store      {clean(line)}"
+    except (StreamgaugeError, OSError) as error:
+        boundary.say(f"the store did not take the session: {error}")
+    except KeyboardInterrupt:
+        boundary.say("ended by Ctrl-C before the store had the session; `streamgauge store fill` does it.")
 
 
 def _end_remains(config: Config) -> None:

@@ -238,6 +238,15 @@ class OutputSection(_Section):
         return parent if parent.name == ".state" else parent / ".state"
 
 
+class StoreSection(_Section):
+    """`[store]`: what sessions left, in the database `output.state_db`."""
+
+    enabled: bool = True
+    """Whether a session is taken over when it is over."""
+    keep_days: int = Field(default=7, ge=1)
+    """Older samples, events, findings and alerts go; errors that nobody resolved, runs and archives stay."""
+
+
 class Config(_Section):
     """`streamgauge.toml`."""
 
@@ -250,6 +259,7 @@ class Config(_Section):
     expect: tuple[Expectation, ...] = ()
     llm: LlmSection = LlmSection()
     output: OutputSection = OutputSection()
+    store: StoreSection = StoreSection()
     fail_on: str = Field(default="high", pattern=r"^(new:)?(critical|high|medium|low|info|never)$")
 
     @property

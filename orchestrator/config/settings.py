@@ -39,7 +39,6 @@ FLAGS: Mapping[str, str] = {
 
 LATER_SECTIONS: Mapping[str, str] = {
     "alerts": "alerting",
-    "store": "the settings of the store",
 }
 """Sections that are known and not in this version: accepting them would promise what does not happen."""
 

@@ -285,7 +285,6 @@ ERRORS = [
     pytest.param("[llm]\nenabled = 'maybe'\n", "llm.enabled: 'maybe' is not a choice", id="model, maybe"),
     pytest.param("fail_on = 'terrible'\n", "fail_on: 'terrible' is not a choice", id="severity"),
     pytest.param("[alerts]\n", "streamgauge.toml:1: alerts: alerting is not in this version", id="alerts"),
-    pytest.param("[store]\nx = 1\n", "streamgauge.toml:1: store: the settings of the store", id="store"),
     pytest.param("[project]\nroot = 'nowhere'\n", "streamgauge.toml:2: project.root: ", id="root"),
     pytest.param(
         "[output]\nworkspace = '.'\n", "streamgauge.toml:2: output.workspace: is the audited", id="workspace"

@@ -1,0 +1,183 @@
+"""The database file: made on purpose, checked when it is opened, brought to the newest version, closed in order."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from orchestrator.store.migrations import MIGRATIONS, REQUIRED
+from tools.errors import UsageError
+
+APPLICATION_ID = 0x53474155
+"""`SGAU` in the file's header: tells a store of ours from any other database."""
+VERSION = len(MIGRATIONS)
+_BUSY_MS = 10_000
+"""For another writer's turn; ours take some milliseconds, those of a first fill a second."""
+
+
+class Store:
+    """An open store. One connection, one writer at a time; use it as a context."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it or nothing. Raises UsageError where the database or its disk refuses."""
+        with refusals(self.path), _transaction(self._connection):
+            yield self._connection
+
+    def rows(self, query: str, values: tuple[object, ...] | Mapping[str, object] = ()) -> list[sqlite3.Row]:
+        """What a query finds. Raises UsageError."""
+        with refusals(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    def one(self, query: str, values: tuple[object, ...] = ()) -> object:
+        """The first column of the first row; None where there is none. Raises UsageError."""
+        found = self.rows(query, values)
+        return found[0][0] if found else None
+
+
+def open_store(path: Path) -> Store:
+    """Open the store that is there, brought to this version where it is older.
+
+    Raises UsageError, naming path and table, where there is none, where it is another database, or a newer one.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: there is no database. `streamgauge store create` makes one.")
+    connection = _connected(path)
+    with ExitStack() as stack, refusals(path):
+        stack.callback(connection.close)
+        _upgrade(connection, path)
+        check(connection, path, REQUIRED)
+        if _pragma(connection, "application_id") != APPLICATION_ID:
+            raise UsageError(f"{path} was made by another program. Name another with --state-db.")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        stack.pop_all()
+    return Store(path, connection)
+
+
+def create(path: Path) -> bool:
+    """Make an empty store where there is no file; whether one was made. Raises UsageError.
+
+    It appears whole: two that make it at once get one, and a kill leaves none.
+    """
+    if path.exists():
+        return False
+    temporary = path.with_name(f".{path.name}.tmp.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)
+        with refusals(path):
+            connection = sqlite3.connect(temporary, isolation_level=None)
+            try:
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                _migrate(connection, 0)
+            finally:
+                connection.close()
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be made: {error.strerror or error}. Name another with --state-db."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def check(connection: sqlite3.Connection, path: Path, required: Mapping[str, frozenset[str]]) -> None:
+    """Raises UsageError, naming path, table and column, where something that is needed is missing."""
+    for table, columns in required.items():
+        there = {row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')}
+        if not there:
+            raise UsageError(
+                f"{path}: the table {table} is missing: this is no database of streamgauge. "
+                "Name another with --state-db, or move it away and `streamgauge store create`."
+            )
+        for column in sorted(columns - there):
+            raise UsageError(
+                f"{path}: the table {table} has no column {column}. Name another with --state-db."
+            )
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """What SQLite refuses, in one sentence that names the file. Raises UsageError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise UsageError(f"{path} cannot be used ({error}). Name another with --state-db.") from error
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    with refusals(path):
+        # `rw`: a file that vanished since is an error and not an empty database.
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    return connection
+
+
+def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    if _pragma(connection, "application_id") != APPLICATION_ID:
+        return  # whatever it is, the check of its tables says
+    version = _pragma(connection, "user_version")
+    if version > VERSION:
+        raise UsageError(
+            f"{path} is of a newer version of streamgauge (its tables are version {version}, this reads up to "
+            f"{VERSION}). Use that version, or name another with --state-db."
+        )
+    if version < VERSION:
+        _copy(connection, path.with_name(f"{path.name}.before-{VERSION}"))
+        _migrate(connection, version)
+
+
+def _copy(connection: sqlite3.Connection, target: Path) -> None:
+    """A whole copy beside it, before anything is changed; an older attempt's is replaced."""
+    target.unlink(missing_ok=True)
+    connection.execute("VACUUM INTO ?", (str(target),))
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    with _transaction(connection):
+        # Read again in our turn: another process may have done it meanwhile.
+        done = max(version, _pragma(connection, "user_version"))
+        for migration in MIGRATIONS[done:]:
+            migration(connection)
+        connection.execute(f"PRAGMA user_version = {max(done, VERSION)}")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing. Raises sqlite3.Error."""
+
+    def undo() -> None:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+
+    connection.execute("BEGIN IMMEDIATE")
+    with ExitStack() as stack:
+        stack.callback(undo)
+        yield
+        connection.execute("COMMIT")
+        stack.pop_all()
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
