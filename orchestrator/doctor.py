@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from orchestrator import doctor_starts, llm_told
+from orchestrator.alerts import told as alerts_told
 from orchestrator.check import Check, Verdict
 from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision
@@ -51,6 +52,7 @@ def examine(loaded: LoadedConfig, decision: ModeDecision, environ: Mapping[str, 
     if decision.mode is not Mode.STATIC:
         yield from _logs(config, decision.mode)
     yield from llm_told.examine(config, decision.mode, environ)
+    yield from alerts_told.examine(config, environ)
 
 
 def acl(config: Config) -> str:

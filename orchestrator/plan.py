@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from orchestrator import llm_told
+from orchestrator.alerts import told as alerts_told
 from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision, address_of
 from orchestrator.config.model import Config, LogSourceSection, Mode
@@ -55,7 +56,7 @@ def plan(
     state, database = config.output.state_folder, config.output.state_db
     beside = "" if not config.store.enabled or database.is_relative_to(state) else f", {database}"
     yield "writes", f"{config.output.workspace}, .archive beside it, and {state}{beside}; nothing else"
-    for line in llm_told.plan(config, decision.mode, environ):
+    for line in (*llm_told.plan(config, decision.mode, environ), *alerts_told.plan(config, environ)):
         yield "leaves the machine", line
 
 

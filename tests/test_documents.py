@@ -55,6 +55,7 @@ def test_every_dependency_has_its_sentence() -> None:
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/ARCHITECTURE.md",
+        "docs/alerts.md",
         "docs/archives.md",
         "docs/store.md",
         "docs/benchmarks.md",

@@ -8,6 +8,7 @@
     ├── LockHeld                another session is at work; exit code 75
     ├── SourceUnavailable       a source could not look: the caller writes a Gap
     │   └── CommandRefused      a command that is not on the read list
+    ├── DeliveryFailed          an alert was not taken: later, elsewhere, or never
     ├── FunctionRefused         a tool function will not do, or cannot find, what it was asked
     ├── JournalCorrupt          a line in the middle of a journal is not valid
     └── StaleAttempt            a newer attempt of this agent owns its journal
@@ -84,6 +85,14 @@ class SourceUnavailable(StreamgaugeError):
 
 class CommandRefused(SourceUnavailable):
     """The read-only Redis client was asked for a command that is not on its list."""
+
+
+class DeliveryFailed(StreamgaugeError):
+    """A channel did not take a message. In: why, whether trying again is of no use, and what the peer asks to wait."""
+
+    def __init__(self, reason: str, *, permanent: bool = False, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.permanent, self.retry_after_s = permanent, retry_after_s
 
 
 class FunctionRefused(StreamgaugeError):

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from orchestrator.cli import (
+    alerts_command,
     archive_command,
     boundary,
     diff_command,
@@ -356,6 +357,7 @@ app.command(epilog=recheck_command.EXIT_CODES)(recheck_command.recheck)
 app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
 app.add_typer(archive_command.app, name="archive")
 app.add_typer(store_command.app, name="store")
+app.add_typer(alerts_command.app, name="alerts")
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
 
 

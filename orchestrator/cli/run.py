@@ -100,6 +100,8 @@ def run(
         _tell(_archived(outcome.workspace, clock))
     if config.store.enabled:
         _tell(_stored(config, outcome.workspace, clock))
+    if config.alerts.file is not None:
+        _tell(_alerted(config, config.alerts.file, outcome.workspace, environ, clock))
     _tell(
         summary.lines(
             health=_health(workspace),
@@ -128,6 +130,22 @@ def _archived(workspace: Path, clock: Clock) -> Iterator[str]:
         boundary.say("ended by Ctrl-C before the session was archived; the next one does it.")
     else:
         yield f"archive    {clean(str(archived.path))}"
+
+
+def _alerted(
+    config: Config, file: Path, workspace: Path, environ: Mapping[str, str], clock: Clock
+) -> Iterator[str]:
+    """Tell whom the rules name; that it cannot be done costs the session nothing."""
+    from orchestrator.alerts.after import Places, tell
+
+    places = Places(rules=file, store=config.output.state_db, workspace=workspace)
+    try:
+        for line in tell(places, environ, clock, shadow=config.alerts.shadow):
+            yield f"alert      {clean(line)}"
+    except (StreamgaugeError, OSError) as error:
+        boundary.say(f"nobody was alerted: {error}")
+    except KeyboardInterrupt:
+        boundary.say("ended by Ctrl-C before everybody was alerted; `streamgauge alerts send` does it.")
 
 
 def _stored(config: Config, workspace: Path, clock: Clock) -> Iterator[str]:

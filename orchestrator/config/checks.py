@@ -37,6 +37,12 @@ def _problems(config: Config) -> Iterator[tuple[str, str, str]]:
     if config.redis.url is not None:
         found = target.problems(config.redis.url.get_secret_value())
         yield from (("redis.url", problem, fix) for problem, fix in found)
+    if config.alerts.file is not None and not config.store.enabled:
+        yield (
+            "store.enabled",
+            "is false, and alerts remember in it what was told",
+            "Remove it, or alerts.file",
+        )
     yield from _services(config.services)
     if config.services.ready_pattern is not None:
         yield from _pattern(config.services.ready_pattern)

@@ -247,6 +247,15 @@ class StoreSection(_Section):
     """Older samples, events, findings and alerts go; errors that nobody resolved, runs and archives stay."""
 
 
+class AlertsSection(_Section):
+    """`[alerts]`: who is told of what a session found."""
+
+    file: Path | None = None
+    """The rules; without them nobody is told anything."""
+    shadow: bool = False
+    """Print what would be sent, and send nothing."""
+
+
 class Config(_Section):
     """`streamgauge.toml`."""
 
@@ -260,6 +269,7 @@ class Config(_Section):
     llm: LlmSection = LlmSection()
     output: OutputSection = OutputSection()
     store: StoreSection = StoreSection()
+    alerts: AlertsSection = AlertsSection()
     fail_on: str = Field(default="high", pattern=r"^(new:)?(critical|high|medium|low|info|never)$")
 
     @property

@@ -73,8 +73,6 @@ def unknown_key(path: KeyPath, origin: Origin) -> ConfigError:
     *parent, key = path
     name = mask(str(key))
     section = ".".join(str(part) for part in parent if isinstance(part, str))
-    if not parent and name in settings.LATER_SECTIONS:
-        return origin.error(name, f"{settings.LATER_SECTIONS[name]} is not in this version", "Remove it")
     known = known_keys(section)
     close = difflib.get_close_matches(name, known, n=1)
     if close:

@@ -37,12 +37,7 @@ FLAGS: Mapping[str, str] = {
 }
 """Settings that have a flag."""
 
-LATER_SECTIONS: Mapping[str, str] = {
-    "alerts": "alerting",
-}
-"""Sections that are known and not in this version: accepting them would promise what does not happen."""
-
-PATHS = frozenset({"project.root", "services.env_file", "output.workspace", "output.state_db"})
+PATHS = frozenset({"project.root", "services.env_file", "output.workspace", "output.state_db", "alerts.file"})
 """Settings that are one path."""
 
 _NUMBERS: Mapping[object, type[int | float]] = {int: int, float: float}

@@ -284,7 +284,11 @@ ERRORS = [
     ),
     pytest.param("[llm]\nenabled = 'maybe'\n", "llm.enabled: 'maybe' is not a choice", id="model, maybe"),
     pytest.param("fail_on = 'terrible'\n", "fail_on: 'terrible' is not a choice", id="severity"),
-    pytest.param("[alerts]\n", "streamgauge.toml:1: alerts: alerting is not in this version", id="alerts"),
+    pytest.param(
+        "[alerts]\nfile = 'a.yaml'\n[store]\nenabled = false\n",
+        "streamgauge.toml:4: store.enabled: ",
+        id="alerts",
+    ),
     pytest.param("[project]\nroot = 'nowhere'\n", "streamgauge.toml:2: project.root: ", id="root"),
     pytest.param(
         "[output]\nworkspace = '.'\n", "streamgauge.toml:2: output.workspace: is the audited", id="workspace"

@@ -1,0 +1,101 @@
+"""Episodes: conditions that begin, may get worse and end. They are what alerts are about, never single sightings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct, structs
+
+from tools.findings.model import Severity
+
+EVENTS = ("finding", "run.finished", "run.failed", "run.incomplete", "test")
+"""Kinds of episodes; all but `finding` are momentary: they are told once and do not end."""
+STATUSES = ("COMPLETED", "FAILED", "INTERRUPTED")
+_KEPT_MS, _MOMENT_KEPT_MS = 30 * 86_400_000, 86_400_000
+"""After its end an episode is forgotten: a month, a momentary one a day; a receiver that is new then hears no old news."""
+
+
+class Labels(Struct, frozen=True, kw_only=True):
+    """What routes, silences and groups may ask about. Texts of the audited system are masked."""
+
+    event: str = "finding"
+    severity: Severity = Severity.INFO
+    category: str = ""
+    agent: str = ""
+    service: str = ""
+    stream: str = ""
+    rule: str = ""
+    status: str = ""
+    """Of the run."""
+    cause: str = ""
+    """What stands for the root cause: the fingerprint of the finding at the root of its cluster, or its own."""
+    project: str = ""
+    run: str = ""
+
+
+NAMES = tuple(Labels.__struct_fields__)
+
+
+class Episode(Struct, frozen=True, kw_only=True):
+    """One condition. Times in ms since the epoch; `ended_ms` is None while it lasts. `report` is where to read on."""
+
+    key: str
+    labels: Labels
+    title: str
+    started_ms: int
+    seen_ms: int
+    ended_ms: int | None = None
+    momentary: bool = False
+    report: str = ""
+
+    @property
+    def rank(self) -> int:
+        """The lower, the worse."""
+        return self.labels.severity.rank
+
+    @property
+    def fires(self) -> bool:
+        """Whether it lasts; a momentary one does until it is forgotten."""
+        return self.momentary or self.ended_ms is None
+
+
+class Observed(Struct, frozen=True):
+    """What a session says: what it saw, and the keys of what it found resolved."""
+
+    episodes: tuple[Episode, ...]
+    resolved: tuple[str, ...]
+
+
+def advance(known: Sequence[Episode], observed: Observed, now_ms: int) -> tuple[Episode, ...]:
+    """The episodes after a session: seen ones go on or begin, resolved ones end, all others stay as they are.
+
+    Silence ends nothing: only what the session looked for and did not find is in `resolved`. One that ended and is
+    seen again begins anew. The order is that of the keys.
+    """
+    found = {item.key: item for item in known if not _forgotten(item, now_ms)}
+    for key in observed.resolved:
+        before = found.get(key)
+        if before is not None and before.ended_ms is None:
+            found[key] = structs.replace(before, ended_ms=now_ms)
+    for item in observed.episodes:
+        before = found.get(item.key)
+        if before is None or before.momentary or before.ended_ms is not None:
+            found[item.key] = item
+        else:
+            # Its group stays the same while it lasts, whatever else is found around it.
+            labels = structs.replace(item.labels, cause=before.labels.cause)
+            found[item.key] = structs.replace(item, started_ms=before.started_ms, labels=labels)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _forgotten(item: Episode, now_ms: int) -> bool:
+    if item.momentary:
+        return item.started_ms < now_ms - _MOMENT_KEPT_MS
+    return item.ended_ms is not None and item.ended_ms < now_ms - _KEPT_MS
+
+
+def worst(episodes: Iterable[Episode]) -> Severity:
+    """The worst severity among them; INFO for none."""
+    return min(
+        (item.labels.severity for item in episodes), key=lambda level: level.rank, default=Severity.INFO
+    )

@@ -1,0 +1,189 @@
+"""What a session says to alerts: measured findings as episodes, how it ended, and what it found resolved."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+from orchestrator.alerts.episodes import Episode, Labels, Observed
+from orchestrator.store.fill import is_at_work
+from tools.clock import from_iso
+from tools.errors import UsageError
+from tools.findings.model import Severity
+from tools.sources import session_facts
+from tools.sources.session_facts import SessionFacts
+from tools.synthesis.sessions import against, store
+from tools.synthesis.sessions.comparison import State
+from tools.workspace import Workspace
+
+_MEASURED = "measured"
+
+
+class _Finding(Struct, frozen=True, rename="camel"):
+    fingerprint: str
+    agent_id: str
+    rule_id: str
+    category: str
+    title: str
+    timestamp: str
+    severity: Severity | None = None
+    origin: str = _MEASURED
+    service: str = ""
+    stream: str = ""
+    affected_streams: tuple[str, ...] = ()
+    finding_id: str = ""
+    ended_at: str | None = None
+
+
+class _Cluster(Struct, frozen=True, rename="camel"):
+    root_fingerprint: str
+    members: tuple[str, ...]
+
+
+class _Report(Struct, frozen=True):
+    clusters: tuple[_Cluster, ...] = ()
+
+
+class _Ending(StrEnum):
+    FINISHED = "run.finished"
+    FAILED = "run.failed"
+    INCOMPLETE = "run.incomplete"
+
+
+_LEVELS = {
+    _Ending.FINISHED: Severity.INFO,
+    _Ending.FAILED: Severity.HIGH,
+    _Ending.INCOMPLETE: Severity.MEDIUM,
+}
+
+
+def observed(workspace: Workspace, now_ms: int) -> Observed:
+    """What the session in a workspace says. Raises UsageError where there is none, or it is at work.
+
+    Only measured findings count, and none that the owners accept. A session whose findings cannot be read, or that
+    looked at less than it should, resolves nothing by its silence: the comparison says what it looked for.
+    """
+    try:
+        facts = session_facts.read(workspace)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(f"{workspace.root} holds no session. Name one with --workspace.") from error
+    if is_at_work(workspace):
+        raise UsageError(f"The session in {workspace.root} is at work. Alerts follow when it is over.")
+    series = _series(workspace, facts)
+    compared = against.result(workspace)
+    rows = () if compared is None else compared.findings
+    accepted = {row.fingerprint for row in rows if row.accepted}
+    resolved = [row.fingerprint for row in rows if row.state is State.RESOLVED]
+    found = _findings(workspace)
+    report = str(workspace.report(facts.session_id))
+    causes = _causes(workspace)
+    ended = [] if found is None else [item.fingerprint for item in found if item.ended_at is not None]
+    episodes = [
+        _episode(item, facts, series, causes, report, now_ms)
+        for item in found or ()
+        if item.severity is not None
+        and item.origin == _MEASURED
+        and item.ended_at is None
+        and item.fingerprint not in accepted
+    ]
+    episodes.append(_run(facts, whole=found is not None, report=report, now_ms=now_ms))
+    # What is accepted since it was told of is nobody's concern any more.
+    gone = sorted({*resolved, *ended, *accepted})
+    return Observed(tuple(episodes), tuple(_key(series, fingerprint) for fingerprint in gone))
+
+
+def _findings(workspace: Workspace) -> list[_Finding] | None:
+    try:
+        return msgspec.json.decode(workspace.all_findings.read_bytes(), type=list[_Finding])
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _causes(workspace: Workspace) -> Mapping[str, str]:
+    """Finding id → the fingerprint at the root of its cluster."""
+    try:
+        report = msgspec.json.decode(workspace.path("report.json").read_bytes(), type=_Report)
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    return {member: cluster.root_fingerprint for cluster in report.clusters for member in cluster.members}
+
+
+def _episode(  # noqa: PLR0917 - one finding and what its session says
+    item: _Finding, facts: SessionFacts, series: str, causes: Mapping[str, str], report: str, now_ms: int
+) -> Episode:
+    assert item.severity is not None
+    labels = Labels(
+        severity=item.severity,
+        category=item.category,
+        agent=item.agent_id,
+        service=item.service,
+        stream=item.stream or next(iter(item.affected_streams), ""),
+        rule=item.rule_id,
+        cause=causes.get(item.finding_id, item.fingerprint),
+        project=facts.project_root,
+        run=facts.session_id,
+    )
+    return Episode(
+        key=_key(series, item.fingerprint),
+        labels=labels,
+        title=item.title,
+        started_ms=_moment(item.timestamp, now_ms),
+        seen_ms=now_ms,
+        report=report,
+    )
+
+
+def _run(facts: SessionFacts, *, whole: bool, report: str, now_ms: int) -> Episode:
+    ending, why = _ending(facts, whole=whole)
+    status = {_Ending.FINISHED: "COMPLETED", _Ending.FAILED: "FAILED", _Ending.INCOMPLETE: "INTERRUPTED"}[
+        ending
+    ]
+    return Episode(
+        key=f"run {facts.session_id}",
+        labels=Labels(
+            event=ending.value,
+            severity=_LEVELS[ending],
+            status=status,
+            cause=f"run {facts.session_id}",
+            project=facts.project_root,
+            run=facts.session_id,
+        ),
+        title=f"session {facts.session_id} {why}",
+        started_ms=now_ms,
+        seen_ms=now_ms,
+        momentary=True,
+        report=report,
+    )
+
+
+def _ending(facts: SessionFacts, *, whole: bool) -> tuple[_Ending, str]:
+    failed = next((step for step in facts.phases if step.status == "failed"), None)
+    if facts.ended_by == "failure" or failed is not None:
+        at = f" in {failed.name}: {failed.detail}" if failed is not None else ""
+        return _Ending.FAILED, f"failed{at}"
+    complete = any(step.name == "complete" and step.status == "done" for step in facts.phases)
+    if not complete or not whole:
+        return _Ending.INCOMPLETE, "did not come to its end"
+    return _Ending.FINISHED, f"finished, ended by {facts.ended_by}"
+
+
+def _series(workspace: Workspace, facts: SessionFacts) -> str:
+    """What sessions have in common that are compared with one another, as a short hash."""
+    record = store.in_workspace(workspace)
+    parts = record.series if record is not None else (facts.mode, facts.project_root, facts.redis or "")
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _key(series: str, fingerprint: str) -> str:
+    return f"finding {series} {fingerprint}"
+
+
+def _moment(text: str, otherwise_ms: int) -> int:
+    try:
+        return from_iso(text)
+    except ValueError:
+        return otherwise_ms
