@@ -98,18 +98,17 @@ class Means:
 
 
 class Investigator:
-    """One agent's investigations. `wrote` is called after the session itself wrote to the agent's journal."""
+    """One agent's investigations."""
 
     def __init__(
         self,
         means: Means,
         agent: AgentId,
         system: str,
-        wrote: Callable[[], None],
         earlier: Earlier | None = None,
     ) -> None:
         before = Earlier() if earlier is None else earlier
-        self._means, self._agent, self._system, self._wrote = means, agent, system, wrote
+        self._means, self._agent, self._system = means, agent, system
         self._pending: dict[str, int] = {}
         self._tried: dict[str, int] = {}
         self._focus: list[FocusTask] = list(before.focus)[-FOCUS_MAX:]
@@ -248,7 +247,6 @@ class Investigator:
         self.tally.own_findings += state.get("written", 0)
         self.tally.rejected += rejected
         self.tally.lowered += draft.lowered
-        self._wrote()
         self._means.host.event(
             "investigated",
             agent=self._agent,

@@ -102,6 +102,7 @@ class AgentKeeper:
         self._handle: Handle | None = None
         self._read_to = 0
         self._finding_ids: set[str] = set()
+        self._measured_lines = 0
         self._restarts = 0
         self._reasons: list[str] = []
         now = host.clock.monotonic()
@@ -135,10 +136,6 @@ class AgentKeeper:
     def silent_s(self) -> float:
         """Seconds since its last heartbeat, finding or change of state."""
         return self._host.clock.monotonic() - self._progress_at
-
-    def session_wrote(self) -> None:
-        """The session itself wrote to the agent's journal: that is no sign of the watcher's life."""
-        self._signs = self._signs_of_life()
 
     def done(self) -> bool:
         """Whether its state says that there is nothing left to look at (static mode)."""
@@ -295,8 +292,9 @@ class AgentKeeper:
         return True
 
     def _signs_of_life(self) -> tuple[int, ...]:
-        signs: list[int] = []
-        for path in (self._folder / "heartbeat.jsonl", self._findings, self._folder / "state.json"):
+        # What a model found stands in the same journal: that is no sign of the watcher's life.
+        signs = [self._measured_lines]
+        for path in (self._folder / "heartbeat.jsonl", self._folder / "state.json"):
             try:
                 status = path.stat()
             except OSError:
@@ -314,6 +312,7 @@ class AgentKeeper:
                 self._host.event("error", agent=self._agent, reason=f"findings at byte {offset}: {error}")
                 continue
             self._finding_ids.add(finding.finding_id)
+            self._measured_lines += finding.origin == "measured"
             self._host.seen(self._agent, finding)
 
 

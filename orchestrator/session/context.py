@@ -170,11 +170,6 @@ class Session(Crew):
         if self.model is not None:
             self.model.poke(agent)
 
-    def wrote(self, agent: AgentId) -> None:
-        """What the model found was written to an agent's journal."""
-        if agent in self._keepers:
-            self._keepers[agent].session_wrote()
-
     def seconds_left(self) -> float:
         """Of the window."""
         return (self.clocks.window.deadline_ms - self.clock.now_ms()) / 1000

@@ -66,8 +66,6 @@ class Lender(Protocol):
 
     def gap(self, gap: Gap) -> None: ...  # noqa: D102
 
-    def wrote(self, agent: AgentId) -> None: ...  # noqa: D102
-
     def seconds_left(self) -> float: ...  # noqa: D102
 
     def hurried(self) -> bool: ...  # noqa: D102
@@ -170,9 +168,7 @@ class ModelPart:
             system = prompts.render(
                 graph.PROMPT, agent=agent.value, instructions=instructions.text(job).strip()
             )
-            self._investigators[agent] = Investigator(
-                self._shared(), agent, system, lambda: self.lender.wrote(agent), self._before.of(agent)
-            )
+            self._investigators[agent] = Investigator(self._shared(), agent, system, self._before.of(agent))
         return self._investigators[agent]
 
     def supervised(self, health: Mapping[str, Any], within_s: float) -> None:

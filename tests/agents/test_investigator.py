@@ -36,7 +36,6 @@ class Scene:
     api: MessagesApi
     investigator: Investigator
     events: list[dict[str, object]]
-    wrote: list[str]
 
     def take(self, number: int = 1, severity: str = "HIGH", **more: Any) -> None:
         self.investigator.take(SeenFinding(f"LW-{number:03d}", "t", severity=severity, **more))
@@ -61,7 +60,7 @@ class Host:
 @asynccontextmanager
 async def scene(folder: Path, script: Callable[[Asked], Reply], **more: Any) -> AsyncIterator[Scene]:
     recorded, clock = Recorded(folder), ManualClock()
-    host, wrote = Host(recorded.workspace, clock), list[str]()
+    host = Host(recorded.workspace, clock)
     with MessagesApi(script) as api:
         async with client_scene(api, recorded.workspace, clock, **more) as client:
             means = Means(
@@ -72,8 +71,8 @@ async def scene(folder: Path, script: Callable[[Asked], Reply], **more: Any) -> 
                 every_s=EVERY_S,
                 seconds_left=lambda: 100.0,
             )
-            investigator = Investigator(means, LW, "You investigate.\nStable.", lambda: wrote.append("yes"))
-            yield Scene(recorded, clock, api, investigator, host.events, wrote)
+            investigator = Investigator(means, LW, "You investigate.\nStable.")
+            yield Scene(recorded, clock, api, investigator, host.events)
             await investigator.stop()
 
 
@@ -94,7 +93,6 @@ async def test_findings_are_batched_until_they_are_due(tmp_path: Path) -> None:
         assert len(told.api.requests) == 1
         assert told.investigator.tally.readings == 2
         assert told.investigator.undone == 0
-        assert told.wrote == ["yes"]
         assert told.kinds() == ["investigation", "investigated"]
 
 
@@ -138,7 +136,7 @@ async def test_what_was_explained_before_a_resume_is_not_asked_again(tmp_path: P
         told.take(1, "CRITICAL")
         told.investigator.poke()
         await told.settled()
-        again = Investigator(told.investigator._means, LW, "x", lambda: None)
+        again = Investigator(told.investigator._means, LW, "x")
         again.take(SeenFinding("LW-001", "t", severity="CRITICAL"))
         assert again.undone == 0
 

@@ -90,8 +90,14 @@ class Scene:
         with (self.workspace.agent_dir(AGENT) / "heartbeat.jsonl").open("a") as file:
             file.write("{}\n")
 
-    def find(self, number: int, severity: str = "LOW", revision: int = 1) -> None:
-        line = {"findingId": f"LW-{number:03d}", "title": "t", "severity": severity, "revision": revision}
+    def find(self, number: int, severity: str = "LOW", revision: int = 1, origin: str = "measured") -> None:
+        line = {
+            "findingId": f"LW-{number:03d}",
+            "title": "t",
+            "severity": severity,
+            "revision": revision,
+            "origin": origin,
+        }
         with self.workspace.findings(AGENT).open("a") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -142,6 +148,14 @@ async def test_each_sign_of_life_alone_is_enough(scene: Scene, sign: str) -> Non
             path.write_text("x" * (number + 1))
         await scene.keeper.tick()
     assert scene.host.restarts == []
+
+
+async def test_what_a_model_found_is_no_sign_of_the_watchers_life(scene: Scene) -> None:
+    for number in range(16):
+        scene.find(90_001 + number, origin="model")
+        await scene.keeper.tick()
+    assert len(scene.host.restarts) == 1
+    assert scene.keeper.findings == 16
 
 
 async def test_a_restart_has_the_same_instructions_and_the_next_attempt(scene: Scene) -> None:

@@ -73,9 +73,6 @@ class Lender:
     def gap(self, gap: Gap) -> None:
         self.gaps.append(gap)
 
-    def wrote(self, agent: AgentId) -> None:
-        self.event("wrote", agent=agent)
-
     def seconds_left(self) -> float:
         return 300.0
 
