@@ -82,6 +82,21 @@ class Workspace:
         return self.path("recording", "base-code.json.gz")
 
     @property
+    def handed_in(self) -> Path:
+        """Journal of what was handed in from outside of the session's own processes."""
+        return self.path("recording", "handed-in.jsonl")
+
+    @property
+    def findings_closed(self) -> Path:
+        """Its presence says that the session takes no findings any more: its report is being made."""
+        return self.path("recording", "findings-closed")
+
+    @property
+    def investigated_file(self) -> Path:
+        """Its presence says that those who investigate beside the session have nothing more to hand in."""
+        return self.path("recording", "investigated")
+
+    @property
     def renamed_files(self) -> Path:
         """New path → old path of what the change moved."""
         return self.path("recording", "renamed.json")

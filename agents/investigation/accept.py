@@ -13,6 +13,7 @@ from tools.findings.model import (
     AgentId,
     Category,
     ConfigCategory,
+    Finding,
     LogCategory,
     Origin,
     Priority,
@@ -23,6 +24,7 @@ from tools.findings.model import (
 from tools.findings.readings import QuotedText, Reading
 from tools.findings.recorder import Recorder
 from tools.findings.rule import Rule, Symptom
+from tools.findings.turn import turn
 from tools.workspace import Workspace
 
 RULE_ID = "llm"
@@ -75,16 +77,22 @@ def gate(draft: Draft, evidence: EvidenceGate, author: Author, at_ms: int) -> Pa
 
 def write(workspace: Workspace, author: Author, passed: Passed, at_ms: int) -> int:
     """Write what passed; returns how many own findings are new. Raises OSError."""
+    with turn(workspace):
+        return len(write_in_turn(workspace, author, passed, at_ms))
+
+
+def write_in_turn(workspace: Workspace, author: Author, passed: Passed, at_ms: int) -> tuple[Finding, ...]:
+    """The same for whoever holds the turn; the own findings that are new. Raises OSError."""
     readings.write(workspace, author.agent, tuple(passed.readings))
     if not passed.symptoms:
-        return 0
+        return ()
     recorder = Recorder(
         workspace, author.agent, None, lambda _rule, reason: passed.rejected.append(reason), Origin.MODEL
     )
     try:
-        written = sum(recorder.record(symptom, at_ms) is not None for symptom in passed.symptoms)
+        written = [recorder.record(symptom, at_ms) for symptom in passed.symptoms]
         recorder.flush()
-        return written
+        return tuple(finding for finding in written if finding is not None)
     finally:
         recorder.close()
 

@@ -27,9 +27,10 @@ from tools.functions.contract import (
     ToolFunction,
     bad_page,
 )
-from tools.sources import session_facts
+from tools.sources import handed_in, session_facts
 from tools.sources.gaps import newest
 from tools.sources.records import CodeIndex, Gap
+from tools.sources.session_facts import SessionFacts
 from tools.synthesis import wiring
 from tools.synthesis.clusters import clusters
 from tools.synthesis.topology import Topology
@@ -145,6 +146,8 @@ def coverage(desk: Desk, arguments: Arguments) -> Mapping[str, object]:  # noqa:
             "startedAt": iso(facts.started_ms),
             "deadline": iso(facts.deadline_ms),
             "endedBy": facts.ended_by,
+            "secondsLeft": seconds_left(facts, desk.clock.now_ms()),
+            "takesFindings": handed_in.is_open(desk.workspace, facts),
             "services": list(facts.services),
             "phases": [{"name": phase.name, "status": phase.status} for phase in facts.phases],
             "agents": [
@@ -165,6 +168,13 @@ def coverage(desk: Desk, arguments: Arguments) -> Mapping[str, object]:  # noqa:
     told = newest(msgspec.json.decode(line, type=Gap) for _, line in journal.read(desk.workspace.gaps))
     made["gaps"] = {"all": len(told), "blind": [gap.what for gap in told if gap.blind][:50]}
     return made
+
+
+def seconds_left(facts: SessionFacts, now_ms: int) -> int:
+    """Of the window; 0 once it is over."""
+    if facts.ended_by != "running":
+        return 0
+    return max(0, (facts.deadline_ms - now_ms) // 1000)
 
 
 def _heartbeat(desk: Desk, agent: AgentId) -> Mapping[str, object] | None:
@@ -221,7 +231,7 @@ FUNCTIONS: tuple[ToolFunction, ...] = (
     ),
     ToolFunction(
         "session_coverage",
-        "What the session audits and how far it sees: services, agents and their last heartbeats (lines, polls, services "
+        "What the session audits and how far it sees: how much of its window is left, services, agents and their last heartbeats (lines, polls, services "
         "active and silent), indexed files, blind gaps. Costs nothing on the audited system.",
         Arguments,
         frozenset({SCOUT}),

@@ -17,6 +17,7 @@ from tools.findings.model import (
 from tools.report.event_schemas import EVENTS
 from tools.report.model import Report
 from tools.sources.entry_samples import Record
+from tools.sources.handed_in import HandIn
 from tools.synthesis.flows.trace import Trace
 from tools.synthesis.sessions.comparison import SessionComparison
 from tools.synthesis.topology import Topology
@@ -36,10 +37,11 @@ def export() -> dict[str, dict[str, Any]]:
     schemas["finding"] = FINDING.json_schema(by_alias=True)
     schemas["all-findings"] = _all_findings()
     schemas["report"] = _report()
-    schemas["comparison"] = _struct(SessionComparison)
-    schemas["trace"] = _struct(Trace)
-    schemas["topology"] = _struct(Topology)
-    schemas["sample"] = _struct(Record)
+    schemas["comparison"] = struct(SessionComparison)
+    schemas["trace"] = struct(Trace)
+    schemas["topology"] = struct(Topology)
+    schemas["sample"] = struct(Record)
+    schemas["handed-in"] = struct(HandIn)
     for name, model in EVENTS.items():
         schemas[f"events/{name}"] = model.model_json_schema(by_alias=True)
     return {f"{name}.schema.json": {"$schema": DIALECT} | schema for name, schema in schemas.items()}
@@ -57,7 +59,7 @@ def _all_findings() -> dict[str, Any]:
     return {"type": "array", "items": schema, "$defs": definitions}
 
 
-def _struct(kind: Any) -> dict[str, Any]:
+def struct(kind: Any) -> dict[str, Any]:
     """The schema of a struct, or of a union of structs."""
     (reference,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     return {**reference, "$defs": components}

@@ -62,6 +62,19 @@ class ModelUse(Struct, frozen=True, kw_only=True):
     breaker_reasons: tuple[str, ...] = ()
 
 
+class HandedInUse(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What agents beside the session handed in, over MCP. `clients` are what callers say of themselves."""
+
+    clients: tuple[str, ...]
+    agents: tuple[str, ...]
+    calls: int
+    readings: int
+    own_findings: int
+    rejected: int
+    """Claims that the evidence gate did not let pass, and items that could not be read."""
+    lowered: int
+
+
 class SessionFacts(Struct, frozen=True, kw_only=True):
     """The session's own story. Times in ms since the epoch; paths as the user gave them."""
 
@@ -85,6 +98,8 @@ class SessionFacts(Struct, frozen=True, kw_only=True):
     language_model: str = "off: rules only"
     model_use: ModelUse | None = None
     """Where a model took part, once the session has come to its synthesis."""
+    handed_in: HandedInUse | None = None
+    """Where agents beside the session handed something in."""
     dead_times: tuple[tuple[int, int], ...] = ()
     """Spans in which the harness itself was not running (resume)."""
     change: ChangeBase | None = None

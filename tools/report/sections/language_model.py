@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
-from tools.sources.session_facts import SessionFacts
+from tools.sources.session_facts import HandedInUse, SessionFacts
 
 
 def told(facts: SessionFacts | None) -> str:
     """One line."""
     if facts is None:
         return "off: rules only"
+    return "; ".join([_own(facts), *_handed_in(facts.handed_in)])
+
+
+def _handed_in(use: HandedInUse | None) -> Iterator[str]:
+    """What agents beside the session added, and what the gate kept out."""
+    if use is not None:
+        yield (
+            f"beside the session {', '.join(use.clients)} handed in {_count(use.readings, 'reading')} of findings and "
+            f"{_count(use.own_findings, 'finding')} of its own; {_count(use.rejected, 'claim')} refused"
+        )
+
+
+def _own(facts: SessionFacts) -> str:
     use = facts.model_use
     if use is None:
         return facts.language_model
