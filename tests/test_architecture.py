@@ -30,6 +30,7 @@ BROAD_EXCEPTS = {  # module → why an unknown error is caught there
     "orchestrator/cli/app.py": "command line boundary: an unknown error becomes exit code 4",
     "orchestrator/cli/boundary.py": "command line boundary: an unknown error becomes exit code 4",
     "tools/functions/calling.py": "what a function raises in its thread is raised in the caller's",
+    "orchestrator/mcp_server/server.py": "protocol boundary: an unknown error is kept, masked, and told to the client",
     "orchestrator/session/model_part.py": "a round of the model that fails is an event and costs the session nothing",
     "orchestrator/session/supervise.py": "supervisor: a look that fails must not cancel the agents beside it",
 }
@@ -90,6 +91,15 @@ def test_the_session_never_imports_its_readers(path: Path) -> None:
         "orchestrator.cli",
     )
     assert not [name for name in imports_of(tree_of(path)) if name.startswith(readers)]
+
+
+def test_only_the_mcp_server_imports_the_protocol() -> None:
+    found = {
+        str(path.parent.relative_to(ROOT))
+        for path in modules()
+        if any(name.split(".")[0] in {"mcp", "mcp_types"} for name in imports_of(tree_of(path)))
+    }
+    assert found == {"orchestrator/mcp_server"}
 
 
 def test_only_agents_and_orchestrator_call_tool_functions() -> None:

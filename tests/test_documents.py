@@ -44,7 +44,11 @@ def test_every_exported_schema_is_a_valid_json_schema() -> None:
 def test_every_dependency_has_its_sentence() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
-    names = [re.split(r"[<>=\[ ]", entry)[0] for entry in project["dependencies"]]
+    every = [
+        *project["dependencies"],
+        *(one for extra in project["optional-dependencies"].values() for one in extra),
+    ]
+    names = [re.split(r"[<>=\[ ]", entry)[0] for entry in every]
     assert [name for name in names if f"| {name} |" not in text] == []
 
 

@@ -19,6 +19,7 @@ from orchestrator.cli import (
     diff_command,
     eval_command,
     learn_command,
+    mcp_command,
     read_commands,
     recheck_command,
     store_command,
@@ -358,6 +359,7 @@ app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
 app.add_typer(archive_command.app, name="archive")
 app.add_typer(store_command.app, name="store")
 app.add_typer(alerts_command.app, name="alerts")
+app.command()(mcp_command.mcp)
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
 
 
