@@ -61,10 +61,12 @@ def plan(
 
 
 def _window(config: Config, mode: Mode) -> str:
-    if mode is Mode.STATIC:
-        return "none: it ends when every file has been looked at"
     section = config.session
-    return f"{format_duration(section.duration)}, streams are looked at every {format_duration(section.poll_interval)}"
+    held = f"; then up to {format_duration(section.hold)} for investigators beside it" if section.hold else ""
+    if mode is Mode.STATIC:
+        return f"none: it ends when every file has been looked at{held}"
+    every = format_duration(section.poll_interval)
+    return f"{format_duration(section.duration)}, streams are looked at every {every}{held}"
 
 
 def _processes(config: Config, mode: Mode) -> Iterator[str]:

@@ -22,6 +22,7 @@ from orchestrator.cli import (
     mcp_command,
     read_commands,
     recheck_command,
+    session_command,
     store_command,
     trace_command,
 )
@@ -97,6 +98,14 @@ ModeName = Annotated[
 ]
 Duration = Annotated[
     str | None, typer.Option("--duration", metavar="TIME", help="Length of the window: 90s, 10m.")
+]
+Hold = Annotated[
+    str | None,
+    typer.Option(
+        "--hold",
+        metavar="TIME",
+        help="After the window, wait so long at most for investigators beside the session (streamgauge mcp).",
+    ),
 ]
 PollInterval = Annotated[
     str | None, typer.Option("--poll-interval", metavar="TIME", help="Time between two looks at the streams.")
@@ -178,6 +187,7 @@ def run(
     samples: Samples = None,
     mode: ModeName = None,
     duration: Duration = None,
+    hold: Hold = None,
     poll_interval: PollInterval = None,
     llm: Llm = None,
     max_cost_usd: MaxCost = None,
@@ -208,6 +218,7 @@ def run(
         "redis.samples": samples,
         "session.mode": mode,
         "session.duration": duration,
+        "session.hold": hold,
         "session.poll_interval": poll_interval,
         "llm.enabled": llm,
         "llm.max_cost_usd": max_cost_usd,
@@ -360,6 +371,7 @@ app.add_typer(archive_command.app, name="archive")
 app.add_typer(store_command.app, name="store")
 app.add_typer(alerts_command.app, name="alerts")
 app.command()(mcp_command.mcp)
+app.add_typer(session_command.group)
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
 
 

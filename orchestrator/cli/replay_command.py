@@ -21,6 +21,7 @@ _OTHER_FLAGS = (
     "redis.url",
     "redis.samples",
     "session.duration",
+    "session.hold",
     "session.poll_interval",
     "llm.max_cost_usd",
     "llm.enabled",

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config.model import Config
-from tools.report.schemas import DIALECT, export
+from orchestrator.session_status import SessionStatus
+from tools.report.schemas import DIALECT, export, struct
 from tools.workspace import write_atomically
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Schema by file name."""
     configuration = {"$schema": DIALECT} | Config.model_json_schema(mode="validation")
-    return export() | {"configuration.schema.json": configuration}
+    status = {"$schema": DIALECT} | struct(SessionStatus)
+    return export() | {"configuration.schema.json": configuration, "session-status.schema.json": status}
 
 
 def write(folder: Path) -> list[Path]:

@@ -214,6 +214,9 @@ class SessionSection(_Section):
     poll_interval: Duration = Field(default=15.0, gt=0)
     heartbeat: Duration = Field(default=120.0, gt=0, description="for a window of 10 minutes")
     flush_grace: Duration = Field(default=10.0, description="for the agents, after STOP")
+    hold: Duration = Field(
+        default=0.0, description="after the window, for investigators beside the session (MCP)"
+    )
     drain: Duration = Field(default=15.0, description="for the services, after their stop")
     keep_alive: Duration = Field(
         default=60.0, description="of services whose session was killed, for --resume"

@@ -27,6 +27,7 @@ FLAGS: Mapping[str, str] = {
     "redis.samples": "--samples",
     "session.mode": "--mode",
     "session.duration": "--duration",
+    "session.hold": "--hold",
     "session.poll_interval": "--poll-interval",
     "llm.enabled": "--llm",
     "llm.max_cost_usd": "--max-cost-usd",

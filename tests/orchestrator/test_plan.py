@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import pytest
+
 from orchestrator.config.load import load
 from orchestrator.config.mode import decide
 from orchestrator.plan import plan
@@ -99,6 +101,12 @@ def test_a_static_session_has_no_server_and_no_window(tmp_path: Path) -> None:
     assert "Redis" not in found
     assert "logs" not in found
     assert found["window"] == ["none: it ends when every file has been looked at"]
+
+
+@pytest.mark.parametrize("mode", ["attach", "static"])
+def test_whether_it_waits_for_investigators_is_told(tmp_path: Path, mode: str) -> None:
+    waits = told(tmp_path, FULL + 'hold = "5m"\n', mode=mode)
+    assert waits["window"][0].endswith("; then up to 5m for investigators beside it")
 
 
 def test_planning_leaves_no_trace(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 from orchestrator.config.model import Mode
-from orchestrator.session import final_state
+from orchestrator.session import final_state, holding
 from orchestrator.session.context import Session
 from orchestrator.session.state import SessionState
 from tools.errors import SourceUnavailable
@@ -31,6 +31,7 @@ async def run(session: Session, state: SessionState) -> SessionState:
     if session.model is not None:
         # Before what is audited is stopped: its functions ask the server and the services.
         await session.model.investigate_rest()
+    await holding.hold(session)
     return {}
 
 

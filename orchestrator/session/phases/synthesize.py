@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from orchestrator.session import holding
 from orchestrator.session.context import Session
 from orchestrator.session.state import SessionState
 from tools.report.write import write_report
@@ -11,6 +12,7 @@ from tools.report.write import write_report
 
 async def run(session: Session, _state: SessionState) -> SessionState:
     """Merge, cluster, rank, word and write. Raises StreamgaugeError, OSError."""
+    await holding.close(session)
     if session.model is not None:
         await session.model.conclude()
         session.story.update(model_use=session.model.use())
