@@ -1,4 +1,4 @@
-"""Writes the generated documents again: rules, schemas, command help. A test checks that they are current."""
+"""Writes the generated documents again: rules, schemas, tools, the plugin. A test checks that they are current."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ sys.path.insert(0, str(ROOT))
 
 def documents() -> Iterator[tuple[Path, str]]:
     """Every generated file, relative to the project, and its text."""
+    from importlib.metadata import version
+
+    from orchestrator.claude_code import plugin
     from orchestrator.cli.schemas import schemas
 
+    for path, text in plugin(version("streamgauge")):
+        yield Path(path), text
     yield Path("docs/rules.md"), rules()
     yield Path("docs/causes.md"), causes()
     yield Path("docs/tools.md"), functions()

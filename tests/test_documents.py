@@ -63,6 +63,7 @@ def test_every_dependency_has_its_sentence() -> None:
         "docs/archives.md",
         "docs/store.md",
         "docs/benchmarks.md",
+        "docs/claude-code.md",
         "docs/evaluation.md",
         "docs/language-model.md",
         "docs/security.md",

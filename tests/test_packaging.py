@@ -91,6 +91,8 @@ def test_the_wheel_holds_everything_and_nothing_that_runs_left(wheel: Path) -> N
         "examples/node-shop/package-lock.json",
         "examples/node-shop/.env",
         "streamgauge.toml.j2",
+        "session_templates/claude/orchestrate.md.j2",
+        "session_templates/claude/roles/log-watcher.md",
     ):
         assert [name for name in names if name.endswith(wanted)], wanted
     left = ("__pycache__", ".ruff_cache", ".run/", "monitor-session", "tests/", "node_modules")

@@ -18,6 +18,7 @@ from orchestrator.cli import (
     boundary,
     diff_command,
     eval_command,
+    init_command,
     learn_command,
     mcp_command,
     read_commands,
@@ -281,27 +282,6 @@ def plan(
 
 
 @app.command()
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")] = Path(),
-    *,
-    force: Annotated[bool, typer.Option("--force", help="Write the file again if it is there.")] = False,
-) -> int:
-    """Write a commented streamgauge.toml from what the project's files tell."""
-    from orchestrator.init import advice, initialise
-
-    file, found = initialise(folder.absolute(), os.environ, force=force)
-    _lines(
-        [
-            f"wrote {file}",
-            *found.notes,
-            *advice(found),
-            "Next: streamgauge doctor, streamgauge plan, streamgauge run",
-        ]
-    )
-    return boundary.OK
-
-
-@app.command()
 def doctor(
     ctx: typer.Context,
     *,
@@ -370,6 +350,7 @@ app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
 app.add_typer(archive_command.app, name="archive")
 app.add_typer(store_command.app, name="store")
 app.add_typer(alerts_command.app, name="alerts")
+app.command()(init_command.init)
 app.command()(mcp_command.mcp)
 app.add_typer(session_command.group)
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
