@@ -12,7 +12,7 @@ SECONDS ?= 600
 FUZZED  ?= tests/test_masking.py tests/test_secret_rules.py tests/sources/logs tests/sources/test_correlation.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run healthy lint types docs test test-matrix fuzz bench wheel clean
+.PHONY: help install claude run healthy lint types docs test test-matrix fuzz bench wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -27,6 +27,9 @@ $(VENV)/.synced: $(UV) pyproject.toml uv.lock
 	@touch $@
 
 install: $(VENV)/.synced ## install the locked dependencies into .venv
+
+claude: install ## also install the real Claude Code (380 MB), which some tests drive; they are skipped without it
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --quiet --frozen --inexact --group claude
 
 run: install ## audit the bundled fleet on the embedded server; more options by ARGS="--duration 90s"
 	@$(BIN)/python -m orchestrator run $(ARGS); code=$$?; \

@@ -20,6 +20,7 @@ REASONS = (
     r"Node\.js is missing: the JavaScript example cannot run",
     r"this file system cannot punch holes",
     r"no C compiler",
+    r"the claude CLI is missing",
     r"no Chromium on PATH",
     r"Linux only",
     r"no build of [a-z]+-[0-9.]+ (for|in) .*",
