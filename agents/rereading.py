@@ -123,7 +123,7 @@ class Rereading:
             return self._end()
         if self._readings >= (2 if broken is not None and stood_still else READINGS_MAX):
             gone_on = "they changed again and again" if made is not None else "they could not be read"
-            self._give_up(gone_on if broken is None else f"{broken.what}: {broken.why}")
+            self._give_up(gone_on if broken is None else broken)
             return True
         self._unsettled, self._seen, self._seen_at = made, now, self._clock.monotonic()
         return False
@@ -177,10 +177,13 @@ def _same(one: CodeIndex, other: CodeIndex) -> bool:
     return (one.uses, one.facts, one.schemas) == (other.uses, other.facts, other.schemas)
 
 
-def _newly_broken(made: CodeIndex, first: CodeIndex) -> Iterator[Gap]:
+def _newly_broken(made: CodeIndex, first: CodeIndex) -> Iterator[str]:
     """What cannot be read now and could be at the start: what stands in it would seem to be gone."""
     known = {gap.what for gap in first.gaps}
-    yield from (gap for gap in _of_files(made.gaps) if gap.what not in known)
+    yield from (f"{gap.what}: {gap.why}" for gap in _of_files(made.gaps) if gap.what not in known)
+    for path in made.unread:
+        if path not in first.unread:
+            yield f"{path}: it is too big, binary, minified or generated now"
 
 
 def _of_files(gaps: Sequence[Gap]) -> Iterator[Gap]:

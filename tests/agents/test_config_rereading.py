@@ -189,6 +189,18 @@ def test_a_file_that_cannot_be_read_now_is_no_ground_for_anything(
     assert session.open == [MISSING_A]
 
 
+def test_a_file_that_is_left_out_now_is_no_ground_for_anything(
+    server: Server, tmp_path: Path, stack: ExitStack
+) -> None:
+    session = Session(tmp_path, server, stack)
+    before = session.open
+    assert before
+    session.write("services/a/app.py", CODE["services/a/app.py"] + "# \0\n")
+    session.middle()
+    assert session.open == before
+    assert "services/a/app.py: it is too big, binary, minified or generated" in session.gaps[0]
+
+
 def test_a_file_that_is_being_written_raises_nothing(
     server: Server, tmp_path: Path, stack: ExitStack
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec import structs
+
 from tools.detectors.contract import CodeView, ConfigView
 from tools.detectors.registry import CODE_DETECTORS, CONFIG_DETECTORS
 from tools.detectors.thresholds import Judgement
@@ -11,6 +13,7 @@ from tools.findings.model import AgentId
 from tools.findings.recorder import Recorder, load
 from tools.sources import file_marks, session_facts
 from tools.sources.code.index import build_index
+from tools.sources.records import Gap
 from tools.sources.session_facts import AgentRun, SessionFacts
 from tools.synthesis.session_data import SessionData
 from tools.synthesis.sessions.making import record_of
@@ -21,8 +24,10 @@ START_MS = 1_750_000_000_000
 AGENTS = (AgentId.CONFIG_AUDITOR, AgentId.ENHANCEMENT_SCOUT)
 
 
-def session_on(files: dict[str, str], folder: Path, session_id: str = "20250615_150640") -> SessionRecord:
-    """Write the files below `folder` and audit them there."""
+def session_on(
+    files: dict[str, str], folder: Path, session_id: str = "20250615_150640", gaps: tuple[Gap, ...] = ()
+) -> SessionRecord:
+    """Write the files below `folder` and audit them there. `gaps` are more than reading them left."""
     project, workspace = folder / "project", Workspace(folder / "monitor-session")
     for path, text in files.items():
         (project / path).parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +47,7 @@ def session_on(files: dict[str, str], folder: Path, session_id: str = "20250615_
     )
     session_facts.write(workspace, facts)
     index = build_index(project, (), (), START_MS)
+    index = structs.replace(index, gaps=(*index.gaps, *gaps))
     file_marks.write(workspace, file_marks.marks_of(project, (), ()))
     judgement = Judgement()
     config = ConfigView(index=index, moment="start", judgement=judgement)

@@ -24,6 +24,7 @@ from tools.sources import (
     project_compose,
     project_docs,
     project_env,
+    project_exports,
     project_versions,
     python_locks,
 )
@@ -65,6 +66,8 @@ class ProjectFacts:
     schemas: tuple[MessageSchema, ...] = ()
     libraries: tuple[str, ...] = ()
     """Services that others depend on as packages and nothing starts."""
+    unread: frozenset[str] = frozenset()
+    """Files that could not be read, or not parsed to their end."""
 
 
 class _Reader:
@@ -74,15 +77,20 @@ class _Reader:
         self._now_ms = now_ms
         self.gaps: list[Gap] = []
         self.read: list[str] = []
+        self.unread: set[str] = set()
 
     def text(self, file: ProjectFile) -> str | None:
         try:
-            return read_text(file)
+            text = read_text(file)
         except OSError as error:
             self.gap(file.path, f"cannot be read ({error.strerror})", "make it readable")
             return None
+        if text is None:
+            self.unread.add(file.path)
+        return text
 
     def gap(self, path: str, why: str, fix: str) -> None:
+        self.unread.add(path)
         shown = masking.mask(path)
         gap = Gap(what=shown, why=why, fix=f"{fix}: {shown}", source=SOURCE, at_ms=self._now_ms, blind=False)
         self.gaps.append(gap)
@@ -148,6 +156,7 @@ def read_project(files: Collection[ProjectFile], root_name: str, now_ms: int) ->
         read=tuple(sorted(set(reader.read))),
         schemas=tuple(schemas),
         libraries=_libraries(files, services, reader),
+        unread=frozenset(reader.unread),
     )
 
 
@@ -315,10 +324,14 @@ def _packages(files: Iterable[ProjectFile], reader: _Reader) -> tuple[dict[str, 
         if not folder:
             whole = whole or name.rpartition("/")[2]
         if file.name == "package.json":
-            exported = dict(_exports(data.get("exports")))
+            exported = dict(project_exports.exports(data.get("exports")))
             entry = data.get("source") or data.get("main") or exported.pop("", None)
-            packages[name] = _entry(folder, entry)
-            packages |= {f"{name}/{part}": _entry(folder, path) for part, path in exported.items() if part}
+            packages[name] = project_exports.entry(folder, entry)
+            packages |= {
+                f"{name}/{part}": project_exports.entry(folder, path)
+                for part, path in exported.items()
+                if part
+            }
     return packages, whole
 
 
@@ -344,32 +357,6 @@ def _libraries(files: Collection[ProjectFile], services: ServiceMap, reader: _Re
         and not {"start", "serve"} & _table(data, "scripts").keys()
     }
     return tuple(sorted(filter(None, found)))
-
-
-def _entry(folder: str, entry: object) -> str:
-    """The file that a package says it begins with; its folder where that is built first."""
-    if not isinstance(entry, str) or any(part in entry for part in ("dist", "build", "lib/")):
-        return folder
-    return posixpath.normpath(posixpath.join(folder, entry))
-
-
-def _exports(exports: object) -> Iterator[tuple[str, str]]:
-    """Part of a package (empty: the package) → file, of what it exports by name."""
-    if isinstance(exports, str):
-        yield "", exports
-    for part, target in exports.items() if isinstance(exports, dict) else ():
-        file = _exported(target)
-        if file is not None and "*" not in part:
-            yield part.removeprefix(".").removeprefix("/"), file
-
-
-def _exported(target: object) -> str | None:
-    """The file of an export, whatever the conditions that lead to it."""
-    while isinstance(target, dict):
-        target = next(
-            (target[key] for key in ("source", "import", "default", "require") if key in target), None
-        )
-    return target if isinstance(target, str) else None
 
 
 def _data(file: ProjectFile, text: str, reader: _Reader) -> dict[str, object]:

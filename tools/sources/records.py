@@ -368,3 +368,5 @@ class CodeIndex(Struct, frozen=True, kw_only=True):
     """`streamgauge-ignore RULE REASON` comments; `text` is `RULE REASON`."""
     libraries: tuple[str, ...] = ()
     """Those of `services` that others depend on as packages and nothing starts: their environment is that of others."""
+    unread: tuple[str, ...] = ()
+    """Files of which not all, or nothing, was read: no rule that is silent about them says anything."""

@@ -50,7 +50,8 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
     uses = scan.rest(sources, facts.services)
     declared = {fact.name for fact in facts.facts if fact.kind in _ENVIRONMENT}
     by_schema = EnvSchemas(begun.program, facts.services.of, declared).uses()
-    unparsed = other_sources.uses(files, begun.program, facts.services.of)
+    unread: set[str] = set()
+    unparsed = other_sources.uses(files, begun.program, facts.services.of, unread)
     uses = tuple(sorted((*uses, *by_schema, *unparsed), key=lambda use: (use.path, use.line, use.kind.value)))
     gaps += [*sources.gaps, *scan.gaps, *_unresolved(uses, now_ms)]
     read = {use.name for use in uses if use.kind is CodeKind.ENV_READ and use.name}
@@ -72,6 +73,7 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
             *_ignores(begun.program.modules[path] for path in sources.holding(Holds.IGNORES)),
             *_ignores_beside(files, set(facts.read) - set(sources.paths)),
         ),
+        unread=tuple(sorted(map(masking.mask, unread | sources.unread | scan.unread | facts.unread))),
     )
 
 
@@ -127,15 +129,11 @@ def failed_index(why: str, now_ms: int) -> CodeIndex:
     return CodeIndex(uses=(), facts=(), services=(), files_read=0, languages={}, gaps=(gap,))
 
 
-def _unresolved(uses: Iterable[CodeUse], now_ms: int) -> list[Gap]:
-    """One gap per file that holds names which only running it would tell."""
+def unnamed(uses: Iterable[CodeUse]) -> dict[str, list[int]]:
+    """The lines of each file with names of streams or groups that only running it would tell."""
     lines: dict[str, list[int]] = {}
-    unparsed: set[str] = set()
     for use in uses:
-        if use.language == other_sources.SCRIPT:
-            continue
-        if use.language in other_sources.OTHER_LANGUAGES.values():
-            unparsed.add(use.path)
+        if use.language == other_sources.SCRIPT or use.language in other_sources.OTHER_LANGUAGES.values():
             continue
         names = [name for name in (use.stream, use.group) if name is not None]
         open_name = use.kind in STREAM_KINDS and use.stream is None
@@ -143,8 +141,14 @@ def _unresolved(uses: Iterable[CodeUse], now_ms: int) -> list[Gap]:
             at = lines.setdefault(use.path, [])
             if use.line not in at:
                 at.append(use.line)
+    return lines
+
+
+def _unresolved(uses: Sequence[CodeUse], now_ms: int) -> list[Gap]:
+    """One gap per file that holds names which only running it would tell, or that no reader knows."""
+    unparsed = {use.path for use in uses if use.language in other_sources.OTHER_LANGUAGES.values()}
     gaps: list[Gap] = []
-    for path, at in sorted(lines.items()):
+    for path, at in sorted(unnamed(uses).items()):
         shown = ", ".join(map(str, at[:10]))
         what = f"stream or group names in {path} (line {shown})"
         why = "the name is known only at run time"

@@ -56,8 +56,13 @@ _CREATES = re2.compile(r"(?i)\bXGROUP[\"',\s]+CREATE[\"',\s]+(\S+?)[\"',]*\s+[\"
 _PLAIN = re2.compile(r"[A-Za-z0-9_.:-]+")
 
 
-def uses(files: Iterable[ProjectFile], program: Program, service_of: ServiceOf) -> Iterator[CodeUse]:
-    """The uses, in no order. Files that cannot be read are left out: who reads them for more tells the gap."""
+def uses(
+    files: Iterable[ProjectFile], program: Program, service_of: ServiceOf, unread: set[str]
+) -> Iterator[CodeUse]:
+    """The uses, in no order. Files that cannot be read are left out: who reads them for more tells the gap.
+
+    `unread` grows by them, and by those that are too big, binary, minified or generated.
+    """
     for module in program.holding(Holds.MESSAGES):
         yield from _of_lua_in(module.path, module.lines, service_of(module.path))
     for file in files:
@@ -67,13 +72,18 @@ def uses(files: Iterable[ProjectFile], program: Program, service_of: ServiceOf) 
         try:
             text = read_text(file)
         except OSError:
+            text = None
+        if text is None:
+            unread.add(file.path)
             continue
-        if text is None or _ANY.search(text) is None:
+        if _ANY.search(text) is None:
             continue
         if language is None:
             yield from _of_script(file.path, lines_of(text), service_of(file.path))
         elif in_scope(file.path, text[:1000].encode()):
             yield from _of_language(file.path, language, lines_of(text), service_of(file.path))
+        elif in_scope(file.path, b""):
+            unread.add(file.path)
 
 
 def _of_lua_in(path: str, lines: list[str], service: str | None) -> Iterator[CodeUse]:

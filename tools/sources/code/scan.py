@@ -18,13 +18,17 @@ _CALLS = {"python": python_calls.recognise, "go": go_calls.recognise}
 
 
 class Scan:
-    """Finds the uses of one program. `gaps` grows where names lead in circles or there are too many."""
+    """Finds the uses of one program. `gaps` grows where names lead in circles or there are too many.
+
+    `unread` are the files with such names.
+    """
 
     def __init__(self, program: Program, finder: UseFinder, gap: GapOf) -> None:
         self._program, self._finder, self._gap = program, finder, gap
         self.found: list[CodeUse] = []
         self._seen: set[tuple[object, ...]] = set()
         self.gaps: list[Gap] = []
+        self.unread: set[str] = set()
 
     def messages(self, sources: SourceFiles) -> None:
         """The path of messages: every call that names a stream, and what else stands in these files but prints."""
@@ -63,6 +67,7 @@ class Scan:
                 what = f"names in {path} (line {', '.join(map(str, in_circles[:10]))})"
                 why, fix = "they lead in circles too deep to follow", "name streams by constants"
                 self.gaps.append(self._gap(what, why, fix, False))
+                self.unread.add(path)
             if len(self.found) >= USES_MAX:
                 why = f"more than {USES_MAX} uses"
                 self.gaps.append(self._gap("code", why, "narrow project.include", True))

@@ -67,10 +67,14 @@ GapOf = Callable[[str, str, str, bool], Gap]
 
 
 class SourceFiles:
-    """Code files in scope by path. `gaps` grows where one cannot be read or parsed; content never raises."""
+    """Code files in scope by path. `gaps` grows where one cannot be read or parsed; content never raises.
+
+    `unread` are those, and the ones that are too big, binary, minified or generated.
+    """
 
     def __init__(self, files: Iterable[ProjectFile], gap: GapOf) -> None:
         self.gaps: list[Gap] = []
+        self.unread: set[str] = set()
         self._gap = gap
         self._data: dict[str, bytes] = {}
         self._named: dict[str, tuple[str, ...]] = {}
@@ -84,9 +88,12 @@ class SourceFiles:
                 self.gaps.append(
                     gap(file.path, f"cannot be read ({error.strerror})", "make it readable", True)
                 )
+                self.unread.add(file.path)
                 continue
             if data is not None and in_scope(file.path, data):
                 self._data[file.path] = data
+            elif in_scope(file.path, b""):
+                self.unread.add(file.path)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -160,4 +167,5 @@ class SourceFiles:
         except RecursionError:
             why = "its expressions are nested too deeply to be parsed"
             self.gaps.append(self._gap(path, why, "exclude it if it is generated", False))
+            self.unread.add(path)
             return Module(path, language, lines_of(text), [Scope(0, "module", "", None, 1)])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import structs
 
 from tools.clock import from_iso
 from tools.detectors import registry
@@ -20,8 +22,9 @@ from tools.findings.model import (
     streams_of,
 )
 from tools.sources import file_marks
-from tools.sources.code.walk import FILE_BYTES_MAX
+from tools.sources.code.index import unnamed
 from tools.sources.gaps import lasts, untold_rules
+from tools.sources.records import CodeIndex
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
 from tools.synthesis.session_data import SOURCE, SessionData
@@ -46,18 +49,30 @@ def record_of(workspace: Workspace, data: SessionData) -> SessionRecord:
         started_ms=started_ms,
         ended_ms=None if facts is None else facts.ended_ms,
         incomplete=_incomplete(facts),
-        findings=known_findings(data.findings, data.session_id, started_ms),
+        findings=known_findings(data.findings, data.session_id, started_ms, _unnamed(data.index)),
         scope=None if facts is None else _scope(workspace, data, facts),
     )
 
 
-def known_findings(findings: Sequence[Finding], session_id: str, started_ms: int) -> tuple[KnownFinding, ...]:
+def known_findings(
+    findings: Sequence[Finding],
+    session_id: str,
+    started_ms: int,
+    at_run_time: Mapping[str, int] | None = None,
+) -> tuple[KnownFinding, ...]:
     """Of the measured findings that hold at the end what later sessions need, in order of their ids.
 
-    What a model alone found may come and go with its words, so nothing follows from its absence.
+    What a model alone found may come and go with its words, so nothing follows from its absence. `at_run_time` are the
+    lines of each file whose names are known only then.
     """
-    kept = [finding for finding in findings if _counts(finding)]
-    return tuple(_known(finding, session_id, started_ms) for finding in sorted(kept, key=_order))
+    kept = sorted((finding for finding in findings if _counts(finding)), key=_order)
+    plain = (_known(finding, session_id, started_ms) for finding in kept)
+    if not at_run_time:
+        return tuple(plain)
+    return tuple(
+        structs.replace(known, unnamed=sum(at_run_time.get(path, 0) for path in known.files))
+        for known in plain
+    )
 
 
 def _counts(finding: Finding) -> bool:
@@ -115,14 +130,6 @@ def _incomplete(facts: SessionFacts | None) -> str:
 
 def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scope:
     rules = {*registry.rules(), *(rule.id for rule in cross_agent.RULES)}
-    marks = file_marks.read(workspace)
-    unread = [gap.what for gap in data.index.gaps] if data.index is not None else []
-    # A file that is too big is left out without a gap. A mark begins with the size; one without was not readable.
-    for path, mark in (marks or {}).items():
-        size = mark.partition(" ")[0]
-        if not size.isdecimal() or int(size) > FILE_BYTES_MAX:
-            unread.append(path)
-    read = data.index is not None and data.index.files_read > 0 and marks is not None
     return Scope(
         agents=tuple(_finished(workspace, data, facts)),
         phases=tuple(run.name for run in facts.phases if run.status == "done"),
@@ -132,11 +139,26 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
         window_ms=max(0, (facts.ended_ms or facts.started_ms) - facts.started_ms),
         services=tuple(sorted(log.service for log in data.logs.services if log.lines)),
         streams=_streams(data),
-        files=tuple(sorted(marks)) if read and marks is not None else None,
+        files=_files(workspace, data.index),
         globs=(facts.include, facts.exclude),
-        unread_files=tuple(sorted(unread)),
+        unread_files=() if data.index is None else data.index.unread,
+        unnamed=_unnamed(data.index),
         judgement=hashlib.sha256(data.judgement.model_dump_json().encode()).hexdigest()[:_HASH_CHARACTERS],
     )
+
+
+def _files(workspace: Workspace, index: CodeIndex | None) -> tuple[str, ...] | None:
+    """The files that were read; None where some were left out that nothing names."""
+    marks = file_marks.read(workspace)
+    if index is None or marks is None or not index.files_read:
+        return None
+    # A blind gap that is not about one file is about all that come after.
+    cut = any(gap.blind and gap.what not in index.unread for gap in index.gaps)
+    return None if cut else tuple(sorted(marks))
+
+
+def _unnamed(index: CodeIndex | None) -> dict[str, int]:
+    return {} if index is None else {path: len(lines) for path, lines in unnamed(index.uses).items()}
 
 
 def _finished(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 VERSION = 1
@@ -40,6 +42,8 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     group: str | None = None
     files: tuple[str, ...] = ()
     quoted: tuple[str, ...] = ()
+    unnamed: int = 0
+    """Lines of its files with names that are known only at run time."""
     was: Was | None = None
 
 
@@ -47,8 +51,8 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     """What a session looked at to its end. Only within it may something be called resolved.
 
     `agents` and `phases` are those that finished, `broken_rules` those that failed on some input, `capped_rules` those
-    that found more than is told. `streams` is None
-    where Redis was not seen to the end, `files` where no file was read. `judgement` stands for limits and intent.
+    that found more than is told. `streams` is None where Redis was not seen to the end, `files` where the project was
+    not read to its end. `judgement` stands for limits and intent.
     """
 
     agents: tuple[str, ...] = ()
@@ -64,6 +68,9 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     globs: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     """What of the project is included and excluded."""
     unread_files: tuple[str, ...] = ()
+    """Those of which not all, or nothing, was read."""
+    unnamed: Mapping[str, int] = {}
+    """Lines with names of streams or groups that are known only at run time, by file."""
     judgement: str = ""
 
 

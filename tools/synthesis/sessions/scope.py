@@ -35,6 +35,7 @@ class Looking:
         self._server_differs = "attach" in {earlier.mode, later.mode} and earlier.redis != later.redis
         scope = later.scope
         self._files = frozenset(scope.files or ()) if scope is not None else frozenset[str]()
+        self._unread = frozenset(scope.unread_files if scope is not None else ())
         # A stream whose name holds an id is another one each time; what is found of it is found of its family.
         self._groups: dict[str, set[str]] = {}
         for name, groups in (scope.streams or ()) if scope is not None else ():
@@ -79,15 +80,17 @@ class Looking:
 
     def _of_files(self, known: KnownFinding, scope: Scope) -> str:
         if scope.files is None:
-            return "the project's files were not read in the later session"
+            return "not all of the project's files were read in the later session"
         # What is carried on counts as it was seen, not as it was missed since.
         was = known.was or self._was
         other_globs = was is not None and was.globs != scope.globs
         for path in known.files:
             if other_globs and path not in self._files:
                 return f"{path} was not among the files that the later session read"
-            if any(path in what for what in scope.unread_files):
-                return f"{path} could not be read in the later session"
+            if path in self._unread:
+                return f"{path} was not read whole in the later session"
+        if sum(scope.unnamed.get(path, 0) for path in known.files) > known.unnamed:
+            return f"{known.files[0]} has more names that are known only at run time"
         # What a server had a part in is not gone because nobody asked the server.
         asked = was is None or was.asked
         about_server = known.rule_id.startswith("config.") and bool(known.streams)
