@@ -319,6 +319,51 @@ def test_a_file_that_is_no_longer_read_resolves_nothing(tmp_path: Path, text: st
     }
 
 
+IN_APP: dict[str, Any] = {
+    "rule": "code.xadd-no-maxlen",
+    "files": ("web/main.py",),
+    "title": "XADD without a cap",
+}
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "counts"),
+    [
+        pytest.param([{}], [{}], {"updated": 1}, id="one line, edited"),
+        pytest.param([{}, {}], [{}, {}], {"updated": 2}, id="two lines, edited"),
+        pytest.param([{}, {}], [{}], {"updated": 1, "resolved": 1}, id="one edited, one mended"),
+        pytest.param([{}], [{}, {}], {"updated": 1, "new": 1}, id="one edited, one more"),
+        pytest.param([{}], [{"level": "CRITICAL"}], {"updated": 1}, id="and worse"),
+        pytest.param([{}], [{"streams": ("orders",)}], {"new": 1, "resolved": 1}, id="another stream"),
+        pytest.param([{}], [{"title": "else"}], {"new": 1, "resolved": 1}, id="another title"),
+        pytest.param([{}], [{"services": ("web",)}], {"new": 1, "resolved": 1}, id="another service"),
+        pytest.param([{}], [{"rule": "config.port-conflict"}], {"new": 1, "resolved": 1}, id="another rule"),
+        pytest.param([{}], [{"files": ("billing/main.py",)}], {"new": 1, "resolved": 1}, id="another file that was there"),
+        pytest.param([{"files": ()}], [{"files": ()}], {"new": 1, "resolved": 1}, id="no file"),
+    ],
+)  # fmt: skip
+def test_an_edited_line_is_neither_new_nor_resolved(
+    then: list[dict[str, Any]], now: list[dict[str, Any]], counts: dict[str, int]
+) -> None:
+    earlier = session(*(known(number, **{**IN_APP, **change}) for number, change in enumerate(then, 1)))
+    later = session(*(known(number, **{**IN_APP, **change}) for number, change in enumerate(now, 11)), at=2)
+    found = compare(earlier, later)
+    assert {state: count for state, count in found.counts.items() if count} == counts
+    for row in found.of(State.UPDATED):
+        worse = now[0].get("level") == "CRITICAL"
+        assert row.change == "its line reads otherwise" + (", HIGH before" if worse else "")
+        assert row.is_news is worse
+
+
+def test_an_edited_line_is_updated(tmp_path: Path) -> None:
+    earlier = session_on({"app.py": CODE}, tmp_path / "1")
+    edited = CODE.replace('client.xadd("orders", order)', "client.xadd('orders', order, approximate=True)")
+    later = session_on({"app.py": edited}, tmp_path / "2", "20250616_150640")
+    found = compare(earlier, later)
+    assert found.counts["new"] == found.counts["resolved"] == 0
+    assert "code.xadd-no-maxlen" in {row.rule_id for row in found.of(State.UPDATED)}
+
+
 def test_a_name_that_became_known_only_at_run_time_is_not_resolved(tmp_path: Path) -> None:
     add = "import redis\n\n\ndef place(name: str) -> None:\n    redis.Redis().xadd({}, {{'x': 1}})\n"
     earlier = session_on({"app.py": add.format("'orders'"), "b.py": CODE}, tmp_path / "1")

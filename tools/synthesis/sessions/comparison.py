@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import dropwhile, pairwise
@@ -10,6 +9,7 @@ from itertools import dropwhile, pairwise
 from msgspec import Struct, structs
 
 from tools.findings.model import Priority, Severity
+from tools.synthesis.sessions.pairing import pairs
 from tools.synthesis.sessions.record import KnownFinding, SessionRecord, was_of
 from tools.synthesis.sessions.scope import Looking
 
@@ -209,39 +209,12 @@ def _rows(earlier: SessionRecord | None, later: SessionRecord) -> list[Compared]
     rows = [_still(then[name], known) for name, known in now.items() if name in then]
     fresh = [known for name, known in now.items() if name not in then]
     absent = [known for name, known in then.items() if name not in now]
-    moved = moves(absent, fresh, later)
-    rows += [_moved(known, moved[known.fingerprint]) for known in fresh if known.fingerprint in moved]
-    rows += [_row(State.NEW, known) for known in fresh if known.fingerprint not in moved]
-    gone_elsewhere = {known.fingerprint for known in moved.values()}
+    same = pairs(absent, fresh, later)
+    rows += [_otherwise(known, *same[known.fingerprint]) for known in fresh if known.fingerprint in same]
+    rows += [_row(State.NEW, known) for known in fresh if known.fingerprint not in same]
+    paired = {known.fingerprint for known, _ in same.values()}
     looking = Looking(earlier, later)
-    return rows + [_absent(known, looking) for known in absent if known.fingerprint not in gone_elsewhere]
-
-
-def moves(
-    absent: Iterable[KnownFinding], fresh: Iterable[KnownFinding], later: SessionRecord
-) -> dict[str, KnownFinding]:
-    """New fingerprint → the earlier finding that it is, at another path.
-
-    The same rule quotes the same lines, the file that held them is gone, and nothing else could be meant.
-    """
-    if later.scope is None or later.scope.files is None:
-        return {}
-    there = frozenset(later.scope.files)
-    left = _by_content(known for known in absent if known.files and not there.intersection(known.files))
-    came = _by_content(known for known in fresh if known.files)
-    return {
-        came[key][0].fingerprint: left[key][0]
-        for key in left.keys() & came.keys()
-        if len(left[key]) == len(came[key]) == 1
-    }
-
-
-def _by_content(findings: Iterable[KnownFinding]) -> dict[tuple[object, ...], list[KnownFinding]]:
-    found: dict[tuple[object, ...], list[KnownFinding]] = defaultdict(list)
-    for known in findings:
-        if known.quoted:
-            found[known.rule_id, known.streams, known.group, known.quoted].append(known)
-    return found
+    return rows + [_absent(known, looking) for known in absent if known.fingerprint not in paired]
 
 
 def _still(then: KnownFinding, now: KnownFinding) -> Compared:
@@ -250,10 +223,9 @@ def _still(then: KnownFinding, now: KnownFinding) -> Compared:
     return _row(State.UPDATED, now, f"{then.level} before", worse=now.rank < then.rank)
 
 
-def _moved(now: KnownFinding, then: KnownFinding) -> Compared:
+def _otherwise(now: KnownFinding, then: KnownFinding, how: str) -> Compared:
     level = "" if then.level == now.level else f", {then.level} before"
-    change = f"moved from {', '.join(then.files)}{level}"
-    return _row(State.UPDATED, now, change, worse=now.rank < then.rank)
+    return _row(State.UPDATED, now, f"{how}{level}", worse=now.rank < then.rank)
 
 
 def _absent(known: KnownFinding, looking: Looking) -> Compared:
