@@ -15,10 +15,14 @@ from tests.synthesis.read_project import session_on
 from tools.errors import UsageError
 from tools.sources.code.walk import FILE_BYTES_MAX
 from tools.sources.records import Gap
+from tools.sources.session_facts import SessionFacts
+from tools.synthesis.session_data import SessionData
 from tools.synthesis.sessions import store
 from tools.synthesis.sessions.comparison import Past, SessionComparison, State, carried_on, compare, past_of
+from tools.synthesis.sessions.making import record_of
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
 from tools.synthesis.sessions.store import KEPT_MAX, SessionStore
+from tools.workspace import Workspace
 
 CODE = """import os
 import redis
@@ -133,8 +137,14 @@ def test_without_an_earlier_session_everything_is_new_and_the_reason_is_said() -
         pytest.param(
             {"streams": ("orders",), "seen_after_ms": 300_000},
             {"window_ms": 45_000},
-            "first seen after 5m, the later window was 45s",
+            "first seen after 5m, the later session watched for 45s",
             id="window",
+        ),
+        pytest.param(
+            {"streams": ("orders",), "seen_after_ms": 300_000},
+            {"unpolled_ms": 400_000},
+            "first seen after 5m, the later session watched for 3m20s",
+            id="Redis was away for a time",
         ),
         pytest.param({"rule": "log.error", "services": ("mail",)}, {}, "no line of mail", id="service"),
         pytest.param({"rule": "code.xadd-no-maxlen"}, {"files": None}, "not all of the project's files", id="files"),
@@ -186,6 +196,8 @@ def test_what_was_not_looked_for_is_never_called_resolved(
         pytest.param({"rule": "code.xadd-no-maxlen", "files": ("web/main.py",)}, id="a file"),
         pytest.param({"rule": "code.xadd-no-maxlen", "files": ("gone.py",)}, id="a file that is gone"),
         pytest.param({"rule": "session.service-not-ready"}, id="a service that starts again"),
+        pytest.param({"rule": "session.leftover-port", "seen_after_ms": 618_000}, id="what is seen behind the window"),
+        pytest.param({"streams": ("orders",), "seen_after_ms": 600_000}, id="what the last look of a window sees"),
         pytest.param({"rule": "code.xadd-no-maxlen", "files": ("main.py",)}, id="a file whose name is the end of another's"),
         pytest.param({"rule": "code.xadd-no-maxlen", "files": ("web/old.py",), "unnamed": 1}, id="a file with a name known at run time"),
     ],
@@ -292,6 +304,43 @@ def test_fingerprints_survive_other_lines_and_moved_files(
     stay = "moved from shop/app.py"
     kinds = {(row.state, row.change) for row in found.findings}
     assert kinds <= {(State.PERSISTING, ""), (State.UPDATED, stay)}, found.findings
+
+
+@pytest.mark.parametrize(
+    ("facts", "watched_ms"),
+    [
+        pytest.param({}, 600_000, id="to the deadline"),
+        pytest.param({"ended_ms": 600_950}, 600_000, id="a slow stop"),
+        pytest.param({"ended_ms": 599_990}, 600_000, id="a quick stop"),
+        pytest.param({"ended_ms": 45_000, "ended_by": "stop-file"}, 45_000, id="ended before"),
+        pytest.param({"ended_ms": None, "ended_by": "running"}, 0, id="not ended"),
+        pytest.param({"dead_times": ((1_000, 599_000),)}, 2_000, id="dead for most of it"),
+        pytest.param({"dead_times": ((100_000, 200_000), (150_000, 250_000))}, 450_000, id="dead twice"),
+        pytest.param({"dead_times": ((500_000, 900_000),)}, 500_000, id="dead beyond the end"),
+        pytest.param({"dead_times": ((700_000, 900_000),)}, 600_000, id="dead behind the window"),
+    ],
+)
+def test_the_time_in_which_nobody_looked_is_not_of_the_window(
+    tmp_path: Path, facts: dict[str, Any], watched_ms: int
+) -> None:
+    start_ms = 1_750_000_000_000
+    moments = {name: start_ms + ms for name, ms in facts.items() if name == "ended_ms" and ms is not None}
+    dead = tuple((start_ms + one, start_ms + other) for one, other in facts.get("dead_times", ()))
+    plain = SessionFacts(
+        session_id="20250615_150640", version="0.1.0", mode="managed", project_root="/srv/shop", redis=None,
+        started_ms=start_ms, deadline_ms=start_ms + 600_000, ended_by="deadline",
+    )  # fmt: skip
+    made = structs.replace(plain, **{**facts, **moments, "dead_times": dead})
+    away = Gap(
+        what="Redis", why="lost", fix="look", source="streams/polls.jsonl", at_ms=start_ms, until_ms=start_ms + 1500,
+        period=True,
+    )  # fmt: skip
+    data = SessionData(session_id="20250615_150640", facts=made, gaps=(away,))
+    scope = record_of(Workspace(tmp_path), data).scope
+    assert scope is not None
+    dead_at_first = dead[0][0] if dead else start_ms + 1500
+    assert scope.window_ms == watched_ms
+    assert scope.unpolled_ms == min(watched_ms, 1500, dead_at_first - start_ms)
 
 
 @pytest.mark.parametrize(

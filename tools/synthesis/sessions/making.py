@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
 
@@ -49,30 +49,30 @@ def record_of(workspace: Workspace, data: SessionData) -> SessionRecord:
         started_ms=started_ms,
         ended_ms=None if facts is None else facts.ended_ms,
         incomplete=_incomplete(facts),
-        findings=known_findings(data.findings, data.session_id, started_ms, _unnamed(data.index)),
+        findings=tuple(_found(data, facts)),
         scope=None if facts is None else _scope(workspace, data, facts),
     )
 
 
-def known_findings(
-    findings: Sequence[Finding],
-    session_id: str,
-    started_ms: int,
-    at_run_time: Mapping[str, int] | None = None,
-) -> tuple[KnownFinding, ...]:
+def known_findings(findings: Sequence[Finding], session_id: str, started_ms: int) -> tuple[KnownFinding, ...]:
     """Of the measured findings that hold at the end what later sessions need, in order of their ids.
 
-    What a model alone found may come and go with its words, so nothing follows from its absence. `at_run_time` are the
-    lines of each file whose names are known only then.
+    What a model alone found may come and go with its words, so nothing follows from its absence.
     """
-    kept = sorted((finding for finding in findings if _counts(finding)), key=_order)
-    plain = (_known(finding, session_id, started_ms) for finding in kept)
-    if not at_run_time:
-        return tuple(plain)
-    return tuple(
-        structs.replace(known, unnamed=sum(at_run_time.get(path, 0) for path in known.files))
-        for known in plain
-    )
+    kept = [finding for finding in findings if _counts(finding)]
+    return tuple(_known(finding, session_id, started_ms) for finding in sorted(kept, key=_order))
+
+
+def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFinding]:
+    """The findings, with what only the whole session tells of them."""
+    at_run_time = _unnamed(data.index)
+    window_ms = None if facts is None else facts.deadline_ms - facts.started_ms
+    for known in known_findings(data.findings, data.session_id, 0 if facts is None else facts.started_ms):
+        # The last look comes a moment after the deadline; another session of this length gets as far.
+        after_ms = known.seen_after_ms if window_ms is None else min(known.seen_after_ms, window_ms)
+        yield structs.replace(
+            known, seen_after_ms=after_ms, unnamed=sum(at_run_time.get(path, 0) for path in known.files)
+        )
 
 
 def _counts(finding: Finding) -> bool:
@@ -136,7 +136,8 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
         rules=tuple(sorted(rules)),
         broken_rules=tuple(sorted(set(_broken(data)))),
         capped_rules=tuple(sorted(set(untold_rules(data.gaps)))),
-        window_ms=max(0, (facts.ended_ms or facts.started_ms) - facts.started_ms),
+        window_ms=_window_ms(facts),
+        unpolled_ms=_unpolled_ms(data, facts),
         services=tuple(sorted(log.service for log in data.logs.services if log.lines)),
         streams=_streams(data),
         files=_files(workspace, data.index),
@@ -145,6 +146,37 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
         unnamed=_unnamed(data.index),
         judgement=hashlib.sha256(data.judgement.model_dump_json().encode()).hexdigest()[:_HASH_CHARACTERS],
     )
+
+
+def _window_ms(facts: SessionFacts) -> int:
+    """For how long somebody looked: the window up to its end, without the times in which the session did not run."""
+    return _end_ms(facts) - facts.started_ms - _within(facts.dead_times, facts)
+
+
+def _unpolled_ms(data: SessionData, facts: SessionFacts) -> int:
+    """For how much of that Redis, or a part of it, was not seen."""
+    spans = [
+        (gap.at_ms, gap.until_ms)
+        for gap in data.gaps
+        if gap.source == _POLLS and gap.blind and gap.period and gap.until_ms is not None
+    ]
+    return _within((*spans, *facts.dead_times), facts) - _within(facts.dead_times, facts)
+
+
+def _end_ms(facts: SessionFacts) -> int:
+    """The end of the window as far as it came. One that ended by its deadline is as long as another of its length."""
+    ended_ms = facts.deadline_ms if facts.ended_by == "deadline" else facts.ended_ms or facts.started_ms
+    return max(facts.started_ms, min(ended_ms, facts.deadline_ms))
+
+
+def _within(spans: Iterable[tuple[int, int]], facts: SessionFacts) -> int:
+    """How much of the window spans cover, in ms; where they overlap, it counts once."""
+    covered, reached_ms, end_ms = 0, facts.started_ms, _end_ms(facts)
+    for from_ms, until_ms in sorted(spans):
+        begin_ms = max(from_ms, reached_ms)
+        reached_ms = max(reached_ms, min(until_ms, end_ms))
+        covered += max(0, reached_ms - begin_ms)
+    return covered
 
 
 def _files(workspace: Workspace, index: CodeIndex | None) -> tuple[str, ...] | None:

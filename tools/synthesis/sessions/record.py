@@ -61,6 +61,9 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     broken_rules: tuple[str, ...] = ()
     capped_rules: tuple[str, ...] = ()
     window_ms: int = 0
+    """Without the times in which the session did not run."""
+    unpolled_ms: int = 0
+    """Of the window, the times in which Redis or a part of it was not seen."""
     services: tuple[str, ...] = ()
     streams: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     """Name and groups of each at the last poll."""

@@ -55,12 +55,14 @@ class Looking:
         return reason or self._entity(known, scope)
 
     def _entity(self, known: KnownFinding, scope: Scope) -> str:
-        if known.rule_id.startswith(_OF_SESSION) or known.rule_id == cross_agent.RULE.id:
-            return _long_enough(known, scope)
+        if known.rule_id.startswith(_OF_SESSION):
+            return ""  # the session itself looks once, in a phase that finished
+        if known.rule_id == cross_agent.RULE.id:
+            return _long_enough(known, scope.window_ms - scope.unpolled_ms)
         if known.agent == _LOGS:
-            return _services(known, scope) or _long_enough(known, scope)
+            return _services(known, scope) or _long_enough(known, scope.window_ms)
         if known.agent == _STREAMS or known.rule_id.startswith(_LIVE):
-            return self._stream(known, scope) or _long_enough(known, scope)
+            return self._stream(known, scope) or _long_enough(known, scope.window_ms - scope.unpolled_ms)
         return self._of_files(known, scope)
 
     def _stream(self, known: KnownFinding, scope: Scope) -> str:
@@ -113,12 +115,12 @@ def _rule(known: KnownFinding, scope: Scope) -> str:
     return f"{missing[0]} did not finish in the later session" if missing else ""
 
 
-def _long_enough(known: KnownFinding, scope: Scope) -> str:
+def _long_enough(known: KnownFinding, watched_ms: int) -> str:
     """What a session saw only late in its window, a shorter one had no time to see."""
-    if known.seen_after_ms <= scope.window_ms:
+    if known.seen_after_ms <= watched_ms:
         return ""
-    after, window = (format_duration(round(ms / 1000)) for ms in (known.seen_after_ms, scope.window_ms))
-    return f"it was first seen after {after}, the later window was {window}"
+    after, watched = (format_duration(round(ms / 1000)) for ms in (known.seen_after_ms, watched_ms))
+    return f"it was first seen after {after}, the later session watched for {watched}"
 
 
 def _services(known: KnownFinding, scope: Scope) -> str:
