@@ -53,6 +53,8 @@ FIRES = [
     pytest.param("memory-leak-ends-in-crash", log_finding(1, "MEMORY_LEAK", rule_id="log.memory-growth"), log_finding(2, "CRASH", rule_id="log.restart-loop"), id="leak explains that the service starts again"),
     pytest.param("missing-variable-breaks-service", config_finding(1, "MISSING_ENV_VAR", expected="BILLING_URL is set"), log_finding(1, "BUG", evidence="KeyError: BILLING_URL"), id="missing variable explains the failure that names it"),
     pytest.param("mixed-schemas-break-readers", stream_finding(1, "SCHEMA_INCONSISTENCY"), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE]), id="mixed schema explains failing deliveries"),
+    pytest.param("odd-entry-breaks-reader", stream_finding(1, "SCHEMA_INCONSISTENCY", message_ids=["1-1", MESSAGE]), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE]), id="the entry that fails is one that differs"),
+    pytest.param("missing-variable-breaks-service", config_finding(1, "ENV_MISMATCH", "cross-service", expected="MAIL_URL is set"), log_finding(1, "CRASH", evidence="KeyError: 'MAIL_URL'"), id="a variable that shared code reads"),
     pytest.param("unread-stream-grows", stream_finding(1, "NO_CONSUMER_GROUP"), stream_finding(2, "STREAM_GROWING"), id="unread stream grows"),
     pytest.param("rogue-stream-has-no-reader", config_finding(1, "ROGUE_STREAM", affected_streams=["orders"]), stream_finding(1, "ORPHANED_STREAM"), id="rogue stream has no reader"),
     pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", seen_s=600, consumer_group="billing"), stream_finding(2, "CONSUMER_LAG", last_s=600 - SLACK_S, consumer_group="billing"), id="effect ended as long ago as the slack allows"),
@@ -61,7 +63,7 @@ FIRES = [
     pytest.param("trimming-takes-pending-entries", stream_finding(1, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), stream_finding(2, "STUCK_MESSAGE", consumer_group="billing", rule_id="stream.ghost-pending"), id="trimming explains ghosts"),
     pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="log.restart-loop"), log_finding(2, "BUG", "web", evidence="connect ECONNREFUSED billing:8080"), id="a host that is a service"),
     pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="session.service-not-ready"), log_finding(2, "RETRY_STORM", "web", evidence="HTTPConnectionPool(host='billing', port=8080): Connection refused"), id="a client that prints host and port apart"),
-    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="log.stack-trace"), log_finding(2, "BUG", "web", evidence="connect ECONNREFUSED 127.0.0.1:3003"), id="a port on which only its code listens"),
+    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"), log_finding(2, "BUG", "web", evidence="connect ECONNREFUSED 127.0.0.1:3003"), id="a port on which only its code listens"),
     pytest.param("gone-service-refuses-connections", config_finding(1, "CONFIG_DRIFT", rule_id="config.port-mismatch"), log_finding(2, "BUG", "web", evidence="dial tcp: lookup billing:8081: connection refused"), id="it listens elsewhere than its callers are told"),
     pytest.param("crashed-service-leaves-group-unread", log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="an unhandled error ends the reader"),
     pytest.param("crashed-service-leaves-group-unread", log_finding(1, "CRASH", severity="CRITICAL", rule_id="session.service-not-ready"), stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), id="a reader that never became ready"),
@@ -143,6 +145,10 @@ NOOP = [
     pytest.param("mixed-schemas-break-readers", stream_finding(1, "SCHEMA_INCONSISTENCY", seen_s=540), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE], seen_s=5), id="another shape minutes after the failures"),
     pytest.param("memory-leak-ends-in-crash", log_finding(1, "MEMORY_LEAK", "web"), log_finding(2, "CRASH", "billing"), id="leak of another service"),
     pytest.param("missing-variable-breaks-service", config_finding(1, "MISSING_ENV_VAR", expected="BILLING_URL is set"), log_finding(1, "BUG", evidence="KeyError: MAIL_URL"), id="another variable"),
+    pytest.param("missing-variable-breaks-service", config_finding(1, "ENV_MISMATCH", title="LOG_LEVEL differs"), log_finding(1, "CRASH", "search", evidence="basicConfig(level=os.environ['LOG_LEVEL'])"), id="the variable of another service"),
+    pytest.param("odd-entry-breaks-reader", stream_finding(1, "SCHEMA_INCONSISTENCY", message_ids=["1-1", "1-2"]), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE]), id="other entries differ"),
+    pytest.param("odd-entry-breaks-reader", stream_finding(1, "SCHEMA_INCONSISTENCY", "clicks", message_ids=["1-1", MESSAGE]), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE]), id="an entry of another stream with the same id"),
+    pytest.param("gone-service-refuses-connections", log_finding(1, "CRASH", rule_id="log.stack-trace"), log_finding(2, "BUG", "web", evidence="connect ECONNREFUSED billing:3003"), id="an error that ended no process"),
     pytest.param("mixed-schemas-break-readers", stream_finding(1, "SCHEMA_INCONSISTENCY"), stream_finding(2, "DELIVERY_FAILURE", "orders"), id="a dead-letter stream that receives is no failing read"),
     pytest.param("unread-stream-grows", stream_finding(1, "NO_CONSUMER_GROUP"), stream_finding(2, "STREAM_GROWING", "invoices"), id="another stream grows"),
     pytest.param("rogue-stream-has-no-reader", config_finding(1, "ROGUE_STREAM", affected_streams=["tmp"]), stream_finding(1, "ORPHANED_STREAM"), id="another orphan"),
@@ -226,3 +232,15 @@ def test_who_waits_for_answers_is_explained_by_who_should_give_them() -> None:
     network = log_finding(1, "TIMEOUT", "shop", evidence="ETIMEDOUT 10.0.0.7:443")
     findings[2] = network
     assert explain(findings, wiring.build(code, findings)).parents == {}
+
+
+def test_two_shapes_of_a_stream_are_named_beside_a_failure_that_they_do_not_decide() -> None:
+    mixed = stream_finding(1, "SCHEMA_INCONSISTENCY", severity="MEDIUM", message_ids=["1-1", "1-2"])
+    failing = stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE])
+    error = log_finding(1, "BUG", evidence=f'{MESSAGE}: relation "invoices" does not exist')
+    findings: list[Finding] = [mixed, failing, error]
+    found = explain(findings, wiring.build(shop(), findings))
+    assert found.parents == {"RSA-002": "LW-001"}
+    assert [(one.rule, one.cause, one.effect) for one in found.alternatives] == [
+        ("mixed-schemas-break-readers", "RSA-001", "RSA-002")
+    ]

@@ -68,6 +68,7 @@ RULES: tuple[CausalRule, ...] = (
     wrong_version.RULE,
     schema_errors.RULE,
     schema_change.RULE,
+    schema_change.MIXED,
     no_dead_letter.RULE,
     trimmed_unread.RULE,
     trimmed_unread.GHOST_RULE,
