@@ -396,3 +396,56 @@ def test_what_stands_in_code_is_the_root_whoever_looked_first(seen_s: float) -> 
         stream_finding(2, "UNBOUNDED_STREAM", severity="MEDIUM", seen_s=1),
     ]
     assert [cluster.root for cluster in made(findings)] == ["ES-001"]
+
+
+SPREADING = index(
+    use(CodeKind.XADD, "web", "orders"),
+    use(CodeKind.XADD, "web", "clicks"),
+    use(CodeKind.XREADGROUP, "billing", "orders", "billing"),
+    use(CodeKind.XADD, "billing", "invoices"),
+    use(CodeKind.XREADGROUP, "mail", "invoices", "mailers"),
+    use(CodeKind.XREADGROUP, "audit", "orders", "auditors"),
+    use(CodeKind.XREADGROUP, "board", "clicks", "counters"),
+)
+"""web → orders → billing → invoices → mail; audit reads orders too, board the clicks of web."""
+
+
+@pytest.mark.parametrize(
+    ("root", "effect", "services", "streams"),
+    [
+        pytest.param(
+            code_finding(1, "code.xadd-no-maxlen", "orders", affected_services=["web"]),
+            stream_finding(2, "UNBOUNDED_STREAM", severity="MEDIUM"),
+            ("audit", "billing", "mail", "web"),
+            ("invoices", "orders"),
+            id="from who reads the stream, not from all that its writer writes",
+        ),
+        pytest.param(
+            code_finding(1, "code.xreadgroup-no-ack", "orders", affected_services=["audit"], title="Group 'auditors'"),
+            stream_finding(2, "MISSING_ACK", consumer_group="auditors"),
+            ("audit",),
+            ("orders",),
+            id="from the one reader that the root names",
+        ),
+        pytest.param(
+            config_finding(1, "GROUP_NAME_MISMATCH", "web", affected_streams=["orders"], consumer_group="auditors"),
+            stream_finding(2, "NO_CONSUMER_GROUP"),
+            ("audit", "web"),
+            ("orders",),
+            id="from who reads with the group",
+        ),
+        pytest.param(
+            log_finding(1, "BUG", "billing", correlation_id="c-1"),
+            log_finding(2, "BUG", "stranger", correlation_id="c-1"),
+            ("billing", "mail", "stranger"),
+            ("invoices",),
+            id="a root about no stream from its service",
+        ),
+    ],
+)  # fmt: skip
+def test_a_trouble_spreads_from_where_its_root_is(
+    root: Finding, effect: Finding, services: tuple[str, ...], streams: tuple[str, ...]
+) -> None:
+    (cluster,) = clusters([root, effect], wiring.build(SPREADING, [root, effect]))
+    assert cluster.root == root.finding_id
+    assert (cluster.blast_radius.services, cluster.blast_radius.streams) == (services, streams)

@@ -259,10 +259,7 @@ def _step(link: Link, by_id: Mapping[str, Finding]) -> tuple[int, str, str, str]
 
 
 def _blast_radius(root: Finding, members: list[Finding], sight: _Sight) -> BlastRadius:
-    services = set(services_of(root))
-    if isinstance(root, StreamFinding):
-        services.update(sight.topology.owners_of(root.stream, root.consumer_group))
-    reached_services, reached_streams = sight.downstream(frozenset(services))
+    reached_services, reached_streams = sight.downstream(frozenset(_first_reached(root, sight.topology)))
     named_services = {name for finding in members for name in services_of(finding)}
     named_streams = {name for finding in members for name in streams_of(finding)}
     services_named, more_services = _bounded(named_services, reached_services)
@@ -273,6 +270,21 @@ def _blast_radius(root: Finding, members: list[Finding], sight: _Sight) -> Blast
         more_services=more_services,
         more_streams=more_streams,
     )
+
+
+def _first_reached(root: Finding, topology: Wiring) -> set[str]:
+    """The services from which a trouble spreads: who reads the streams it is about, not all who write to them.
+
+    Of several readers those that the root names, its group's or its own; a root about no stream spreads from its services.
+    """
+    named = set(services_of(root))
+    if isinstance(root, StreamFinding):
+        return set(topology.owners_of(root.stream, root.consumer_group))
+    streams = streams_of(root)
+    readers = {name for stream in streams for name in topology.consumers.get(stream, ())}
+    if isinstance(root, ConfigFinding) and root.consumer_group:
+        readers = {name for stream in streams for name in topology.owners_of(stream, root.consumer_group)}
+    return named & readers or readers or named
 
 
 def _bounded(named: set[str], reached: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
