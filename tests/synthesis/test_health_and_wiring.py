@@ -134,10 +134,14 @@ def test_downstream_follows_messages_and_ends_in_a_circle() -> None:
         pytest.param("jobs:{}", {"jobs:{}"}, id="a template that nothing fits stays as it is"),
         pytest.param("{}", set(), id="a name that is all unknown says nothing"),
         pytest.param("{}:{}", set(), id="separators alone say nothing"),
+        pytest.param("{}s", set(), id="an ending says nothing"),
+        pytest.param("{}{}:eu", {"orders:eu"}, id="two unknown parts in a row are one"),
+        pytest.param("shard{}", {"shard1", "shard22"}, id="beside letters it is a number"),
     ],
 )
 def test_names_known_in_part_are_matched_with_live_streams(name: str, expected: set[str]) -> None:
-    built = wiring.build(index(use(CodeKind.XADD, "a", name)), (), ["orders:eu", "orders:us", "mail"])
+    live = ["orders:eu", "orders:us", "mail", "shard1", "shard22", "shards"]
+    built = wiring.build(index(use(CodeKind.XADD, "a", name)), (), live)
     assert set(built.producers) == expected
 
 

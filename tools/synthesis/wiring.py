@@ -1,6 +1,7 @@
 """Who writes and who reads which stream, from the code; where the code does not say, from what was seen and from names.
 
-A name with parts known only at run time (`orders:{}`) counts for every known stream that fits it.
+A name with parts known only at run time (`orders:{}`) counts for every known stream that fits it: a part that is a
+word of its own is anything, one beside letters (`jobs{}`) a number. A template without a word fits none (`{}s`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ UNNAMED = "{}"
 """Stands in a resolved name for a part that only the running system knows."""
 _READS = (CodeKind.XREADGROUP, CodeKind.XREAD)
 _BOUNDARY = "-_.:/"
+_PARTS = re2.compile(r"([-_.:/|#@ ])")
+_WORD_MIN = 2
+"""Letters of a template's fixed word; `db:{}` names its streams, `{}s` does not."""
 
 
 By = Literal["code", "seen", "name", "unknown"]
@@ -267,12 +271,22 @@ class _Names:
         if UNNAMED not in name:
             return (name, *self._elsewhere.get(name, ()))
         if name not in self._matched:
-            pattern = re2.compile(".+".join(re2.escape(part) for part in name.split(UNNAMED)))
+            pattern = re2.compile("".join(map(_part, _PARTS.split(name))))
             fitting = tuple(stream for stream in self._known if pattern.fullmatch(plain_name(stream)))
-            # A name that is all unknown parts says nothing about any stream.
-            telling = bool(name.replace(UNNAMED, "").strip(_BOUNDARY))
-            self._matched[name] = (fitting or (name,)) if telling else ()
+            self._matched[name] = (fitting or (name,)) if _is_telling(name) else ()
         return self._matched[name]
+
+
+def _part(part: str) -> str:
+    """The pattern for a word of a template: an unknown part alone is anything, beside letters it is a number."""
+    if part and not part.replace(UNNAMED, ""):
+        return ".+"
+    return r"\d+".join(re2.escape(piece) for piece in part.split(UNNAMED))
+
+
+def _is_telling(name: str) -> bool:
+    """Whether a template has a word: all streams may end in `s`."""
+    return any(len(part.replace(UNNAMED, "").strip(_BOUNDARY)) >= _WORD_MIN for part in _PARTS.split(name))
 
 
 def _begins(name: str, service: str) -> bool:
