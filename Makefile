@@ -11,6 +11,9 @@ LAGS   ?= 50000
 SECONDS ?= 600
 FUZZED  ?= tests/test_masking.py tests/test_secret_rules.py tests/sources/logs tests/sources/test_correlation.py
 
+# Kept bytecode: a session is six processes, and without it each compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install claude run healthy lint types docs test test-matrix fuzz bench wheel clean
 
