@@ -60,6 +60,7 @@ def test_every_dependency_has_its_sentence() -> None:
         "CHANGELOG.md",
         "docs/ARCHITECTURE.md",
         "docs/alerts.md",
+        "docs/nightly.md",
         "docs/archives.md",
         "docs/store.md",
         "docs/benchmarks.md",

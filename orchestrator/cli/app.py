@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -28,6 +28,11 @@ from orchestrator.cli import (
     trace_command,
 )
 from orchestrator.cli.llm_options import Llm, MaxCost
+from orchestrator.cli.nightly_options import Jitter, Nightly
+
+if TYPE_CHECKING:
+    from orchestrator.cli.request import Request
+    from orchestrator.cli.run import Show
 
 _EXIT_CODES = "\n".join(f"  {code:>3}  {text}" for code, text in boundary.MEANINGS.items())
 _EPILOG = f"\b\nExit codes of run:\n{_EXIT_CODES}"
@@ -199,6 +204,8 @@ def run(
     diff_base: DiffBase = None,
     baseline: Baseline = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the session that was killed.")] = False,
+    nightly: Nightly = False,
+    jitter: Jitter = None,
     demo: Demo = False,
     demo_profile: DemoProfile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the summary at the end.")] = False,
@@ -211,8 +218,6 @@ def run(
     """
     from orchestrator.cli.request import Request
     from orchestrator.cli.run import Show
-    from orchestrator.cli.run import run as run_command
-    from tools.errors import UsageError
 
     flags = {
         "redis.url": redis_url,
@@ -226,18 +231,12 @@ def run(
         "output.workspace": workspace,
         "output.state_db": state_db,
         "output.archive": archive,
+        "nightly.jitter": jitter,
         "fail_on": fail_on,
     }
-    request = Request(project, config, flags, _demo(demo, demo_profile), resume, diff_base, baseline)
-    if mode == "replay":
-        from orchestrator.cli import replay_command
-
-        told, code = replay_command.run(request, session, os.environ, Path.cwd(), ctx.obj["state"])
-        _lines(told)
-        return code
-    if session is not None:
-        raise UsageError("Only a replay takes a session: streamgauge run --mode replay SESSION.")
-    return run_command(request, Show(quiet, verbose, plain), os.environ, Path.cwd(), ctx.obj["state"])
+    demo_name = _demo(demo, demo_profile)
+    request = Request(project, config, flags, demo_name, resume, diff_base, baseline, nightly)
+    return _run(request, Show(quiet, verbose, plain or nightly), session, ctx.obj["state"])
 
 
 @app.command()
@@ -354,6 +353,21 @@ app.command()(init_command.init)
 app.command()(mcp_command.mcp)
 app.add_typer(session_command.group)
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
+
+
+def _run(request: Request, show: Show, session: str | None, state: boundary.StateFolder) -> int:
+    from orchestrator.cli import nightly_run, replay_command
+    from orchestrator.cli.run import run as run_command
+    from tools.errors import UsageError
+
+    if request.flags["session.mode"] == "replay":
+        told, code = replay_command.run(request, session, os.environ, Path.cwd(), state)
+        _lines(told)
+        return code
+    if session is not None:
+        raise UsageError("Only a replay takes a session: streamgauge run --mode replay SESSION.")
+    start = nightly_run.run if request.nightly else run_command
+    return start(request, show, os.environ, Path.cwd(), state)
 
 
 def _demo(demo: bool, profile: str | None) -> str | None:

@@ -116,7 +116,7 @@ def exit_code_of(call: Callable[[], object], state: StateFolder) -> int:
         return OK
     except StreamgaugeError as error:
         say(str(error))
-        return next((code for kind, code in _CODES if isinstance(error, kind)), INTERNAL)
+        return code_of(error)
     except OutputRefused:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary of the command line
@@ -124,6 +124,11 @@ def exit_code_of(call: Callable[[], object], state: StateFolder) -> int:
         say(f"internal error ({type(error).__name__}); the details are in {place}. Please report it.")
         return INTERNAL
     return result if isinstance(result, int) else OK
+
+
+def code_of(error: StreamgaugeError) -> int:
+    """The exit code that an error means."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), INTERNAL)
 
 
 def shielded(call: Callable[[], object], state: Path) -> Callable[[], None]:

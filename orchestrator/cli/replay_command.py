@@ -25,6 +25,7 @@ _OTHER_FLAGS = (
     "session.poll_interval",
     "llm.max_cost_usd",
     "llm.enabled",
+    "nightly.jitter",
     "fail_on",
 )
 
@@ -35,8 +36,9 @@ def run(
     """Replay a session; the lines to print and the exit code. Raises UsageError."""
     if session is None:
         raise UsageError("Which session? Name one: streamgauge run --mode replay SESSION.")
-    if request.demo or request.resume or request.diff_base or request.baseline:
-        raise UsageError("A replay makes no session. Leave --demo, --resume, --diff-base and --baseline out.")
+    if request.demo or request.resume or request.diff_base or request.baseline or request.nightly:
+        refused = "--demo, --resume, --diff-base, --baseline and --nightly"
+        raise UsageError(f"A replay makes no session. Leave {refused} out.")
     given = [name for name in _OTHER_FLAGS if request.flags.get(name) not in {None, False}]
     if given:
         raise UsageError(

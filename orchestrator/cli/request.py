@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.cli.boundary import StateFolder
-from orchestrator.config import accepted
+from orchestrator.config import accepted, nightly
 from orchestrator.config.detect import ensure_something, with_logs
-from orchestrator.config.load import FILE_NAME, load
+from orchestrator.config.load import FILE_NAME, NO_PROFILE, Profile, load
 from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision, decide, port_is_free
 from orchestrator.config.model import Config, Mode
@@ -27,6 +27,7 @@ class Request:
     """What was typed. `flags` are settings by dotted name, None = not given; `demo` is a profile.
 
     `diff_base` is the revision that a change is compared with, `baseline` the earlier session (None: the last).
+    `nightly` asks for the settings of unattended sessions where nobody gave others.
     """
 
     project: Path | None = None
@@ -36,6 +37,12 @@ class Request:
     resume: bool = False
     diff_base: str | None = None
     baseline: str | None = None
+    nightly: bool = False
+
+    @property
+    def profile(self) -> Profile:
+        """What holds where nobody gave a setting."""
+        return Profile("--nightly", nightly.PROFILE) if self.nightly else NO_PROFILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,7 @@ def _load(request: Request, environ: Mapping[str, str], cwd: Path) -> LoadedConf
         environ=environ,
         flags=request.flags,
         cwd=cwd,
+        profile=request.profile,
     )
 
 
@@ -140,7 +148,9 @@ def _load_demo(request: Request, environ: Mapping[str, str], cwd: Path) -> Loade
     folder = demo.folder(str(request.demo), plain.config.output.state_folder)
     # A session that goes on finds its copy where it lies.
     file = folder / FILE_NAME if request.resume else demo.prepare(folder, port_is_free)
-    return load(project=None, config_file=file, environ=own, flags=request.flags, cwd=cwd)
+    return load(
+        project=None, config_file=file, environ=own, flags=request.flags, cwd=cwd, profile=request.profile
+    )
 
 
 def _mode_of_session(loaded: LoadedConfig) -> ModeDecision:

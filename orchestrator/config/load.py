@@ -32,6 +32,17 @@ _FILE_BYTES_MAX = 1_000_000
 _AT_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Values by dotted setting name that hold where no other layer gives one, and the flag that asks for them."""
+
+    flag: str
+    values: Mapping[str, object]
+
+
+NO_PROFILE = Profile("", {})
+
+
 @dataclass
 class _Layers:
     """What the layers have given so far: plain data, and the origin of each part of it."""
@@ -60,11 +71,12 @@ def load(
     environ: Mapping[str, str],
     flags: Mapping[str, object],
     cwd: Path,
+    profile: Profile = NO_PROFILE,
 ) -> LoadedConfig:
     """Read, merge and check the configuration.
 
     `project` is where the file is looked for and what `project.root` becomes; `config_file` names the file
-    instead; `flags` are values by dotted setting name, None = not given.
+    instead; `flags` are values by dotted setting name, None = not given. `profile` gives what nobody gave.
 
     Raises:
         ConfigError: a setting is wrong; all that are wrong are told, each with its place.
@@ -78,6 +90,7 @@ def load(
     _add_environment(layers, environ, cwd)
     _add_flags(layers, {"project.root": project} | dict(flags), cwd)
     found = _add_detected(layers, environ, folder, file)
+    _add_profile(layers, profile, file.parent if file is not None else folder)
     _set_default_paths(layers, file, folder, cwd)
     try:
         config = Config.model_validate_json(json.dumps(layers.data, default=str), strict=True)
@@ -240,6 +253,17 @@ def _add_detected(
         if tuple(key.split(".")) not in layers.origins:
             layers.put(key, value, origin)
     return found
+
+
+def _add_profile(layers: _Layers, profile: Profile, folder: Path) -> None:
+    """What nobody gave; a path only where it leads to a file, from the configuration's folder."""
+    for key, value in profile.values.items():
+        section, _, name = key.rpartition(".")
+        if (_get(layers.data, section, name) if section else layers.data.get(name)) is not None:
+            continue
+        path = _absolute(str(value), folder.absolute()) if key in settings.PATHS else None
+        if path is None or Path(path).is_file():
+            layers.put(key, value if path is None else path, Origin(name=profile.flag))
 
 
 def _set_default_paths(layers: _Layers, file: Path | None, folder: Path, cwd: Path) -> None:

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from agents.job import LogSource, ServiceSpec
 from orchestrator.config.llm import LlmSection
 from orchestrator.config.loopback import on_loopback
+from orchestrator.config.nightly import NightlySection
 from tools.detectors.expected_lines import ExpectedLines
 from tools.detectors.thresholds import Expectation, Judgement, Limits
 from tools.quantities import Duration
@@ -273,6 +274,7 @@ class Config(_Section):
     output: OutputSection = OutputSection()
     store: StoreSection = StoreSection()
     alerts: AlertsSection = AlertsSection()
+    nightly: NightlySection = NightlySection()
     fail_on: str = Field(default="high", pattern=r"^(new:)?(critical|high|medium|low|info|never)$")
 
     @property

@@ -111,7 +111,7 @@ _CHOICES = {
     "session.mode": "Use managed, attach or static",
 }
 _BOUNDS = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
-_SECRET_KEYS = frozenset({"redis.url"})
+_SECRET_KEYS = frozenset({"redis.url", "nightly.ping_url"})
 _SHOWN_MAX = 60
 
 

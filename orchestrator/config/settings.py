@@ -34,6 +34,7 @@ FLAGS: Mapping[str, str] = {
     "output.workspace": "--workspace",
     "output.state_db": "--state-db",
     "output.archive": "--archive",
+    "nightly.jitter": "--jitter",
     "fail_on": "--fail-on",
 }
 """Settings that have a flag."""

@@ -1,0 +1,130 @@
+"""`run --nightly`: a session that nobody watches, with a wait before it and a ping around it."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from orchestrator.cli import boundary
+from orchestrator.cli.request import Request, read
+from orchestrator.cli.run import Show
+from orchestrator.cli.run import run as run_session
+from orchestrator.cli.summary import meaning
+from orchestrator.config import settings
+from orchestrator.config.model import Config
+from orchestrator.config.nightly import is_address
+from orchestrator.nightly.ping import Dead, Ping
+from orchestrator.nightly.shortness import why_short
+from orchestrator.session.earlier import store_of
+from tools.clock import NEVER, Clock, SystemClock
+from tools.errors import StreamgaugeError
+from tools.quantities import format_duration
+from tools.sources import session_facts
+from tools.synthesis.sessions import store
+from tools.workspace import Workspace
+
+WELL = frozenset({boundary.OK, boundary.FINDINGS})
+"""Exit codes of a session that did its work: what it found is told by alerts, not by a ping that fails."""
+_ENDED = WELL | {boundary.BLIND}
+"""Those of a session that nobody ended before its time."""
+_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What is left to chance: the part of the jitter that is waited, and the id of the run's pings."""
+
+    wait_s: Callable[[float], float] = field(default=lambda most: random.SystemRandom().uniform(0, most))
+    run_id: Callable[[], str] = field(default=lambda: str(uuid.uuid4()))
+
+
+def run(  # noqa: PLR0917 - as `run`, and what a test puts in
+    request: Request,
+    show: Show,
+    environ: Mapping[str, str],
+    cwd: Path,
+    state: boundary.StateFolder,
+    clock: Clock | None = None,
+    chance: Chance | None = None,
+) -> int:
+    """Wait, run a session, tell how it ended; returns its exit code. Raises what `run` raises, told as well."""
+    clock, chance = clock or SystemClock(), chance or Chance()
+    try:
+        config = read(request, environ, cwd, state).config
+    except StreamgaugeError as error:
+        _tell(Ping(_of_environment(environ, chance), clock), boundary.code_of(error))
+        raise
+    _wait(config, clock, chance)
+    ping = Ping(_dead(config, chance), clock)
+    ping.start()
+    begun_ms = clock.now_ms()
+    code = boundary.INTERNAL
+    try:
+        code = run_session(request, show, environ, cwd, state)
+    except StreamgaugeError as error:
+        code = boundary.code_of(error)
+        raise
+    except KeyboardInterrupt:
+        code = boundary.INTERRUPTED
+        raise
+    finally:
+        _tell(ping, code, _short(config, begun_ms) if code in _ENDED else "", config.fail_on)
+    return code
+
+
+def _tell(ping: Ping, code: int, short: str = "", fail_on: str = "") -> None:
+    """Ping, and say what is to be said. No interrupt here may cost the exit code."""
+    if short:
+        boundary.say(f"suspiciously short: {short}; look at section 7 of the report.")
+    if code == boundary.HELD:
+        return  # whoever holds the lock is at work and tells how it ends
+    text = f"exit code {code}: {meaning(code, fail_on)}"
+    if short:
+        text += f"; suspiciously short: {short}"
+    try:
+        refused = ping.end(text, well=code in WELL and not short)
+    except KeyboardInterrupt:
+        refused = "ended by Ctrl-C"
+    if refused:
+        boundary.say(f"the ping was not taken: {refused}")
+
+
+def _wait(config: Config, clock: Clock, chance: Chance) -> None:
+    if config.nightly.jitter > 0:
+        seconds = chance.wait_s(config.nightly.jitter)
+        boundary.say(f"begins in {format_duration(round(seconds))} (nightly.jitter)")
+        clock.sleep_until(clock.monotonic() + seconds, NEVER)
+
+
+def _dead(config: Config, chance: Chance) -> Dead | None:
+    url = config.nightly.ping_url
+    if url is None:
+        return None
+    return Dead(url.get_secret_value(), chance.run_id(), config.nightly.ping_timeout)
+
+
+def _of_environment(environ: Mapping[str, str], chance: Chance) -> Dead | None:
+    """A configuration that cannot be read names no address; the environment may."""
+    url = environ.get(settings.variable("nightly.ping_url"), "")
+    return Dead(url, chance.run_id(), _TIMEOUT_S) if is_address(url) else None
+
+
+def _short(config: Config, begun_ms: int) -> str:
+    """What was short about the session that ended now; "" where nothing was, or none began."""
+    workspace = Workspace(config.output.workspace.resolve())
+    with suppress(OSError, msgspec.MsgspecError):
+        facts = session_facts.read(workspace)
+        if facts.started_ms < begun_ms or facts.ended_ms is None:
+            return ""
+        own = store.in_workspace(workspace)
+        kept = store_of(config.output.state_folder).records()
+        earlier = [record for record in kept if own and record.series == own.series]
+        earlier = [record for record in earlier if record.session_id != facts.session_id]
+        return why_short(facts, earlier, config.session.duration, config.nightly.short_share)
+    return ""
