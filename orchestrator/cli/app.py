@@ -23,6 +23,7 @@ from orchestrator.cli import (
     mcp_command,
     read_commands,
     recheck_command,
+    schedule_command,
     session_command,
     store_command,
     trace_command,
@@ -350,6 +351,7 @@ app.add_typer(archive_command.app, name="archive")
 app.add_typer(store_command.app, name="store")
 app.add_typer(alerts_command.app, name="alerts")
 app.command()(init_command.init)
+app.command()(schedule_command.schedule)
 app.command()(mcp_command.mcp)
 app.add_typer(session_command.group)
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
