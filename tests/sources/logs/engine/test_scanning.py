@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -102,6 +103,56 @@ def test_every_level_that_counts_is_found(shape: str) -> None:
     for text, mark in zip(texts, marks_of([text.encode() for text in texts]), strict=True):
         if line(text).level in {"WARN", "ERROR", "FATAL"}:
             assert mark & JUDGED, text
+
+
+def test_every_number_that_is_a_level_is_found_however_it_is_written() -> None:
+    names = (
+        "level", "LEVEL", "lvl", "severity", "levelname", "level_name", "severity_text", "severityText", "@l", "@level", "log.level",
+    )  # fmt: skip
+    between = ("", " ", "  ", "\t", " \t ")
+    records = [
+        f'{{"msg":"x","{name}"{before}:{after}{quote}{number}{quote},"a":1}}'
+        for name in names
+        for before in between
+        for after in between
+        for quote in ("", '"')
+        for number in (40, 45, 50, 60, 70)
+    ]
+    gelf = [
+        f'{{"short_message":"x","{end}level"{before}:{after}{quote}{number}{quote}{behind}'
+        for before in between
+        for after in between
+        for quote in ("", '"')
+        for number in range(5)
+        for end, behind in (("", "}"), ("", ',"a":1}'), ("", " }"), ("LEVEL", "}"))
+    ]
+    journal = [
+        f'{{"__REALTIME_TIMESTAMP":"1","MESSAGE":"x","PRIORITY":{value}}}' for value in (0, 4, '"3"', '"4"')
+    ]
+    otel = [f'{{"body":"x","severity_number":{number}}}' for number in range(13, 25)]
+    printed = [
+        f"time=1 {name}={quote}{number}{quote} msg=x"
+        for name in ("level", "lvl", "severity", "at")
+        for quote in ("", '"')
+        for number in (40, 50, 60)
+    ]
+    printed += [
+        f"<{8 * facility + severity}>Jun  1 10:00:00 host app: x"
+        for facility in range(24)
+        for severity in range(5)
+    ]
+    texts = [*records, *gelf, *journal, *otel, *printed]
+    for _ in range(2):  # as they are, and as Docker writes them
+        counting = 0
+        for text, mark in zip(texts, marks_of([text.encode() for text in texts]), strict=True):
+            if line(text).level in {"WARN", "ERROR", "FATAL"}:
+                counting += 1
+                assert mark & JUDGED, text
+        assert counting > 1000
+        texts = [
+            json.dumps({"log": f"{text}\n", "stream": "stdout", "time": "2025-06-01T10:00:00Z"})
+            for text in texts
+        ]
 
 
 SECRETS = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.sources.logs.engine.positions import Flags, Ints, Words, places, words
+from tools.sources.logs.engine.positions import Flags, Ints, Words, words
 
 _DASH, _ZERO, _NINE = 45, 48, np.uint8(9)
 _DIGITS = 13
@@ -53,7 +53,8 @@ def _pairs(cells: NDArray[np.uint8]) -> Ints:
     quads, may = groups.view(np.uint32), flags[:count]
     np.bitwise_and(cells[: count * _QUAD].view(np.uint32), _HIGHS, out=quads)
     np.equal(quads, _DIGIT_HIGHS, out=may)
-    return places(may[1:] & may[:-1]) * _QUAD
+    pairs: Ints = np.flatnonzero(may[1:] & may[:-1]) * _QUAD
+    return pairs
 
 
 def _dashes(cells: NDArray[np.uint8], pairs: Ints) -> Ints:

@@ -13,15 +13,6 @@ Words = NDArray[np.uint64]
 _WORD_BYTES = 8
 
 
-def places(flags: Flags) -> Ints:
-    """Where flags are set that seldom are: eight at a time are looked at."""
-    whole = len(flags) // _WORD_BYTES * _WORD_BYTES
-    some = np.flatnonzero(flags[:whole].view(np.uint64) != 0)
-    at = np.flatnonzero(flags[:whole].reshape(-1, _WORD_BYTES)[some])
-    found: Ints = some[at >> 3] * _WORD_BYTES + (at & 7)
-    return found if whole == len(flags) else np.concatenate((found, np.flatnonzero(flags[whole:]) + whole))
-
-
 def firsts(ordered: Ints) -> Ints:
     """Where each number stands for the first time, of one or more in order."""
     new = np.empty(len(ordered), np.bool_)
