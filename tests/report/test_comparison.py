@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -15,11 +16,13 @@ from tools.findings.model import AgentId, ConfigCategory, EvidenceKind, LogCateg
 from tools.findings.recorder import Recorder
 from tools.findings.rule import Quote, Rule, Symptom
 from tools.report.write import write_report
-from tools.sources import session_facts
+from tools.sources import file_marks, session_facts
+from tools.sources.change import ChangeBase
 from tools.sources.session_facts import AgentRun
 from tools.synthesis import cross_agent, session_data
 from tools.synthesis.sessions import against, making, store
 from tools.synthesis.sessions.against import Acceptance, Against
+from tools.synthesis.sessions.comparison import past_of
 from tools.synthesis.sessions.record import SessionRecord
 
 HOSTILE = "</td> | `x` \u202e [l](http://e.example)"
@@ -126,7 +129,7 @@ def test_what_is_accepted_does_not_end_a_run_with_1_until_it_expires(made: Made)
     against.write(made.workspace, Against(acceptances=(*entries, unused)))
     report = write_report(made.workspace, made.project, made.clock)
     assert report.comparison is not None
-    assert {view.state for view in report.comparison.acceptances} == {"in force", "unused"}
+    assert {view.state for view in report.comparison.acceptances} == {"in force", "not looked for"}
     assert code(made, "info") == 3
     expired = tuple(structs.replace(entry, expires=date(2025, 6, 14)) for entry in entries)
     against.write(made.workspace, Against(acceptances=expired))
@@ -135,6 +138,78 @@ def test_what_is_accepted_does_not_end_a_run_with_1_until_it_expires(made: Made)
     assert {view.state for view in report.comparison.acceptances} == {"expired"}
     assert code(made, "info") == 1
     assert "| expired |" in made.workspace.report(SESSION_ID).read_text(encoding="utf-8")
+
+
+CHANGE = ChangeBase(asked="main", commit="c" * 40, how="revision")
+
+
+@pytest.mark.parametrize(
+    ("seen", "change", "state"),
+    [
+        pytest.param("", {}, "unused", id="all was looked at"),
+        pytest.param("", {"agents": 3}, "not looked for", id="an agent did not finish"),
+        pytest.param("", {"polls": False}, "not looked for", id="without a server"),
+        pytest.param("past", {"polls": False}, "unused", id="a session of its kind saw it once"),
+        pytest.param("earlier", {"polls": False}, "not looked for", id="it is open still"),
+        pytest.param("earlier", {}, "unused", id="it is resolved"),
+        pytest.param("last", {"polls": False}, "not looked for", id="the last session of the series has it"),
+        pytest.param("past", {"change": CHANGE}, "not looked for", id="a change alone"),
+    ],
+)
+def test_an_entry_is_unused_only_where_the_session_looked_for_its_finding(
+    made: Made, seen: str, change: dict[str, Any], state: str
+) -> None:
+    earlier = as_earlier(made)
+    gone = structs.replace(
+        earlier.findings[0],
+        fingerprint=f"v1:{0:020x}",
+        agent="stream-analyst",
+        rule_id="stream.consumer-lag",
+        streams=("orders",),
+        group=None,
+        files=(),
+    )
+    with_it = structs.replace(earlier, findings=(*earlier.findings, gone))
+    facts = session_facts.read(made.workspace)
+    runs = tuple(AgentRun(agent=agent, attempts=1, finished=True) for agent in AgentId)[
+        : change.get("agents", 4)
+    ]
+    session_facts.write(made.workspace, structs.replace(facts, agents=runs, change=change.get("change")))
+    file_marks.write(made.workspace, {"web/main.py": "1 1 1 1"})
+    if not change.get("polls", True):
+        made.workspace.polls.unlink()
+    against.write(
+        made.workspace,
+        Against(
+            record=with_it if seen == "earlier" else earlier,
+            last=with_it if seen == "last" else None,
+            past=(past_of(with_it),) if seen == "past" else (),
+            acceptances=(
+                Acceptance(fingerprint=gone.fingerprint, reason="old", expires=date(2030, 1, 1), place="f:9"),
+            ),
+        ),
+    )
+    report = write_report(made.workspace, made.project, made.clock)
+    assert report.comparison is not None
+    assert [view.state for view in report.comparison.acceptances] == [state]
+
+
+def test_an_entry_names_what_its_finding_became(made: Made) -> None:
+    earlier = as_earlier(made)
+    edited = next(known for known in earlier.findings if known.files)
+    old = structs.replace(edited, fingerprint=f"v1:{0:020x}")
+    others = tuple(known for known in earlier.findings if known is not edited)
+    entry = Acceptance(fingerprint=old.fingerprint, reason="old", expires=date(2030, 1, 1), place="f:9")
+    against.write(
+        made.workspace,
+        Against(record=structs.replace(earlier, findings=(*others, old)), acceptances=(entry,)),
+    )
+    report = write_report(made.workspace, made.project, made.clock)
+    assert report.comparison is not None
+    (view,) = report.comparison.acceptances
+    assert (view.state, view.now) == ("unused", edited.fingerprint)
+    text = made.workspace.report(SESSION_ID).read_text(encoding="utf-8")
+    assert f"| unused: its finding is `{edited.fingerprint}` now |" in text
 
 
 def test_a_finding_about_a_stream_that_is_gone_is_resolved_once_its_agent_finished(made: Made) -> None:

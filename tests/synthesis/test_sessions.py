@@ -18,7 +18,15 @@ from tools.sources.records import Gap
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis.session_data import SessionData
 from tools.synthesis.sessions import store
-from tools.synthesis.sessions.comparison import Past, SessionComparison, State, carried_on, compare, past_of
+from tools.synthesis.sessions.comparison import (
+    SESSIONS_MAX,
+    Past,
+    SessionComparison,
+    State,
+    carried_on,
+    compare,
+    past_of,
+)
 from tools.synthesis.sessions.making import record_of
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
 from tools.synthesis.sessions.store import KEPT_MAX, SessionStore
@@ -251,6 +259,18 @@ def test_what_nobody_looks_for_night_after_night_stays_open(
         assert states(found) == {"RSA-001": "not observed"}
         last = structs.replace(later, carried=carried_on(last, found))
     assert states(compare(last, session(at=5))) == {"RSA-001": "resolved"}
+
+
+def test_what_nobody_looks_for_is_let_go_after_many_sessions() -> None:
+    last = session(known(1, streams=("orders",)))
+    for at in range(2, SESSIONS_MAX + 2):
+        later = session(at=at, scope=structs.replace(SCOPE, streams=None))
+        found = compare(last, later)
+        assert states(found) == {"RSA-001": "not observed"}
+        last = structs.replace(later, carried=carried_on(last, found))
+        assert bool(last.carried) is (at <= SESSIONS_MAX)
+    assert "so for 20 sessions: it is let go" in found.findings[0].change
+    assert states(compare(last, session(at=40))) == {}
 
 
 @pytest.mark.parametrize(

@@ -100,13 +100,17 @@ def _trend(points: Sequence[TrendPoint]) -> str:
 
 def _acceptances(entries: Sequence[AcceptedView]) -> str:
     # What has to be looked at first: entries that do nothing any more.
-    order = ("expired", "unused", "in force")
+    order = ("expired", "unused", "not looked for", "in force")
     shown = sorted(entries, key=lambda entry: order.index(entry.state))
     rows = [
-        (entry.state, code(entry.fingerprint), inline(entry.reason), entry.expires, code(entry.place))
+        (_entry_state(entry), code(entry.fingerprint), inline(entry.reason), entry.expires, code(entry.place))
         for entry in shown[:ROWS_MAX]
     ]
     more = f"\n\n{len(shown) - ROWS_MAX} more are in `report.json`." if len(shown) > ROWS_MAX else ""
     return (
         "### Accepted findings\n\n" + table(("entry", "fingerprint", "reason", "until", "place"), rows) + more
     )
+
+
+def _entry_state(entry: AcceptedView) -> str:
+    return f"{entry.state}: its finding is {code(entry.now)} now" if entry.now else entry.state

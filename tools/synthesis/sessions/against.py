@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
 
 import msgspec
@@ -18,10 +18,11 @@ from tools.synthesis.sessions.comparison import (
     AcceptedView,
     Past,
     SessionComparison,
+    State,
     carried_on,
     compare,
 )
-from tools.synthesis.sessions.record import SessionRecord
+from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, SessionRecord
 from tools.workspace import Workspace, write_atomically
 
 FILE = ("recording", "earlier.json.gz")
@@ -80,9 +81,7 @@ def conclude(workspace: Workspace, data: SessionData) -> SessionComparison | Non
         return None
     record = making.record_of(workspace, data)
     found = compared(record, against)
-    carried = carried_on(against.record, found)
-    if against.last is not None:
-        carried = carried_on(against.last, compare(against.last, record))
+    carried = _carried(record, against, found)
     store.write(workspace.path(*store.FILE), structs.replace(record, carried=carried))
     workspace.write_json(workspace.path(*RESULT), found)
     return found
@@ -94,8 +93,16 @@ def compared(record: SessionRecord, against: Against) -> SessionComparison:
     in_force = {entry.fingerprint: entry.reason for entry in against.acceptances if today <= entry.expires}
     why = "" if against.record is not None else against.why_none
     found = compare(against.record, record, against.past, in_force, why)
-    views = tuple(_views(against.acceptances, today, found))
-    return structs.replace(found, acceptances=views)
+    open_still = {known.fingerprint for known in _carried(record, against, found)}
+    needless = _Needless(record, against, found, open_still)
+    return structs.replace(found, acceptances=tuple(_views(against.acceptances, today, found, needless)))
+
+
+def _carried(record: SessionRecord, against: Against, found: SessionComparison) -> tuple[KnownFinding, ...]:
+    """What stays open: of the last session of the series, whichever was named for display."""
+    if against.last is not None:
+        return carried_on(against.last, compare(against.last, record))
+    return carried_on(against.record, found)
 
 
 def result(workspace: Workspace) -> SessionComparison | None:
@@ -106,14 +113,44 @@ def result(workspace: Workspace) -> SessionComparison | None:
         return None
 
 
-def _views(entries: Sequence[Acceptance], today: date, found: SessionComparison) -> Iterator[AcceptedView]:
-    here = {row.fingerprint for row in found.findings if row.state in PRESENT}
+class _Needless:
+    """Tells whether an entry is needed no more: only where the session would have found what it accepts."""
+
+    def __init__(
+        self, record: SessionRecord, against: Against, found: SessionComparison, open_still: Collection[str]
+    ) -> None:
+        self._open = open_still
+        self._gone = {row.fingerprint for row in found.of(State.RESOLVED)} | {
+            row.was for row in found.findings
+        }
+        self._once = {fingerprint for past in against.past for fingerprint in past.seen}
+        self._is_of_change = record.incomplete == OF_A_CHANGE
+        self._is_whole = not record.incomplete and record.scope is not None and record.scope.is_whole
+
+    def __call__(self, fingerprint: str) -> bool:
+        """A session of this kind that saw it once and does not leave it open has looked in vain, now or before."""
+        if self._is_of_change or fingerprint in self._open:
+            return False
+        return fingerprint in self._gone or fingerprint in self._once or self._is_whole
+
+
+def _views(
+    entries: Sequence[Acceptance], today: date, found: SessionComparison, is_needless: Callable[[str], bool]
+) -> Iterator[AcceptedView]:
+    here = {row.fingerprint for row in found.of(*PRESENT)}
+    now = {row.was: row.fingerprint for row in found.findings if row.was}
     for entry in entries:
-        used = "in force" if entry.fingerprint in here else "unused"
+        if today > entry.expires:
+            state = "expired"
+        elif entry.fingerprint in here:
+            state = "in force"
+        else:
+            state = "unused" if is_needless(entry.fingerprint) else "not looked for"
         yield AcceptedView(
             fingerprint=entry.fingerprint,
             reason=entry.reason,
             expires=entry.expires.isoformat(),
-            state=used if today <= entry.expires else "expired",
+            state=state,
             place=entry.place,
+            now=now.get(entry.fingerprint, ""),
         )

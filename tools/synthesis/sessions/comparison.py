@@ -48,6 +48,8 @@ class Compared(Struct, frozen=True, kw_only=True, rename="camel"):
     worse: bool = False
     returned: int = 0
     accepted: str = ""
+    was: str = ""
+    """Its fingerprint in the earlier session, where that was another."""
 
     @property
     def is_news(self) -> bool:
@@ -71,13 +73,17 @@ class TrendPoint(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AcceptedView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What became of an entry that accepts a finding: `in force`, `expired` or `unused`."""
+    """What became of an entry that accepts a finding: `in force`, `expired`, `unused` or `not looked for`.
+
+    `now` is the fingerprint that its finding has since its line was edited or its file moved, "" where it has none.
+    """
 
     fingerprint: str
     reason: str
     expires: str
     state: str
     place: str
+    now: str = ""
 
 
 class SessionComparison(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -188,15 +194,18 @@ def past_of(record: SessionRecord) -> Past:
 
 
 def carried_on(earlier: SessionRecord | None, found: SessionComparison) -> tuple[KnownFinding, ...]:
-    """The earlier findings that the later session did not look for: the next one compares with them too."""
+    """The earlier findings that the later session did not look for: the next one compares with them too.
+
+    What nobody looked for in `SESSIONS_MAX` sessions in a row is let go: the last comparison says so.
+    """
     if earlier is None:
         return ()
     open_still = {row.fingerprint for row in found.of(State.NOT_OBSERVED)}
     was = was_of(earlier.scope)
     return tuple(
-        structs.replace(known, was=known.was or was)
+        structs.replace(known, was=known.was or was, missed=known.missed + 1)
         for known in (*earlier.findings, *earlier.carried)
-        if known.fingerprint in open_still
+        if known.fingerprint in open_still and not _is_let_go(known)
     )
 
 
@@ -225,12 +234,19 @@ def _still(then: KnownFinding, now: KnownFinding) -> Compared:
 
 def _otherwise(now: KnownFinding, then: KnownFinding, how: str) -> Compared:
     level = "" if then.level == now.level else f", {then.level} before"
-    return _row(State.UPDATED, now, f"{how}{level}", worse=now.rank < then.rank)
+    row = _row(State.UPDATED, now, f"{how}{level}", worse=now.rank < then.rank)
+    return structs.replace(row, was=then.fingerprint)
 
 
 def _absent(known: KnownFinding, looking: Looking) -> Compared:
     why = looking.not_observed(known)
+    if why and _is_let_go(known):
+        why += f"; so for {known.missed + 1} sessions: it is let go, and new if it is seen again"
     return _row(State.NOT_OBSERVED, known, why) if why else _row(State.RESOLVED, known)
+
+
+def _is_let_go(known: KnownFinding) -> bool:
+    return known.missed + 1 >= SESSIONS_MAX
 
 
 def _row(state: State, known: KnownFinding, change: str = "", *, worse: bool = False) -> Compared:

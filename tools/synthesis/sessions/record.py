@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from tools.findings.model import AgentId
+
 VERSION = 1
 """Of the format; a record of another one is not compared."""
 
@@ -45,6 +47,8 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     unnamed: int = 0
     """Lines of its files with names that are known only at run time."""
     was: Was | None = None
+    missed: int = 0
+    """Sessions in a row that neither saw it nor looked for it."""
 
 
 class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -75,6 +79,13 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     unnamed: Mapping[str, int] = {}
     """Lines with names of streams or groups that are known only at run time, by file."""
     judgement: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every agent, rule, stream and file was looked at."""
+        agents = {agent.slug for agent in AgentId}
+        looked = agents.issubset(self.agents) and self.streams is not None and self.files is not None
+        return looked and not self.broken_rules and not self.capped_rules
 
 
 def was_of(scope: Scope | None) -> Was | None:
