@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.detectors.logs.test_expected import entry, seen
 from tests.detectors.logs.test_rules import stats, view
 from tests.report.made_session import SESSION_ID, make
 from tests.sources.logs.lines import AT_MS
+from tests.synthesis.made import log_finding
 from tools.detectors.contract import LogView
 from tools.detectors.logs import DETECTORS
 from tools.findings.model import AgentId
 from tools.findings.recorder import Recorder, read_attempt
+from tools.report.context import prepare
 from tools.report.model import Report
+from tools.report.sections import log_templates
 from tools.report.write import write_report
+from tools.synthesis.session_data import SessionData
 
 
 def report_of(folder: Path, *views: LogView) -> tuple[Report, str]:
@@ -45,6 +51,21 @@ def test_several_rules_about_one_template_are_one_row_with_an_example(tmp_path: 
     assert "### What the logs said" in section
     assert "`stock of <*> is low`" in section
     assert "`ERROR stock of 7 is low`" in section
+
+
+@pytest.mark.parametrize(
+    ("occurrences", "pattern", "lines", "how_often"),
+    [
+        pytest.param(1, "one-off", 1, "one-off", id="one line"),
+        pytest.param(480, "484 × in 81 s, first 1Z, last 2Z", 484, "in 81 s, first 1Z, last 2Z", id="a rule about some of them"),
+        pytest.param(9, "4 × at 15:00:00Z", 9, "at 15:00:00Z", id="counted by several attempts"),
+        pytest.param(3, "3 ×", 3, "more than once", id="lines without times"),
+    ],
+)  # fmt: skip
+def test_a_row_has_one_count(occurrences: int, pattern: str, lines: int, how_often: str) -> None:
+    found = log_finding(1, "BUG", template="it failed", occurrences=occurrences, pattern=pattern)
+    (row,) = log_templates.build(prepare(SessionData(session_id="s", findings=(found,)), 0))
+    assert (row.lines, row.pattern) == (lines, how_often)
 
 
 def test_what_is_expected_is_counted_with_its_reason(tmp_path: Path) -> None:

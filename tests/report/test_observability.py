@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tests.synthesis.made import START_MS, index, line, log_finding, stream_finding, use
 from tools.findings.model import Finding
@@ -120,3 +121,15 @@ def test_a_change_speaks_the_language_of_the_project() -> None:
     assert made is not None
     assert made.language == "typescript"
     assert change("F", {}) is None
+
+
+def test_what_code_names_in_part_is_no_stream_beside_those_that_fit_it() -> None:
+    live = [StreamState(name=name, info=StreamInfo(length=1)) for name in ("loyalty.pilot", "orders")]
+    poll = Poll(
+        number=0, at_ms=START_MS, server=ServerState(flavour="valkey", version="9"), streams=tuple(live)
+    )
+    code = index(
+        *(replace(use(CodeKind.XADD, "web", name), fields=("id",)) for name in ("loyalty.{}", "gone.{}"))
+    )
+    (gap,) = observability.build(prepare(SessionData("s", baseline=poll, index=code), START_MS))
+    assert [text.partition(":")[0] for text in gap.missing] == ["gone.{}", "loyalty.pilot"]

@@ -207,6 +207,24 @@ def test_the_figures_say_of_how_many_they_are_and_the_slow_group_stands_in_the_t
     ]
 
 
+def test_a_message_is_counted_once_though_its_correlation_id_tells_of_it_too() -> None:
+    lines = [
+        line(f"published {ID}", "web", 1.004, 1, "c-1"),
+        line(f"consumed {ID}", "billing", 2, 2, "c-1"),
+        line("published an order", "web", 3, 3, "c-2"),
+        line("consumed an order", "billing", 7, 4, "c-2"),
+    ]
+    found = flows(lines, [sample(ID, "c-1")])
+    assert (found.correlations, found.messages) == (2, 1)
+    assert (found.late_measured, found.late_max_ms) == (2, 4_000)
+
+
+def test_the_whole_begins_with_the_publish_and_holds_the_wait() -> None:
+    lines = [line(f"published {ID}", "web", 1.2, 1, "c-1"), line(f"consumed {ID}", "billing", 1.5, 2, "c-1")]
+    for flow in flows(lines, [sample(ID, "c-1")]).shown:
+        assert (flow.late_ms, flow.duration_ms) == (500, 500)
+
+
 def test_a_span_of_no_length_is_no_exact_figure() -> None:
     ahead = at(620)  # the server's clock is ahead of ours
     seen = polls(orders(group(at(0)), last=at(0)), orders(group(ahead), last=ahead))

@@ -146,7 +146,7 @@ def _figures(board: Dashboard, report: Report) -> list[tuple[str, str]]:
         ("gaps in coverage", _to(str(board.blind_gaps), _anchor(7))),
         ("against the last session", markdown_comparison.figure(board, report.comparison)),
         ("language model", f"{inline(board.language_model, 600)}, {board.language_model_cost_usd:.4f} USD"),
-        ("own cost on the server", _cost(board.own_cost)),
+        ("own cost on the server", _cost(board.own_cost, report)),
     ]
 
 
@@ -193,15 +193,23 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{code(name, 60)} {count}" for name, count in list(counts.items())[:40]) or "none"
 
 
-def _cost(cost: dict[str, float]) -> str:
+def _cost(cost: dict[str, float], report: Report) -> str:
     names = {"polls": "polls", "round_trips": "round trips", "server_cpu_ms": "ms of server CPU"}
     parts = [
         f"{100 * value:.3g} % of one core"
         if name == "server_cpu_share"
-        else f"{value:g} {names.get(name, inline(name))}"
+        else f"{value:g} {names.get(name, inline(name))}{_of_them(name, value, report)}"
         for name, value in cost.items()
     ]
     return ", ".join(parts) or "nothing: Redis was not polled"
+
+
+def _of_them(name: str, value: float, report: Report) -> str:
+    """Polls that are no part of the series: the baseline, and the state at the end."""
+    in_window = None if report.coverage is None else report.coverage.polls
+    if name != "polls" or in_window is None or value <= in_window:
+        return ""
+    return f" ({in_window} in the window, the others before and after it)"
 
 
 def _length(ms: int | None) -> str:

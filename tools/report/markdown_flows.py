@@ -39,7 +39,7 @@ def _figures(found: Flows) -> str:
     text = f"{found.correlations} correlation ids and {found.messages} message ids were followed."
     if found.late_max_ms is not None:
         text += (
-            f" From publish to consume, of the {found.late_measured} measured exactly by log lines: median "
+            f" From publish to consume, of the {found.late_measured} messages measured exactly by log lines: median "
             f"{found.late_p50_ms} ms, 95 % within {found.late_p95_ms} ms, the longest {found.late_max_ms} ms."
         )
     flagged = ", ".join(f"{count} {name}" for name, count in found.flagged.items())

@@ -111,7 +111,7 @@ def _coverage(coverage: Coverage) -> str:
         ("dead time of the audit itself", _spans(coverage.dead_times)),
         ("Redis not seen", _spans(coverage.redis_unseen)),
         *([("Redis nodes", _names(coverage.redis_nodes))] if coverage.redis_nodes else []),
-        ("polls", str(coverage.polls)),
+        ("polls in the window", str(coverage.polls)),
         ("streams", str(coverage.streams)),
         ("groups looked at in part only", str(coverage.streams_unread_in_detail)),
         ("log lines", f"{coverage.lines}: {lines}" if lines else str(coverage.lines)),

@@ -201,7 +201,7 @@ def build(
             known_streams.update(streams_of(finding))
             for name in finding.message_ids:
                 holders.setdefault(name, set()).add(finding.stream)
-    names = _Names(known_streams)
+    names = StreamNames(known_streams)
     producers: dict[str, set[str]] = {}
     consumers: dict[str, set[str]] = {}
     owners: dict[tuple[str, str], set[str]] = {}
@@ -255,10 +255,10 @@ def _group_of(use: CodeUse) -> Iterator[str]:
         yield use.group.value
 
 
-class _Names:
+class StreamNames:
     """Known stream names; a template is compared with all of them once."""
 
-    def __init__(self, known: set[str]) -> None:
+    def __init__(self, known: Iterable[str]) -> None:
         self._known = sorted(known)
         self._elsewhere: dict[str, list[str]] = {}
         """Streams of other databases by their plain name."""
@@ -268,6 +268,7 @@ class _Names:
         self._matched: dict[str, tuple[str, ...]] = {}
 
     def matching(self, name: str) -> tuple[str, ...]:
+        """The streams that a name in code means; itself where none is known, () for a template that tells nothing."""
         if UNNAMED not in name:
             return (name, *self._elsewhere.get(name, ()))
         if name not in self._matched:

@@ -140,6 +140,11 @@ THREADING = '  File "/usr/lib/python3.11/threading.py", line 1045, in _bootstrap
     ("template", "trace", "title"),
     [
         ("ValueError: <*> | ERROR no stock", "ERROR no stock\nTraceback", "orders: ValueError: <*>"),
+        (
+            "ValueError: expected <*>, got <*> | ERROR no stock",
+            'ERROR no stock\nTraceback\n  File "a.py", line 1, in f\nValueError: expected 2, got 1',
+            "orders: ValueError: expected 2, got 1",
+        ),
         ("ERROR no stock | Error: a", "ERROR no stock\nError: a", "orders: ERROR no stock | Error: a"),
         (
             'File "/app/mail.py", line <*> in send',

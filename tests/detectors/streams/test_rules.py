@@ -398,6 +398,20 @@ def test_a_family_is_one_finding_with_its_members() -> None:
     assert (alone.stream, alone.entity) == ("orders:3", symptom.entity)
 
 
+@pytest.mark.parametrize(
+    ("seen", "came"),
+    [
+        pytest.param(view(lengths(4, 6, 9, name="a.dlq")), "5 messages", id="since the baseline, not since the last poll"),
+        pytest.param(view(polls(stream("a.dlq", 6)), baseline=polls(stream("a.dlq", 5))[0]), "1 message", id="at the first poll"),
+        pytest.param(view(polls(stream("a"), (stream("a"), stream("a.dlq", 2)), (stream("a"), stream("a.dlq", 3)))), "3 messages", id="all of a stream that was not there"),
+        pytest.param(view(polls(stream("a.dlq", 4), stream("a.dlq", 4), stream("a.dlq", 6), gap_at=2)), "messages", id="how many across a gap is not known"),
+    ],
+)  # fmt: skip
+def test_dead_letters_are_counted_over_the_whole_window(seen: StreamView, came: str) -> None:
+    (symptom,) = found(seen, "dead-letter")
+    assert symptom.title == f"Dead-letter stream a.dlq received {came}"
+
+
 def test_a_limit_can_be_configured() -> None:
     seen = view(polls(stream("orders", 500, lagging(101))), limits=Limits(consumer_lag=101))
     assert found(seen, "consumer-lag") == []

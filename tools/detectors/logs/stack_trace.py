@@ -26,6 +26,8 @@ RULE = Rule(
     ),
 )
 RULES: tuple[Rule, ...] = (RULE,)
+_VARIES = "<*>"
+"""Stands in a template for what varies: a title says what one of the lines says there."""
 _LIBRARY = r"node_modules|site-packages|dist-packages|node:internal|/usr/lib|/usr/local|/rustc/|java\.base|\bsun\.|\bjdk\.|\bjava\.|<frozen"
 _FRAME = re2.compile(
     r'(?m)^\s+at .{0,300}$|^\s*File "[^"]{1,300}", line \d+.{0,200}$|^\t\S+\.go:\d+.{0,60}$|^\s+at \S+\.rs:\d+.{0,60}$'
@@ -49,7 +51,7 @@ def detect(view: LogView) -> Iterator[Symptom]:
             stats,
             category=LogCategory.CRASH if crash else LogCategory.BUG,
             severity=Severity.CRITICAL if worst or cause.is_exhausted(text) else Severity.HIGH,
-            title=f"{stats.service}: {_title(stats.template, frame)}",
+            title=f"{stats.service}: {_title(stats.template, frame, text)}",
             recommendation=_recommendation(stats.template, frame, text),
             hypothesis=_hypothesis(stats.service, crash=crash, uncaught=crash and cause.says_uncaught(text)),
         )
@@ -60,10 +62,13 @@ def _is_cut(template: str) -> bool:
     return not template or template.startswith('File "')
 
 
-def _title(template: str, frame: str) -> str:
+def _title(template: str, frame: str, text: str) -> str:
     if _is_cut(template):
         return shortened("a stack trace that was cut short" + (f", at {frame}" if frame else ""), 200)
     thrown, bar, _ = template.partition(" | ")
+    said = _thrown(text)
+    if _VARIES in thrown and said.startswith(thrown.partition(":")[0] + ":"):
+        return said
     return shortened(thrown if bar and _THROWN.search(thrown) else template)
 
 

@@ -33,7 +33,7 @@ def _symptoms(view: StreamView) -> Iterator[Symptom]:
         if roles.is_dead_letter(view, track.now.name):
             new = _received(view, track)
             if new > 0:
-                yield _symptom(track, code, new)
+                yield _symptom(view, track, code, new)
 
 
 def _received(view: StreamView, track: Track) -> int:
@@ -47,8 +47,19 @@ def _received(view: StreamView, track: Track) -> int:
     return added(track.first, track.now)
 
 
-def _symptom(track: Track, code: CodeMap, new: int) -> Symptom:
+def _in_all(view: StreamView, track: Track) -> int | None:
+    """What came in all the time that it was watched; None across a gap, where the server may have lost some or been restored."""
+    if track.since_gap_ms is not None:
+        return None
+    since = added(track.first, track.now)
+    # One that was not there at the baseline was seen first with what had come until then.
+    return since if track.old or view.baseline.number == view.now.number else since + track.first.info.length
+
+
+def _symptom(view: StreamView, track: Track, code: CodeMap, new: int) -> Symptom:
     name, last = track.now.name, track.now.info.last_entry_id
+    in_all = _in_all(view, track)
+    came = "messages" if in_all is None else many(max(in_all, new), "message")
     producers = code.producers(name)
     by = f" by {', '.join(producers[:3])}" if producers else ""
     return on_stream(
@@ -56,9 +67,9 @@ def _symptom(track: Track, code: CodeMap, new: int) -> Symptom:
         track,
         count=new,
         message_ids=() if last is None else (last,),
-        title=f"Dead-letter stream {name} received {many(new, 'message')}",
+        title=f"Dead-letter stream {name} received {came}",
         hypothesis=(
-            f"{many(new, 'message')} came to {name}{by}, which now holds {track.now.info.length:,}: handling them "
+            f"While it was watched {came} came to {name}{by}, which now holds {track.now.info.length:,}: handling them "
             "failed for good."
         ),
         recommendation=(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from tools.findings.model import LogFinding
 from tools.report.context import Context
 from tools.report.model import LogTemplate
 
 _EXPECTED = "log.expected"
 _REASON = "The owners expect these lines: "
+_COUNTED = re.compile(r"(\d+) × ?")
 
 
 def build(context: Context) -> tuple[LogTemplate, ...]:
@@ -24,14 +27,20 @@ def build(context: Context) -> tuple[LogTemplate, ...]:
 
 
 def _row(findings: list[LogFinding]) -> LogTemplate:
-    most = max(findings, key=lambda finding: finding.occurrences)
+    most = max(findings, key=_lines)
     expected = most.hypothesis.removeprefix(_REASON) if most.rule_id == _EXPECTED else None
     return LogTemplate(
         service=most.service,
         template=most.template or "",
-        lines=most.occurrences,
-        pattern=most.pattern,
+        lines=_lines(most),
+        pattern=_COUNTED.sub("", most.pattern, count=1) or "more than once",
         example=most.evidence,
         finding_ids=tuple(finding.finding_id for finding in findings),
         expected=expected,
     )
+
+
+def _lines(finding: LogFinding) -> int:
+    """How many lines there were: a rule counts those that it is about, its pattern all of the template."""
+    counted = _COUNTED.match(finding.pattern)
+    return max(finding.occurrences, int(counted.group(1)) if counted else 0)

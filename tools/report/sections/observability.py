@@ -15,6 +15,7 @@ from tools.report.sections.change_snippets import change
 from tools.sources.records import CodeKind, CodeUse
 from tools.synthesis.health import is_measured
 from tools.synthesis.log_survey import LIFE_CYCLE, ServiceLog
+from tools.synthesis.wiring import StreamNames
 
 ENVELOPE = ("correlationId", "traceId", "spanId", "originService", "publishedAt", "schemaVersion")
 LOG_FIELDS = ("level", "timestamp", "service", "correlationId", "traceId", "event", "message")
@@ -76,14 +77,16 @@ def _entry_fields(context: Context) -> Mapping[str, set[str]]:
     """Field names per stream: of the newest sampled entries, else of the payloads in code.
 
     A field that holds JSON may hold the envelope; its inside is not sampled. Such a stream counts only where
-    the code shows its payload.
+    the code shows its payload. What the code names in part stands for the streams that fit it.
     """
     fields: dict[str, set[str]] = {}
+    live = context.data.final.streams if context.data.final is not None else ()
+    names_known = StreamNames(state.name for state in live)
     for use in _uses(context, CodeKind.XADD):
         stream = _stream(use)
-        if stream is not None and use.fields:
-            fields.setdefault(stream, set()).update(use.fields)
-    for state in context.data.final.streams if context.data.final is not None else ():
+        for name in names_known.matching(stream) if stream is not None and use.fields else ():
+            fields.setdefault(name, set()).update(use.fields)
+    for state in live:
         names = {name for shape in state.sample for name, _ in shape.fields}
         opaque = any(kind == "json" for shape in state.sample for _, kind in shape.fields)
         if names and (not opaque or state.name in fields):

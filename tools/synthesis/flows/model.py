@@ -118,7 +118,8 @@ class GroupDelay(Struct, frozen=True, kw_only=True, rename="camel"):
 class Flows(Struct, frozen=True, kw_only=True, rename="camel"):
     """All flows in figures; `shown` are the flagged ones first, then the slowest.
 
-    `late_…` are of the `late_measured` flows of which log lines tell exactly how long publish to consume took.
+    `late_…` are of the `late_measured` messages, and correlation ids without a message, of which log lines tell exactly
+    how long publish to consume took.
     """
 
     correlations: int

@@ -112,6 +112,7 @@ def message_flow(
         entry_id,
         told.steps,
         steps_max,
+        duration_ms=_duration_ms([told], told.steps),
         flags=flags,
         late_ms=_late_ms(told),
         stream=stream,
@@ -133,6 +134,7 @@ def correlation_flow(
         key,
         steps,
         steps_max,
+        duration_ms=_duration_ms(stories.values(), steps),
         flags=tuple(flags),
         late_ms=late_ms,
         pending_in=pending_in,
@@ -153,6 +155,7 @@ def _flow(
     steps: list[Step],
     steps_max: int,
     *,
+    duration_ms: int,
     flags: tuple[Flag, ...],
     late_ms: int | None,
     stream: str = "",
@@ -171,10 +174,18 @@ def _flow(
         services=tuple(dict.fromkeys(step.service for step in steps if step.service is not None)),
         flags=flags,
         late_ms=late_ms,
-        duration_ms=steps[-1].at_ms - steps[0].at_ms if steps else 0,
+        duration_ms=duration_ms,
         pending_in=pending_in,
         messages=messages,
     )
+
+
+def _duration_ms(stories: Iterable[MessageStory], steps: Sequence[Step]) -> int:
+    """From the first publish to the last step: an entry is there from the time in its id, its line comes after it."""
+    if not steps:
+        return 0
+    published = [told.published_ms for told in stories if told.published_ms is not None]
+    return max(0, steps[-1].at_ms - min([steps[0].at_ms, *published]))
 
 
 def _late_ms(told: MessageStory) -> int | None:
@@ -201,7 +212,9 @@ def _late_of_lines(steps: Iterable[Step]) -> int | None:
 
 def _summary(made: _Made, evidence: Evidence, left_out: int) -> Flows:
     flows = made.flows
-    late = sorted(flow.late_ms for flow in flows if flow.late_ms is not None)
+    # A correlation id waits as long as the slowest of its messages, which is counted by itself.
+    alone = (flow for flow in flows if not flow.messages)
+    late = sorted(flow.late_ms for flow in alone if flow.late_ms is not None)
     flagged: dict[str, int] = {}
     for flow in flows:
         for flag in flow.flags:

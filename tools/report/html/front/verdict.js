@@ -99,7 +99,7 @@ function counts(board) {
   const compared = board.comparison
     ? `${board.comparison.new} new, ${board.comparison.persisting} persisting and ${board.comparison.resolved} resolved since ${board.comparison.lastSessionId}`
     : "not compared";
-  const cost = Object.entries(board.ownCost).map(([key, value]) => `${key} ${number(value)}`).join(", ");
+  const cost = Object.entries(board.ownCost).map(([key, value]) => `${key.replaceAll("_", " ")} ${number(value)}${key === "polls" && report.coverage && value > report.coverage.polls ? ` (${number(report.coverage.polls)} in the window)` : ""}`).join(", ");
   return details(
     "Findings by category and service, comparison, cost of the audit",
     el("div", { class: "pair" }, el("div", {}, el("h3", {}, "By category"), of(board.byCategory, (key) => ({ category: key }))), el("div", {}, el("h3", {}, "By service"), of(board.byService, (key) => ({ service: key })))),
