@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.investigation.answer import QUOTE_CHARS_MAX, QUOTES_MAX, ModelQuote
 from tools.errors import StreamgaugeError
 from tools.findings.model import AgentId, EvidenceKind, Finding, Locator, Origin
-from tools.findings.recorder import load
+from tools.findings.recorder import revisions
 from tools.findings.rule import Quote
 from tools.masking import mask
 from tools.workspace import Workspace
@@ -41,19 +41,31 @@ class EvidenceGate:
 
     workspace: Workspace
     project_root: Path
-    _findings: dict[str, Finding] | None = field(default=None, init=False)
+    _findings: dict[str, list[Finding]] | None = field(default=None, init=False)
 
-    def findings(self) -> Mapping[str, Finding]:
-        """Every finding of the session by id, as of the first call."""
+    @property
+    def recorded(self) -> Workspace:
+        """Where the session's logs and journals lie."""
+        return self.workspace
+
+    def findings(self) -> Mapping[str, list[Finding]]:
+        """Every finding of the session by id, each revision with evidence of its own, as of the first call."""
         if self._findings is None:
             self._findings = {}
             for agent in AgentId:
                 try:
-                    found = load(self.workspace.findings(agent))
+                    found = list(self.revisions(agent))
                 except (StreamgaugeError, OSError):
                     continue
-                self._findings |= {finding.finding_id: finding for finding in found}
+                for finding in found:
+                    known = self._findings.setdefault(finding.finding_id, [])
+                    if not known or known[-1].evidence != finding.evidence:
+                        known.append(finding)
         return self._findings
+
+    def revisions(self, agent: AgentId) -> Iterator[Finding]:
+        """An agent's findings, each revision, oldest first. Raises JournalCorrupt, OSError."""
+        return revisions(self.workspace.findings(agent))
 
     def check_ids(self, ids: Iterable[str]) -> None:
         """Raises NotThere where a cited finding does not exist."""
@@ -72,25 +84,30 @@ class EvidenceGate:
             raise NotThere(
                 f"a quote has {len(quote.text)} characters; quote {QUOTE_CHARS_MIN} to {QUOTE_CHARS_MAX}"
             )
-        found = self._in_finding(quote) or self._in_session(quote) or self._in_project(quote)
+        found = self.find(quote)
         if found is None:
             raise NotThere(f"{quote.source[:80]!r} does not hold this quote: {quote.text[:60]!r}")
         return found
 
+    def find(self, quote: ModelQuote) -> Quote | None:
+        """The quote with its place; None where it is nowhere."""
+        return self._in_finding(quote) or self._in_session(quote) or self._in_project(quote)
+
     def _in_finding(self, quote: ModelQuote) -> Quote | None:
-        finding = self.findings().get(quote.source)
-        if finding is None or finding.origin is not Origin.MEASURED or quote.text not in finding.evidence:
-            return None
-        source = f"findings/{finding.agent_id.slug}.jsonl"
-        return Quote(EvidenceKind.FINDING, source, quote.text, Locator(finding_id=finding.finding_id))
+        # Of a state that is seen anew at each poll the model was shown an earlier revision: the journal holds it.
+        for finding in self.findings().get(quote.source, ()):
+            if finding.origin is Origin.MEASURED and quote.text in finding.evidence:
+                source = f"findings/{finding.agent_id.slug}.jsonl"
+                return Quote(EvidenceKind.FINDING, source, quote.text, Locator(finding_id=finding.finding_id))
+        return None
 
     def _in_session(self, quote: ModelQuote) -> Quote | None:
-        source = _LINE.sub("", quote.source.strip())
+        source = place_of(quote)
         is_log = source.startswith("logs/")
         if not is_log and source not in _JOURNALS:
             return None
-        path = self._inside(self.workspace.root, source)
-        if is_log and path is not None and not path.is_relative_to(self.workspace.path("logs").resolve()):
+        path = self._inside(self.recorded.root, source)
+        if is_log and path is not None and not path.is_relative_to(self.recorded.path("logs").resolve()):
             return None
         offset = None if path is None else _find(path, quote.text.encode("utf-8", "surrogatepass"))
         if path is None or offset is None:
@@ -103,7 +120,7 @@ class EvidenceGate:
         return Quote(EvidenceKind.LOG, source, quote.text, Locator(byte_offset=offset, byte_length=length))
 
     def _in_project(self, quote: ModelQuote) -> Quote | None:
-        source = _LINE.sub("", quote.source.strip())
+        source = place_of(quote)
         path = self._inside(self.project_root, source)
         if path is None or self._is_ours(path) or path.stat().st_size > FILE_BYTES_MAX:
             return None
@@ -142,6 +159,11 @@ class EvidenceGate:
         if any((folder / self.workspace.session_id_file.name).exists() for folder in folders):
             return True
         return bool(_HIDDEN & set(path.relative_to(root).parts))
+
+
+def place_of(quote: ModelQuote) -> str:
+    """The source that a quote names, without a line number."""
+    return _LINE.sub("", quote.source.strip())
 
 
 def _find(path: Path, text: bytes) -> int | None:

@@ -69,8 +69,8 @@ class Replayed:
 def replay(source: Workspace, job: WatcherJob) -> Replayed:
     """Write the findings of one agent of `source` anew into the job's workspace, judged by the job's judgement.
 
-    The workspace holds the session's other files. What the session itself or a model found is taken over as it was
-    recorded. The Scout comes last: it reads what the others found. Raises OSError, JournalCorrupt, msgspec.DecodeError.
+    The workspace holds the session's other files. What the session itself found is taken over as it was recorded; what
+    a model found is left out, and comes from its transcript. The Scout comes last: it reads what the others found. Raises OSError, JournalCorrupt, msgspec.DecodeError.
     """
     agent, target = AgentId(job.agent), Workspace(job.workspace)
     failures: list[str] = []
@@ -100,7 +100,7 @@ def replay(source: Workspace, job: WatcherJob) -> Replayed:
 
 
 def _taken_over(source: Workspace, agent: AgentId) -> tuple[list[bytes], list[bytes]]:
-    """The lines that no watcher wrote, before its first and after it."""
+    """The lines that the session itself wrote, before its watcher's first and after it."""
     before: list[bytes] = []
     after: list[bytes] = []
     watched = False
@@ -108,9 +108,7 @@ def _taken_over(source: Workspace, agent: AgentId) -> tuple[list[bytes], list[by
     for finding, line in zip(revisions(source.findings(agent)), lines, strict=True):
         if finding.rule_id.startswith(_OF_SESSION):
             (after if watched else before).append(line)
-        elif finding.origin is Origin.MODEL:
-            after.append(line)
-        else:
+        elif finding.origin is not Origin.MODEL:
             watched = True
     return before, after
 

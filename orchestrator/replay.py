@@ -16,21 +16,23 @@ import msgspec
 from agents.job import ChangeJob, WatcherJob, Window
 from agents.looks import looks_file
 from agents.replaying import Replayed, replay
-from orchestrator import replay_parts
+from orchestrator import replay_model, replay_parts
 from tools.clock import FixedClock, from_iso
 from tools.detectors.thresholds import Judgement
 from tools.errors import StreamgaugeError, UsageError
+from tools.findings import readings
 from tools.findings.model import AgentId
 from tools.report.write import write_report
 from tools.sources import recording, session_facts
 from tools.sources.session_facts import SessionFacts
-from tools.synthesis import judged
+from tools.synthesis import judged, wording
 from tools.workspace import Workspace, safe_name
 
 _COPIED = ("session.json", "SESSION_ID", "events.jsonl", "streams", "recording", "config", "agents")
 _LEFT = shutil.ignore_patterns(
-    "checkpoints.sqlite*", "keeper", "looks-*", "replay-*", "attempt", "state.json", "*.torn"
-)
+    "checkpoints.sqlite*", "keeper", "looks-*", "replay-*", "attempt", "state.json", "*.torn", readings.FILE,
+    wording.FILE[-1],
+)  # fmt: skip
 _READ = (*_COPIED, "findings", "all-findings.json", "report.json")
 _SOCKETS = "keeper"
 """The one folder of a session that holds more than files; it is not read."""
@@ -61,6 +63,7 @@ class Outcome:
     partial: tuple[str, ...]
     other: tuple[str, ...]
     """What is not as it was then: the product's version, limits and intent."""
+    model: replay_model.Outcome = replay_model.NONE
 
 
 def run(source: Workspace, target: Workspace, version: str, judgement: Judgement | None = None) -> Outcome:
@@ -85,6 +88,7 @@ def run(source: Workspace, target: Workspace, version: str, judgement: Judgement
             done[agent] = replay(source, _job(agent, facts, target, judgement or then))
         except _UNREADABLE as error:
             partial.append(f"the looks of {agent.slug} cannot be gone through again ({_reason(error)})")
+    model = replay_model.run(source, target, Path(facts.project_root), facts.ended_ms or facts.deadline_ms)
     with _readable(source, "a recording"):
         write_report(target, Path(facts.project_root), FixedClock(_completed_ms(source, facts)), version)
     was, now = _read(source), _read(target)
@@ -95,10 +99,14 @@ def run(source: Workspace, target: Workspace, version: str, judgement: Judgement
         target=target,
         findings=len(_items(now)),
         looks=sum(part.looks for part in done.values()),
-        identical=was == now,
-        differences=() if was == now else tuple(_differences(_items(was), _items(now))),
-        partial=(*partial, *_partial(source, done)),
+        identical=was == now and not model.differences,
+        differences=(
+            *(() if was == now else _differences(_items(was), _items(now))),
+            *model.differences,
+        ),
+        partial=(*partial, *_partial(source, done), *model.partial),
         other=tuple(other),
+        model=model,
     )
 
 

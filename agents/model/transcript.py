@@ -105,10 +105,17 @@ class Transcripts:
 def read(workspace: Workspace, role: Role) -> Iterator[Begin | Call]:
     """The lines of a transcript; what is none (another version's, damaged) is passed over."""
     for _, line in journal.read(path(workspace, role)):
-        try:
-            yield _LINE.decode(line)
-        except msgspec.MsgspecError:
-            continue
+        decoded = _decoded(line)
+        if decoded is not None:
+            yield decoded
+
+
+def _decoded(line: bytes) -> Begin | Call | None:
+    try:
+        decoded: Begin | Call = _LINE.decode(line)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return decoded
 
 
 class Earlier(Struct, frozen=True, kw_only=True):
@@ -146,13 +153,18 @@ def _usd(text: str) -> Decimal:
 class Replay:
     """Answers of a recorded session, per conversation in the order they came; nothing is sent.
 
-    `differing` counts answers whose question was another one when they were recorded.
+    `differing` counts answers whose question was another one when they were recorded; `damaged` names transcripts
+    with lines that are none.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self._calls: dict[str, list[Call]] = {}
+        self.damaged: list[str] = []
         for role in Role:
-            for line in read(workspace, role):
+            for at, raw in journal.read(path(workspace, role)):
+                line = _decoded(raw)
+                if line is None:
+                    self.damaged.append(f"agents/{role.value}/{FILE} at byte {at}")
                 if not isinstance(line, Call) or line.error is not None:
                     continue
                 calls = self._calls.setdefault(line.conversation, [])

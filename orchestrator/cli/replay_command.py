@@ -93,6 +93,8 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         yield f"other      {clean(other)}"
     for part in outcome.partial:
         yield f"partial    {clean(part)}"
+    for told in outcome.model.told:
+        yield f"model      {clean(told)}"
     if outcome.identical:
         yield "findings   identical, byte for byte"
     for line in outcome.differences:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -46,6 +47,7 @@ class _Ended(Struct, frozen=True, tag="investigated", tag_field="type"):
     conversation: str
     rejected: int = 0
     lowered: int = 0
+    reasons: tuple[str, ...] = ()
 
 
 class _Failed(Struct, frozen=True, tag="investigation-failed", tag_field="type"):
@@ -56,13 +58,20 @@ _Event = _Round | _Task | _Begun | _Ended | _Failed
 _DECODER = msgspec.json.Decoder(_Event)
 
 
+class Rejected(NamedTuple):
+    """How many claims of an investigation were rejected, and the first reasons."""
+
+    claims: int
+    reasons: tuple[str, ...]
+
+
 class Before(Struct, frozen=True):
     """Rounds that were made, focus tasks that they handed out, and each agent's investigations."""
 
     rounds: int = 0
     tasks: tuple[FocusTask, ...] = ()
-    ended: frozenset[str] = frozenset()
-    """The conversations of investigations that came to their end: what they said was taken up."""
+    ended: Mapping[str, Rejected] = {}
+    """The conversations of investigations that came to their end, so that what they said was taken up."""
     agents: Mapping[AgentId, Earlier] = {}
 
     def of(self, agent: AgentId) -> Earlier:
@@ -74,13 +83,17 @@ def read(workspace: Workspace) -> Before:
     """What stands in the journals of a workspace; nothing in a fresh one."""
     events = list(_events(workspace))
     tasks = tuple(_task(event) for event in events if isinstance(event, _Task))
-    ended = {event.conversation for event in events if isinstance(event, _Ended)}
+    ended = {
+        event.conversation: Rejected(event.rejected, event.reasons)
+        for event in events
+        if isinstance(event, _Ended)
+    }
     done = [event for event in events if isinstance(event, _Begun) and event.conversation in ended]
     taken = {name for event in done for name in event.focus}
     return Before(
         rounds=max((event.number for event in events if isinstance(event, _Round)), default=0),
         tasks=tasks,
-        ended=frozenset(ended),
+        ended=ended,
         agents={
             agent: Earlier(
                 tally=_tally(workspace, agent, events),

@@ -9,7 +9,8 @@ import pytest
 from agents.evidence_gate import EvidenceGate, NotThere
 from agents.investigation.answer import ModelQuote
 from tests.agents.recorded import CODE, LINE, Recorded
-from tools.findings.model import EvidenceKind
+from tools.findings.journal import Journal
+from tools.findings.model import AgentId, EvidenceKind, dump
 
 
 @pytest.fixture
@@ -133,6 +134,15 @@ def test_a_secret_can_only_be_quoted_masked(recorded: Recorded) -> None:
     (recorded.project / ".env").write_text("REDIS_PASSWORD=hunter2hunter2\n")
     with pytest.raises(NotThere):
         gate(recorded).check_quotes((ModelQuote(source=".env", text="REDIS_PASSWORD=hunter2hunter2"),))
+
+
+def test_what_a_finding_said_at_an_earlier_poll_may_be_quoted(recorded: Recorded) -> None:
+    """The model was shown it, and since then the finding grew."""
+    grown = recorded.findings[0].model_copy(update={"evidence": "41 entries wait", "revision": 2})
+    with Journal(recorded.workspace.findings(AgentId.LOG_WATCHER)) as journal:
+        journal.append(dump(grown))
+    for text in ("could not reserve stock", "41 entries wait"):
+        assert gate(recorded).check_quotes((ModelQuote(source="LW-001", text=text),))
 
 
 def test_an_id_must_exist(recorded: Recorded) -> None:

@@ -3,80 +3,33 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
-from agents import config_auditor, enhancement_scout
 from agents.detecting import OF_FILES_MAX
-from agents.indexer import index
 from agents.looks import ConfigLook, Look, StreamLook, looks_file
 from orchestrator import replay, replay_parts
 from orchestrator.cli import replay_command
 from orchestrator.cli.boundary import StateFolder
 from orchestrator.cli.request import Request
-from tests.agents.audit_jobs import START_MS, job_of, reporter_of
-from tests.fakes.clock import ManualClock
-from tests.sources.code.trees import write
+from tests.agents.audit_jobs import START_MS
+from tests.orchestrator.replayable import CODE, VERSION, record
 from tools.detectors.thresholds import Expectation, Judgement
 from tools.errors import UsageError
 from tools.findings.model import AgentId
-from tools.report.write import write_report
 from tools.sources import session_facts
 from tools.sources.recording import Recording
-from tools.sources.session_facts import SessionFacts
-from tools.synthesis import judged, session_data
+from tools.synthesis import session_data
 from tools.synthesis.sessions import making
 from tools.workspace import Workspace
-
-CODE = {
-    "services/a/app.py": 'import os\nr.xadd("orders", {})\nr.xreadgroup("g", "c", {"orders": ">"})\nos.environ["X"]\n'
-}
-VERSION = "0.1.0"
 
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Workspace:
     """A static session of two watchers, as they record it."""
     return record(tmp_path, CODE)
-
-
-def record(folder: Path, code: dict[str, str]) -> Workspace:
-    """A static session of two watchers on this code."""
-    project, clock = write(folder / "project", code), ManualClock(START_MS)
-    workspace = Workspace(folder / "monitor-session")
-    with ExitStack() as stack:
-        for agent, module in (
-            (AgentId.CONFIG_AUDITOR, config_auditor),
-            (AgentId.ENHANCEMENT_SCOUT, enhancement_scout),
-        ):
-            job = job_of(agent, project, workspace.root)
-            reporter = reporter_of(job, clock, stack)
-            if agent is AgentId.CONFIG_AUDITOR:
-                index(job.model_copy(update={"agent": "INDEXER"}), clock)
-            watcher = module.make(job, reporter)
-            watcher.look()
-            clock.advance(7)
-            watcher.finish()
-            reporter.flush()
-    facts = SessionFacts(
-        session_id="20250615_120000",
-        version=VERSION,
-        mode="static",
-        project_root=str(project),
-        redis=None,
-        started_ms=START_MS,
-        deadline_ms=START_MS + 1000,
-        ended_ms=START_MS + 1000,
-        ended_by="deadline",
-    )
-    session_facts.write(workspace, facts)
-    workspace.write_text(workspace.session_id_file, "20250615_120000\n")
-    judged.write(workspace, Judgement())
-    write_report(workspace, project, clock)
-    return workspace
 
 
 def test_the_findings_are_identical_byte_for_byte_and_the_session_is_not_touched(

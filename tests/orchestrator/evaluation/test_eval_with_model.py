@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli import replay_command
+from orchestrator.cli.boundary import StateFolder
+from orchestrator.cli.request import Request
 from orchestrator.evaluation.scenario_run import Order, evaluate
 from tests.agents.investigation.answers import answer, explanation, own
 from tests.e2e.audits import environment
@@ -62,6 +65,16 @@ def test_a_model_is_asked_judged_and_paid(tmp_path: Path) -> None:
     assert record["languageModel"] == f"asked at {api.url}"
     assert record["verdicts"][0]["model"]["confidentlyWrong"][0]["rule"] == "llm"
     assert "confidently wrong     1 " in (tmp_path / "out" / "table.txt").read_text(encoding="utf-8")
+    _replays_alike(tmp_path / "out" / "variable-1")
+
+
+def _replays_alike(folder: Path) -> None:
+    """The session was a real one: its model's part comes out of the transcript without the API."""
+    flags: dict[str, object] = {"output.state_db": ".state/orchestration.db"}
+    session = str(folder / "monitor-session")
+    told, code = replay_command.run(Request(flags=flags), session, {}, folder, StateFolder(folder / ".state"))
+    assert (code, "findings   identical, byte for byte" in told) == (0, True), told
+    assert "model      1 investigation, 1 reading, 1 own finding" in told
 
 
 def test_without_a_key_nothing_begins(tmp_path: Path) -> None:

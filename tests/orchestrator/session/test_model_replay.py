@@ -17,10 +17,12 @@ from tests.injection.scene import Host
 from tests.report import made_session
 from tools.findings.journal import Journal
 from tools.findings.model import AgentId
+from tools.findings.recorder import load
 from tools.synthesis import wording
 from tools.workspace import Workspace
 
 SAID = "ETIMEDOUT waiting for billing"
+KEPT = "billing: gave up after 3 tries"
 
 
 class Keeping(Host):
@@ -44,7 +46,9 @@ def script(asked: Asked) -> Reply:
     told = [explanation(name, quotes=[]) for name in given]
     false = [explanation(given[0], related_findings=["LW-777"])]
     quotes = [{"source": "logs/web.log", "text": SAID}]
+    kept = [{"source": "logs/kept.log", "text": KEPT}]
     mine = [own(quotes=quotes), own(quotes=[{"source": "logs/web.log", "text": "never said"}], service="x")]
+    mine.append(own(quotes=kept, service="y"))
     return says(answer(told + false, findings=mine))
 
 
@@ -63,6 +67,7 @@ def models_part(workspace: Workspace) -> dict[str, object]:
 @pytest.fixture
 async def recorded(tmp_path: Path) -> tuple[Workspace, Host, ModelPart]:
     made = made_session.make(tmp_path)
+    made.workspace.write_text(made.workspace.path("logs", "kept.log"), f"{KEPT}\n")
     shutil.copytree(made.workspace.root, tmp_path / "again")
     host = Keeping(made.workspace, made.project, made.clock)
     with MessagesApi(script) as api:
@@ -77,7 +82,7 @@ async def test_a_replay_gives_the_same_without_a_network(recorded: tuple[Workspa
     again, host, part = recorded
     use = part.use()
     assert use.readings > 0
-    assert use.own_findings == 1
+    assert use.own_findings == 2
     assert use.rejected > 0
     done = await replay(host.workspace, again, host.project_root, host.ended.now_ms())
     assert done == Replayed(
@@ -94,11 +99,38 @@ async def test_what_the_recording_does_not_hold_any_more_is_rejected(
     recorded: tuple[Workspace, Host, ModelPart],
 ) -> None:
     again, host, part = recorded
-    log = host.project_root / "logs" / "web.log"
-    log.write_bytes(log.read_bytes().replace(SAID.encode(), b"-" * len(SAID)))
+    log = host.workspace.path("logs", "kept.log")
+    log.write_bytes(log.read_bytes().replace(KEPT.encode(), b"-" * len(KEPT)))
     done = await replay(host.workspace, again, host.project_root, host.ended.now_ms())
-    assert done.own_findings == 0
-    assert done.rejected == part.use().rejected + 1
+    assert (done.own_findings, done.rejected) == (1, part.use().rejected + 1)
+    (told,) = done.rejected_now
+    assert f"'logs/kept.log' does not hold this quote: '{KEPT}'" in told
+
+
+@pytest.mark.parametrize("change", [b"", b"\n\n\n"], ids=["gone", "moved"])
+async def test_of_a_file_of_the_project_that_changed_the_copy_counts(
+    recorded: tuple[Workspace, Host, ModelPart], change: bytes
+) -> None:
+    again, host, part = recorded
+    log = host.project_root / "logs" / "web.log"
+    log.write_bytes(change + log.read_bytes() if change else b"rotated")
+    done = await replay(host.workspace, again, host.project_root, host.ended.now_ms())
+    assert (done.own_findings, done.rejected_now) == (part.use().own_findings, ())
+    assert done.copies_only == (() if change else ("logs/web.log",))
+    assert models_part(again) == models_part(host.workspace)
+
+
+async def test_a_claim_about_what_is_another_finding_now_is_rejected(
+    recorded: tuple[Workspace, Host, ModelPart],
+) -> None:
+    """Findings are numbered: with other limits the number of one may be that of another."""
+    again, host, part = recorded
+    journal = again.findings(AgentId.LOG_WATCHER)
+    first = load(journal)[0].fingerprint
+    journal.write_bytes(journal.read_bytes().replace(first.encode(), b"v1:" + b"0" * 20))
+    done = await replay(host.workspace, again, host.project_root, host.ended.now_ms())
+    assert any("LW-001 is another finding than it was" in told for told in done.rejected_now)
+    assert done.readings < part.use().readings
 
 
 async def test_an_investigation_that_did_not_end_is_left_out(
