@@ -33,8 +33,8 @@ def main() -> int:
             llm=llm_use.decide(config.llm, decision.mode, os.environ),
         )
     )
-    if name := os.environ.get("SESSION_SAYS_IMPORTS"):
-        print(f"{'imported' if name in sys.modules else 'not imported'}: {name}")
+    if names := os.environ.get("SESSION_SAYS_IMPORTS"):
+        print(f"imported: {[name for name in names.split() if name in sys.modules]}")
     print(outcome.failure)
     return outcome.exit_code
 

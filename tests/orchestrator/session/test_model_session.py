@@ -138,10 +138,10 @@ def test_with_the_key_unset_nothing_is_sent_and_nothing_waits(run: Run, own_serv
     with asked_model(run, lambda _: Never()) as api:
         del run.environment["ANTHROPIC_API_KEY"]
         run.config["llm"] = {"enabled": "auto"}
-        run.environment["SESSION_SAYS_IMPORTS"] = "anthropic"
+        run.environment["SESSION_SAYS_IMPORTS"] = "anthropic numpy"
         code, output = run("attach")
         assert api.requests == []
-    assert (code, output) == (1, "not imported: anthropic\nNone\n")
+    assert (code, output) == (1, "imported: []\nNone\n")
     assert run.facts.model_use is None
     assert run.facts.language_model == "off: rules only (ANTHROPIC_API_KEY is not set)"
     assert not list(run.workspace.root.rglob("llm.jsonl"))

@@ -6,8 +6,6 @@ import codecs
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 BYTES = 2
 """Of one unit; a newline is one."""
 _CODECS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
@@ -34,6 +32,8 @@ def may_begin(head: bytes) -> bool:
 
 def newlines(data: bytes, codec: str) -> list[int]:
     """Where newlines begin in whole units."""
+    import numpy as np  # here as in blocks.py
+
     units = np.frombuffer(data, _UNITS[codec], len(data) // BYTES)
     return [int(at) * BYTES for at in np.flatnonzero(units == _NEWLINE)]
 
