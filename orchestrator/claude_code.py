@@ -151,13 +151,25 @@ def _json(data: object) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
+def has_server(path: Path) -> bool:
+    """Whether a project's `.mcp.json` names our server. Raises ValueError where it is no object of servers, OSError."""
+    return path.exists() and SERVER in _servers(_read(path))
+
+
 def with_server(path: Path, arguments: Sequence[str]) -> str:
-    """The text of a project's `.mcp.json` with our server in it. Raises ValueError where it is no object of servers."""
-    data: Any = {}
-    if path.exists():
-        data = json.loads(path.read_text(encoding="utf-8"))
+    """The text of a project's `.mcp.json` with our server in it. Raises ValueError where it is no object of servers, OSError."""
+    data = _read(path) if path.exists() else {}
+    _servers(data)[SERVER] = mcp_entry(arguments)
+    return _json(data)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _servers(data: Any) -> dict[str, Any]:
+    """The servers of a `.mcp.json`, to be changed in place."""
     servers = data.setdefault("mcpServers", {}) if isinstance(data, dict) else None
     if not isinstance(servers, dict):
         raise ValueError("it is no object with mcpServers")  # noqa: TRY004 - as JSON that cannot be read
-    servers[SERVER] = mcp_entry(arguments)
-    return _json(data)
+    return servers

@@ -24,7 +24,7 @@ MONITORING, AGENTS, MCP = "MONITORING.md", "AGENTS.md", ".mcp.json"
 _BESIDE = "AGENTS.streamgauge.md"
 """Where the project has an AGENTS.md of its own."""
 _COMMAND = ".claude/commands/streamgauge.md"
-_OURS = "Auditing this project's Redis Streams"
+_OURS = "## Auditing this project's Redis Streams"
 _SOURCES_MAX, _SERVICES_MAX = 12, 60
 
 
@@ -39,15 +39,17 @@ class Written:
 def initialise(folder: Path, loaded: LoadedConfig, *, force: bool = False) -> Written:
     """Write the files into a project's folder; those that are there stay, without `force`.
 
-    `.mcp.json` gets our server beside those that are in it, and an AGENTS.md of the project's own is never changed.
-    Raises UsageError where something cannot be read or written.
+    `.mcp.json` gets our server beside those that are in it, and one that it has already counts as there. An AGENTS.md
+    that holds more than our note is never changed. Raises UsageError where something cannot be read or written.
     """
     files: list[Path] = []
     notes: list[str] = []
-    for name, text in _texts(folder, loaded):
+    for name, text in list(_texts(folder, loaded)):  # all of them, or an error before the first is written
         path = folder / name
-        if path.exists() and not force and name != MCP:
-            notes.append(f"{name} is there already and stays; --force writes it again.")
+        is_there = claude_code.has_server(path) if name == MCP else path.exists()
+        if is_there and not force:
+            what = f"The entry {claude_code.SERVER!r} of {name}" if name == MCP else name
+            notes.append(f"{what} is there already and stays; --force writes it again.")
             continue
         try:
             write_atomically(path, text.encode())
@@ -153,10 +155,11 @@ def _shown(folder: Path, path: Path) -> str:
 
 
 def _agents_file(folder: Path) -> str:
-    """AGENTS.md where the project has none, or ours; else a file of its own beside it."""
+    """AGENTS.md where the project has none, or nothing but our note in it; else a file of its own beside it."""
     path = folder / AGENTS
     try:
-        own = path.exists() and _OURS not in path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else _OURS
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return _BESIDE if own else AGENTS
+    begins_ours, *headings = [line for line in text.lstrip().split("\n") if line.startswith("#")] or [""]
+    return AGENTS if text.lstrip().startswith(_OURS) and begins_ours == _OURS and not headings else _BESIDE

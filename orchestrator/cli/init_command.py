@@ -22,7 +22,7 @@ def init(
         typer.Option(
             "--claude",
             help="Also write what a Claude Code session needs: MONITORING.md, subagents, a command, .mcp.json, a note "
-            "for other coding agents. A streamgauge.toml that is there is used as it is.",
+            "for other coding agents. A streamgauge.toml that is there is used as it is, with --force too.",
         ),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write files again that are there.")] = False,
@@ -32,7 +32,8 @@ def init(
     from orchestrator.config.load import FILE_NAME
 
     root = folder.absolute()
-    kept = claude and (root / FILE_NAME).exists() and not force
+    # --force is for what is made from the configuration, which may be the work of hours.
+    kept = claude and (root / FILE_NAME).exists()
     lines = [] if kept else list(_configuration(root, force=force))
     if claude:
         lines += _claude(ctx, root, force=force)

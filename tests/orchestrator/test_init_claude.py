@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from typer.testing import CliRunner
 
 from orchestrator import claude_code, init_claude
 from orchestrator.claude_code import IN_PLUGIN, IN_PROJECT, Call, Dialect
 from orchestrator.cli.app import app
+from orchestrator.cli.boundary import StateFolder
 from orchestrator.config.load import load
 from orchestrator.config.loaded import LoadedConfig
 from tools.errors import UsageError
@@ -72,11 +74,29 @@ def test_everything_is_written_once_and_nothing_of_the_users_is_lost(tmp_path: P
     }
     (tmp_path / "MONITORING.md").write_text("edited\n", encoding="utf-8")
     again = init_claude.initialise(tmp_path, loaded)
-    assert [path.name for path in again.files] == [".mcp.json"]
-    assert len(again.notes) == len(first.files) - 1
+    assert again.files == ()
+    assert len(again.notes) == len(first.files)
     assert (tmp_path / "MONITORING.md").read_text(encoding="utf-8") == "edited\n"
     assert len(init_claude.initialise(tmp_path, loaded, force=True).files) == len(first.files)
     assert (tmp_path / "MONITORING.md").read_text(encoding="utf-8") != "edited\n"
+
+
+def test_with_force_too_what_the_user_wrote_stays(tmp_path: Path) -> None:
+    loaded = project(tmp_path)
+    init_claude.initialise(tmp_path, loaded)
+    note = (tmp_path / "AGENTS.md").read_text(encoding="utf-8")
+    (tmp_path / "AGENTS.md").write_text(f"# Ours\n\n{note}\n## More\n", encoding="utf-8")
+    (tmp_path / ".mcp.json").write_text(
+        '{"mcpServers": {"streamgauge": {"command": "uvx"}}}', encoding="utf-8"
+    )
+    assert ".mcp.json" not in {path.name for path in init_claude.initialise(tmp_path, loaded).files}
+    arguments = ["init", "--claude", "--force", str(tmp_path)]
+    done = CliRunner().invoke(app, arguments, obj={"state": StateFolder(tmp_path / ".state")})
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "streamgauge.toml").read_text(encoding="utf-8") == CONFIG
+    assert (tmp_path / "AGENTS.md").read_text(encoding="utf-8").startswith("# Ours\n")
+    assert (tmp_path / "AGENTS.streamgauge.md").read_text(encoding="utf-8") == note
+    assert '"uvx"' not in (tmp_path / ".mcp.json").read_text(encoding="utf-8")
 
 
 def test_monitoring_holds_the_projects_facts_and_no_secret(tmp_path: Path) -> None:
@@ -112,6 +132,7 @@ def test_an_mcp_file_that_is_none_is_an_error_that_names_it(tmp_path: Path, text
     (tmp_path / ".mcp.json").write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=r"\.mcp\.json cannot be read"):
         init_claude.initialise(tmp_path, loaded)
+    assert not (tmp_path / "MONITORING.md").exists()
 
 
 @pytest.mark.parametrize("dialect", [IN_PROJECT, IN_PLUGIN], ids=["project", "plugin"])
