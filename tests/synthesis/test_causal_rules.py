@@ -9,11 +9,19 @@ from tools.findings.model import Finding
 from tools.sources.records import CodeKind
 from tools.synthesis import causal_rules, wiring
 from tools.synthesis.causal_rules.contract import CausalRule
+from tools.synthesis.causal_rules.held_message import STANDS_STILL
 from tools.synthesis.explain import SLACK_MS, Alternative, Link, explain
 
 MESSAGE = "1750000000123-0"
 RULES = {rule.name: rule for rule in causal_rules.RULES}
 SLACK_S = SLACK_MS / 1000
+
+
+def held(**fields: str) -> Finding:
+    evidence = f'{{"name":"billing","consumers":1,"pending":1,"last-delivered-id":"{MESSAGE}","entries-read":52,"lag":117}}'
+    said = {"hypothesis": f"117 entries wait. {STANDS_STILL}: its consumers have stopped reading."} | fields
+    return stream_finding(2, "CONSUMER_LAG", consumer_group="billing", evidence=evidence, **said)
+
 
 FIRES = [
     pytest.param("dead-consumer-stops-reading", stream_finding(1, "DEAD_CONSUMER", consumer_group="billing"), stream_finding(2, "CONSUMER_LAG", consumer_group="billing"), id="dead group explains its lag"),
@@ -83,10 +91,14 @@ FIRES = [
     pytest.param("crashed-service-falls-behind", log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"), stream_finding(1, "CONSUMER_LAG", consumer_group="billing", seen_s=30), id="a part of the reader ends and its group waits"),
     pytest.param("crashed-service-falls-behind", log_finding(1, "CRASH", severity="CRITICAL", rule_id="log.stack-trace"), stream_finding(1, "STREAM_GROWING", consumer_group="billing", seen_s=30), id="a part of the reader ends and its stream grows"),
     pytest.param("fatal-error-starts-service-again", log_finding(1, "CRASH", rule_id="log.stack-trace"), log_finding(2, "CRASH", rule_id="log.restart-loop", seen_s=5), id="the error ends the process each time"),
+    pytest.param("held-message-stops-its-group", stream_finding(1, "STUCK_MESSAGE", consumer_group="billing", message_ids=["1-1", MESSAGE]), held(), id="the group was given it last, and nothing after it"),
     pytest.param("failing-handler-writes-dead-letters", log_finding(1, "BUG", evidence="dead-lettered 1750000000123-0: no carrier"), stream_finding(2, "DELIVERY_FAILURE", "invoices"), id="it says that it gives a message up"),
 ]  # fmt: skip
 
 NOOP = [
+    pytest.param("held-message-stops-its-group", stream_finding(1, "STUCK_MESSAGE", consumer_group="billing", message_ids=[MESSAGE]), held(hypothesis="It reads, but more waits than at the poll before (90)."), id="a group that goes on reading"),
+    pytest.param("held-message-stops-its-group", stream_finding(1, "STUCK_MESSAGE", consumer_group="billing", message_ids=["1750000000001-0"]), held(), id="a message before the last one that the group was given"),
+    pytest.param("held-message-stops-its-group", stream_finding(1, "STUCK_MESSAGE", consumer_group="audit", message_ids=[MESSAGE]), held(), id="the same message held by another group"),
     pytest.param("slow-group-is-trimmed-past", stream_finding(1, "CONSUMER_LAG", consumer_group="audit"), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), id="lag of a group that lost nothing"),
     pytest.param("slow-group-is-trimmed-past", stream_finding(1, "CONSUMER_LAG", consumer_group="billing"), stream_finding(2, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE]), id="a failing message is no loss"),
     pytest.param("trimming-takes-pending-entries", stream_finding(1, "DELIVERY_FAILURE", consumer_group="billing", rule_id="stream.silent-loss"), stream_finding(2, "STUCK_MESSAGE", consumer_group="billing"), id="a stuck message whose entry is there"),

@@ -27,6 +27,7 @@ from tools.detectors.thresholds import Expectation, Limits
 from tools.findings.model import EvidenceKind
 from tools.findings.rule import Symptom
 from tools.sources.records import CodeKind, GroupState, Lag, Poll, ServerState, StreamState
+from tools.synthesis.causal_rules.held_message import STANDS_STILL
 
 ADD, READ, READ_GROUP, TRIM = CodeKind.XADD, CodeKind.XREAD, CodeKind.XREADGROUP, CodeKind.XTRIM
 
@@ -441,3 +442,13 @@ def test_only_a_server_that_lists_attempts_proves_a_quiet_group_empty(
     server = ServerState(flavour="redis", version=version)
     history = twice(stream("orders", 9, group(registered=0)), server=server, clients=(blocked("w", 5),))
     assert severities(view(history), "dead-consumer") == expected
+
+
+def test_a_lag_says_whether_anything_was_delivered_in_the_words_that_causes_are_told_by() -> None:
+    states = [stream("orders", 500, lagging(200)), stream("orders", 600, lagging(300))]
+    (stands,) = found(view(polls(*states)), "consumer-lag")
+    moves = stream(
+        "orders", 600, group(lag=Lag(messages=300, source="counted", confirmed=True), delivered="999-0")
+    )
+    (reads,) = found(view(polls(states[0], moves)), "consumer-lag")
+    assert (STANDS_STILL in stands.hypothesis, STANDS_STILL in reads.hypothesis) == (True, False)
