@@ -15,39 +15,50 @@ _OURS = {"project": "--project", "jitter": "--jitter", "demo": "--demo", "demo_p
 """Options of `run` that `schedule` has itself, or that make no night."""
 
 
+Platform = Annotated[str, typer.Argument(metavar="PLATFORM", help="systemd, cron, github or kubernetes.")]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- OPTIONS OF RUN]", help="What run is called with beside --nightly."),
+]
+At = Annotated[str, typer.Option("--at", metavar="HH:MM", help="The time of day.")]
+Zone = Annotated[
+    str | None,
+    typer.Option("--timezone", metavar="ZONE", help="Like Europe/Berlin; else the platform's own."),
+]
+Jitter = Annotated[str, typer.Option("--jitter", metavar="TIME", help="A random delay, at most so long.")]
+Project = Annotated[
+    Path | None, typer.Option("--project", metavar="DIR", help="The audited project (this folder).")
+]
+Name = Annotated[str, typer.Option("--name", metavar="NAME", help="Of unit, job and files.")]
+RunAs = Annotated[
+    str, typer.Option("--run-as", metavar="USER", help="systemd: a unit of the system, run as this user.")
+]
+Image = Annotated[str, typer.Option("--image", metavar="IMAGE", help="kubernetes: the image.")]
+Source = Annotated[
+    str,
+    typer.Option("--source", metavar="OWNER/REPO@COMMIT", help="github: where streamgauge comes from."),
+]
+To = Annotated[
+    Path | None, typer.Option("--to", metavar="DIR", help="Write the files there; else print them.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that say something else.")]
+
+
 def schedule(
     ctx: typer.Context,
-    platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="systemd, cron, github or kubernetes.")],
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[-- OPTIONS OF RUN]", help="What run is called with beside --nightly."),
-    ] = None,
+    platform: Platform,
+    arguments: Arguments = None,
     *,
-    at: Annotated[str, typer.Option("--at", metavar="HH:MM", help="The time of day.")] = "02:17",
-    timezone: Annotated[
-        str | None,
-        typer.Option("--timezone", metavar="ZONE", help="Like Europe/Berlin; else the platform's own."),
-    ] = None,
-    jitter: Annotated[
-        str, typer.Option("--jitter", metavar="TIME", help="A random delay, at most so long.")
-    ] = "15m",
-    project: Annotated[
-        Path | None, typer.Option("--project", metavar="DIR", help="The audited project (this folder).")
-    ] = None,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Of unit, job and files.")] = "",
-    run_as: Annotated[
-        str,
-        typer.Option("--run-as", metavar="USER", help="systemd: a unit of the system, run as this user."),
-    ] = "",
-    image: Annotated[str, typer.Option("--image", metavar="IMAGE", help="kubernetes: the image.")] = "",
-    source: Annotated[
-        str,
-        typer.Option("--source", metavar="OWNER/REPO@COMMIT", help="github: where streamgauge comes from."),
-    ] = "",
-    to: Annotated[
-        Path | None, typer.Option("--to", metavar="DIR", help="Write the files there; else print them.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that say something else.")] = False,
+    at: At = "02:17",
+    timezone: Zone = None,
+    jitter: Jitter = "15m",
+    project: Project = None,
+    name: Name = "",
+    run_as: RunAs = "",
+    image: Image = "",
+    source: Source = "",
+    to: To = None,
+    force: Force = False,
 ) -> int:
     """Write what has a platform run a session every night: timer, cron line, workflow or CronJob.
 
