@@ -17,6 +17,7 @@ from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.mode import ModeDecision
 from orchestrator.config.model import Config, LogSourceSection, Mode
 from orchestrator.store import health as store_health
+from orchestrator.watch import about as watch_about
 from tools.clock import SystemClock
 from tools.errors import SourceUnavailable, UsageError
 from tools.masking import mask
@@ -53,6 +54,7 @@ def examine(loaded: LoadedConfig, decision: ModeDecision, environ: Mapping[str, 
         yield from _logs(config, decision.mode)
     yield from llm_told.examine(config, decision.mode, environ)
     yield from alerts_told.examine(config, environ)
+    yield from watch_about.examine(config, SystemClock())
 
 
 def acl(config: Config) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator.alerts import memory, observing
+from orchestrator.alerts import engine, memory, observing
 from orchestrator.alerts.channels.contract import Channel
 from orchestrator.alerts.channels.making import make
 from orchestrator.alerts.delivery import Delivery
-from orchestrator.alerts.episodes import advance
+from orchestrator.alerts.engine import values_of
+from orchestrator.alerts.episodes import Episode, Observed, advance
 from orchestrator.alerts.loading import read
 from orchestrator.alerts.memory import Memory
-from orchestrator.alerts.rules import AlertRules
+from orchestrator.alerts.rules import AlertRules, routes_of
 from orchestrator.session.lock import hold_when_free
 from orchestrator.store.database import open_store
 from tools.clock import Clock
@@ -34,18 +35,63 @@ class Places(NamedTuple):
 def tell(places: Places, environ: Mapping[str, str], clock: Clock, *, shadow: bool) -> Iterator[str]:
     """Take in what a session says and tell who is to be told; lines for people.
 
-    One process at a time does it, so that nothing is told twice. Raises UsageError, LockHeld, OSError.
+    Raises UsageError, LockHeld, OSError.
     """
-    rules = read(places.rules)
-    lock = places.store.with_name(f"{places.store.name}.alerts.lock")
-    with hold_when_free(lock, "alerts", "alerts", clock, _LOCK_WAIT_S), open_store(places.store) as store:
-        now_ms = clock.now_ms()
-        known = memory.load(store, shadow=shadow)
-        seen = observing.observed(workspace_at(places.workspace), now_ms)
-        current = Memory(episodes=advance(known.episodes, seen, now_ms), state=known.state)
-        channels, problems = channels_of(rules, environ, clock)
-        yield from problems
-        yield from Delivery(rules, channels, store, clock).run(current, settled=True, shadow=shadow)
+    desk = Desk(read(places.rules), places.store, environ, clock, shadow=shadow)
+    yield from desk.tell(lambda now_ms: observing.observed(workspace_at(places.workspace), now_ms))
+
+
+class Desk:
+    """Where all that alerts are about is handed in, by one process at a time."""
+
+    def __init__(
+        self, rules: AlertRules, store: Path, environ: Mapping[str, str], clock: Clock, *, shadow: bool
+    ) -> None:
+        self._rules, self._store, self._environ = rules, store, environ
+        self._clock, self._shadow = clock, shadow
+
+    def tell(self, look: Callable[[int], Observed]) -> Iterator[str]:
+        """Take in what `look` sees (given the time in ms) and tell who is to be told; lines for people.
+
+        Raises UsageError, LockHeld, OSError.
+        """
+        lock = self._store.with_name(f"{self._store.name}.alerts.lock")
+        with (
+            hold_when_free(lock, "alerts", "alerts", self._clock, _LOCK_WAIT_S),
+            open_store(self._store) as store,
+        ):
+            now_ms = self._clock.now_ms()
+            known = memory.load(store, shadow=self._shadow)
+            current = Memory(episodes=advance(known.episodes, look(now_ms), now_ms), state=known.state)
+            channels, problems = channels_of(self._rules, self._environ, self._clock)
+            yield from problems
+            delivery = Delivery(self._rules, channels, store, self._clock)
+            yield from delivery.run(current, settled=True, shadow=self._shadow)
+
+    def again(self) -> Iterator[str]:
+        """Tell what was refused, and what lasts and is due again; nothing is written where nothing is due."""
+        with open_store(self._store) as store:
+            known = memory.load(store, shadow=self._shadow)
+        now_ms = self._clock.now_ms()
+        if engine.decide(self._rules, known.episodes, known.state, now_ms, settled=True).due:
+            yield from self.tell(lambda _: Observed((), ()))
+
+    def refused(self, episodes: Collection[Episode]) -> list[str]:
+        """Receivers that were to be told of these and have not taken it yet. Raises UsageError."""
+        with open_store(self._store) as store:
+            groups = memory.load(store, shadow=self._shadow).state.groups
+        return sorted(
+            {
+                group.receiver
+                for item in episodes
+                for timing in routes_of(self._rules, item.labels)
+                for group in groups
+                if group.failures
+                and (group.place, group.receiver) == (timing.place, timing.receiver)
+                and group.values == values_of(timing, item.labels)
+                and item.key not in {told.key for told in group.told}
+            }
+        )
 
 
 def channels_of(

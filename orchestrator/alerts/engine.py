@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
-from orchestrator.alerts.episodes import Episode, worst
+from orchestrator.alerts.episodes import Episode, Labels, worst
 from orchestrator.alerts.rules import AlertRules, Inhibition, Kind, Silence, Timing, every, routes_of
 from orchestrator.alerts.state import AlertState, Decision, Group, Item, Kept, Notification, Sent, Told
 from tools.clock import iso
@@ -104,7 +104,7 @@ def _gather(
     for item in firing:
         why = _silence(rules.silences, item, now_ms) or _inhibition(rules.inhibit, item, firing)
         for timing in routes_of(rules, item.labels):
-            values = tuple((name, str(getattr(item.labels, name))) for name in timing.group_by)
+            values = values_of(timing, item.labels)
             key = _digest(timing.place, timing.receiver, *(f"{name}={value}" for name, value in values))
             group = known.get(key) or Group(
                 key=key, place=timing.place, receiver=timing.receiver, values=values, first_ms=now_ms
@@ -116,6 +116,11 @@ def _gather(
             else:
                 entry.kept[item.key] = why
     return found
+
+
+def values_of(timing: Timing, labels: Labels) -> tuple[tuple[str, str], ...]:
+    """What a route groups by, and the values of one episode: those of its group."""
+    return tuple((name, str(getattr(labels, name))) for name in timing.group_by)
 
 
 def _silence(silences: Sequence[Silence], item: Episode, now_ms: int) -> str | None:

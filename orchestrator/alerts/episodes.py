@@ -8,9 +8,18 @@ from msgspec import Struct, structs
 
 from tools.findings.model import Severity
 
-EVENTS = ("finding", "run.finished", "run.failed", "run.incomplete", "test")
+EVENTS = (
+    "finding",
+    "run.finished",
+    "run.failed",
+    "run.incomplete",
+    "run.stalled",
+    "run.anomaly",
+    "chain.failed",
+    "test",
+)
 """Kinds of episodes; all but `finding` are momentary: they are told once and do not end."""
-STATUSES = ("COMPLETED", "FAILED", "INTERRUPTED")
+STATUSES = ("COMPLETED", "FAILED", "INTERRUPTED", "STALLED")
 _KEPT_MS, _MOMENT_KEPT_MS = 30 * 86_400_000, 86_400_000
 """After its end an episode is forgotten: a month, a momentary one a day; a receiver that is new then hears no old news."""
 

@@ -40,11 +40,14 @@ class Archived(NamedTuple):
     files: list[File]
 
 
-def archive(workspace: Workspace, session_id: str, shelf: Shelf, clock: Clock) -> Archived:
+def archive(
+    workspace: Workspace, session_id: str, shelf: Shelf, clock: Clock, about: BagInfo | None = None
+) -> Archived:
     """Archive a workspace that no session writes to; the caller holds its lock and the shelf's.
 
-    One that was archived as it is, is verified and not written again. Raises ArchiveRefused (something in it can be
-    no part of an archive, or what was written does not verify), UsageError, OSError; nothing is left then.
+    One that was archived as it is, is verified and not written again. `about` is what is known of it where it is no
+    session's. Raises ArchiveRefused (something in it can be no part of an archive, or what was written does not
+    verify), UsageError, OSError; nothing is left then.
     """
     files, left_out = content.files_of(workspace)
     known = _same(shelf, session_id, files)
@@ -55,7 +58,7 @@ def archive(workspace: Workspace, session_id: str, shelf: Shelf, clock: Clock) -
     links = chain.with_unlisted(links, there)
     number, previous, previous_hash = chain.tip(links)
     info = structs.replace(
-        content.described(workspace, session_id),
+        about if about is not None else content.described(workspace, session_id),
         number=number + 1,
         archived_ms=clock.now_ms(),
         left_out=tuple(left_out),

@@ -27,6 +27,7 @@ from orchestrator.cli import (
     session_command,
     store_command,
     trace_command,
+    watch_command,
 )
 from orchestrator.cli.llm_options import Llm, MaxCost
 from orchestrator.cli.nightly_options import Jitter, Nightly
@@ -350,6 +351,7 @@ app.command(epilog=trace_command.EXIT_CODES)(trace_command.trace)
 app.add_typer(archive_command.app, name="archive")
 app.add_typer(store_command.app, name="store")
 app.add_typer(alerts_command.app, name="alerts")
+app.command(epilog=watch_command.EXIT_CODES)(watch_command.watch)
 app.command()(init_command.init)
 app.command()(schedule_command.schedule)
 app.command()(mcp_command.mcp)

@@ -173,6 +173,7 @@ def _anchor_paths(data: dict[str, Any], folder: Path) -> None:
         ("logs", "sources", "path", True),
         ("services", "list", "pidfile", False),
         ("services", "list", "folder", False),
+        ("watch", "databases", "path", False),
     ):
         part = data.get(section)
         for entry in (

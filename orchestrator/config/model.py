@@ -17,6 +17,7 @@ from agents.job import LogSource, ServiceSpec
 from orchestrator.config.llm import LlmSection
 from orchestrator.config.loopback import on_loopback
 from orchestrator.config.nightly import NightlySection
+from orchestrator.config.watch import WatchSection
 from tools.detectors.expected_lines import ExpectedLines
 from tools.detectors.thresholds import Expectation, Judgement, Limits
 from tools.quantities import Duration
@@ -275,6 +276,7 @@ class Config(_Section):
     store: StoreSection = StoreSection()
     alerts: AlertsSection = AlertsSection()
     nightly: NightlySection = NightlySection()
+    watch: WatchSection = WatchSection()
     fail_on: str = Field(default="high", pattern=r"^(new:)?(critical|high|medium|low|info|never)$")
 
     @property

@@ -39,7 +39,16 @@ FLAGS: Mapping[str, str] = {
 }
 """Settings that have a flag."""
 
-PATHS = frozenset({"project.root", "services.env_file", "output.workspace", "output.state_db", "alerts.file"})
+PATHS = frozenset(
+    {
+        "project.root",
+        "services.env_file",
+        "output.workspace",
+        "output.state_db",
+        "alerts.file",
+        "watch.folder",
+    }
+)
 """Settings that are one path."""
 
 _NUMBERS: Mapping[object, type[int | float]] = {int: int, float: float}

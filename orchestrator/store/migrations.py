@@ -75,6 +75,22 @@ CREATE INDEX samples_time ON stream_samples (timestamp);
 CREATE INDEX alerts_time ON alerts (timestamp)
 """
 
+_SECOND = """
+CREATE TABLE watched_runs (
+  run_key TEXT PRIMARY KEY, source TEXT NOT NULL, run_id TEXT NOT NULL, started_ms INTEGER NOT NULL,
+  state TEXT NOT NULL, generation INTEGER NOT NULL DEFAULT 1, status TEXT NOT NULL DEFAULT '',
+  ended_ms INTEGER, data TEXT NOT NULL, UNIQUE (source, run_id, started_ms)
+);
+CREATE TABLE chain_steps (
+  run_key TEXT NOT NULL, generation INTEGER NOT NULL, step TEXT NOT NULL, status TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, next_ms INTEGER NOT NULL DEFAULT 0, detail TEXT NOT NULL DEFAULT '',
+  result TEXT NOT NULL DEFAULT '', updated_ms INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (run_key, generation, step)
+) WITHOUT ROWID;
+CREATE TABLE watch_state (name TEXT PRIMARY KEY, data TEXT NOT NULL);
+CREATE INDEX watched_state ON watched_runs (state)
+"""
+
 Migration = Callable[[sqlite3.Connection], None]
 
 
@@ -87,7 +103,7 @@ def _statements(script: str) -> Migration:
     return apply
 
 
-MIGRATIONS: tuple[Migration, ...] = (_statements(_FIRST),)
+MIGRATIONS: tuple[Migration, ...] = (_statements(_FIRST), _statements(_SECOND))
 """Step N leads to version N. A step that was released is never changed."""
 
 REQUIRED: Mapping[str, frozenset[str]] = {
@@ -105,5 +121,8 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     "alert_state": frozenset({"name", "data"}),
     "archives": frozenset({"path", "run_id", "sha256"}),
     "checkpoints": frozenset({"run_id", "source", "position"}),
+    "watched_runs": frozenset({"run_key", "source", "run_id", "state", "data"}),
+    "chain_steps": frozenset({"run_key", "step", "status", "attempts"}),
+    "watch_state": frozenset({"name", "data"}),
 }
 """Tables, and the columns without which nothing here works."""

@@ -1,0 +1,42 @@
+"""`[watch]`: what the daemon looks at, how often, and from when on something is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools.quantities import Duration
+
+
+class OtherDatabase(BaseModel):
+    """One `[[watch.databases]]` entry: the SQLite database of another orchestrator; it is only read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path = Field(description="the database")
+    tables: tuple[str, ...] = Field(
+        default=("runs", "workstreams"), description="that must be there; runs always must"
+    )
+
+
+class WatchSection(BaseModel):
+    """`[watch]`: the daemon `streamgauge watch`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    databases: tuple[OtherDatabase, ...] = ()
+    folder: Path | None = Field(
+        default=None, description="where logs/ and reports/ are made; else beside the workspace"
+    )
+    look_every: Duration = Field(default=5.0, gt=0, le=10, description="between two looks for new runs")
+    heartbeat: Duration = Field(default=30.0, gt=0, description="between two lines that say that it watches")
+    stall_after: Duration = Field(
+        default=1800.0, gt=0, description="without progress a run counts as stalled"
+    )
+    death_grace: Duration = Field(
+        default=60.0, description="after its process is gone a run may still be taken up again"
+    )
+    safety_min: float = Field(default=0.85, ge=0, le=1, description="below it a safety score is an anomaly")
+    cost_max_usd: float = Field(default=5.0, ge=0, description="above it the cost of a run is an anomaly")
+    timeout_max: Duration = Field(default=300.0, gt=0, description="a step that runs longer is an anomaly")

@@ -1,0 +1,186 @@
+"""The daemon: one thread looks, one leads chains, so that a large archive keeps nobody from being seen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+from orchestrator.config.model import Config
+from orchestrator.session.lock import hold_file
+from orchestrator.store.database import create, open_store
+from orchestrator.watch.chain import Chain
+from orchestrator.watch.journal import EventJournal
+from orchestrator.watch.ledger import Ledger, State
+from orchestrator.watch.links import Effects
+from orchestrator.watch.places import Places
+from orchestrator.watch.watcher import Watcher
+from tools.clock import Clock, iso
+from tools.errors import ConfigError, StreamgaugeError
+
+ALIVE = "alive"
+"""Under this name the store holds when the daemon last looked, and its pid."""
+_CHAIN_EVERY_S = 2.0
+_AGAIN_EVERY_S = 30.0
+"""Between two looks whether a refused alert is due again."""
+_TROUBLE_WAIT_S = 5.0
+_MENDABLE = (StreamgaugeError, OSError, sqlite3.Error)
+
+
+class Output(Protocol):
+    """Takes a line for people."""
+
+    def __call__(self, line: str, /) -> None:
+        """Print it."""
+        ...
+
+
+class Daemon:
+    """Runs until it is stopped. `load` reads the configuration anew; it is called again on SIGHUP."""
+
+    def __init__(
+        self, load: Callable[[], Config], environ: Mapping[str, str], clock: Clock, say: Output
+    ) -> None:
+        self._load, self._environ, self._clock, self._say = load, environ, clock, say
+        self._stop, self._reload = threading.Event(), threading.Event()
+        self._round = threading.Event()
+        """Set where what runs now is to end: to stop, or to begin anew with another configuration."""
+        self._config = load()
+
+    def run(self) -> None:
+        """Watch until SIGTERM or SIGINT. Raises LockHeld where another one does, UsageError, OSError."""
+        places = Places(self._config)
+        places.lock.parent.mkdir(parents=True, exist_ok=True)
+        create(self._config.output.state_db)
+        with hold_file(places.lock, "database, as its watch", "watch"), self._signals():
+            places.create()
+            self._check()
+            EventJournal(places.monitor, self._clock).tell(
+                "WATCH_STARTED",
+                pid=os.getpid(),
+                databases=[str(item.path) for item in self._config.watch.databases],
+            )
+            while not self._stop.is_set():
+                self._round.clear()
+                if self._stop.is_set():
+                    break
+                self._one_round()
+                if self._reload.is_set():
+                    self._reload.clear()
+                    self._begin_anew()
+            EventJournal(Places(self._config).monitor, self._clock).tell("WATCH_STOPPED", pid=os.getpid())
+
+    def _check(self) -> None:
+        """Fail at once where something that is configured cannot be watched. Raises UsageError, ConfigError."""
+        with open_store(self._config.output.state_db) as store:
+            effects = Effects(self._config, store, self._environ, self._clock)
+            Watcher(self._config, Ledger(store), effects, self._clock).check()
+            if self._config.alerts.file is not None:
+                effects.desk()
+
+    def _one_round(self) -> None:
+        """With one configuration, until the next or the end."""
+        chain = threading.Thread(target=self._chains, name="chain")
+        chain.start()
+        try:
+            self._looks()
+        finally:
+            self._round.set()
+            chain.join()
+
+    def _looks(self) -> None:
+        config = self._config
+        with open_store(config.output.state_db) as store:
+            ledger = Ledger(store)
+            watcher = Watcher(config, ledger, Effects(config, store, self._environ, self._clock), self._clock)
+            heartbeat = EventJournal(Places(config).monitor, self._clock)
+            beat = self._clock.monotonic()
+            tick = beat
+            while not self._round.is_set():
+                try:
+                    for line in watcher.look():
+                        self._say(line)
+                    ledger.say(ALIVE, f"{os.getpid()} {self._clock.now_ms()}")
+                    if self._clock.monotonic() >= beat:
+                        self._heartbeat(heartbeat, ledger)
+                        beat = self._clock.monotonic() + config.watch.heartbeat
+                except _MENDABLE as error:
+                    self._say(f"the look failed and is repeated: {error}")
+                tick = max(tick + config.watch.look_every, self._clock.monotonic())
+                self._clock.sleep_until(tick, self._round)
+
+    def _heartbeat(self, journal: EventJournal, ledger: Ledger) -> None:
+        watching = ledger.in_state(State.WATCHING)
+        journal.tell(
+            "HEARTBEAT", pid=os.getpid(), watching=[run.key for run in watching],
+            chains=[run.key for run in ledger.in_state(State.ENDED)],
+            stalled=[run.key for run in watching if run.stalled_ms is not None],
+            oldestProgress=min((iso(run.progressed_ms) for run in watching), default=None),
+        )  # fmt: skip
+
+    def _chains(self) -> None:
+        config = self._config
+        while not self._round.is_set():
+            try:
+                with open_store(config.output.state_db) as store:
+                    self._lead(config, Effects(config, store, self._environ, self._clock), Ledger(store))
+            except _MENDABLE as error:
+                self._say(f"the chain waits: {error}")
+                self._clock.sleep_until(self._clock.monotonic() + _TROUBLE_WAIT_S, self._round)
+
+    def _lead(self, config: Config, effects: Effects, ledger: Ledger) -> None:
+        chain = Chain(ledger, effects, self._clock, self._round)
+        again = self._clock.monotonic() + _AGAIN_EVERY_S
+        while not self._round.is_set():
+            for line in chain.run():
+                self._say(line)
+            if config.alerts.file is not None and self._clock.monotonic() >= again:
+                again = self._clock.monotonic() + _AGAIN_EVERY_S
+                for line in effects.desk().again():
+                    self._say(line)
+            self._clock.sleep_until(self._clock.monotonic() + _CHAIN_EVERY_S, self._round)
+
+    def _begin_anew(self) -> None:
+        """The configuration anew; one that is wrong is told, and the old one stays."""
+        journal = EventJournal(Places(self._config).monitor, self._clock)
+        before = self._config
+        try:
+            self._config = self._load()
+            if self._config.output.state_db != before.output.state_db:
+                raise ConfigError(
+                    "another database", remedy="Restart the daemon to watch with it", key="output.state_db"
+                )
+            Places(self._config).create()
+            self._check()
+        except (StreamgaugeError, OSError) as error:
+            self._config = before
+            self._say(f"the configuration is not taken, the old one stays: {error}")
+            journal.tell("CONFIG_REFUSED", reason=str(error))
+            return
+        self._say("the configuration was read again")
+        journal.tell("CONFIG_RELOADED")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def end(*_: object) -> None:
+            self._stop.set()
+            self._round.set()
+
+        def anew(*_: object) -> None:
+            self._reload.set()
+            self._round.set()
+
+        before = {
+            signal.SIGTERM: signal.signal(signal.SIGTERM, end),
+            signal.SIGINT: signal.signal(signal.SIGINT, end),
+            signal.SIGHUP: signal.signal(signal.SIGHUP, anew),
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,274 @@
+"""Runs of another orchestrator in its SQLite database: opened read-only, checked at once, read as it names things.
+
+What a column is called differs between orchestrators; the names that are understood are listed here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import socket
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from orchestrator.watch import views
+from orchestrator.watch.views import Gate, Step, View
+from tools.clock import from_iso
+from tools.errors import UsageError
+from tools.masking import mask, mask_data
+
+RUNS, STEPS = "runs", "workstreams"
+_BESIDE = (STEPS, "tasks", "gates")
+_ROWS_MAX = 5_000
+_CELL_CHARS_MAX = 4_000
+_BUSY_MS = 2_000
+_SECONDS_BELOW = 100_000_000_000
+"""A number below it is a time in seconds, else in milliseconds."""
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "id": ("run_id", "id"),
+    "status": ("status", "state"),
+    "started": ("started_at", "start_time", "created_at"),
+    "ended": ("ended_at", "completed_at", "finished_at", "end_time"),
+    "pid": ("pid", "process_id"),
+    "pid_started": ("pid_started_at", "process_started_at"),
+    "host": ("host", "hostname"),
+    "cost": ("cost_usd", "total_cost_usd", "total_cost", "cost"),
+    "tokens": ("tokens", "total_tokens"),
+    "safety": ("safety_score",),
+    "error": ("error", "error_message", "reason"),
+    "retries": ("retry_count", "retries"),
+    "retry_limit": ("max_retries", "retry_limit"),
+    "kill": ("kill_switch", "killed"),
+    "name": ("name", "workstream_id", "step", "title", "id"),
+    "detail": ("detail", "error", "error_message", "message"),
+}
+_LIVENESS = "heartbeat"
+"""A column with this in its name says that somebody is there, and not that anything moves on."""
+_CLOCK_SLACK_MS = 2_000
+
+
+class Database:
+    """One database with runs. `source` names it in what we remember."""
+
+    def __init__(self, path: Path, required: Collection[str] = (RUNS, STEPS), source: str = "") -> None:
+        self.path, self.source = path, source or str(path)
+        self._required = dict.fromkeys((RUNS, *required))
+
+    def check(self) -> int:
+        """How many runs it holds. Raises UsageError, naming path and table, where it cannot be watched."""
+        with self._open() as connection:
+            there = self._tables(connection)
+            for table in self._required:
+                if table not in there:
+                    raise UsageError(
+                        f"{self.path}: the table {table} is missing. "
+                        "Name the orchestrator's database in [[watch.databases]]."
+                    )
+            for column, names in (("id", _NAMES["id"]), ("status", _NAMES["status"])):
+                if not _first(there[RUNS], names):
+                    raise UsageError(
+                        f"{self.path}: the table {RUNS} has no column for the {column} ({' or '.join(names)}). "
+                        "Name another in [[watch.databases]]."
+                    )
+            return int(connection.execute(f"SELECT count(*) FROM {RUNS}").fetchone()[0])  # noqa: S608 - our word
+
+    def runs(self, closed: Collection[tuple[str, int]]) -> Iterator[View]:
+        """Every run but those that are `closed` (id, begun in ms). Raises UsageError."""
+        with self._open() as connection:
+            there = self._tables(connection)
+            if RUNS not in there:
+                raise UsageError(f"{self.path}: the table {RUNS} is missing.")
+            for row in connection.execute(f"SELECT * FROM {RUNS}"):  # noqa: S608 - our word
+                data = dict(row)
+                run_id = _text(_of(data, "id"))
+                if not run_id or (run_id, _started(data)) in closed or not self._is_foreign(data):
+                    continue
+                beside = {table: _rows(connection, table, there, run_id) for table in _BESIDE}
+                yield _view(self.source, data, beside)
+
+    def _is_foreign(self, data: Mapping[str, Any]) -> bool:  # noqa: ARG002 - all rows here are
+        """Whether nobody else looks at it."""
+        return True
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        if not self.path.exists():
+            raise UsageError(f"{self.path}: there is no database. Correct the path in [[watch.databases]].")
+        try:
+            address = f"{self.path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000)) as connection:
+                connection.row_factory = sqlite3.Row
+                connection.execute("PRAGMA query_only = 1")
+                yield connection
+        except sqlite3.Error as error:
+            raise UsageError(f"{self.path} cannot be read ({error}).") from error
+
+    @staticmethod
+    def _tables(connection: sqlite3.Connection) -> dict[str, set[str]]:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            name: {row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')}
+            for name in names
+            if name in {RUNS, *_BESIDE}
+        } | {name: set() for name in names if name not in {RUNS, *_BESIDE}}
+
+
+class OwnDatabase(Database):
+    """Our own store, where another orchestrator writes its runs into it; sessions are looked at elsewhere."""
+
+    def _is_foreign(self, data: Mapping[str, Any]) -> bool:
+        return data.get("kind") != views.WATCHED and not (
+            data.get("kind") == views.SESSION and data.get("workspace")
+        )
+
+
+def _rows(
+    connection: sqlite3.Connection, table: str, there: Mapping[str, set[str]], run_id: str
+) -> list[dict[str, Any]]:
+    if "run_id" not in there.get(table, ()):
+        return []
+    query = f"SELECT * FROM {table} WHERE run_id = ? LIMIT {_ROWS_MAX}"  # noqa: S608 - our words
+    return [dict(row) for row in connection.execute(query, (run_id,))]
+
+
+def _view(source: str, data: dict[str, Any], beside: dict[str, list[dict[str, Any]]]) -> View:
+    steps = tuple(_step(row) for row in beside[STEPS])
+    rows = {RUNS: [_plain(data)]} | {
+        name: [_plain(row) for row in found] for name, found in beside.items() if found
+    }
+    pid = _whole(_of(data, "pid"))
+    elsewhere = _text(_of(data, "host")) not in {"", socket.gethostname(), "localhost"}
+    pid_started = _moment(_of(data, "pid_started"))
+    alive, born = (None, None) if pid is None or elsewhere else process(pid, pid_started)
+    scores = [
+        score
+        for score in (_number(_of(data, "safety")), *(step.safety for step in steps))
+        if score is not None
+    ]
+    masked: dict[str, list[dict[str, Any]]] = msgspec.convert(
+        mask_data(rows), dict[str, list[dict[str, Any]]]
+    )
+    return View(
+        source=source,
+        run_id=_text(_of(data, "id")),
+        kind=views.FOREIGN,
+        status=_text(_of(data, "status")).upper(),
+        started_ms=_started(data),
+        ended_ms=_moment(_of(data, "ended")),
+        pid=pid,
+        pid_started_ms=pid_started if pid_started is not None else born,
+        alive=alive,
+        steps=steps,
+        gates=tuple(_gate(row) for row in beside["gates"]),
+        progress=_digest(rows),
+        cost_usd=_number(_of(data, "cost")),
+        tokens=_whole(_of(data, "tokens")),
+        safety=min(scores, default=None),
+        retries=max((_whole(_of(data, "retries")) or 0, *(step.retries for step in steps))),
+        retry_limit=_whole(_of(data, "retry_limit")),
+        kill_switch=bool(_whole(_of(data, "kill"))),
+        error=mask(_text(_of(data, "error"))),
+        rows=masked,
+    )
+
+
+def process(pid: int, started_ms: int | None) -> tuple[bool, int | None]:
+    """Whether a process runs, and when it began; with `started_ms` only that very one counts."""
+    try:
+        found = psutil.Process(pid)
+        born = round(found.create_time() * 1000)
+        runs = found.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False, None
+    except psutil.AccessDenied:
+        return True, None
+    if started_ms is not None and abs(born - started_ms) > _CLOCK_SLACK_MS:
+        return False, None
+    return runs, born
+
+
+def _step(row: Mapping[str, Any]) -> Step:
+    return Step(
+        name=mask(_text(_of(row, "name"))),
+        status=_text(_of(row, "status")).upper(),
+        started_ms=_moment(_of(row, "started")),
+        ended_ms=_moment(_of(row, "ended")),
+        detail=mask(_text(_of(row, "detail"))),
+        retries=_whole(_of(row, "retries")) or 0,
+        retry_limit=_whole(_of(row, "retry_limit")),
+        safety=_number(_of(row, "safety")),
+    )
+
+
+def _gate(row: Mapping[str, Any]) -> Gate:
+    return Gate(name=mask(_text(_of(row, "name"))), verdict=_text(_of(row, "status")).lower() or "open")
+
+
+def _digest(rows: Mapping[str, list[dict[str, Any]]]) -> str:
+    moving = {
+        table: [{key: value for key, value in row.items() if _LIVENESS not in key} for row in found]
+        for table, found in rows.items()
+    }
+    return hashlib.sha256(msgspec.json.encode(moving, order="deterministic")).hexdigest()[:32]
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row that JSON takes: blobs by their size, long texts cut."""
+    return {key: _cell(value) for key, value in row.items()}
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bytes):
+        return f"({len(value)} bytes)"
+    if isinstance(value, str):
+        return value[:_CELL_CHARS_MAX]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _first(columns: Collection[str], names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in columns), None)
+
+
+def _of(row: Mapping[str, Any], what: str) -> object:
+    """The value of the first column of these names that holds one."""
+    return next((row[name] for name in _NAMES[what] if row.get(name) is not None), None)
+
+
+def _started(row: Mapping[str, Any]) -> int:
+    return _moment(_of(row, "started")) or 0
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()[:_CELL_CHARS_MAX]
+
+
+def _number(value: object) -> float | None:
+    try:
+        number = float(value)  # type: ignore[arg-type]  # whatever SQLite holds
+    except (TypeError, ValueError):
+        return None
+    return number if abs(number) < 1e15 else None
+
+
+def _whole(value: object) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)
+
+
+def _moment(value: object) -> int | None:
+    """A time in ms since the epoch, from ISO 8601, seconds or milliseconds."""
+    number = _number(value)
+    if number is not None:
+        return round(number * 1000) if abs(number) < _SECONDS_BELOW else round(number)
+    try:
+        return from_iso(str(value))
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,217 @@
+"""One look at all sources: runs that began, that moved, that stand still, that are over. Each is remembered at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from msgspec import structs
+
+from orchestrator.alerts.episodes import Observed
+from orchestrator.archive import chain
+from orchestrator.config.model import Config
+from orchestrator.session.opening import existing_session_id
+from orchestrator.store.fill import fill
+from orchestrator.watch import judging, telling, views
+from orchestrator.watch.foreign import Database, OwnDatabase
+from orchestrator.watch.journal import EventJournal
+from orchestrator.watch.judging import Ending
+from orchestrator.watch.ledger import OWN, Ledger, State, Watched
+from orchestrator.watch.links import Effects
+from orchestrator.watch.sessions import SOURCE, of_archive, sessions
+from orchestrator.watch.views import View
+from tools.clock import Clock
+from tools.errors import StreamgaugeError, UsageError
+from tools.workspace import Workspace
+
+_BEFORE_FIRST_MS = 86_400_000
+"""What ended more than a day before the daemon was first started here is history, and nobody is told of it."""
+_REVIVED_MS = 7 * 86_400_000
+"""A run that was taken for over is looked at for a week: it may go on."""
+
+
+class Watcher:
+    """Looks. `look` is called again and again; what it finds is in the ledger and in `logs/monitor.jsonl`."""
+
+    def __init__(self, config: Config, ledger: Ledger, effects: Effects, clock: Clock) -> None:
+        self._config, self._ledger, self._effects, self._clock = config, ledger, effects, clock
+        self._journal = EventJournal(effects.places.monitor, clock)
+        self._first_ms = ledger.first_start_ms(clock.now_ms())
+        self._databases = [Database(item.path, item.tables) for item in config.watch.databases]
+        self._refused: dict[str, str] = {}
+        self._shelf_seen: set[str] = set()
+
+    def check(self) -> None:
+        """Raises UsageError, naming path and table, where a configured database cannot be watched."""
+        for database in self._databases:
+            database.check()
+
+    def look(self) -> Iterator[str]:
+        """Look at every source once; a line for each thing that happened. Raises UsageError, OSError."""
+        for source in (SOURCE, OWN, *(database.source for database in self._databases)):
+            try:
+                found = list(self._views(source))
+            except UsageError as error:
+                yield from self._cannot(source, str(error))
+                continue
+            if self._refused.pop(source, None) is not None:
+                self._journal.tell("SOURCE_BACK", source=source)
+                yield f"{source}: can be read again"
+            for view in found:
+                yield from self._one(view)
+
+    def unfinished(self) -> list[Watched]:
+        """The runs that are looked at now."""
+        return self._ledger.in_state(State.WATCHING)
+
+    def _views(self, source: str) -> Iterator[View]:
+        now_ms, store = self._clock.now_ms(), self._ledger.store
+        settled = self._ledger.settled(source)
+        if source == SOURCE:
+            workspace = self._config.output.workspace
+            yield from sessions(store, workspace, settled, now_ms)
+            yield from self._shelved()
+        elif source == OWN:
+            yield from OwnDatabase(self._config.output.state_db, source=OWN).runs(settled)
+        else:
+            database = next(item for item in self._databases if item.source == source)
+            yield from database.runs(settled)
+
+    def _shelved(self) -> Iterator[View]:
+        """Sessions that began and ended while nobody watched, and that nobody else took into the store."""
+        shelf = self._effects.places.shelf
+        for link in chain.read(shelf.folder):
+            if link.name in self._shelf_seen or link.pruned_ms is not None:
+                continue
+            view = of_archive(shelf, link.name, self._config.output.workspace)
+            self._shelf_seen.add(link.name)
+            if view is not None and self._ledger.named(view.run_id) is None:
+                yield view
+
+    def _cannot(self, source: str, why: str) -> Iterator[str]:
+        """A source that was there and is not is told once; its runs wait."""
+        if self._refused.get(source) != why:
+            self._refused[source] = why
+            self._journal.tell("SOURCE_LOST", source=source, reason=why)
+            yield why
+
+    def _one(self, view: View) -> Iterator[str]:
+        known, now_ms = self._ledger.find(view), self._clock.now_ms()
+        if known is None:
+            known = self._ledger.add(view, now_ms, passed=self._is_history(view))
+        if known.state is State.PASSED:
+            return
+        if not known.told_created:
+            yield from self._created(known)
+            known = structs.replace(known, told_created=True)
+            self._ledger.write(known)
+        if known.state is State.WATCHING:
+            yield from self._watched(known, view)
+        elif known.state is State.ENDED:
+            if not known.told_completed:
+                yield from self._completed(known)
+        elif known.revivable and known.ended_ms is not None and now_ms - known.ended_ms < _REVIVED_MS:
+            yield from self._over(known, view)
+
+    def _is_history(self, view: View) -> bool:
+        ended_ms = view.ended_ms if view.ended_ms is not None else view.started_ms
+        return view.outcome is not None and ended_ms < self._first_ms - _BEFORE_FIRST_MS
+
+    def _created(self, known: Watched) -> Iterator[str]:
+        self._journal.tell_once(
+            "RUN_CREATED", f"RUN_CREATED {known.key} {known.generation}", runId=known.run_id, key=known.key,
+            source=known.source, kind=known.kind, workspace=known.workspace,
+        )  # fmt: skip
+        if known.kind == views.SESSION:
+            self._fill(known)
+        yield f"{known.key}: seen ({known.source})"
+
+    def _fill(self, known: Watched) -> None:
+        """The store shows a session that is under way; what it refuses is tried again at the end."""
+        workspace = Workspace(self._config.output.workspace.resolve())
+        if existing_session_id(workspace) == known.run_id:
+            with suppress(StreamgaugeError, OSError):
+                fill(self._ledger.store, workspace, self._clock)
+
+    def _watched(self, known: Watched, view: View) -> Iterator[str]:
+        now_ms, limits = self._clock.now_ms(), self._config.watch
+        seen = judging.observed(known, view, now_ms)
+        end = judging.ending(seen, view, now_ms, limits)
+        if end is not None:
+            yield from self._end(seen, view, end)
+            return
+        if judging.is_still(seen, view, now_ms, limits) and seen.stalled_ms is None:
+            seen = structs.replace(seen, stalled_ms=now_ms)
+            self._ledger.write(seen)
+            yield from self._stands_still(seen)
+        elif seen != known:
+            self._ledger.write(seen)
+
+    def _end(self, seen: Watched, view: View, end: Ending) -> Iterator[str]:
+        ended = structs.replace(
+            seen,
+            state=State.ENDED,
+            status=end.status,
+            why=end.why,
+            revivable=end.revivable,
+            ended_ms=view.ended_ms if view.ended_ms is not None else self._clock.now_ms(),
+            view=view,
+            told_completed=False,
+        )
+        self._ledger.write(ended)
+        yield from self._completed(ended)
+
+    def _completed(self, ended: Watched) -> Iterator[str]:
+        self._journal.tell_once(
+            "RUN_COMPLETED", f"RUN_COMPLETED {ended.key} {ended.generation}", runId=ended.run_id, key=ended.key,
+            source=ended.source, status=ended.status, reason=ended.why, generation=ended.generation,
+        )  # fmt: skip
+        self._ledger.told_completed(ended)
+        yield f"{ended.key}: over, {ended.status} ({ended.why})"
+
+    def _stands_still(self, seen: Watched) -> Iterator[str]:
+        minutes = (self._clock.now_ms() - seen.progressed_ms) // 60_000
+        self._journal.tell_once(
+            "RUN_STALLED", f"RUN_STALLED {seen.key} {seen.stalled_ms}", runId=seen.run_id, key=seen.key,
+            source=seen.source, minutes=minutes,
+        )  # fmt: skip
+        yield f"{seen.key}: no progress for {minutes} minutes, its process runs"
+        if self._config.alerts.file is not None:
+            try:
+                episode = telling.stalled(seen, minutes, self._clock.now_ms())
+                yield from self._effects.desk().tell(lambda _: Observed((episode,), ()))
+            except (StreamgaugeError, OSError) as error:
+                yield f"{seen.key}: nobody was told that it stands still: {error}"
+
+    def _over(self, known: Watched, view: View) -> Iterator[str]:
+        """A run that its source never called over: where it goes on, it is watched again, and ends again."""
+        goes_on = view.progress != known.progress
+        lives = judging.observed(known, view, self._clock.now_ms()).gone_ms is None and bool(view.alive)
+        if not goes_on or (view.outcome is None and known.pid is not None and not lives):
+            return
+        same = view.outcome == known.status
+        if same or (known.status == views.INTERRUPTED and view.outcome == views.FAILED):
+            # Its source says by now what we had seen, or marks as failed what was cut off.
+            self._ledger.write(structs.replace(known, progress=view.progress, revivable=False))
+            return
+        again = structs.replace(
+            known,
+            state=State.WATCHING,
+            generation=known.generation + 1,
+            status=view.status,
+            why="",
+            view=None,
+            ended_ms=None,
+            gone_ms=None,
+            stalled_ms=None,
+            told_completed=False,
+            progress=view.progress,
+            progressed_ms=self._clock.now_ms(),
+        )
+        self._journal.tell_once(
+            "RUN_REVIVED", f"RUN_REVIVED {again.key} {again.generation}", runId=again.run_id, key=again.key,
+            source=again.source, generation=again.generation,
+        )  # fmt: skip
+        self._ledger.write(again)
+        yield f"{again.key}: goes on after it was taken for over"
+        yield from self._watched(again, view)

@@ -1,0 +1,114 @@
+"""When a run is over, stands still or goes on; its verdict and its anomalies. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.config.watch import WatchSection
+from orchestrator.watch import judging, verdicts
+from orchestrator.watch.ledger import Watched
+from orchestrator.watch.views import Gate, Step, View
+
+NOW = 1_750_000_000_000
+LIMITS = WatchSection()
+DONE, OPEN = Step(name="a", status="COMPLETED"), Step(name="b", status="RUNNING")
+
+
+def view(status: str = "RUNNING", **more: Any) -> View:
+    return View(source="x", run_id="r", kind="foreign", status=status, started_ms=NOW, progress="p", **more)
+
+
+def known(**more: Any) -> Watched:
+    values: dict[str, Any] = {"progress": "p", "progressed_ms": NOW, "seen_ms": NOW, "started_ms": NOW}
+    return Watched(key="r", source="x", run_id="r", kind="foreign", **(values | more))
+
+
+@pytest.mark.parametrize(
+    ("seen", "after_s", "expected"),
+    [
+        pytest.param(view("completed".upper()), 0, "COMPLETED", id="its source says so"),
+        pytest.param(view("CANCELLED"), 0, "FAILED", id="it was cancelled"),
+        pytest.param(view(steps=(DONE, DONE)), 10, "COMPLETED", id="all steps are done, and nothing follows"),
+        pytest.param(view(steps=(DONE, DONE)), 9, None, id="all steps are done, another may follow"),
+        pytest.param(view(steps=(DONE, OPEN)), 1799, None, id="a step is open"),
+        pytest.param(view(steps=(DONE, DONE), alive=True), 600, None, id="its process works on"),
+        pytest.param(view(), 1799, None, id="just before the limit"),
+        pytest.param(view(), 1800, "STALLED", id="no progress for half an hour"),
+        pytest.param(view(alive=True), 9999, None, id="stands still, its process lives"),
+        pytest.param(view("PENDING"), 9999, None, id="waits for its turn"),
+        pytest.param(view(alive=False), 59, None, id="its process is gone, and may come back"),
+    ],
+)
+def test_how_a_run_ends(seen: View, after_s: int, expected: str | None) -> None:
+    now_ms = NOW + after_s * 1000
+    after = judging.observed(known(), seen, now_ms)
+    end = judging.ending(after, seen, now_ms, LIMITS)
+    assert (end and end.status) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "before"),
+    [
+        pytest.param(view(alive=False, pid=7), known(pid=7), id="gone"),
+        pytest.param(
+            view(alive=True, pid=7, pid_started_ms=NOW + 9000),
+            known(pid=7, pid_started_ms=NOW),
+            id="another has its number",
+        ),
+    ],
+)
+def test_a_run_whose_process_is_gone_was_cut_off_after_a_while(seen: View, before: Watched) -> None:
+    first = judging.observed(before, seen, NOW)
+    assert judging.ending(first, seen, NOW + 59_000, LIMITS) is None
+    later = judging.observed(first, seen, NOW + 60_000)
+    end = judging.ending(later, seen, NOW + 60_000, LIMITS)
+    assert end == judging.Ending("INTERRUPTED", "its process 7 is gone", revivable=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "status", "expected"),
+    [
+        pytest.param(view(steps=(DONE,)), "COMPLETED", "VALIDATED", id="all is there"),
+        pytest.param(view(steps=(DONE, OPEN)), "COMPLETED", "INCOMPLETE", id="a step is missing"),
+        pytest.param(
+            view(gates=(Gate(name="g", verdict="open"),)), "COMPLETED", "INCOMPLETE", id="a gate is open"
+        ),
+        pytest.param(
+            view(gates=(Gate(name="g", verdict="rejected"),)), "COMPLETED", "FAILED", id="a gate was rejected"
+        ),
+        pytest.param(view(kill_switch=True), "COMPLETED", "FAILED", id="the kill switch"),
+        pytest.param(view(open_criticals=1), "COMPLETED", "FAILED", id="an open critical"),
+        pytest.param(view(blind_gaps=1), "COMPLETED", "INCOMPLETE", id="a source is missing"),
+        pytest.param(view(), "STALLED", "INCOMPLETE", id="it did not come to its end"),
+        pytest.param(view(), "FAILED", "FAILED", id="it failed"),
+    ],
+)
+def test_the_verdict_of_a_run(seen: View, status: str, expected: str) -> None:
+    found, reasons = verdicts.verdict(seen, status)
+    assert found == expected
+    assert bool(reasons) == (expected != "VALIDATED")
+
+
+@pytest.mark.parametrize(
+    ("seen", "kinds"),
+    [
+        pytest.param(view(safety=0.85, cost_usd=5.0), [], id="on the limits"),
+        pytest.param(view(safety=0.849, cost_usd=5.01), ["safety", "cost"], id="over them"),
+        pytest.param(
+            view(steps=(Step(name="a", status="DONE", started_ms=NOW, ended_ms=NOW + 300_000),)),
+            [],
+            id="five minutes",
+        ),
+        pytest.param(
+            view(steps=(Step(name="a", status="DONE", started_ms=NOW, ended_ms=NOW + 301_000),)),
+            ["timeout"],
+            id="more",
+        ),
+        pytest.param(view(retries=2, retry_limit=3), [], id="tried again"),
+        pytest.param(view(retries=3, retry_limit=3), ["retries"], id="as often as it may be"),
+    ],
+)
+def test_what_is_out_of_the_ordinary(seen: View, kinds: list[str]) -> None:
+    assert [item.kind for item in verdicts.anomalies(seen, LIMITS, NOW)] == kinds

@@ -1,0 +1,183 @@
+"""Where runs are seen: databases of others, checked at once and only read; sessions of ours in all their states."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from orchestrator.session import opening
+from orchestrator.session.lock import hold_file
+from orchestrator.watch.foreign import Database
+from orchestrator.watch.views import View
+from tests.fakes.clock import ManualClock
+from tests.orchestrator.watch.scenes import OtherOrchestrator, Parts, counted, events
+from tests.report.made_session import START_MS, Made, make
+from tools.errors import UsageError
+from tools.sources import session_facts
+from tools.sources.session_facts import PhaseRun
+
+
+def made_database(path: Path, *statements: str) -> Path:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("statements", "problem"),
+    [
+        pytest.param(["CREATE TABLE other (a)"], "the table runs is missing", id="no runs"),
+        pytest.param(
+            ["CREATE TABLE runs (id, status)"], "the table workstreams is missing", id="no workstreams"
+        ),
+        pytest.param(
+            ["CREATE TABLE runs (a, status)", "CREATE TABLE workstreams (run_id)"],
+            "has no column for the id",
+            id="no id",
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_watched_is_named_with_its_table(
+    tmp_path: Path, statements: list[str], problem: str
+) -> None:
+    path = made_database(tmp_path / "x.db", *statements)
+    with pytest.raises(UsageError, match=problem) as raised:
+        Database(path).check()
+    assert str(path) in str(raised.value)
+
+
+def test_one_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no database"):
+        Database(tmp_path / "x.db").check()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_bytes(b"no database " * 500)
+    with pytest.raises(UsageError, match="cannot be read"):
+        Database(tmp_path / "x.db").check()
+
+
+def test_it_is_only_read(tmp_path: Path) -> None:
+    path = made_database(
+        tmp_path / "x.db",
+        "CREATE TABLE runs (id INTEGER PRIMARY KEY, state TEXT, start_time REAL, hostname TEXT, process_id INTEGER, b)",
+        "CREATE TABLE workstreams (run_id INTEGER, title TEXT, state TEXT)",
+        "INSERT INTO runs VALUES (7, 'done', 1750000000.5, 'another-host', 1, x'00ff')",
+        "INSERT INTO workstreams VALUES (7, 'build', 'skipped')",
+    )
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    (found,) = list(Database(path).runs(()))
+    assert (found.run_id, found.outcome, found.started_ms) == ("7", "COMPLETED", 1_750_000_000_500)
+    assert (found.all_done, found.alive, found.rows["runs"][0]["b"]) == (True, None, "(2 bytes)")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+    assert [item.name for item in tmp_path.iterdir()] == ["x.db"]
+
+
+def only(path: Path) -> View:
+    (found,) = list(Database(path).runs(()))
+    return found
+
+
+def test_a_process_is_known_by_its_number_and_its_beginning(tmp_path: Path) -> None:
+    other = OtherOrchestrator(tmp_path / "x.db", ManualClock())
+    other.begin("r", pid=os.getpid())
+    assert only(other.path).alive is True
+    other.sql("ALTER TABLE runs ADD COLUMN pid_started_at REAL DEFAULT 5.0")
+    assert only(other.path).alive is False
+
+
+def test_a_heartbeat_is_no_progress(tmp_path: Path) -> None:
+    other = OtherOrchestrator(tmp_path / "x.db", ManualClock())
+    other.begin("r", "build")
+    other.sql("ALTER TABLE runs ADD COLUMN last_heartbeat REAL")
+    before = only(other.path).progress
+    other.sql("UPDATE runs SET last_heartbeat = 5")
+    assert only(other.path).progress == before
+    other.step("r", "build", "RUNNING")
+    assert only(other.path).progress != before
+
+
+# --- Sessions of ours ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return make(tmp_path)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START_MS + 600_000)
+
+
+def parts_of(made: Made, clock: ManualClock) -> Parts:
+    root = made.workspace.root.parent
+    parts = Parts(root, clock)
+    assert parts.config.output.workspace.parent == root
+    return parts
+
+
+def complete(made: Made) -> None:
+    facts = session_facts.read(made.workspace)
+    phase = PhaseRun(name="complete", started_ms=START_MS, ended_ms=START_MS, status="done")
+    session_facts.write(made.workspace, structs.replace(facts, phases=(phase,), ended_by="deadline"))
+
+
+def test_a_session_is_watched_while_it_works_and_dealt_with_when_it_is_over(
+    made: Made, clock: ManualClock
+) -> None:
+    workspace, parts = made.workspace, parts_of(made, clock)
+    facts = session_facts.read(workspace)
+    with hold_file(workspace.path(".lock"), "workspace", facts.session_id):
+        parts.tick()
+        clock.advance(7200)
+        lines = parts.tick()
+        assert any("its process runs" in line for line in lines)
+        assert parts.ledger.counts() == {"watching": 1}
+    complete(made)
+    workspace.path(".lock").write_text("pid 999999999, session x\n", encoding="ascii")
+    parts.tick()
+    assert parts.ledger.counts() == {"closed": 1}
+    assert counted(workspace.root.parent)["archives"] == {facts.session_id: 1}
+    told = [item["event"] for item in events(workspace.root.parent / "logs" / "monitor.jsonl")]
+    assert told == ["RUN_CREATED", "RUN_STALLED", "RUN_COMPLETED"]
+    parts.close()
+
+
+def test_a_session_that_was_killed_is_dealt_with_from_its_archive_once_another_has_its_workspace(
+    made: Made, clock: ManualClock
+) -> None:
+    workspace, parts = made.workspace, parts_of(made, clock)
+    facts = session_facts.read(workspace)
+    opening.create_workspace(workspace, "20300101_000000", clock)
+    parts.tick()
+    assert parts.ledger.counts() == {"closed": 1}
+    assert counted(workspace.root.parent)["archives"] == {facts.session_id: 1}
+    row = parts.store.rows("SELECT * FROM runs")[0]
+    assert (row["run_id"], row["status"], row["workspace"]) == (
+        facts.session_id,
+        "INTERRUPTED",
+        str(workspace.root),
+    )
+    parts.close()
+
+
+def test_runs_that_another_writes_into_our_store_are_runs(tmp_path: Path, clock: ManualClock) -> None:
+    parts = Parts(tmp_path, clock)
+    with parts.store.writing() as database:
+        database.execute(
+            "INSERT INTO runs (run_id, status, started_at) VALUES ('theirs', 'COMPLETED', '2025-06-15T15:00:00Z')"
+        )
+    parts.tick()
+    parts.tick()
+    assert parts.ledger.counts() == {"closed": 1}
+    assert parts.store.one("SELECT verdict FROM runs") == "VALIDATED"
+    parts.close()
