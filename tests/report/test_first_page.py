@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from msgspec import structs
+
 from tests.report.made_session import make, record
 from tools.findings.model import AgentId, EvidenceKind, Locator, LogCategory, Severity
 from tools.findings.rule import Quote, Rule, Symptom
-from tools.report.sections import verdict
+from tools.report import project_paths
+from tools.report.context import prepare
+from tools.report.sections import harm, verdict
 from tools.report.write import write_report
+from tools.synthesis.session_data import SessionData
 
 SECRET = Rule("log.secret", AgentId.LOG_WATCHER, LogCategory.SECURITY, "a secret", severity=Severity.CRITICAL)
 
@@ -34,7 +40,7 @@ def test_secrets_that_lie_open_are_one_trouble_and_stand_behind_the_gravest(tmp_
     assert after.why[1].text.startswith("s0 logs a secret in plain text: stripe-key; s1 logs")
     assert after.why[1].text.endswith("; and 2 more")
     assert len(after.why[1].finding_ids) == 5
-    assert len(after.why) + after.more == len(before.why) + before.more + 1
+    assert len(after.why) + len(after.others) == len(before.why) + len(before.others) + 1
     assert after.first[0] == before.first[0]
     assert any(reason.text == "Rotate the key of s0." for reason in after.first)
     assert len(after.first) <= verdict.FIRST_MAX
@@ -46,3 +52,65 @@ def test_without_secrets_the_roadmap_is_followed(tmp_path: Path) -> None:
     assert [reason.text for reason in report.verdict.first] == [
         item.action for item in report.roadmap[: verdict.FIRST_MAX]
     ]
+
+
+def test_every_trouble_is_named_with_its_level_the_first_ones_with_what_they_explain(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    record(made.workspace, AgentId.LOG_WATCHER, [failing(number) for number in range(30)])
+    report = write_report(made.workspace, made.project, made.clock)
+    said = report.verdict
+    assert (len(said.why), len(said.others)) == (verdict.WHY_MAX, verdict.OTHERS_MAX)
+    assert said.more > 0
+    assert all(reason.severity is not None for reason in (*said.why, *said.others))
+    page = made.workspace.report(report.session_id).read_text().partition("\n## ")[0]
+    assert page.count("\n- HIGH: s") > verdict.OTHERS_MAX - 5
+    assert f"- and {said.more} more, in " in page
+
+
+def failing(number: int) -> Symptom:
+    text = f"s{number} failed"
+    return Symptom(
+        rule=Rule("log.error", AgentId.LOG_WATCHER, LogCategory.BUG, "an error", severity=Severity.HIGH),
+        title=text,
+        entity=(f"s{number}",),
+        evidence=(Quote(EvidenceKind.LOG, f"logs/s{number}.log", text, Locator(line=1)),),
+        recommendation="Mend it.",
+        service=f"s{number}",
+    )
+
+
+def test_the_harm_is_told_in_figures(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    said = write_report(made.workspace, made.project, made.clock).verdict.harm
+    assert said.startswith(
+        "1,040 messages not read yet (in 2 groups, 1,000 of them on orders for billing); 804 "
+    )
+
+
+def test_a_system_without_trouble_has_no_harm() -> None:
+    assert harm.told(prepare(SessionData(session_id="s"), 0), ()) == ""
+
+
+@pytest.mark.parametrize(
+    ("root", "shown"),
+    [
+        pytest.param("/srv/shop", "Mend a/b.py:3.", id="in the project"),
+        pytest.param("/srv/shop/", "Mend a/b.py:3.", id="named with its slash"),
+        pytest.param("/srv/sho", "Mend /srv/shop/a/b.py:3.", id="beside it"),
+        pytest.param("/", "Mend /srv/shop/a/b.py:3.", id="the whole machine"),
+        pytest.param(".", "Mend /srv/shop/a/b.py:3.", id="where it was is not known"),
+    ],
+)
+def test_files_of_the_project_stand_by_their_path_in_it(tmp_path: Path, root: str, shown: str) -> None:
+    made = make(tmp_path)
+    told = write_report(made.workspace, made.project, made.clock)
+    first, *others = told.findings
+    text = "Mend /srv/shop/a/b.py:3."
+    told = structs.replace(
+        told,
+        findings=({**first, "recommendation": text, "evidence": text}, *others),
+        roadmap=(structs.replace(told.roadmap[0], action=text), *told.roadmap[1:]),
+    )
+    report = project_paths.relative(told, root)
+    assert (report.findings[0]["recommendation"], report.findings[0]["evidence"]) == (shown, text)
+    assert report.roadmap[0].action == shown

@@ -121,3 +121,10 @@ def test_a_cell_has_no_bare_pipe(text: str) -> None:
 def test_long_texts_are_cut_and_say_by_how_much() -> None:
     assert markdown_text.shortened("x" * 12, 10) == "xxxxxxxxxx… (2 more characters)"
     assert markdown_text.shortened("x" * 10, 10) == "x" * 10
+
+
+def test_commands_in_advice_are_code_and_the_rest_is_escaped() -> None:
+    text = "See *them* (XINFO CONSUMERS a_b desk); then XACK a|b `g` 1-0; <b>"
+    assert markdown_text.advice(text) == (
+        "See \\*them\\* (`XINFO CONSUMERS a_b desk`); then ``XACK a|b `g` 1-0``; &lt;b&gt;"
+    )

@@ -1,11 +1,13 @@
-"""What a roadmap item quotes of its evidence."""
+"""What a roadmap item quotes of its evidence, what it says to do now, and the advice of others of its trouble."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.synthesis.made import log_finding
+from tests.synthesis.made import code_finding, config_finding, log_finding, shop, stream_finding
+from tools.findings.model import Finding
 from tools.report.context import prepare
+from tools.report.model import RoadmapItem
 from tools.report.sections import roadmap
 from tools.synthesis.session_data import SessionData
 
@@ -27,3 +29,54 @@ def test_an_item_quotes_the_line_that_names_the_error(evidence: str, quoted: str
     data = SessionData(session_id="s", findings=(log_finding(1, "BUG", evidence=evidence),))
     (item,) = roadmap.build(prepare(data, 0))
     assert item.evidence == f"logs/a.log:1: {quoted}"
+
+
+MESSAGE = "1750000000123-0"
+LAG = stream_finding(1, "CONSUMER_LAG", consumer_group="billing", severity="CRITICAL")
+DEAD = stream_finding(2, "DEAD_CONSUMER", consumer_group="billing", severity="CRITICAL")
+POISON = stream_finding(3, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE])
+BUG = log_finding(1, "BUG", evidence=f"{MESSAGE}: KeyError: 'GIFT-CARD'")
+
+
+def items(*findings: Finding) -> list[RoadmapItem]:
+    return list(roadmap.build(prepare(SessionData(session_id="s", index=shop(), findings=findings), 0)))
+
+
+def test_the_own_advice_of_serious_members_stands_below_that_of_the_root() -> None:
+    growth = stream_finding(4, "STREAM_GROWING", consumer_group="billing", seen_s=1)
+    stuck = stream_finding(5, "STUCK_MESSAGE", consumer_group="billing", severity="MEDIUM")
+    waits = log_finding(2, "TIMEOUT", "web", seen_s=5, evidence="no answer from billing")
+    (item,) = items(DEAD, LAG, growth, stuck, waits)
+    assert item.action == "Mend RSA-002."
+    assert (item.also, [one.text for one in item.remains]) == ((), ["Mend LW-002."])
+
+
+def test_what_only_goes_together_keeps_its_advice_and_many_are_counted() -> None:
+    others = [log_finding(at, "BUG", f"s{at}", correlation_id="c-1") for at in range(1, 8)]
+    (item,) = items(*others)
+    assert [one.text for one in item.also] == [f"Mend LW-00{at}." for at in range(2, 6)]
+    assert item.advice_left_out == 2
+
+
+@pytest.mark.parametrize(
+    ("finding", "now"),
+    [
+        pytest.param(LAG, "Start one more process of billing,", id="a group that is behind"),
+        pytest.param(DEAD, "Start billing again.", id="a group that nobody reads"),
+        pytest.param(POISON, f"keep a copy (XRANGE orders {MESSAGE} {MESSAGE}), then XACK orders billing {MESSAGE};", id="an entry that fails"),
+        pytest.param(stream_finding(1, "DELIVERY_FAILURE", "orders:dlq", rule_id="stream.dead-letter"), "no XTRIM, no XDEL.", id="dead letters"),
+        pytest.param(stream_finding(1, "STUCK_MESSAGE", consumer_group="billing"), "Restart billing;", id="an entry that hangs"),
+        pytest.param(log_finding(1, "CRASH", rule_id="log.restart-loop"), "go back to the one before.", id="a service that ends"),
+        pytest.param(config_finding(1, "GROUP_NAME_MISMATCH", affected_streams=["orders"]), "destroy no group of it.", id="two names of a group"),
+        pytest.param(stream_finding(1, "STUCK_MESSAGE", consumer_group="billing", rule_id="stream.ghost-pending"), None, id="entries that are gone"),
+        pytest.param(stream_finding(1, "CONSUMER_LAG", consumer_group="billing", severity="MEDIUM"), None, id="nothing serious"),
+        pytest.param(code_finding(1, "code.xadd-no-maxlen", "orders"), None, id="advice on code"),
+        pytest.param(log_finding(1, "SECURITY"), None, id="a secret, which is rotated at once"),
+    ],
+)  # fmt: skip
+def test_what_limits_the_harm_stands_before_what_mends_it(finding: Finding, now: str | None) -> None:
+    (item,) = items(finding)
+    if now is None:
+        assert item.now is None
+    else:
+        assert now in (item.now or "")

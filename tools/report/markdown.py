@@ -15,12 +15,13 @@ from tools.report import (
     markdown_model,
     mermaid,
 )
-from tools.report.markdown_text import code, inline, table
+from tools.report.markdown_text import advice, code, inline, table
 from tools.report.model import Dashboard, Reason, Report, StreamHealth
 
 ROWS_MAX = 200
 """Rows of one table; the rest is in `report.json`, and the text says so."""
 SUMMARY_CHARS_MAX = 1_000
+ADVICE_CHARS_MAX = 600
 PROOFS_MAX = 3
 """Findings that one sentence of the first page links."""
 _ALERTS = {"CRITICAL": "CAUTION", "DEGRADED": "WARNING", "HEALTHY": "TIP", "UNKNOWN": "IMPORTANT"}
@@ -68,22 +69,24 @@ def _first_page(report: Report) -> str:
         f"# Audit report {inline(report.session_id)}",
         f"> [!{_ALERTS[health]}]\n> **{health}** — {inline(report.verdict.headline)}",
     ]
+    if report.verdict.about:
+        lines.append(f"**What:** {inline(report.verdict.about, SUMMARY_CHARS_MAX)}")
     if report.change is not None:
         lines.append(f"**Partial view:** {inline(report.change.summary, SUMMARY_CHARS_MAX)}")
     if report.failures:
         names = ", ".join(inline(failure.section) for failure in report.failures)
         lines.append(f"**This report is incomplete:** {names} could not be built (see section 7).")
+    if report.verdict.harm:
+        lines.append(f"**Harm so far:** {inline(report.verdict.harm, SUMMARY_CHARS_MAX)}")
     if report.verdict.why:
-        why = [f"- {_reason(reason)}" for reason in report.verdict.why]
+        why = [f"- {_reason(reason)}" for reason in (*report.verdict.why, *report.verdict.others)]
         if report.verdict.more:
             why.append(
                 f"- and {report.verdict.more} more, in {_to(_SECTIONS[1].lower(), _anchor(2))} and the roadmap"
             )
         lines.append("**Why**\n\n" + "\n".join(why))
     if report.verdict.first:
-        steps = (
-            f"{number}. {_reason(reason)}" for number, reason in enumerate(report.verdict.first, start=1)
-        )
+        steps = (f"{number}. {_step(reason)}" for number, reason in enumerate(report.verdict.first, start=1))
         lines.append("**What first**\n\n" + "\n".join(steps))
     blind = [gap for gap in report.source_gaps if gap.blind]
     if blind:
@@ -105,7 +108,15 @@ def _to(text: str, anchor: str) -> str:
 
 
 def _reason(reason: Reason) -> str:
-    return f"{inline(reason.text)} ({markdown_findings.links(reason.finding_ids, PROOFS_MAX)})"
+    level = f"{reason.severity.value}: " if reason.severity is not None else ""
+    return f"{level}{inline(reason.text)} ({markdown_findings.links(reason.finding_ids, PROOFS_MAX)})"
+
+
+def _step(reason: Reason) -> str:
+    """What limits the harm now, then what mends it."""
+    proof = markdown_findings.links(reason.finding_ids, PROOFS_MAX)
+    now = "" if reason.now is None else f"**Now:** {advice(reason.now, ADVICE_CHARS_MAX)} **Then:** "
+    return f"{now}{advice(reason.text, ADVICE_CHARS_MAX)} ({proof})"
 
 
 def _dashboard(report: Report) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from tools.report import markdown_model
-from tools.report.markdown_text import code, fence, inline, table
+from tools.report.markdown_text import advice, code, fence, inline, table
 from tools.report.model import CriticalFinding, Report, RoadmapItem
 from tools.synthesis import chains
 from tools.synthesis.chains import ChainStep
@@ -21,12 +21,13 @@ LINKS_MAX = 8
 OTHERS_MAX = 20
 """Clusters without a critical finding in section 2."""
 STEPS_BRIEF = 6
+STEPS_MAX = 20
 REACHED_MAX = 20
 """Services, and streams, of a blast radius that are named."""
 P2_MAX = 40
 """Roadmap items from P2 on; the rest is in `report.json`."""
 _PHASES = {
-    "P0_CRITICAL": "P0 — before the next deploy",
+    "P0_CRITICAL": "P0 — now: limit the harm, then mend it",
     "P1_HIGH": "P1 — this sprint",
     "P2_MEDIUM": "P2 — backlog",
     "P3_LOW": "P3 — when it is touched anyway",
@@ -42,19 +43,25 @@ def links(finding_ids: Iterable[str], shown_max: int = LINKS_MAX) -> str:
 
 
 def critical(report: Report) -> str:
-    """Section 2: each in full, with its cluster's chain and blast radius (once per cluster)."""
+    """Section 2: each in full, with its cluster's chain and blast radius (once per cluster).
+
+    So are the roots of their clusters, and what the first page says to do first: links lead to a text, not to a row.
+    """
     findings = {finding["findingId"]: finding for finding in report.findings}
     clusters = {cluster.cluster_id: cluster for cluster in report.clusters}
     parts: list[str] = [] if report.critical else ["None was measured."]
     told: set[str] = set()
-    for row in report.critical[:FULL_MAX]:
+    full = _rows_in_full(report)
+    for row in full:
         parts.append(_in_full(row, findings[row.finding_id]))
         parts += markdown_model.of_finding(report.readings, row.finding_id, links)
         if row.cluster_id is not None and row.cluster_id in clusters:
             parts.append(_chain(clusters[row.cluster_id], findings, first=row.cluster_id not in told))
             told.add(row.cluster_id)
-    if len(report.critical) > FULL_MAX:
-        parts.append(f"{len(report.critical) - FULL_MAX} more stand in the table of all findings.")
+    named = {row.finding_id for row in full}
+    left = sum(row.finding_id not in named for row in report.critical)
+    if left:
+        parts.append(f"{left} more stand in the table of all findings.")
     others = [cluster for cluster in report.clusters if cluster.cluster_id not in told]
     if others:
         parts.append("### Other causes, without a critical finding")
@@ -64,11 +71,29 @@ def critical(report: Report) -> str:
     return "\n\n".join(parts)
 
 
+def _rows_in_full(report: Report) -> list[CriticalFinding]:
+    """Critical findings, each cluster's root before its other members, then what is to be done first; without repeats."""
+    roots = {cluster.cluster_id: cluster.root for cluster in report.clusters}
+    cluster_of = {name: cluster.cluster_id for cluster in report.clusters for name in cluster.members}
+    known = {row.finding_id: row for row in report.critical}
+    names: dict[str, None] = {}
+    for row in report.critical[:FULL_MAX]:
+        root = roots.get(row.cluster_id or "")
+        names |= dict.fromkeys([root, row.finding_id] if root is not None else [row.finding_id])
+    names |= dict.fromkeys(name for reason in report.verdict.first for name in reason.finding_ids)
+    there = {finding["findingId"] for finding in report.findings}
+    return [
+        known.get(name) or CriticalFinding(finding_id=name, open_at_end=None, cluster_id=cluster_of.get(name))
+        for name in names
+        if name in there
+    ]
+
+
 def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]]) -> str:
     """A cluster in a few lines: root, fix, and each step to a symptom."""
     lines = [
         f"- **{cluster.cluster_id}** {cluster.severity.value} {inline(cluster.title, 160)} ({links([cluster.root])})",
-        f"  **Do:** {inline(cluster.recommendation, 600)}",
+        f"  **Do:** {advice(cluster.recommendation, 600)}",
     ]
     steps = islice(chains.steps_of(cluster.root, cluster.chain), STEPS_BRIEF)
     lines += [f"  {_step(step, findings)}" for step in steps]
@@ -98,7 +123,7 @@ def index(report: Report) -> str:
     """Every finding with an anchor, in the order of `all-findings.json`; two columns, for narrow screens."""
     if not report.findings:
         return "None."
-    in_full = {row.finding_id for row in report.critical[:FULL_MAX]}
+    in_full = {row.finding_id for row in _rows_in_full(report)}
     rows = [_index_row(finding, in_full) for finding in report.findings[:INDEX_MAX]]
     text = table(("finding", "what, where, and where it can be read again"), rows)
     if len(report.findings) > INDEX_MAX:
@@ -158,6 +183,8 @@ def _in_full(row: CriticalFinding, finding: dict[str, Any]) -> str:
     if finding["confidence"] < 1:
         facts.append(f"confidence {finding['confidence']:.2f}")
     name = finding["findingId"]
+    level = finding.get("severity") or finding["priority"].split("_")[0]
+    facts.insert(0, f"**{level}**")
     parts = [anchor(name), f"### {name} {inline(finding['title'])}", " · ".join(facts)]
     for key, title in (("hypothesis", "What it means"), ("expected", "Expected"), ("actual", "Actual")):
         if finding.get(key):
@@ -167,7 +194,7 @@ def _in_full(row: CriticalFinding, finding: dict[str, Any]) -> str:
         parts.append(
             "**Measured:** " + ", ".join(f"{name} {inline(str(value))}" for name, value in metrics.items())
         )
-    parts.append(f"**Do:** {inline(finding['recommendation'], 1000)}")
+    parts.append(f"**Do:** {advice(finding['recommendation'], 1000)}")
     parts.append(f"**Evidence** ({_sources(finding)}):\n\n{fence(finding['evidence'])}")
     return "\n\n".join(parts)
 
@@ -191,22 +218,33 @@ def _chain(cluster: Cluster, findings: dict[str, dict[str, Any]], *, first: bool
         f"**Chain {cluster.cluster_id}**, root {links([cluster.root])} ({inline(cluster.entity)}), "
         f"{len(cluster.members)} findings of {', '.join(cluster.agents)}:"
     )
-    lines = [
-        head,
-        "\n".join(
-            f"{number}. {_step(step, findings)} — {inline(step.link.says)} "
-            f"(`{step.link.rule}`, by {inline(step.link.via, 120)}, {step.link.at})"
-            for number, step in enumerate(islice(chains.steps_of(cluster.root, cluster.chain), 20), start=1)
-        ),
-    ]
-    if len(cluster.chain) > 20:
-        lines.append(f"{len(cluster.chain) - 20} more steps are in `report.json`.")
+    lines = [head, "\n".join(_steps(cluster, findings))]
+    if len(cluster.chain) > STEPS_MAX:
+        lines.append(f"{len(cluster.chain) - STEPS_MAX} more steps are in `report.json`.")
+    began = str(findings[cluster.root]["timestamp"])
+    if any(link.at < began for link in cluster.chain):
+        lines.append(
+            "_Times are when each was first seen: a limit is passed some time after its cause began._"
+        )
     radius = cluster.blast_radius
     services = _named(radius.services, radius.more_services)
     streams = _named(radius.streams, radius.more_streams)
     lines.append(f"**Blast radius:** services {services}; streams {streams}.")
     lines += [_alternative(one, findings) for one in cluster.alternatives]
     return "\n\n".join(lines)
+
+
+def _steps(cluster: Cluster, findings: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Each link in a line; what a rule says is said once where the same follows of the same."""
+    before: tuple[str, str] | None = None
+    for number, step in enumerate(islice(chains.steps_of(cluster.root, cluster.chain), STEPS_MAX), start=1):
+        same = before == (step.link.rule, step.told)
+        says = "likewise" if same else inline(step.link.says)
+        before = step.link.rule, step.told
+        yield (
+            f"{number}. {_step(step, findings)} — {says} "
+            f"(`{step.link.rule}`, by {inline(step.link.via, 120)}, {step.link.at})"
+        )
 
 
 def _step(step: ChainStep, findings: dict[str, dict[str, Any]]) -> str:
@@ -237,13 +275,19 @@ def _title(findings: dict[str, dict[str, Any]], name: str) -> str:
 
 
 def _item(item: RoadmapItem) -> str:
-    effort = _EFFORTS[item.effort.value] + (" (estimate)" if item.estimated else "")
+    effort = f"effort {_EFFORTS[item.effort.value]}{', an estimate by its kind' if item.estimated else ''}"
     cluster = f", {item.cluster_id}" if item.cluster_id else ""
-    lines = [
-        f"- [ ] **{inline(item.title)}** ({links(item.finding_ids)}{cluster}; effort {effort})",
-        f"  {inline(item.action, 600)}",
-        f"  Evidence: {code(item.evidence, 200)}",
+    lines = [f"- [ ] **{inline(item.title)}** ({links(item.finding_ids)}{cluster})"]
+    if item.now is not None:
+        lines.append(f"  **Now:** {advice(item.now, 600)}")
+    lines += [
+        f"  **Mend:** {advice(item.action, 600)} _({effort})_",
+        *(f"  **Also** ({links(one.finding_ids)}): {advice(one.text, 600)}" for one in item.also),
+        *(f"  **If it stays** ({links(one.finding_ids)}): {advice(one.text, 600)}" for one in item.remains),
     ]
+    if item.advice_left_out:
+        lines.append(f"  {item.advice_left_out} more of these findings have advice of their own.")
+    lines.append(f"  Evidence: {code(item.evidence, 200)}")
     text = "  \n".join(lines)
     if item.snippet_after:
         before = fence(item.snippet_before, "text") if item.snippet_before else ""

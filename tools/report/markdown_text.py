@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
+from tools.report import commands
+
 INLINE_CHARS_MAX = 300
 FENCE_CHARS_MAX = 6000
 LABEL_CHARS_MAX = 60
@@ -49,6 +51,21 @@ def code(text: str, chars_max: int = INLINE_CHARS_MAX) -> str:
     fence = "`" * (_longest_run(line) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def advice(text: str, chars_max: int = INLINE_CHARS_MAX) -> str:
+    """One line of running text in which commands of Redis stand as code, so that they can be found and copied."""
+    line = shortened(" ".join(text.split()), chars_max)
+    return "".join(code(piece) if command else _between(piece) for piece, command in commands.parts(line))
+
+
+def _between(piece: str) -> str:
+    """A piece with the spaces at its ends, which `inline` takes away."""
+    kept = piece.strip()
+    if not kept:
+        return piece
+    start = piece[: len(piece) - len(piece.lstrip())]
+    return f"{start}{inline(kept, len(kept))}{piece[len(piece.rstrip()) :]}"
 
 
 def cell(text: str) -> str:

@@ -1,6 +1,7 @@
 """The report as data: the eight sections of specification 3. Every format is made from this and nothing else.
 
-Findings stand in `findings` as they are in their journals; sections name them by id.
+Findings stand in `findings` as they are in their journals, but that files of the project stand by their path in it;
+sections name them by id.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from tools.detectors.ledger.records import Ledger
-from tools.findings.model import Effort, Priority
+from tools.findings.model import Effort, Priority, Severity
 from tools.findings.readings import Reading
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.drift import DriftRow
@@ -25,20 +26,29 @@ SCHEMA_VERSION = 1
 
 
 class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The first page: are we on fire, why, what first."""
+    """The first page: are we on fire, what is it about, why, what first."""
 
     headline: str
+    about: str = ""
+    """Which system this is, and when it was looked at."""
+    harm: str = ""
+    """What became of messages until the end, in figures; "" where nothing serious tells of any."""
     why: tuple[Reason, ...]
+    others: tuple[Reason, ...] = ()
+    """Further causes and lone findings that are as serious, by their title alone."""
     more: int = 0
-    """Further causes and lone findings that are as serious and not named here."""
+    """As serious, and not named here."""
     first: tuple[Reason, ...]
 
 
-class Reason(Struct, frozen=True, kw_only=True, rename="camel"):
+class Reason(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One sentence and the findings that prove it."""
 
     text: str
     finding_ids: tuple[str, ...]
+    severity: Severity | None = None
+    now: str | None = None
+    """Of something to do: what limits the harm until it is done."""
 
 
 class Comparison(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -160,7 +170,11 @@ class TopologyEdge(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RoadmapItem(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Section 6: one thing to do. `estimated` tells that the effort is by kind of finding, not by the rule."""
+    """Section 6: one thing to do. `estimated` tells that the effort is by kind of finding, not by the rule.
+
+    `now` limits the harm until it is done. Of the other serious members of the cluster, `also` is the own advice of those
+    that the root does not explain, `remains` of those that should go with it.
+    """
 
     priority: Priority
     title: str
@@ -172,6 +186,10 @@ class RoadmapItem(Struct, frozen=True, kw_only=True, rename="camel"):
     cluster_id: str | None
     snippet_before: str | None
     snippet_after: str | None
+    now: str | None = None
+    also: tuple[Reason, ...] = ()
+    remains: tuple[Reason, ...] = ()
+    advice_left_out: int = 0
 
 
 class Change(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -13,7 +13,7 @@ from msgspec import structs
 from tools import masking
 from tools.clock import Clock, iso
 from tools.findings.model import dump
-from tools.report import markdown, sarif, session_failure
+from tools.report import markdown, project_paths, sarif, session_failure
 from tools.report.context import Context, prepare
 from tools.report.html import page
 from tools.report.model import SCHEMA_VERSION, Report, SectionFailure, Verdict
@@ -90,6 +90,8 @@ def _write(workspace: Workspace, project_root: Path, clock: Clock, version: str 
     report = _with_comparison(report, workspace, data, builder)
     report = _masked(report)
     workspace.write_json(workspace.all_findings, report.findings)
+    if data.facts is not None:
+        report = project_paths.relative(report, data.facts.project_root)
     workspace.write_json(workspace.path("findings", "cross-agent-clusters.json"), _cross_agent(context))
     _write_topology(workspace, context, builder)
     about = sarif.About(data.session_id, project_root, data.facts)
@@ -111,6 +113,7 @@ def build(context: Context, builder: Builder, version: str) -> Report:
     gaps = builder.rows("observability gaps", lambda: observability.build(context))
     source_gaps = builder.rows("source gaps", lambda: coverage.source_gaps(context))
     seen = builder.attempt("coverage", lambda: coverage.build(context), None)
+    health_map = builder.rows("stream health map", lambda: streams.build(context))
     unknown = Verdict(headline="It cannot be told: the dashboard could not be built.", why=(), first=())
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -118,7 +121,9 @@ def build(context: Context, builder: Builder, version: str) -> Report:
         session_id=context.data.session_id,
         completed_at=iso(context.now_ms),
         verdict=builder.attempt(
-            "first page", lambda: unknown if board is None else verdict.build(context, board, plan), unknown
+            "first page",
+            lambda: unknown if board is None else verdict.build(context, board, plan, health_map),
+            unknown,
         ),
         change=builder.attempt("the change", lambda: change.build(context), None),
         dashboard=board,
@@ -126,7 +131,7 @@ def build(context: Context, builder: Builder, version: str) -> Report:
         clusters=context.clusters,
         wordings=_wordings(context),
         readings=context.data.readings,
-        streams=builder.rows("stream health map", lambda: streams.build(context)),
+        streams=health_map,
         ledger=builder.attempt("conservation ledger", lambda: ledger.build(context), None),
         topology=builder.rows("topology", lambda: streams.edges(context)),
         flows=builder.attempt("event flows", lambda: _flows(context), None),

@@ -20,16 +20,21 @@ from tools.findings.model import (
     StreamFinding,
     rank_of,
 )
-from tools.report.context import Context
+from tools.report.context import Context, severity
 from tools.report.live_path import by_path
-from tools.report.model import RoadmapItem
+from tools.report.model import Reason, RoadmapItem
+from tools.report.sections import stop_gap
+from tools.synthesis import chains
 from tools.synthesis.clusters import Cluster, is_cross_agent
 from tools.synthesis.drift import place_of
 
 IDS_MAX = 40
 """Finding ids named by one item; the rest are found by their rule in `findings`."""
 EVIDENCE_CHARS_MAX = 400
+ADVICE_MAX = 4
+"""Members of a cluster whose own advice stands below that of its root."""
 
+_MEASURES = frozenset({StreamCategory.STREAM_GROWING, StreamCategory.CONSUMER_LAG})
 _TRACE_HEADINGS = ("Traceback (most recent call last)", "Exception in thread ")
 _EFFORTS = {
     LogCategory.MEMORY_LEAK: Effort.DAYS_1_2,
@@ -49,7 +54,7 @@ def build(context: Context) -> tuple[RoadmapItem, ...]:
     """All items, by priority, then the weight of their cluster, then id."""
     by_id = {finding.finding_id: finding for finding in context.findings}
     items = [
-        _cluster_item(cluster, [by_id[name] for name in cluster.members], by_id)
+        _cluster_item(context, cluster, [by_id[name] for name in cluster.members])
         for cluster in context.clusters
     ]
     clustered = {name for cluster in context.clusters for name in cluster.members}
@@ -61,7 +66,7 @@ def build(context: Context) -> tuple[RoadmapItem, ...]:
         and rank_of(finding) < Severity.INFO.rank
     ]
     streams = [] if context.data.final is None else [state.name for state in context.data.final.streams]
-    items += [_item(group) for group in _grouped(by_path(single, streams))]
+    items += [_item(context, group) for group in _grouped(by_path(single, streams))]
     # Python's sort is stable: clusters come first and by weight, then findings in their order.
     return tuple(sorted(items, key=lambda item: item.priority.rank))
 
@@ -75,8 +80,10 @@ def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def _cluster_item(cluster: Cluster, members: Sequence[Finding], by_id: dict[str, Finding]) -> RoadmapItem:
-    root = by_id[cluster.root]
+def _cluster_item(context: Context, cluster: Cluster, members: Sequence[Finding]) -> RoadmapItem:
+    """`members`, the root first, in the chain's order."""
+    root = members[0]
+    also, remains, left_out = _advice(cluster, members)
     effort, estimated = _effort(root)
     before, after = _snippets([root, *members])
     return RoadmapItem(
@@ -90,10 +97,49 @@ def _cluster_item(cluster: Cluster, members: Sequence[Finding], by_id: dict[str,
         cluster_id=cluster.cluster_id,
         snippet_before=before,
         snippet_after=after,
+        now=_now(context, members),
+        also=also,
+        remains=remains,
+        advice_left_out=left_out,
     )
 
 
-def _item(group: Sequence[Finding]) -> RoadmapItem:
+def _advice(
+    cluster: Cluster, members: Sequence[Finding]
+) -> tuple[tuple[Reason, ...], tuple[Reason, ...], int]:
+    """The advice of serious members that is another than the root's: of those apart, of what follows, and what is left out.
+
+    That a stream grows or a group is behind, where the root explains it, is its measure and no trouble of its own.
+    """
+    follows = frozenset(chains.explained(cluster.root, cluster.chain))
+    told = {members[0].recommendation}
+    also: list[Reason] = []
+    remains: list[Reason] = []
+    for finding in members[1:]:
+        explained = finding.finding_id in follows
+        mild = rank_of(finding) > Severity.HIGH.rank or (explained and finding.category in _MEASURES)
+        if mild or finding.recommendation in told:
+            continue
+        told.add(finding.recommendation)
+        (remains if explained else also).append(
+            Reason(text=finding.recommendation, finding_ids=(finding.finding_id,), severity=severity(finding))
+        )
+    kept = also[:ADVICE_MAX]
+    room = ADVICE_MAX - len(kept)
+    return tuple(kept), tuple(remains[:room]), len(also) + len(remains) - len(kept) - len(remains[:room])
+
+
+def _now(context: Context, members: Sequence[Finding]) -> str | None:
+    """What limits the harm of the cause; where nothing does, of what it leads to. What hangs is held by its cause."""
+    for at, finding in enumerate(members):
+        held = at > 0 and finding.category is StreamCategory.STUCK_MESSAGE
+        said = None if held else stop_gap.of(finding, context.wiring)
+        if said is not None:
+            return said
+    return None
+
+
+def _item(context: Context, group: Sequence[Finding]) -> RoadmapItem:
     first = group[0]
     effort, estimated = _effort(first)
     before, after = _snippets(group)
@@ -109,6 +155,7 @@ def _item(group: Sequence[Finding]) -> RoadmapItem:
         cluster_id=None,
         snippet_before=before,
         snippet_after=after,
+        now=_now(context, group[:1]),
     )
 
 

@@ -2,32 +2,85 @@
 
 from __future__ import annotations
 
-from tools.findings.model import Finding, LogCategory, Severity, rank_of
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from msgspec import structs
+
+from tools.findings.model import Finding, LogCategory, Severity, StreamFinding, rank_of, services_of
+from tools.quantities import format_duration
 from tools.report import session_failure
-from tools.report.context import Context
-from tools.report.model import Dashboard, Reason, RoadmapItem, Verdict
+from tools.report.context import Context, severity
+from tools.report.model import Dashboard, Reason, RoadmapItem, StreamHealth, Verdict
+from tools.report.sections import harm
 from tools.synthesis import chains
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.health import is_measured
 
 WHY_MAX = 5
+OTHERS_MAX = 15
+"""Further troubles that the first page names by their title alone."""
 FIRST_MAX = 5
 _SECRETS_TOLD = 3
+_NAMES_TOLD = 4
 _SECOND = 0.5
 """The place of secrets that lie open: behind the gravest trouble, before all others, for they are rotated in minutes."""
 
 
-def build(context: Context, dashboard: Dashboard, roadmap: tuple[RoadmapItem, ...]) -> Verdict:
-    """Headline, at most five reasons, at most five things to do first."""
+def build(
+    context: Context,
+    dashboard: Dashboard,
+    roadmap: tuple[RoadmapItem, ...],
+    streams: Sequence[StreamHealth] = (),
+) -> Verdict:
+    """Headline, what it is about, at most five reasons, the other troubles by name, at most five things to do first."""
     why = _why(context)
+    titles = {finding.finding_id: finding.title for finding in context.findings}
+    others = why[WHY_MAX : WHY_MAX + OTHERS_MAX]
     return Verdict(
         headline=_of_change(context) + _with_failure(context, _headline(dashboard, len(why))),
+        about=_about(context, dashboard),
+        harm=harm.told(context, streams),
         why=tuple(why[:WHY_MAX]),
-        more=max(0, len(why) - WHY_MAX),
+        others=tuple(structs.replace(one, text=titles[one.finding_ids[0]]) for one in others),
+        more=max(0, len(why) - WHY_MAX - OTHERS_MAX),
         first=tuple(
-            Reason(text=item.action, finding_ids=item.finding_ids[:1]) for item in _first(context, roadmap)
+            Reason(text=item.action, finding_ids=item.finding_ids[:1], now=item.now)
+            for item in _first(context, roadmap)
         ),
     )
+
+
+_MODES = {
+    "managed": "started for this audit and stopped after it (managed)",
+    "attach": "as it ran, attached to",
+    "static": "its files alone",
+}
+
+
+def _about(context: Context, dashboard: Dashboard) -> str:
+    """The project by its folder, the server, what was seen of it, and when."""
+    facts = context.data.facts
+    if facts is None:
+        return ""
+    said = [PurePath(facts.project_root).name or facts.project_root]
+    if facts.redis is not None:
+        said.append(f"Redis at {facts.redis}")
+    if dashboard.services:
+        said.append(_count(len(dashboard.services), "service"))
+    if dashboard.streams_discovered:
+        said.append(_count(dashboard.streams_discovered, "stream"))
+    said.append(_MODES.get(facts.mode, facts.mode))
+    return f"{', '.join(said)}; {_when(dashboard)}." if dashboard.started_at else f"{', '.join(said)}."
+
+
+def _when(dashboard: Dashboard) -> str:
+    start, end = dashboard.started_at or "", dashboard.ended_at
+    if end is None or dashboard.duration_ms is None:
+        return f"watched from {start[:10]} {start[11:19]} UTC on"
+    until = end[11:19] if end[:10] == start[:10] else f"{end[:10]} {end[11:19]}"
+    lasted = format_duration(round(dashboard.duration_ms / 1000))
+    return f"watched for {lasted}, {start[:10]} {start[11:19]} to {until} UTC"
 
 
 def _first(context: Context, roadmap: tuple[RoadmapItem, ...]) -> list[RoadmapItem]:
@@ -119,24 +172,29 @@ def _why(context: Context) -> list[Reason]:
         reason = Reason(
             text=text + (f"; and {more} more" if more > 0 else ""),
             finding_ids=tuple(finding.finding_id for finding in open_secrets),
+            severity=Severity.CRITICAL,
         )
         reasons.append((Severity.CRITICAL.rank, _SECOND, reason))
     for number, cluster in enumerate(context.clusters):
         if cluster.severity.rank <= Severity.HIGH.rank:
             told.update(cluster.members)
-            reasons.append((cluster.severity.rank, number, _of_cluster(cluster, by_id[cluster.root])))
+            reasons.append((cluster.severity.rank, number, _of_cluster(context, cluster, by_id)))
     for number, finding in enumerate(serious, start=len(context.clusters)):
         if finding.finding_id not in told:
             reasons.append(
-                (rank_of(finding), number, Reason(text=finding.title, finding_ids=(finding.finding_id,)))
+                (
+                    rank_of(finding),
+                    number,
+                    Reason(text=finding.title, finding_ids=(finding.finding_id,), severity=severity(finding)),
+                )
             )
     return [reason for _, _, reason in sorted(reasons, key=lambda entry: entry[:2])]
 
 
-def _of_cluster(cluster: Cluster, root: Finding) -> Reason:
+def _of_cluster(context: Context, cluster: Cluster, by_id: Mapping[str, Finding]) -> Reason:
+    root = by_id[cluster.root]
     effects = len(chains.explained(cluster.root, cluster.chain))
     company = len(cluster.members) - 1 - effects
-    reach = cluster.blast_radius.services_count
     said = [f"explains {_count(effects, 'other finding')}"] if effects else []
     if company:
         said.append(
@@ -144,11 +202,27 @@ def _of_cluster(cluster: Cluster, root: Finding) -> Reason:
             if effects
             else f"goes together with {_count(company, 'other finding')}"
         )
-    if reach:
-        said.append(f"reaches {_count(reach, 'service')}")
+    if seen := _seen_at(context, cluster, by_id):
+        said.append(seen)
     *first, last = said
     tail = f"{', '.join(first)} and {last}" if first else last
-    return Reason(text=f"{root.title}; it {tail}", finding_ids=cluster.members)
+    return Reason(text=f"{root.title}; it {tail}", finding_ids=cluster.members, severity=cluster.severity)
+
+
+def _seen_at(context: Context, cluster: Cluster, by_id: Mapping[str, Finding]) -> str:
+    """Where it was seen, by name, and how many services more messages reach from there."""
+    members = [by_id[name] for name in cluster.members]
+    seen = {name: None for finding in members for name in services_of(finding)}
+    for finding in members:
+        if isinstance(finding, StreamFinding):
+            seen |= dict.fromkeys(context.wiring.owners_of(finding.stream, finding.consumer_group))
+    beyond = max(0, cluster.blast_radius.services_count - len(seen))
+    if not seen:
+        return f"may reach {_count(beyond, 'service')}" if beyond else ""
+    names = sorted(seen)
+    more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
+    further = f", with {_count(beyond, 'service')} downstream" if beyond else ""
+    return f"was seen at {', '.join(names[:_NAMES_TOLD])}{more}{further}"
 
 
 def _count(number: int, what: str) -> str:
