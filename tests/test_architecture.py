@@ -27,6 +27,7 @@ BROAD_EXCEPTS = {  # module → why an unknown error is caught there
     "agents/investigator.py": "the model's investigation runs beside the agent: what goes wrong in it must not reach it",
     "agents/model_client.py": "the SDK's boundary: whatever it makes of a broken answer is a failed call",
     "agents/node.py": "supervisor: a failed agent is restarted, never lost across the join",
+    "orchestrator/alerts/channels/bounded.py": "a channel's boundary: whatever a library makes of a proxy or an address",
     "orchestrator/cli/app.py": "command line boundary: an unknown error becomes exit code 4",
     "orchestrator/cli/boundary.py": "command line boundary: an unknown error becomes exit code 4",
     "tools/functions/calling.py": "what a function raises in its thread is raised in the caller's",

@@ -8,7 +8,7 @@ from contextlib import suppress
 from orchestrator.alerts import engine, memory
 from orchestrator.alerts.channels.contract import Channel
 from orchestrator.alerts.memory import Memory
-from orchestrator.alerts.messages import Level, Message, message_of
+from orchestrator.alerts.messages import Level, Message, flat, message_of
 from orchestrator.alerts.rules import AlertRules
 from orchestrator.alerts.state import AlertState, Notification
 from orchestrator.store.database import Store
@@ -29,6 +29,8 @@ class Delivery:
     ) -> None:
         """`channels` by receiver; a receiver without one is a failure of its message. Without any it is a shadow."""
         self._rules, self._channels, self._store, self._clock = rules, channels, store, clock
+        self._silent: dict[str, str] = {}
+        """Receivers that took a message neither at once nor after the tries, and why."""
 
     def run(self, known: Memory, *, settled: bool, shadow: bool) -> Iterator[str]:
         """Decide and deliver; a line for each message. Raises UsageError where the store refuses."""
@@ -56,28 +58,35 @@ class Delivery:
         try:
             if channel is None:
                 raise DeliveryFailed("it has no channel here", permanent=True)
-            found = self._send(channel, message, thread)
+            found = self._send(item.receiver, channel, message, thread)
         except DeliveryFailed as error:
+            why = flat(str(error))
             state = engine.failed(known.state, item, self._clock.now_ms())
-            elsewhere = self._tell_elsewhere(known, item, message, str(error))
-            entry = memory.entry_of(item, message.title, "failed", f"{error}{elsewhere}")
+            elsewhere = self._tell_elsewhere(known, item, message, why)
+            entry = memory.entry_of(item, message.title, "failed", f"{why}{elsewhere}")
             return (
                 _with(known, state),
                 entry,
-                f"not taken by {where}: {error}{elsewhere}; it is tried again later",
+                f"not taken by {where}: {why}{elsewhere}; it is tried again later",
             )
         state = engine.delivered(known.state, item, self._clock.now_ms(), found)
         entry = memory.entry_of(item, message.title, "sent")
         return _with(known, state), entry, f"sent to {where}: {message.level}: {message.title}"
 
-    def _send(self, channel: Channel, message: Message, thread: str) -> str:
+    def _send(self, receiver: str, channel: Channel, message: Message, thread: str) -> str:
+        if receiver in self._silent:
+            # Each would cost its tries again, and a session would not come to its end for minutes.
+            raise DeliveryFailed(f"not tried: {self._silent[receiver]}")
         wait_s = _FIRST_WAIT_S
         for attempt in range(1, TRIES + 1):
             try:
                 return channel.send(message, thread)
             except DeliveryFailed as error:
                 asked_s = error.retry_after_s if error.retry_after_s is not None else wait_s
-                if error.permanent or attempt == TRIES or asked_s > _WAIT_MAX_S:
+                if error.permanent:
+                    raise
+                if attempt == TRIES or asked_s > _WAIT_MAX_S:
+                    self._silent[receiver] = str(error)
                     raise
                 self._clock.sleep_until(self._clock.monotonic() + asked_s, NEVER)
                 wait_s *= 3

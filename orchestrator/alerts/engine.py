@@ -68,11 +68,11 @@ def decide(
 
 
 def delivered(state: AlertState, item: Notification, now_ms: int, thread: str = "") -> AlertState:
-    """The state once a message was taken. `thread` is what the channel calls it, kept for what follows it."""
+    """The state once a message was taken. `thread` is what the channel calls its thread now, kept for what follows."""
     sent = (*state.sent, Sent(item.receiver, now_ms, summary=item.after is None))
     if item.after is None:
         return structs.replace(state, sent=sent)
-    after = structs.replace(item.after, last_ms=now_ms, thread=item.after.thread or thread)
+    after = structs.replace(item.after, last_ms=now_ms, thread=thread or item.after.thread)
     groups = tuple(after if group.key == after.key else group for group in state.groups)
     return structs.replace(state, sent=sent, groups=groups)
 

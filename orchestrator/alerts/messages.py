@@ -97,16 +97,16 @@ def message_of(item: Notification) -> Message:
         title=_title(item, episodes),
         lines=tuple(_line(kind, episode) for kind, episode in told[:ITEMS_MAX]),
         more=max(0, len(told) - ITEMS_MAX),
-        labels=tuple((name, _flat(value, _TITLE_CHARS)) for name, value in item.values if value),
-        notes=tuple(_flat(note, _LINE_CHARS) for note in notes),
-        report=_flat(next((one.report for one in episodes if one.report), ""), _LINE_CHARS),
+        labels=tuple((name, flat(value, _TITLE_CHARS)) for name, value in item.values if value),
+        notes=tuple(flat(note, _LINE_CHARS) for note in notes),
+        report=flat(next((one.report for one in episodes if one.report), ""), _LINE_CHARS),
         over=item.over,
         escalated=any(one.kind is Kind.ESCALATED for one in item.items),
     )
 
 
 def _title(item: Notification, episodes: list[Episode]) -> str:
-    first = _flat(episodes[0].title, _TITLE_CHARS) if episodes else "nothing"
+    first = flat(episodes[0].title, _TITLE_CHARS) if episodes else "nothing"
     rest = f" and {len(episodes) - 1} more" if len(episodes) > 1 else ""
     if item.over:
         return f"over: {first}{rest}"
@@ -123,8 +123,9 @@ def _line(kind: Kind | None, episode: Episode) -> str:
     )
     state = f"{kind}, " if kind is not None else ""
     at = f" [{where}]" if where else ""
-    return _flat(f"{labels.severity} {episode.title}{at} ({state}{begun})", _LINE_CHARS)
+    return flat(f"{labels.severity} {episode.title}{at} ({state}{begun})", _LINE_CHARS)
 
 
-def _flat(text: str, width: int) -> str:
+def flat(text: str, width: int = _LINE_CHARS) -> str:
+    """A text as one line of a message: masked, cut, nothing that a terminal or a mail's header acts on."""
     return clean(mask(text), width)

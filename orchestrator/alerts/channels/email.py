@@ -92,8 +92,8 @@ class Email:
     def _mail(self, message: Message, thread: str) -> EmailMessage:
         mail = EmailMessage()
         mail["Subject"] = f"[streamgauge] {message.level}: {message.title}"
-        mail["From"] = _address(self._sender)
-        mail["To"] = [_address(text) for text in self._to]
+        mail["From"] = address_of(self._sender)
+        mail["To"] = [address_of(text) for text in self._to]
         mail["Date"] = format_datetime(datetime.fromtimestamp(self._clock.now_ms() / 1000, tz=UTC))
         # The same however often it is tried, so that a mailbox may drop the second.
         mail["Message-ID"] = f"<{message.id}@{_DOMAIN}>"
@@ -105,6 +105,7 @@ class Email:
         return mail
 
 
-def _address(text: str) -> Address:
+def address_of(text: str) -> Address:
+    """An address with its name. Raises ValueError, LookupError, email.errors.MessageError for what is none."""
     name, address = parseaddr(text)
     return Address(display_name=name, addr_spec=address)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from email.errors import MessageError
 from email.utils import parseaddr
 
+from orchestrator.alerts.channels.bounded import Bounded
 from orchestrator.alerts.channels.console import Console
 from orchestrator.alerts.channels.contract import Channel
-from orchestrator.alerts.channels.email import Email, Server
+from orchestrator.alerts.channels.email import Email, Server, address_of
 from orchestrator.alerts.channels.pagerduty import PagerDuty
 from orchestrator.alerts.channels.slack import SlackBot, SlackWebhook
 from orchestrator.alerts.channels.webhook import Webhook
@@ -21,6 +23,12 @@ _AUTHORITIES = "SSL_CERT_FILE"
 
 def make(receiver: Receiver, environ: Mapping[str, str], clock: Clock) -> Channel:
     """The channel of a receiver. Raises UsageError, which names the variable that is missing."""
+    channel = _made(receiver, environ, clock)
+    return Console() if channel is None else Bounded(channel)
+
+
+def _made(receiver: Receiver, environ: Mapping[str, str], clock: Clock) -> Channel | None:
+    """The channel as it is; None for the console, which needs no bounds."""
     if receiver.slack is not None:
         return _slack(receiver.name, receiver.slack, environ)
     if receiver.email is not None:
@@ -30,7 +38,7 @@ def make(receiver: Receiver, environ: Mapping[str, str], clock: Clock) -> Channe
     if receiver.pagerduty is not None:
         key = _needed(receiver.name, receiver.pagerduty.routing_key_env, environ)
         return PagerDuty(receiver.pagerduty.api, key)
-    return Console()
+    return None
 
 
 def _slack(name: str, channel: SlackChannel, environ: Mapping[str, str]) -> Channel:
@@ -49,7 +57,7 @@ def _email(name: str, channel: EmailChannel, environ: Mapping[str, str], clock: 
     sender = channel.sender or _needed(name, _FROM, environ)
     to = channel.to or tuple(part.strip() for part in _needed(name, _TO, environ).split(",") if part.strip())
     for text in (sender, *to):
-        if "@" not in parseaddr(text)[1] or any(ord(char) < 32 for char in text):
+        if not _is_address(text):
             raise UsageError(f"The receiver {name!r}: {text!r} is no e-mail address. Correct it.")
     server = Server(
         host=host,
@@ -64,6 +72,18 @@ def _email(name: str, channel: EmailChannel, environ: Mapping[str, str], clock: 
             f"The receiver {name!r} would send a password in the clear. Set security to starttls or tls."
         )
     return Email(server, sender, to, clock)
+
+
+def _is_address(text: str) -> bool:
+    """Whether mail can be sent there: outside of ASCII only the name may be, which few servers take elsewhere."""
+    plain = parseaddr(text)[1]
+    if "@" not in plain or not plain.isascii() or any(ord(char) < 32 for char in text):
+        return False
+    try:
+        address_of(text)
+    except (MessageError, ValueError, LookupError):
+        return False
+    return True
 
 
 def _webhook(name: str, channel: WebhookChannel, environ: Mapping[str, str], clock: Clock) -> Channel:

@@ -22,6 +22,11 @@ _LATER = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 )
 
+_DELETED = frozenset({"message_not_found", "thread_not_found", "cannot_reply_to_message"})
+"""The thread is gone: what is to be told begins another one."""
+_NOT_EDITED = frozenset({"cant_update_message", "edit_window_closed"})
+"""The first message stays as it is, as a workspace may want it after a while; the thread goes on."""
+
 
 class _Answer(Struct):
     ok: bool = False
@@ -45,26 +50,37 @@ class SlackBot:
         """Post; in a thread also bring its first message up to date. Raises DeliveryFailed."""
         channel, _, parent = thread.partition(":")
         if not parent:
-            answer = self._call("chat.postMessage", {"channel": self._channel, **_content(message)})
-            return f"{answer.channel or self._channel}:{answer.ts}" if answer.ts else ""
+            return self._first(message)
         # The update first: it may be repeated, the reply may not.
-        self._call("chat.update", {"channel": channel, "ts": parent, **_content(message)})
+        updated = self._asked("chat.update", {"channel": channel, "ts": parent, **_content(message)})
+        if updated.error not in _NOT_EDITED:
+            if updated.error in _DELETED:
+                return self._first(message)
+            _taken("chat.update", updated)
         reply = {"channel": channel, "thread_ts": parent, "reply_broadcast": message.escalated}
-        self._call("chat.postMessage", {**reply, **_content(message)})
+        replied = self._asked("chat.postMessage", {**reply, **_content(message)})
+        if replied.error in _DELETED:
+            return self._first(message)
+        _taken("chat.postMessage", replied)
         return thread
 
-    def _call(self, method: str, data: dict[str, object]) -> _Answer:
+    def _first(self, message: Message) -> str:
+        answer = self._asked("chat.postMessage", {"channel": self._channel, **_content(message)})
+        _taken("chat.postMessage", answer)
+        return f"{answer.channel or self._channel}:{answer.ts}" if answer.ts else ""
+
+    def _asked(self, method: str, data: dict[str, object]) -> _Answer:
         headers = {"Authorization": f"Bearer {self._token}"}
         found = post(f"{self._api}/{method}", encoded(data), headers)
         try:
-            answer = msgspec.json.decode(found.body, type=_Answer)
+            return msgspec.json.decode(found.body, type=_Answer)
         except msgspec.MsgspecError as error:
             raise DeliveryFailed(f"{method}: the answer is none of Slack's") from error
-        if not answer.ok:
-            raise DeliveryFailed(
-                f"{method}: {answer.error or 'refused'}", permanent=answer.error not in _LATER
-            )
-        return answer
+
+
+def _taken(method: str, answer: _Answer) -> None:
+    if not answer.ok:
+        raise DeliveryFailed(f"{method}: {answer.error or 'refused'}", permanent=answer.error not in _LATER)
 
 
 class SlackWebhook:

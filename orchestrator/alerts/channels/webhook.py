@@ -22,8 +22,12 @@ class Webhook:
     @property
     def where(self) -> str:
         """Scheme and host alone: a path or query may hold a secret."""
-        parts = urlsplit(self._url)
-        return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
+        try:
+            parts = urlsplit(self._url)
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:
+            return "an address that is none"
+        return f"{parts.scheme}://{parts.hostname or ''}{port}"
 
     def send(self, message: Message, thread: str) -> str:  # noqa: ARG002 - the contract
         """Post a message. Raises DeliveryFailed."""

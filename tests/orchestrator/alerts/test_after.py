@@ -202,6 +202,20 @@ def test_a_receiver_that_fails_is_tried_again_and_another_is_told(
     assert scene.ledger() == [("failed", "lag 1"), ("sent", "lag 1")]
 
 
+def test_a_receiver_that_is_silent_costs_its_tries_once(scene: Scene) -> None:
+    """And what it says of itself is a line like any other."""
+    scene.peer.replies = [Reply(503, b"\x1b[2J down\r\nBcc: x")]
+    scene.session(finding(1), finding(2), finding(3))
+    lines = scene.tell()
+    assert (len(lines), len(scene.peer.requests)) == (3, 3)
+    assert all("not taken by hook" in line and line.isprintable() for line in lines)
+    assert "not tried: answered 503" in lines[2]
+    scene.peer.replies = [Reply(200)]
+    scene.clock.advance(60)
+    assert all("sent to hook" in line for line in scene.tell())
+    assert len(scene.peer.requests) == 6
+
+
 def test_a_peer_that_asks_for_a_moment_gets_it(scene: Scene) -> None:
     scene.peer.replies = [Reply(429, headers={"Retry-After": "20"}), Reply(200)]
     scene.session(finding(1))

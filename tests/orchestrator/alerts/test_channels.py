@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import socket
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.alerts.channels.bounded import Bounded
 from orchestrator.alerts.channels.console import Console
 from orchestrator.alerts.channels.email import Email, Server
 from orchestrator.alerts.channels.making import make
@@ -181,6 +183,31 @@ def test_slack_refuses_with_200(peer: HttpPeer, body: bytes, permanent: bool) ->
     assert failed.value.permanent == permanent
 
 
+@pytest.mark.parametrize(
+    ("answers", "asked", "thread"),
+    [
+        pytest.param(
+            [b'{"error": "message_not_found"}'], ["update", "postMessage"], "C2:9", id="it was deleted"
+        ),
+        pytest.param(
+            [b'{"error": "edit_window_closed"}'], ["update", "postMessage"], "C1:1", id="no edit any more"
+        ),
+        pytest.param(
+            [b'{"error": "cant_update_message"}', b'{"error": "thread_not_found"}'],
+            ["update", "postMessage", "postMessage"], "C2:9", id="the thread too",
+        ),
+    ],
+)  # fmt: skip
+def test_a_first_message_that_is_gone_or_stays_as_it_is_keeps_nothing_from_being_told(
+    peer: HttpPeer, answers: list[bytes], asked: list[str], thread: str
+) -> None:
+    peer.replies = [Reply(body=body) for body in answers]
+    peer.replies.append(Reply(body=b'{"ok": true, "ts": "9", "channel": "C2"}'))
+    assert SlackBot(peer.url, "token", "#ops").send(message(), "C1:1") == thread
+    assert [request.path.rpartition(".")[2] for request in peer.requests] == asked
+    assert ("thread_ts" in peer.requests[-1].data) == (thread == "C1:1")
+
+
 # --- E-mail ----------------------------------------------------------------------------------------------
 
 
@@ -320,3 +347,50 @@ def test_the_file_of_authorities_is_that_of_the_environment(papers: Papers, tmp_
         receiver = Receiver.model_validate({"name": "r", "email": email})
         make(receiver, environ, ManualClock()).send(message(), "")
         assert len(peer.mails) == 1
+
+
+@pytest.mark.parametrize("to", ["ops", "@x", "ö@x.de", "a@ö.de", "a@b\r\nBcc: c@d.de"])
+def test_an_address_that_no_server_takes_is_told_before_anything_is_sent(to: str) -> None:
+    receiver = Receiver.model_validate({"name": "m", "email": {"host": "h", "sender": "a@b.de", "to": [to]}})
+    with pytest.raises(UsageError, match="is no e-mail address"):
+        make(receiver, {}, ManualClock())
+
+
+@pytest.mark.parametrize(
+    ("url", "given"),
+    [
+        pytest.param(
+            "http://127.0.0.1:1/", {"ALL_PROXY": "socks5://127.0.0.1:1"}, id="a proxy that needs more"
+        ),
+        pytest.param("http://127.0.0.1:1/", {"HTTP_PROXY": "odd://x"}, id="a proxy that is none"),
+        pytest.param("https://127.0.0.1:1/", {"SSL_CERT_FILE": "/nowhere.pem"}, id="no certificates"),
+        pytest.param(f"http://{'a' * 70}.de/", {}, id="a host that is none"),
+        pytest.param("http://[bad/", {}, id="an address that is none"),
+    ],
+)
+def test_what_a_library_cannot_take_is_a_message_not_taken(
+    monkeypatch: pytest.MonkeyPatch, url: str, given: dict[str, str]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    receiver = Receiver.model_validate({"name": "w", "webhook": {"url_env": "HOOK"}})
+    channel = make(receiver, {"HOOK": url}, ManualClock())
+    assert channel.where
+    with pytest.raises(DeliveryFailed):
+        channel.send(message(), "")
+
+
+def test_a_token_that_is_none_is_not_told() -> None:
+    receiver = Receiver.model_validate({"name": "s", "slack": {"channel": "#c"}})
+    with pytest.raises(DeliveryFailed, match=r"it cannot be sent \(UnicodeEncodeError\)"):
+        make(receiver, {"SLACK_BOT_TOKEN": "geheim-é"}, ManualClock()).send(message(), "")
+
+
+def test_a_peer_that_never_ends_costs_its_time_and_no_more() -> None:
+    """It takes the connection and says nothing, or a byte now and then: the limits of one read never end that."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = Server(host="127.0.0.1", port=silent.getsockname()[1], security="none")
+        channel = Bounded(Email(server, "a@b.de", ("c@d.de",), ManualClock()), within_s=0.2)
+        with pytest.raises(DeliveryFailed, match="did not end within") as failed:
+            channel.send(message(), "")
+    assert failed.value.retry_after_s == 60
