@@ -60,7 +60,7 @@ bench: install ## measure what an audit costs, half an hour; writes benchmarks/R
 	if [ $$code -eq 1 ]; then echo "make bench: a bar was missed; see benchmarks/RESULTS.md"; fi; exit $$code
 
 faults: install ## sessions that are killed at each moment, and a session for each text that gives orders
-	$(BIN)/pytest -n $(JOBS) --dist loadscope --faults tests/orchestrator/session/test_resume.py tests/injection
+	$(BIN)/pytest -n $(JOBS) --dist loadscope --faults tests/orchestrator/session/test_resume.py tests/orchestrator/watch/test_killed.py tests/injection
 
 test-matrix: install ## the tests about Redis on all servers of docs/servers.md, which it obtains by itself
 	$(BIN)/pytest -n $(JOBS) --dist loadscope -m matrix --servers=all --lag-observations=$(LAGS)

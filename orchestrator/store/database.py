@@ -38,6 +38,16 @@ class Store:
         with refusals(self.path), _transaction(self._connection):
             yield self._connection
 
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Several queries on one moment's data. Raises UsageError where the database or its disk refuses."""
+        with refusals(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                self._connection.execute("ROLLBACK")
+
     def rows(self, query: str, values: tuple[object, ...] | Mapping[str, object] = ()) -> list[sqlite3.Row]:
         """What a query finds. Raises UsageError."""
         with refusals(self.path):

@@ -57,9 +57,9 @@ class Chain:
                 yield f"{run.key}: {link} failed, tried again later: {row.detail}"
                 return
             yield f"{run.key}: {link} {row.status}{f': {row.detail}' if row.detail else ''}"
-        # First the mark, then what only an unfinished chain needs.
-        self._ledger.close(run)
+        # Nothing is left that would need it; what is killed here closes the run the next time.
         archived.drop_export(run, self._effects.places)
+        self._ledger.close(run)
 
     def _skipped(self, links: Links, link: Link) -> LinkRow | None:
         if link is Link.VERIFY and links[Link.ARCHIVE].status is LinkState.FAILED:

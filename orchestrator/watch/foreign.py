@@ -9,14 +9,15 @@ import hashlib
 import math
 import socket
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import psutil
 
+from orchestrator.store.database import Store
 from orchestrator.watch import views
 from orchestrator.watch.views import Gate, Step, View
 from tools.clock import from_iso
@@ -51,6 +52,9 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 _LIVENESS = "heartbeat"
 """A column with this in its name says that somebody is there, and not that anything moves on."""
 _CLOCK_SLACK_MS = 2_000
+_HEADER_BYTES, _VERSION_AT, _WAL = 20, 18, b"\x02"
+"""Of the database's file: the write version, which is 2 in WAL mode (SQLite's file format, 1.3.3)."""
+Result = TypeVar("Result")
 
 
 class Database:
@@ -62,52 +66,83 @@ class Database:
 
     def check(self) -> int:
         """How many runs it holds. Raises UsageError, naming path and table, where it cannot be watched."""
-        with self._open() as connection:
-            there = self._tables(connection)
-            for table in self._required:
-                if table not in there:
-                    raise UsageError(
-                        f"{self.path}: the table {table} is missing. "
-                        "Name the orchestrator's database in [[watch.databases]]."
-                    )
-            for column, names in (("id", _NAMES["id"]), ("status", _NAMES["status"])):
-                if not _first(there[RUNS], names):
-                    raise UsageError(
-                        f"{self.path}: the table {RUNS} has no column for the {column} ({' or '.join(names)}). "
-                        "Name another in [[watch.databases]]."
-                    )
-            return int(connection.execute(f"SELECT count(*) FROM {RUNS}").fetchone()[0])  # noqa: S608 - our word
+        return self._read(self._checked)
+
+    def _checked(self, connection: sqlite3.Connection) -> int:
+        there = self._tables(connection)
+        for table in self._required:
+            if table not in there:
+                raise UsageError(
+                    f"{self.path}: the table {table} is missing. "
+                    "Name the orchestrator's database in [[watch.databases]]."
+                )
+        for column, names in (("id", _NAMES["id"]), ("status", _NAMES["status"])):
+            if not _first(there[RUNS], names):
+                raise UsageError(
+                    f"{self.path}: the table {RUNS} has no column for the {column} ({' or '.join(names)}). "
+                    "Name another in [[watch.databases]]."
+                )
+        return int(connection.execute(f"SELECT count(*) FROM {RUNS}").fetchone()[0])  # noqa: S608 - our word
 
     def runs(self, closed: Collection[tuple[str, int]]) -> Iterator[View]:
         """Every run but those that are `closed` (id, begun in ms). Raises UsageError."""
-        with self._open() as connection:
-            there = self._tables(connection)
-            if RUNS not in there:
-                raise UsageError(f"{self.path}: the table {RUNS} is missing.")
-            for row in connection.execute(f"SELECT * FROM {RUNS}"):  # noqa: S608 - our word
-                data = dict(row)
-                run_id = _text(_of(data, "id"))
-                if not run_id or (run_id, _started(data)) in closed or not self._is_foreign(data):
-                    continue
-                beside = {table: _rows(connection, table, there, run_id) for table in _BESIDE}
-                yield _view(self.source, data, beside)
+        return iter(self._read(lambda connection: list(self._runs(connection, closed))))
+
+    def _runs(self, connection: sqlite3.Connection, closed: Collection[tuple[str, int]]) -> Iterator[View]:
+        there = self._tables(connection)
+        if RUNS not in there:
+            raise UsageError(f"{self.path}: the table {RUNS} is missing.")
+        for row in connection.execute(f"SELECT * FROM {RUNS}"):  # noqa: S608 - our word
+            data = dict(row)
+            run_id = _text(_of(data, "id"))
+            if not run_id or (run_id, _started(data)) in closed or not self._is_foreign(data):
+                continue
+            beside = {table: _rows(connection, table, there, run_id) for table in _BESIDE}
+            yield _view(self.source, data, beside)
 
     def _is_foreign(self, data: Mapping[str, Any]) -> bool:  # noqa: ARG002 - all rows here are
         """Whether nobody else looks at it."""
         return True
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _read(self, reader: Callable[[sqlite3.Connection], Result]) -> Result:
+        """What a reader makes of the database. Raises UsageError."""
         if not self.path.exists():
             raise UsageError(f"{self.path}: there is no database. Correct the path in [[watch.databases]].")
         try:
-            address = f"{self.path.absolute().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000)) as connection:
-                connection.row_factory = sqlite3.Row
-                connection.execute("PRAGMA query_only = 1")
-                yield connection
-        except sqlite3.Error as error:
+            before = self._stamp()
+            if self._is_at_rest():
+                # Opened in the usual way, it would get a -wal and a -shm file from us.
+                with suppress(sqlite3.Error), self._open("mode=ro&immutable=1") as connection:
+                    found = reader(connection)
+                    if self._stamp() == before:
+                        return found
+            with self._open("mode=ro") as connection:
+                return reader(connection)
+        except (sqlite3.Error, OSError) as error:
             raise UsageError(f"{self.path} cannot be read ({error}).") from error
+
+    def _is_at_rest(self) -> bool:
+        """Whether it is in WAL mode and nobody has it open: all of it is in the file itself."""
+        with self.path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+        return header[_VERSION_AT : _VERSION_AT + 1] == _WAL and not self._wal().exists()
+
+    def _stamp(self) -> tuple[bool, int, int]:
+        status = self.path.stat()
+        return self._wal().exists(), status.st_size, status.st_mtime_ns
+
+    def _wal(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-wal")
+
+    @contextmanager
+    def _open(self, how: str) -> Iterator[sqlite3.Connection]:
+        address = f"{self.path.absolute().as_uri()}?{how}"
+        opened = sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000, isolation_level=None)
+        with closing(opened) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA query_only = 1")
+            connection.execute("BEGIN")  # a run and its steps as of one moment
+            yield connection
 
     @staticmethod
     def _tables(connection: sqlite3.Connection) -> dict[str, set[str]]:
@@ -120,7 +155,19 @@ class Database:
 
 
 class OwnDatabase(Database):
-    """Our own store, where another orchestrator writes its runs into it; sessions are looked at elsewhere."""
+    """Our own store, where another orchestrator writes its runs into it; sessions are looked at elsewhere.
+
+    It is read over the connection that is open. Its file must never be opened and closed beside one: with that the
+    kernel drops all locks that this process has on it, and SQLite no longer knows that anybody is there.
+    """
+
+    def __init__(self, store: Store, source: str) -> None:
+        super().__init__(store.path, source=source)
+        self._store = store
+
+    def _read(self, reader: Callable[[sqlite3.Connection], Result]) -> Result:
+        with self._store.reading() as connection:
+            return reader(connection)
 
     def _is_foreign(self, data: Mapping[str, Any]) -> bool:
         return data.get("kind") != views.WATCHED and not (

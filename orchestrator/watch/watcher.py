@@ -43,7 +43,12 @@ class Watcher:
 
     def check(self) -> None:
         """Raises UsageError, naming path and table, where a configured database cannot be watched."""
+        own = self._config.output.state_db
         for database in self._databases:
+            if own.exists() and database.path.exists() and own.samefile(database.path):
+                raise UsageError(
+                    f"{database.path} is our own store, whose runs are watched anyway. Name another."
+                )
             database.check()
 
     def look(self) -> Iterator[str]:
@@ -72,7 +77,7 @@ class Watcher:
             yield from sessions(store, workspace, settled, now_ms)
             yield from self._shelved()
         elif source == OWN:
-            yield from OwnDatabase(self._config.output.state_db, source=OWN).runs(settled)
+            yield from OwnDatabase(store, source=OWN).runs(settled)
         else:
             database = next(item for item in self._databases if item.source == source)
             yield from database.runs(settled)

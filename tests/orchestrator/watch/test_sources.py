@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -180,4 +182,23 @@ def test_runs_that_another_writes_into_our_store_are_runs(tmp_path: Path, clock:
     parts.tick()
     assert parts.ledger.counts() == {"closed": 1}
     assert parts.store.one("SELECT verdict FROM runs") == "VALIDATED"
+    parts.close()
+
+
+def test_looking_at_our_own_store_takes_no_lock_from_it(tmp_path: Path, clock: ManualClock) -> None:
+    parts = Parts(tmp_path, clock)
+    parts.tick()
+    path = parts.config.output.state_db
+    # Another process that comes and goes would take the WAL of a database that nobody seems to hold.
+    code = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT * FROM runs').fetchall(); c.close()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert path.with_name(f"{path.name}-wal").exists()
+    parts.tick()
+    parts.close()
+
+
+def test_our_own_store_is_no_other_database(tmp_path: Path, clock: ManualClock) -> None:
+    parts = Parts(tmp_path, clock, databases=[{"path": tmp_path / ".state" / "orchestration.db"}])
+    with pytest.raises(UsageError, match="is our own store"):
+        parts.watcher.check()
     parts.close()
