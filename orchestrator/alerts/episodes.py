@@ -16,6 +16,7 @@ EVENTS = (
     "run.stalled",
     "run.anomaly",
     "chain.failed",
+    "event.failed",
     "test",
 )
 """Kinds of episodes; all but `finding` are momentary: they are told once and do not end."""

@@ -21,6 +21,7 @@ from orchestrator.cli import (
     init_command,
     learn_command,
     mcp_command,
+    metrics_command,
     read_commands,
     recheck_command,
     schedule_command,
@@ -352,6 +353,8 @@ app.add_typer(archive_command.app, name="archive")
 app.add_typer(store_command.app, name="store")
 app.add_typer(alerts_command.app, name="alerts")
 app.command(epilog=watch_command.EXIT_CODES)(watch_command.watch)
+app.command(epilog=watch_command.EXIT_CODES)(watch_command.monitor)
+app.command()(metrics_command.metrics)
 app.command()(init_command.init)
 app.command()(schedule_command.schedule)
 app.command()(mcp_command.mcp)

@@ -86,8 +86,19 @@ def report(
     *,
     workspace: Existing = Path("monitor-session"),
     state_db: KeyBeside = Path(".state/orchestration.db"),
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run", metavar="ID", help="Instead: the summary of a run that was watched (reports/)."
+        ),
+    ] = None,
 ) -> int:
     """Write the report of a session again from its journals."""
+    if run is not None:
+        from orchestrator.cli.watch_command import summary
+
+        _lines(summary(run, workspace, state_db))
+        return boundary.OK
     from orchestrator.cli.session_place import writable
     from orchestrator.cli.workspace_commands import report as report_command
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +31,14 @@ def watch(
         Path | None, typer.Option("--workspace", metavar="DIR", help="Where sessions of ours appear.")
     ] = None,
     state_db: Annotated[Path | None, typer.Option("--state-db", metavar="FILE", help="The store.")] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            "--interval",
+            metavar="TIME",
+            help="Also audit all the time: sessions one after the other, a look at the streams every TIME.",
+        ),
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only tell whether it could do its work.")] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Only tell how it is, and the chains of the last runs.")
@@ -58,15 +66,104 @@ def watch(
         return _status(load())
     if check:
         return _check(load())
-    return _test_run(load()) if test_run else _watch(load)
+    if test_run:
+        return _test_run(load())
+    given = {"--project": project, "--config": config, "--workspace": workspace, "--state-db": state_db}
+    return _watch(load, None if interval is None else _audits(interval, given))
 
 
-def _watch(load: Callable[[], Config]) -> int:
+def monitor(
+    ctx: typer.Context,
+    *,
+    run: Annotated[str | None, typer.Option("--run", metavar="ID", help="Only this run.")] = None,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="All runs, until it is stopped: streamgauge watch.")
+    ] = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Look once, deal with what is over, and end.")
+    ] = False,
+    ingest_events: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--ingest-events", metavar="FILE", help="Read a JSONL file of events on; may be repeated."
+        ),
+    ] = None,
+    project: Annotated[
+        Path | None, typer.Option("--project", metavar="DIR", help="The audited project.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
+    ] = None,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", metavar="DIR", help="Where sessions of ours appear.")
+    ] = None,
+    state_db: Annotated[Path | None, typer.Option("--state-db", metavar="FILE", help="The store.")] = None,
+) -> int:
+    """Tell where a run is, deal once with what is over, or read event files on; --auto is the daemon."""
+    from orchestrator.cli.request import Request, read
+    from orchestrator.watch import once
+    from tools.clock import SystemClock
+    from tools.errors import UsageError
+
+    request = Request(project, config, {"output.workspace": workspace, "output.state_db": state_db})
+
+    def load() -> Config:
+        return read(request, os.environ, Path.cwd(), ctx.obj["state"]).config
+
+    if auto:
+        if run is not None or complete or ingest_events:
+            raise UsageError("--auto watches all runs until it is stopped. Leave the other options out.")
+        return _watch(load, None)
+    loaded, clock = load(), SystemClock()
+    if ingest_events:
+        _lines(once.ingest(loaded, os.environ, clock, ingest_events))
+    if complete:
+        _lines(once.complete(loaded, os.environ, clock, run))
+    elif run is not None:
+        _lines(once.one(loaded, run))
+    elif not ingest_events:
+        raise UsageError("Say what to do: --run ID, --auto, --complete or --ingest-events FILE.")
+    return boundary.OK
+
+
+def summary(run: str, workspace: Path, state_db: Path) -> Iterable[str]:
+    """Write the summary of a run again. Raises UsageError, OSError."""
+    from orchestrator.cli.boundary import StateFolder
+    from orchestrator.cli.request import Request, read
+    from orchestrator.watch import once
+    from tools.clock import SystemClock
+
+    request = Request(flags={"output.workspace": workspace, "output.state_db": state_db})
+    config = read(request, os.environ, Path.cwd(), StateFolder(Path.cwd() / ".state")).config
+    return once.report(config, os.environ, SystemClock(), run)
+
+
+def _lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        _say(line)
+
+
+def _audits(interval: str, given: Mapping[str, Path | None]) -> list[str]:
+    """The arguments of each session. Raises UsageError."""
+    from tools.errors import UsageError
+    from tools.quantities import parse_duration
+
+    try:
+        wrong = "" if parse_duration(interval) > 0 else "0 is no interval; write it like '15s'"
+    except ValueError as error:
+        wrong = str(error)
+    if wrong:
+        raise UsageError(f"--interval: {wrong}.")
+    paths = [part for flag, path in given.items() if path is not None for part in (flag, str(path))]
+    return ["--quiet", "--poll-interval", interval, *paths]
+
+
+def _watch(load: Callable[[], Config], audits: list[str] | None) -> int:
     from orchestrator.watch.daemon import Daemon
     from tools.clock import SystemClock
 
     _say("watching; SIGTERM or Ctrl-C ends it")
-    Daemon(load, os.environ, SystemClock(), _say).run()
+    Daemon(load, os.environ, SystemClock(), _say, audits).run()
     return boundary.OK
 
 

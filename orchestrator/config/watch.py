@@ -26,6 +26,10 @@ class WatchSection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     databases: tuple[OtherDatabase, ...] = ()
+    events: tuple[str, ...] = Field(
+        default=(),
+        description="JSONL files of events of other tools, paths or globs, from the project's folder",
+    )
     folder: Path | None = Field(
         default=None, description="where logs/ and reports/ are made; else beside the workspace"
     )

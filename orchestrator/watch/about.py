@@ -48,7 +48,7 @@ def status(config: Config, clock: Clock) -> Iterator[str]:
         told = ", ".join(f"{counts[state]} {state}" for state in State if state in counts) or "none yet"
         yield f"runs       {told}"
         for run in ledger.last(_RUNS_SHOWN):
-            yield f"run        {run.key}: {_run(ledger, run)}"
+            yield f"run        {run.key}: {links_of(ledger, run)}"
         for key, row in ledger.failures(_FAILURES_SHOWN):
             yield f"given up   {key}: {row.link} after {row.attempts} tries, {iso(row.updated_ms)[:19]}Z: {row.detail}"
 
@@ -60,7 +60,8 @@ def _daemon(config: Config, ledger: Ledger, clock: Clock) -> str:
     return f"runs ({who}){ago}" if who else f"does not run{ago}; `streamgauge watch` starts it"
 
 
-def _run(ledger: Ledger, run: Watched) -> str:
+def links_of(ledger: Ledger, run: Watched) -> str:
+    """Where a run is: under way, or how far its chain."""
     if run.state is State.WATCHING:
         still = f", no progress since {iso(run.progressed_ms)[:19]}Z" if run.stalled_ms is not None else ""
         return f"under way since {iso(run.started_ms or run.seen_ms)[:19]}Z{still}"
@@ -135,7 +136,7 @@ def examine(config: Config, clock: Clock) -> Iterator[Check]:
             if not last:
                 return
             failures = ledger.failures(1)
-            saw = f"{_daemon(config, ledger, clock)}; last run {last[0].key}: {_run(ledger, last[0])}"
+            saw = f"{_daemon(config, ledger, clock)}; last run {last[0].key}: {links_of(ledger, last[0])}"
     except StreamgaugeError:
         return  # the check of the store says so
     if failures:

@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -14,10 +14,12 @@ from orchestrator.config.model import Config
 from orchestrator.session.lock import hold_file
 from orchestrator.store.database import create, open_store
 from orchestrator.watch.chain import Chain
+from orchestrator.watch.ingest import Ingest
 from orchestrator.watch.journal import EventJournal
 from orchestrator.watch.ledger import Ledger, State
 from orchestrator.watch.links import Effects
 from orchestrator.watch.places import Places
+from orchestrator.watch.rolling import Rolling
 from orchestrator.watch.watcher import Watcher
 from tools.clock import Clock, iso
 from tools.errors import ConfigError, StreamgaugeError
@@ -40,11 +42,20 @@ class Output(Protocol):
 
 
 class Daemon:
-    """Runs until it is stopped. `load` reads the configuration anew; it is called again on SIGHUP."""
+    """Runs until it is stopped. `load` reads the configuration anew; it is called again on SIGHUP.
+
+    `audits` are the arguments of `run` for one session after the other; None for none.
+    """
 
     def __init__(
-        self, load: Callable[[], Config], environ: Mapping[str, str], clock: Clock, say: Output
+        self,
+        load: Callable[[], Config],
+        environ: Mapping[str, str],
+        clock: Clock,
+        say: Output,
+        audits: Sequence[str] | None = None,
     ) -> None:
+        self._audits = audits
         self._load, self._environ, self._clock, self._say = load, environ, clock, say
         self._stop, self._reload = threading.Event(), threading.Event()
         self._round = threading.Event()
@@ -64,15 +75,34 @@ class Daemon:
                 pid=os.getpid(),
                 databases=[str(item.path) for item in self._config.watch.databases],
             )
-            while not self._stop.is_set():
-                self._round.clear()
-                if self._stop.is_set():
-                    break
-                self._one_round()
-                if self._reload.is_set():
-                    self._reload.clear()
-                    self._begin_anew()
+            with self._rolling():
+                self._rounds()
             EventJournal(Places(self._config).monitor, self._clock).tell("WATCH_STOPPED", pid=os.getpid())
+
+    def _rounds(self) -> None:
+        while not self._stop.is_set():
+            # First of all: a signal that comes behind it ends the round that is about to begin.
+            self._round.clear()
+            if self._reload.is_set():
+                self._reload.clear()
+                self._begin_anew()
+            elif not self._stop.is_set():
+                self._one_round()
+
+    @contextmanager
+    def _rolling(self) -> Iterator[None]:
+        """Sessions one after the other beside all this; the last one has its end before the daemon has."""
+        if self._audits is None:
+            yield
+            return
+        rolling = Rolling(self._audits, self._clock, self._stop, self._say)
+        thread = threading.Thread(target=rolling.run, name="sessions")
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
 
     def _check(self) -> None:
         """Fail at once where something that is configured cannot be watched. Raises UsageError, ConfigError."""
@@ -134,13 +164,17 @@ class Daemon:
 
     def _lead(self, config: Config, effects: Effects, ledger: Ledger) -> None:
         chain = Chain(ledger, effects, self._clock, self._round)
+        ingest = Ingest(effects.places.events, effects.store, self._clock)
         again = self._clock.monotonic() + _AGAIN_EVERY_S
         while not self._round.is_set():
             for line in chain.run():
                 self._say(line)
-            if config.alerts.file is not None and self._clock.monotonic() >= again:
+            desk = effects.desk() if config.alerts.file is not None else None
+            for line in ingest.run(desk):
+                self._say(line)
+            if desk is not None and self._clock.monotonic() >= again:
                 again = self._clock.monotonic() + _AGAIN_EVERY_S
-                for line in effects.desk().again():
+                for line in desk.again():
                     self._say(line)
             self._clock.sleep_until(self._clock.monotonic() + _CHAIN_EVERY_S, self._round)
 

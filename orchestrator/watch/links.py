@@ -66,6 +66,11 @@ class Effects:
         self.lines: list[str] = []
         """What alerts said, for the daemon's output."""
 
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self._store
+
     def of(self, link: Link) -> Callable[[Watched, Links], Done]:
         """The effect of a link."""
         return {
@@ -129,7 +134,7 @@ class Effects:
         refused = desk.refused(told)
         if refused:
             raise DeliveryFailed(f"not taken by {', '.join(refused)}")
-        return Done("; ".join(said) or "nobody asked to be told")
+        return Done("; ".join(said) or "nothing was left to tell")
 
     def desk(self) -> Desk:
         """Where alerts are handed in. Raises ConfigError, UsageError where no alert file is set."""

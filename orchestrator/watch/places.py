@@ -23,6 +23,7 @@ class Places:
         self.reports = self.folder / "reports"
         self.shelf = Shelf.beside(workspace)
         self.exports = config.output.state_folder / "watch"
+        self.events = [str(config.project.root / pattern) for pattern in config.watch.events]
         self.lock = config.output.state_db.with_name(f"{config.output.state_db.name}.watch.lock")
 
     def create(self) -> None:

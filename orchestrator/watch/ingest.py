@@ -1,0 +1,82 @@
+"""Event files of other tools into the store, and alerts for events that failed; each once."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from orchestrator.alerts.after import Desk
+from orchestrator.alerts.episodes import Episode, Labels, Observed
+from orchestrator.store.database import Store
+from orchestrator.watch.event_tail import EventTail, Failure, failures
+from tools.clock import Clock
+from tools.findings.model import Severity
+
+_TOLD = "event failures told"
+_TITLE_CHARS = 200
+
+
+class Ingest:
+    """Reads every file on, again and again."""
+
+    def __init__(self, patterns: Sequence[str], store: Store, clock: Clock) -> None:
+        """`patterns` are paths or globs."""
+        self._patterns, self._store, self._clock = patterns, store, clock
+
+    def run(self, desk: Desk | None) -> Iterator[str]:
+        """Take what is new and tell what failed; a line for each file that brought something.
+
+        Raises UsageError, OSError, LockHeld.
+        """
+        for path in self._files():
+            found = EventTail(path, self._store, self._clock).read()
+            if found.lines or found.bad:
+                bad = f", {found.bad} lines were none" if found.bad else ""
+                yield f"{path}: {found.lines} events{bad}"
+        yield from self._tell(desk)
+
+    def _files(self) -> list[Path]:
+        found = {Path(name) for pattern in self._patterns for name in glob.glob(pattern, recursive=True)}  # noqa: PTH207 - absolute
+        return sorted(path for path in found if path.is_file())
+
+    def _tell(self, desk: Desk | None) -> Iterator[str]:
+        """Failures behind the last that was told; that they were is written after they are remembered by alerts."""
+        told = int(self._said() or "0")
+        # Where all old events went, rows are numbered from 1 again.
+        newest = self._store.one("SELECT max(id) FROM agent_events")
+        told = told if isinstance(newest, int) and newest >= told else 0
+        new = list(failures(self._store, told))
+        if not new:
+            return
+        if desk is not None:
+            episodes = tuple(_episode(item, self._clock.now_ms()) for item in new)
+            yield from desk.tell(lambda _: Observed(episodes, ()))
+        with self._store.writing() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO watch_state (name, data) VALUES (?, ?)", (_TOLD, str(new[-1].number))
+            )
+
+    def _said(self) -> str | None:
+        found = self._store.one("SELECT data FROM watch_state WHERE name = ?", (_TOLD,))
+        return None if found is None else str(found)
+
+
+def _episode(item: Failure, now_ms: int) -> Episode:
+    said = f": {item.message}" if item.message else ""
+    return Episode(
+        key=f"event {item.number}",
+        labels=Labels(
+            event="event.failed",
+            severity=Severity.HIGH,
+            agent=item.agent,
+            service=item.agent,
+            # One message for one kind of failure of one agent, however many come in a row.
+            cause=f"event {item.agent} {item.kind}",
+            run=item.run_id,
+        ),
+        title=f"{item.kind}{f' of {item.agent}' if item.agent else ''}{said}"[:_TITLE_CHARS],
+        started_ms=now_ms,
+        seen_ms=now_ms,
+        momentary=True,
+    )
