@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
+from functools import lru_cache
 
 from tools.agent_runs import told
 from tools.memory_figures import figure_of
@@ -61,6 +62,8 @@ _KEYED, _STATUSES, _MEASURE = int(KEYED), int(Mark.STATUS), int(Mark.MEASURE | M
 _FIGURED = _STATUSES | _MEASURE
 _SPREAD = 0x9E3779B97F4A7C1
 """So that marks move all bits of a key."""
+_SHAPES_MAX = 8192
+"""Words without their digits are few: times, ids of one length, sizes."""
 
 
 def quick(line: bytes, mark: int) -> int:
@@ -101,6 +104,7 @@ def is_number(word: bytes) -> bool:
     return _NUMBER.fullmatch(word) is not None
 
 
+@lru_cache(maxsize=_SHAPES_MAX)
 def _shape(word: bytes, *, head: bool, fixed: bool) -> bytes:
     if is_number(word):
         return word

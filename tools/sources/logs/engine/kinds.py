@@ -18,7 +18,7 @@ from tools.sources.logs.engine.scanning import Ints
 from tools.sources.logs.window import Judged, Window
 
 CACHE_MAX = 50_000
-MANY = 64
+MANY = 24
 """Lines from which on it is quicker to make all keys at once."""
 TOGETHER_MAX = 512
 """So many at a time: their columns stay in a processor's cache."""

@@ -20,7 +20,7 @@ from tools.sources.logs.written import Lines, is_parsed_record
 
 SETTLED_AFTER = 64
 SHAPES_MAX = 256
-LINES_UNSEEN, BLOCKS_UNSEEN = 24_000, 12
+LINES_UNSEEN, BLOCKS_UNSEEN = 96_000, 12
 """Of a source whose shapes are all settled so much counts as what was looked at last."""
 LOOKED_AT_MAX = 1024
 """Lines of one block, where every shape is settled."""
