@@ -55,7 +55,7 @@ def test_an_item_that_alone_is_too_long_is_cut_and_the_next_is_reached() -> None
         {"text": "x" * 100_000},
         {"many": ["word"] * 100_000},
         {f"key{number}": "value" * 20 for number in range(5000)},
-        {"deep": [[["x" * 500] * 50] * 50] * 50},
+        {"deep": [[["x" * 500] * 20] * 20] * 20},
         {"wide": {"k" * 20_000: "v"}},
     ],
     ids=["text", "list", "keys", "deep", "long key"],
