@@ -25,6 +25,7 @@ from tools.synthesis.sessions.against import Acceptance, Against
 from tools.synthesis.sessions.comparison import past_of
 from tools.synthesis.sessions.record import SessionRecord
 
+GONE, CROSS = f"v1:{'a' * 20}", f"v1:{'b' * 20}"
 HOSTILE = "</td> | `x` \u202e [l](http://e.example)"
 NEWS = Rule("log.error", AgentId.LOG_WATCHER, LogCategory.BUG, "an error", severity=Severity.HIGH)
 
@@ -216,9 +217,9 @@ def test_a_finding_about_a_stream_that_is_gone_is_resolved_once_its_agent_finish
     earlier = as_earlier(made)
     gone = next(known for known in earlier.findings if known.agent == AgentId.REDIS_STREAM_ANALYST.slug)
     cross = structs.replace(
-        gone, fingerprint="v1:b", agent=AgentId.ENHANCEMENT_SCOUT.slug, rule_id=cross_agent.RULE.id
+        gone, fingerprint=CROSS, agent=AgentId.ENHANCEMENT_SCOUT.slug, rule_id=cross_agent.RULE.id
     )
-    gone = structs.replace(gone, fingerprint="v1:a", seen_after_ms=0)
+    gone = structs.replace(gone, fingerprint=GONE, seen_after_ms=0)
     earlier = structs.replace(
         earlier, findings=(*earlier.findings, gone, structs.replace(cross, seen_after_ms=0))
     )
@@ -229,7 +230,7 @@ def test_a_finding_about_a_stream_that_is_gone_is_resolved_once_its_agent_finish
         session_facts.write(made.workspace, structs.replace(facts, agents=runs))
         found = against.conclude(made.workspace, session_data.load(made.workspace, START_MS))
         assert found is not None
-        assert {row.state for row in found.findings if row.fingerprint in {"v1:a", "v1:b"}} == states, (
+        assert {row.state for row in found.findings if row.fingerprint in {GONE, CROSS}} == states, (
             found.findings
         )
 
@@ -237,7 +238,7 @@ def test_a_finding_about_a_stream_that_is_gone_is_resolved_once_its_agent_finish
 def test_what_the_last_session_left_open_stays_open_where_another_is_named(made: Made) -> None:
     earlier = as_earlier(made)
     gone = next(known for known in earlier.findings if known.agent == AgentId.REDIS_STREAM_ANALYST.slug)
-    gone = structs.replace(gone, fingerprint="v1:a")
+    gone = structs.replace(gone, fingerprint=GONE)
     named = structs.replace(earlier, session_id="20250601_150640")
     last = structs.replace(earlier, carried=(gone,))
     against.write(made.workspace, Against(record=named, last=last))
@@ -246,7 +247,7 @@ def test_what_the_last_session_left_open_stays_open_where_another_is_named(made:
     assert found.earlier == named.session_id
     kept = store.in_workspace(made.workspace)
     assert kept is not None
-    assert [known.fingerprint for known in kept.carried] == ["v1:a"]
+    assert [known.fingerprint for known in kept.carried] == [GONE]
 
 
 def test_what_was_put_right_within_the_window_does_not_end_a_run_with_1(made: Made) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -471,6 +472,79 @@ def test_a_record_is_read_as_it_was_written_and_the_oldest_go(tmp_path: Path) ->
     assert kept.find(records[-1].session_id) == records[-1]
 
 
+def test_sessions_of_other_series_push_nothing_out(tmp_path: Path) -> None:
+    kept = SessionStore(tmp_path)
+    for project in ("/srv/a", "/srv/b"):
+        kept.keep(session(project=project, session_id="20261201_020000"))
+    for number in range(KEPT_MAX + 1):
+        kept.keep(session(at=2, mode="static", project="/srv/a", session_id=f"20261201_{100_000 + number}"))
+    for project in ("/srv/a", "/srv/b"):
+        earlier, _ = kept.series(session(at=9, project=project, session_id="20261202_020000"))
+        assert earlier is not None
+        assert (earlier.session_id, earlier.project) == ("20261201_020000", project)
+    with pytest.raises(UsageError, match="2 sessions have the id 20261201_020000"):
+        kept.find("20261201_020000")
+    assert sum(record.mode == "static" for record in kept.records()) == KEPT_MAX
+
+
+def test_the_newest_of_each_series_stay_longest(tmp_path: Path) -> None:
+    kept = SessionStore(tmp_path, kept_max=4)
+    for at in range(1, 6):
+        kept.keep(session(at=at, session_id=f"20261201_00000{at}"))
+    for project in ("/a", "/b"):
+        kept.keep(session(at=6, project=project, session_id="20261201_000006"))
+    assert sorted((record.project, record.started_ms) for record in kept.records()) == [
+        ("/a", 6000),
+        ("/b", 6000),
+        ("/srv/shop", 4000),
+        ("/srv/shop", 5000),
+    ]
+
+
+def test_a_record_of_before_the_clock_went_back_does_not_go_at_once(tmp_path: Path) -> None:
+    kept = SessionStore(tmp_path)
+    for number in range(KEPT_MAX):
+        kept.keep(session(at=2, session_id=f"20261201_{100_000 + number}"))
+    assert kept.keep(session(session_id="20261130_000000")).exists()
+    assert kept.find("20261130_000000") is not None
+
+
+@pytest.mark.parametrize(
+    ("finding", "change"),
+    [
+        pytest.param({"finding_id": "\x1b[2J"}, {}, id="finding id"),
+        pytest.param({"finding_id": "RSA-001\n"}, {}, id="finding id with a line break"),
+        pytest.param({"level": "<img src=x>"}, {}, id="level"),
+        pytest.param({"category": "[x](javascript:1)"}, {}, id="category"),
+        pytest.param({"rule_id": "a b"}, {}, id="rule"),
+        pytest.param({"fingerprint": "v1:0"}, {}, id="fingerprint"),
+        pytest.param({"agent": "somebody"}, {}, id="agent"),
+        pytest.param({"session_id": "../x"}, {}, id="session of a finding"),
+        pytest.param({"rank": -1}, {}, id="rank"),
+        pytest.param({}, {"session_id": "a/b"}, id="session"),
+        pytest.param({}, {"ended_ms": 1 << 60}, id="a time that is none"),
+    ],
+)
+def test_a_record_with_fields_that_are_none_is_refused(
+    tmp_path: Path, finding: dict[str, Any], change: dict[str, Any]
+) -> None:
+    path = tmp_path / "x.json.gz"
+    store.write(path, session(known(1)))
+    assert store.load(str(path), SessionStore(tmp_path), tmp_path, 0).findings
+    store.write(path, session(structs.replace(known(1), **finding), **change))
+    with pytest.raises(UsageError, match="no record of a session"):
+        store.load(str(path), SessionStore(tmp_path), tmp_path, 0)
+
+
+def test_a_file_that_unpacks_without_end_or_is_cut_is_refused() -> None:
+    packed = gzip.compress(bytes(100_000))
+    assert store.unpacked(packed) == bytes(100_000)
+    with pytest.raises(ValueError, match="more than 10,000 bytes"):
+        store.unpacked(packed, 10_000)
+    with pytest.raises(EOFError):
+        store.unpacked(packed[:-9])
+
+
 def test_only_complete_sessions_of_the_same_kind_are_measures(tmp_path: Path) -> None:
     kept = SessionStore(tmp_path)
     changes: list[dict[str, Any]] = [
@@ -504,7 +578,7 @@ def test_a_file_that_holds_no_findings_is_refused_in_one_sentence(tmp_path: Path
 
 
 def test_a_name_that_is_no_session_is_refused(tmp_path: Path) -> None:
-    for name in ("20990101_000000", "../x", ""):
+    for name in ("20990101_000000", "../x", "A" * 300, "a\0b", ""):
         with pytest.raises(UsageError, match="no session"):
             store.load(name or str(tmp_path), SessionStore(tmp_path / "kept"), tmp_path / "ws", 0)
 

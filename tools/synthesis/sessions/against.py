@@ -66,8 +66,8 @@ def read(workspace: Workspace) -> Against | None:
     except FileNotFoundError:
         return None
     try:
-        return msgspec.json.decode(gzip.decompress(data), type=Against)
-    except (EOFError, zlib.error) as error:
+        return msgspec.json.decode(store.unpacked(data), type=Against)
+    except (EOFError, zlib.error, RecursionError) as error:
         raise ValueError(f"{'/'.join(FILE)}: damaged ({error})") from error
 
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from tools.findings.model import AgentId
+from tools.findings.model import AgentId, Priority, Severity
 
 VERSION = 1
 """Of the format; a record of another one is not compared."""
 
 OF_A_CHANGE = "it reported a change only"
+
+# A record may be anybody's file, and these are shown, sorted by and looked up: one that holds others is refused.
+_Fingerprint = Annotated[str, Meta(pattern=r"\Av1:[0-9a-f]{20}\Z")]
+_FindingId = Annotated[str, Meta(pattern=r"\A(?:LW|RSA|CA|ES)-[0-9]{3,18}\Z")]
+_Agent = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join(agent.slug for agent in AgentId)})\Z")]
+_RuleId = Annotated[str, Meta(pattern=r"\A[a-z]+\.[a-z0-9-]{1,80}\Z")]
+_Category = Annotated[str, Meta(pattern=r"\A[A-Z][A-Z0-9_]{0,60}\Z")]
+_Level = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join((*Severity, *Priority))})\Z")]
+_SessionId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,100}\Z")]
+_Moment = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
+"""In ms since the epoch, to the end of the year 9999: what can be written as a time."""
+_Count = Annotated[int, Meta(ge=0, le=1 << 53)]
 
 
 class Was(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -29,25 +42,25 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     the session's start it was first seen. `was` is set where it is carried on.
     """
 
-    fingerprint: str
-    finding_id: str
-    agent: str
-    rule_id: str
-    category: str
-    level: str
-    rank: int
+    fingerprint: _Fingerprint
+    finding_id: _FindingId
+    agent: _Agent
+    rule_id: _RuleId
+    category: _Category
+    level: _Level
+    rank: Annotated[int, Meta(ge=0, le=9)]
     title: str
-    session_id: str
-    seen_after_ms: int = 0
+    session_id: _SessionId
+    seen_after_ms: _Count = 0
     services: tuple[str, ...] = ()
     streams: tuple[str, ...] = ()
     group: str | None = None
     files: tuple[str, ...] = ()
     quoted: tuple[str, ...] = ()
-    unnamed: int = 0
+    unnamed: _Count = 0
     """Lines of its files with names that are known only at run time."""
     was: Was | None = None
-    missed: int = 0
+    missed: _Count = 0
     """Sessions in a row that neither saw it nor looked for it."""
 
 
@@ -64,9 +77,9 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     rules: tuple[str, ...] = ()
     broken_rules: tuple[str, ...] = ()
     capped_rules: tuple[str, ...] = ()
-    window_ms: int = 0
+    window_ms: _Count = 0
     """Without the times in which the session did not run."""
-    unpolled_ms: int = 0
+    unpolled_ms: _Count = 0
     """Of the window, the times in which Redis or a part of it was not seen."""
     services: tuple[str, ...] = ()
     streams: tuple[tuple[str, tuple[str, ...]], ...] | None = None
@@ -103,13 +116,13 @@ class SessionRecord(Struct, frozen=True, kw_only=True, rename="camel"):
     """
 
     version: int = VERSION
-    session_id: str
+    session_id: _SessionId
     product: str
     mode: str
     project: str
     redis: str | None
-    started_ms: int
-    ended_ms: int | None
+    started_ms: _Moment
+    ended_ms: _Moment | None
     incomplete: str
     findings: tuple[KnownFinding, ...]
     scope: Scope | None
