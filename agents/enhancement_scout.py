@@ -18,8 +18,8 @@ from agents.loop import Reporter
 from tools.detectors.contract import CodeView, LiveView
 from tools.detectors.registry import CODE_DETECTORS, LIVE_DETECTORS
 from tools.errors import JournalCorrupt
+from tools.findings.measured import MeasuredLines
 from tools.findings.model import AgentId, Enhancement, Finding
-from tools.findings.recorder import measured_lines, newest
 from tools.sources.records import CodeIndex, Poll
 from tools.sources.redis.polls import PollTail
 from tools.synthesis import cross_agent
@@ -66,6 +66,7 @@ class EnhancementScout:
         self._index = IndexWait(reporter)
         self._state_file = self._workspace.agent_dir(AgentId.ENHANCEMENT_SCOUT) / "state.json"
         self._state = self._read_state()
+        self._measured = {agent: MeasuredLines(self._workspace.findings(agent)) for agent in AgentId}
         self._next_pass: float | None = None
         self._next_live = self._clock.monotonic() + LIVE_EVERY_S
         self._tail = PollTail(self._workspace.polls)
@@ -135,19 +136,20 @@ class EnhancementScout:
 
     def _second_pass(self) -> None:
         code, at_ms = readable(self._index.get()), self._clock.now_ms()
-        measured = {agent: self._measured(agent) for agent in AgentId}
-        lines = {agent.slug: len(journal) for agent, journal in measured.items()}
+        found = [finding for agent in AgentId for finding in self._newest(agent)]
+        lines = {agent.slug: self._measured[agent].count for agent in AgentId}
         self._reporter.look(CrossLook(at_ms=at_ms, lines=lines, code=code is not None))
-        for symptom in cross_agent.symptoms(newest(measured.values()), at_ms, code):
+        for symptom in cross_agent.symptoms(found, at_ms, code):
             self._reporter.record(symptom)
         self._state.passes += 1
         self._write_state()
 
-    def _measured(self, agent: AgentId) -> list[Finding]:
-        """Every revision in an agent's journal that a rule wrote; a damaged journal leaves its agent out."""
+    def _newest(self, agent: AgentId) -> list[Finding]:
+        """What rules found so far, of an agent; a damaged journal leaves its agent out."""
         try:
-            return measured_lines(self._workspace.findings(agent))
+            return self._measured[agent].newest()
         except (JournalCorrupt, ValueError) as error:
+            self._measured[agent] = MeasuredLines(self._workspace.findings(agent))
             self._reporter.event("error", reason=f"findings of {agent.slug} cannot be read: {error}")
             return []
 

@@ -43,8 +43,9 @@ from tools.detectors.registry import (
 from tools.detectors.streams.roles import dead_letters_in
 from tools.errors import SourceUnavailable
 from tools.findings.journal import Journal, read
+from tools.findings.measured import MeasuredLines
 from tools.findings.model import AgentId, Origin
-from tools.findings.recorder import Recorder, measured_lines, newest, revisions
+from tools.findings.recorder import Recorder, revisions
 from tools.sources import recording
 from tools.sources.code.index import read_index
 from tools.sources.records import CodeIndex, Poll
@@ -239,6 +240,7 @@ class _Scout:
         self._polls = _Polls(self._workspace, "streams", "polls.jsonl")
         self._history: deque[Poll] = deque()
         self._index = _index(self._workspace)
+        self._measured = {agent.slug: MeasuredLines(self._workspace.findings(agent)) for agent in AgentId}
 
     def __call__(self, look: Look) -> None:
         if isinstance(look, CodeLook):
@@ -261,12 +263,13 @@ class _Scout:
             change.write()
 
     def _join(self, look: CrossLook) -> None:
-        journals = (
-            measured_lines(self._workspace.findings(agent))[: look.lines.get(agent.slug, 0)]
-            for agent in AgentId
-        )
+        found = [
+            finding
+            for slug, lines in self._measured.items()
+            for finding in lines.newest(look.lines.get(slug, 0))
+        ]
         code = readable(self._index) if look.code else None
-        for symptom in cross_agent.symptoms(newest(journals), look.at_ms, code):
+        for symptom in cross_agent.symptoms(found, look.at_ms, code):
             self._reporter.record(symptom)
 
 

@@ -8,7 +8,7 @@ A finding is written at once when it is new or its severity rises; one that only
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -180,21 +180,7 @@ def identity(symptom: Symptom, renamed: Mapping[str, str] | None = None) -> str:
 
 def load(path: Path) -> list[Finding]:
     """The newest revision of every finding of a journal, in order of first appearance. Raises JournalCorrupt."""
-    return newest([revisions(path)])
-
-
-def measured_lines(path: Path) -> list[Finding]:
-    """Every revision of a journal that is not a model's, oldest first. Raises JournalCorrupt."""
-    return [finding for finding in revisions(path) if finding.origin is Origin.MEASURED]
-
-
-def newest(journals: Iterable[Iterable[Finding]]) -> list[Finding]:
-    """The newest revision of every finding of some journals, in order of first appearance."""
-    found: dict[str, Finding] = {}
-    for journal in journals:
-        for finding in journal:
-            found[finding.finding_id] = finding
-    return list(found.values())
+    return list({finding.finding_id: finding for finding in revisions(path)}.values())
 
 
 def revisions(path: Path) -> Iterator[Finding]:
