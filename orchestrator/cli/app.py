@@ -367,7 +367,8 @@ def _run(request: Request, show: Show, session: str | None, state: boundary.Stat
     from orchestrator.cli.run import run as run_command
     from tools.errors import UsageError
 
-    if request.flags["session.mode"] == "replay":
+    mode = request.flags["session.mode"]
+    if mode == "replay" or (session is not None and mode is None):
         told, code = replay_command.run(request, session, os.environ, Path.cwd(), state)
         _lines(told)
         return code

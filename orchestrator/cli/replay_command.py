@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from orchestrator.cli import boundary
 from orchestrator.cli.request import Request, read
 from orchestrator.cli.session_place import session_at
 from orchestrator.cli.terminal_text import clean
-from orchestrator.config.model import OutputSection
+from orchestrator.config.model import Config, Mode, OutputSection
 from orchestrator.replay import Outcome
 from tools import masking
 from tools.errors import UsageError
@@ -33,7 +34,11 @@ _OTHER_FLAGS = (
 def run(
     request: Request, session: str | None, environ: Mapping[str, str], cwd: Path, state: boundary.StateFolder
 ) -> tuple[list[str], int]:
-    """Replay a session; the lines to print and the exit code. Raises UsageError."""
+    """Replay a session; the lines to print and the exit code.
+
+    A configuration that is named by --config or --project says by what it is judged, and where sessions lie; one that
+    only lies there says the latter. Raises UsageError, ConfigError.
+    """
     if session is None:
         raise UsageError("Which session? Name one: streamgauge run --mode replay SESSION.")
     if request.demo or request.resume or request.diff_base or request.baseline or request.nightly:
@@ -44,13 +49,17 @@ def run(
         raise UsageError(
             f"A replay asks no server and no model, has no window, and ends as its findings differ. Leave {given[0]} out."
         )
-    output = OutputSection()
+    output, judgement = OutputSection(), None
+    is_named = request.config_file is not None or request.project is not None
+    is_asked = request.flags.get("session.mode") is not None
+    if is_named or not is_asked:
+        config = _config(request, environ, cwd, state)
+        if not is_asked and config.session.mode is not Mode.REPLAY:
+            raise UsageError("Only a replay takes a session: streamgauge run --mode replay SESSION.")
+        output, judgement = config.output, config.judgement if is_named else None
     state_db = _path(request.flags.get("output.state_db"), output.state_db, cwd)
     folder = OutputSection(state_db=state_db).state_folder
     state.path = folder
-    judgement = None
-    if request.config_file is not None or request.project is not None:
-        judgement = read(request, environ, cwd, state).config.judgement
     masking.use_key(_key(folder))
     with session_at(cwd / output.workspace, session) as place:
         source = workspace_at(place)
@@ -58,6 +67,12 @@ def run(
         target = Workspace(_path(request.flags.get("output.workspace"), default, cwd).resolve())
         outcome = replay.run(source, target, installed_version("streamgauge"), judgement)
     return list(_lines(outcome)), _code(outcome)
+
+
+def _config(request: Request, environ: Mapping[str, str], cwd: Path, state: boundary.StateFolder) -> Config:
+    # What is written is named by --workspace; where sessions lie the configuration says.
+    flags = {name: value for name, value in request.flags.items() if name != "output.workspace"}
+    return read(replace(request, flags=flags), environ, cwd, state).config
 
 
 def _path(given: object, otherwise: Path, cwd: Path) -> Path:

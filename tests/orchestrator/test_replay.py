@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from msgspec import structs
 from agents.detecting import OF_FILES_MAX
 from agents.looks import ConfigLook, Look, StreamLook, looks_file
 from orchestrator import replay, replay_parts
-from orchestrator.cli import replay_command
+from orchestrator.archive import keeping
+from orchestrator.cli import diff, replay_command
 from orchestrator.cli.boundary import StateFolder
 from orchestrator.cli.request import Request
 from tests.agents.audit_jobs import START_MS
@@ -205,7 +207,8 @@ def test_the_command_names_the_session_and_ends_with_what_came_out(
     recorded: Workspace, tmp_path: Path
 ) -> None:
     state = StateFolder(tmp_path / ".state")
-    lines, code = replay_command.run(Request(), str(recorded.root), {}, tmp_path, state)
+    asked = {"session.mode": "replay"}
+    lines, code = replay_command.run(Request(flags=asked), str(recorded.root), {}, tmp_path, state)
     assert code == 0
     assert "findings   identical, byte for byte" in lines
     assert (tmp_path / ".state" / "replay" / "20250615_120000" / "all-findings.json").exists()
@@ -216,3 +219,47 @@ def test_the_command_names_the_session_and_ends_with_what_came_out(
         replay_command.run(Request(), None, {}, tmp_path, state)
     with pytest.raises(UsageError, match=r"Leave redis\.url out"):
         replay_command.run(Request(flags={"redis.url": "redis://x"}), "x", {}, tmp_path, state)
+
+
+def test_a_configuration_may_ask_for_a_replay_and_say_where_sessions_lie(
+    recorded: Workspace, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "streamgauge.toml").write_text(
+        f'[session]\nmode = "replay"\n[output]\nworkspace = "{recorded.root}"\nstate_db = "st/o.db"\n',
+        encoding="utf-8",
+    )
+    state = StateFolder(tmp_path / ".state")
+    with pytest.raises(UsageError, match="Only a replay takes a session"):
+        replay_command.run(Request(), "20250615_120000", {}, tmp_path, state)
+    lines, code = replay_command.run(Request(), "20250615_120000", {}, here, state)
+    assert (code, lines[-2]) == (0, "findings   identical, byte for byte")
+    assert (here / "st" / ".state" / "replay" / "20250615_120000" / "all-findings.json").exists()
+    flags = {"output.workspace": tmp_path / "elsewhere"}
+    _, code = replay_command.run(Request(flags=flags), "20250615_120000", {}, here, state)
+    assert code == 0
+    assert (tmp_path / "elsewhere" / "all-findings.json").exists()
+
+
+def test_an_archive_is_replayed_byte_for_byte_and_compared(recorded: Workspace, tmp_path: Path) -> None:
+    then = recorded.all_findings.read_bytes()
+    archived = keeping.keep(recorded.root, ManualClock(START_MS + 60_000)).path
+    other = record(tmp_path / "other", {**CODE, "b.py": 'r.xadd("more", {})\n'})
+    clock = ManualClock(START_MS + 60_000)
+    later = keeping.keep(other.root, clock).path
+    shutil.rmtree(recorded.root)
+    shutil.rmtree(other.root)
+    state = StateFolder(tmp_path / ".state")
+    before = archived.read_bytes()
+    for name in (str(archived), "20250615_120000"):
+        lines, code = replay_command.run(Request(flags={"session.mode": "replay"}), name, {}, tmp_path, state)
+        assert (code, lines[-2]) == (0, "findings   identical, byte for byte")
+        again = tmp_path / ".state" / "replay" / "20250615_120000" / "all-findings.json"
+        assert again.read_bytes() == then
+    assert archived.read_bytes() == before
+    found = diff.compared(
+        str(archived), str(later), tmp_path / "monitor-session", tmp_path / ".state" / "o.db"
+    )
+    assert (found.counts["new"], found.counts["resolved"]) == (2, 0)
+    assert found.counts["persisting"] == len(json.loads(then))
