@@ -22,6 +22,7 @@ from tools.findings.model import (
     ConfigCategory,
     Enhancement,
     Finding,
+    Locator,
     LogCategory,
     ScoutCategory,
     Severity,
@@ -194,7 +195,8 @@ def _whole(finding: Finding) -> Iterator[str]:
         "fingerprint": finding.fingerprint,
         "services": ", ".join(services_of(finding)),
         "streams": ", ".join(streams_of(finding)),
-        "seen": f"{finding.occurrences} times, {finding.timestamp} to {finding.last_seen}",
+        "files": ", ".join(getattr(finding, "affected_files", ())),
+        "seen": _seen(finding),
         "hypothesis": "" if isinstance(finding, Enhancement) else getattr(finding, "hypothesis", ""),
         "recommendation": finding.recommendation,
     }
@@ -205,7 +207,28 @@ def _whole(finding: Finding) -> Iterator[str]:
     for line in finding.evidence.splitlines():
         yield f"    {clean(line)}"
     for reference in finding.evidence_refs:
-        yield f"  at {clean(reference.source)} (copy in {clean(reference.copy_at.path)}, byte {reference.copy_at.byte_offset})"
+        copy = f"copy in {clean(reference.copy_at.path)}, byte {reference.copy_at.byte_offset}"
+        yield f"  at {clean(reference.source)}{_place(reference.locator)} ({copy})"
+
+
+def _seen(finding: Finding) -> str:
+    if finding.timestamp == finding.last_seen:
+        return f"{_times(finding.occurrences)}, at {finding.timestamp}"
+    return f"{_times(finding.occurrences)}, {finding.timestamp} to {finding.last_seen}"
+
+
+def _times(occurrences: int) -> str:
+    return "once" if occurrences == 1 else f"{occurrences:,} times"
+
+
+def _place(at: Locator) -> str:
+    """Where in its source a piece lies, as far as a reader can look it up."""
+    parts = (
+        "" if at.line is None else f":{at.line}",
+        "" if at.poll is None else f", poll {at.poll}",
+        "" if at.stream is None else f" of {clean(at.stream)}",
+    )
+    return "".join(parts)
 
 
 def _level(finding: Finding) -> str:

@@ -26,8 +26,8 @@ def learn(
     sessions = learning.series_of(kept.records())
     if len(sessions) < learning.SESSIONS_MIN:
         boundary.say(
-            f"{len(sessions)} complete sessions of one kind are kept beside {state_db}; "
-            f"{learning.SESSIONS_MIN} are needed before anything can be proposed."
+            f"Proposals need {learning.SESSIONS_MIN} complete sessions of one kind; "
+            f"beside {state_db} {_kept(len(sessions))}."
         )
         return boundary.OK
     found = list(learning.proposals(sessions))
@@ -36,3 +36,7 @@ def learn(
     for proposal in found:
         sys.stdout.write("".join(f"{line}\n" for line in learning.toml(proposal, len(sessions))) + "\n")
     return boundary.OK
+
+
+def _kept(sessions: int) -> str:
+    return "one is kept" if sessions == 1 else f"{sessions or 'none'} are kept"

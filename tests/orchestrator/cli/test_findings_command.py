@@ -118,6 +118,7 @@ def test_one_finding_is_shown_whole(found: list[Finding]) -> None:
         "stream.consumer-lag",
         "reply for orders falls behind",
         "Add consumers.",
+        "seen            once, at ",
     ):
         assert piece in text
     with pytest.raises(UsageError, match="There is no finding 'XX-1'"):
