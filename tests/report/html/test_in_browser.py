@@ -54,6 +54,33 @@ def test_the_first_screen_answers_whether_it_burns_why_and_what_first(seen: Open
     )
 
 
+def test_the_first_screen_names_the_system_the_harm_and_what_to_do_now(seen: Opened, report: Report) -> None:
+    verdict = report.verdict
+    hero = seen.page.locator("#verdict .hero")
+    expect(hero).to_contain_text(verdict.about)
+    expect(hero).to_contain_text(f"Harm so far: {verdict.harm}")
+    why, first = (seen.page.locator("#verdict .pair > .card").nth(at) for at in range(2))
+    assert why.locator("li .chip").count() == len(verdict.why) + len(verdict.others)
+    expect(first).to_contain_text(f"Now: {verdict.first[0].now} Then: ")
+
+
+def test_commands_in_advice_stand_as_code(show: Opener, report: Report) -> None:
+    item = replace(
+        report.roadmap[0],
+        action="See XINFO CONSUMERS s <b>; from XADD at x.py on, XACK s g 1-0. Then XACK it",
+    )
+    seen = show(html_of(replace(report, roadmap=(item,))))
+    assert seen.page.locator("#roadmap code.command").all_inner_texts() == [
+        "XINFO CONSUMERS s <b>",
+        "XADD",
+        "XACK s g 1-0",
+        "XACK",
+    ]
+    expect(seen.page.locator("#roadmap .card")).to_contain_text(
+        "from XADD at x.py on, XACK s g 1-0. Then XACK it"
+    )
+
+
 def test_every_section_has_a_heading_and_says_something(seen: Opened) -> None:
     for name in SECTIONS:
         section = seen.page.locator(f"#{name}")

@@ -9,7 +9,7 @@ function buildCauses(section) {
   else section.append(el("p", { class: "lead" }, "Findings that tell of one trouble, the weightiest first. Mend the root, and its symptoms should go."), causeList);
   const alone = report.findings.filter((finding) => !clusterOf.has(finding.findingId) && !isAdvice(finding) && LEVELS.indexOf(levelOf(finding)) <= 1);
   if (alone.length) {
-    const rows = alone.slice(0, 60).map((finding) => el("li", {}, chip(gradeOf(finding)), " ", link(finding.findingId, true), el("p", { class: "fix" }, el("strong", {}, "Do: "), prose(finding.recommendation, 400))));
+    const rows = alone.slice(0, 60).map((finding) => el("li", {}, chip(gradeOf(finding)), " ", link(finding.findingId, true), el("p", { class: "fix" }, el("strong", {}, "Do: "), advice(finding.recommendation, 400))));
     section.append(
       el("h3", {}, "Serious, and explained by nothing else"),
       el("ul", { class: "alone" }, rows),
@@ -34,7 +34,8 @@ function clusterCard(cluster) {
     "article",
     { class: `card cluster edge-${cluster.severity.toLowerCase()}`, id: cluster.clusterId, "aria-labelledby": `${cluster.clusterId}-title` },
     el("h3", { id: `${cluster.clusterId}-title` }, chip(cluster.severity), " ", el("span", { class: "id-of" }, cluster.clusterId), " ", prose(root?.title ?? cluster.title, 300)),
-    el("p", { class: "fix" }, el("strong", {}, "Fix: "), prose(cluster.recommendation)),
+    nowOf(cluster),
+    el("p", { class: "fix" }, el("strong", {}, "Fix: "), advice(cluster.recommendation)),
     el(
       "p",
       { class: "reach" },
@@ -50,6 +51,12 @@ function clusterCard(cluster) {
     (cluster.alternatives ?? []).map(alternative),
     wordingOf(cluster),
   );
+}
+
+/** What limits the harm until the fix is made, as in the roadmap. */
+function nowOf(cluster) {
+  const item = report.roadmap.find((one) => one.clusterId === cluster.clusterId);
+  return item?.now ? el("p", { class: "now" }, el("strong", {}, "Now: "), advice(item.now)) : null;
 }
 
 function reached(some, more = 0, what, most) {

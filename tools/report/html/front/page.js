@@ -4,13 +4,13 @@ let pageIsBuilt = false;
 const SECTIONS = [
   ["verdict", "Verdict", buildVerdict],
   ["causes", "Causes", buildCauses],
+  ["roadmap", "Fixes", buildRoadmap],
   ["timeline", "Timeline", buildTimeline],
   ["topology", "Topology", buildTopology],
   ["streams", "Streams", buildStreams],
   ["flows", "Flows", buildFlows],
   ["findings", "Findings", buildFindings],
   ["drift", "Drift", buildDrift],
-  ["roadmap", "Roadmap", buildRoadmap],
   ["gaps", "Gaps", buildGaps],
   ["next", "Next", buildNext],
 ];

@@ -12,10 +12,10 @@ function buildDrift(section) {
 }
 
 const EFFORTS = { HOURS_2_4: "2–4 hours", HOURS_4_8: "4–8 hours", DAYS_1_2: "1–2 days", SPRINT: "a sprint" };
-const WHEN = { P0_CRITICAL: "P0: before the next deploy", P1_HIGH: "P1: this sprint", P2_MEDIUM: "P2: next", P3_LOW: "P3: backlog" };
+const WHEN = { P0_CRITICAL: "P0: now, limit the harm, then mend it", P1_HIGH: "P1: this sprint", P2_MEDIUM: "P2: next", P3_LOW: "P3: backlog" };
 
 function buildRoadmap(section) {
-  section.append(heading("roadmap", "Roadmap", el("span", { class: "amount" }, number(report.roadmap.length))));
+  section.append(heading("roadmap", "Roadmap: what to do, in which order", el("span", { class: "amount" }, number(report.roadmap.length))));
   if (!report.roadmap.length) section.append(el("p", {}, "Nothing is to be done."));
   for (const priority of PRIORITIES) {
     const items = report.roadmap.filter((item) => item.priority === priority);
@@ -29,10 +29,18 @@ function roadmapCard(item) {
     "article",
     { class: "card", "aria-label": shown(item.title, 200) },
     el("h4", {}, prose(item.title, 300)),
-    el("p", { class: "fix" }, prose(item.action)),
-    el("p", { class: "via" }, `${EFFORTS[item.effort] ?? item.effort}${item.estimated ? " (by kind of finding)" : ""} · proof: `, links(item.findingIds, 6), " at ", name(item.evidence), item.clusterId && [" · ", el("a", { href: `#${item.clusterId}` }, item.clusterId)]),
+    item.now && el("p", { class: "now" }, el("strong", {}, "Now: "), advice(item.now)),
+    el("p", { class: "fix" }, item.now && el("strong", {}, "Mend: "), advice(item.action)),
+    adviceOf("Also", item.also),
+    adviceOf("If it stays", item.remains),
+    item.adviceLeftOut > 0 && el("p", { class: "via" }, `${number(item.adviceLeftOut)} more of these findings have advice of their own.`),
+    el("p", { class: "via" }, `effort of the mending ${EFFORTS[item.effort] ?? item.effort}${item.estimated ? " (an estimate by its kind)" : ""} · proof: `, links(item.findingIds, 6), " at ", name(item.evidence), item.clusterId && [" · ", el("a", { href: `#${item.clusterId}` }, item.clusterId)]),
     item.snippetAfter && lazy("The change", () => el("div", { class: "pair code" }, item.snippetBefore && el("div", {}, el("h5", {}, "Now"), block(item.snippetBefore, "Code as it is")), el("div", {}, el("h5", {}, "Proposed"), block(item.snippetAfter, "Code as proposed")))),
   );
+}
+
+function adviceOf(title, reasons = []) {
+  return reasons.map((reason) => el("p", { class: "beside" }, el("strong", {}, `${title}, `), links(reason.findingIds), ": ", advice(reason.text)));
 }
 
 function buildNext(section) {

@@ -51,6 +51,43 @@ function prose(value, most = TEXT_MAX) {
   return el("bdi", {}, shown(value, most));
 }
 
+// Commands of Redis in advice: the word, the names that it takes, and what can only be an argument. As in commands.py.
+const COMMAND_NAMES = { XACK: 2, XADD: 1, XAUTOCLAIM: 2, XCLAIM: 2, XDEL: 1, "XGROUP CREATE": 2, "XGROUP DELCONSUMER": 3, "XGROUP DESTROY": 2, "XINFO CONSUMERS": 2, "XINFO GROUPS": 1, "XINFO STREAM": 1, XLEN: 1, XPENDING: 2, XRANGE: 1, XREVRANGE: 1, XTRIM: 1 };
+const COMMAND = new RegExp(`\\b(?:${Object.keys(COMMAND_NAMES).sort().reverse().join("|")})\\b`, "g");
+const COMMAND_NAME = / ([^\s(),;]*[^\s(),;.:?!])/y;
+const COMMAND_ARGUMENT = / (?:\d+-\d+|\d+|[+*~$=>-]|<[^<>\s]+>|(?:COUNT|MAXLEN|MINID|MKSTREAM|IDLE|JUSTID)\b)/y;
+const COMMAND_ENDS = new Set("a after an and as at before by each every for from if in into is it its no of on one only or so that the them then there these this to until what where which with".split(" "));
+
+function commandEnd(text, from, names) {
+  let at = from;
+  const next = (pattern) => {
+    pattern.lastIndex = at;
+    return pattern.exec(text);
+  };
+  for (let number = 0; number < names; number += 1) {
+    const match = next(COMMAND_NAME);
+    if (!match || COMMAND_ENDS.has(match[1])) return from;
+    at = COMMAND_NAME.lastIndex;
+  }
+  while (next(COMMAND_ARGUMENT)) at = COMMAND_ARGUMENT.lastIndex;
+  return at;
+}
+
+/** A sentence of advice, its commands as code. */
+function advice(value, most = TEXT_MAX) {
+  const text = shown(value, most);
+  const pieces = [];
+  let at = 0;
+  for (const match of text.matchAll(COMMAND)) {
+    if (match.index < at) continue;
+    const from = match.index + match[0].length;
+    const end = commandEnd(text, from, COMMAND_NAMES[match[0]]);
+    pieces.push(text.slice(at, match.index), el("code", { class: "command", dir: "auto" }, text.slice(match.index, end)));
+    at = end;
+  }
+  return el("bdi", {}, pieces, text.slice(at));
+}
+
 /** A block of verbatim text: scrolls by itself, so it can be reached by keyboard. */
 function block(value, label) {
   return el("pre", { tabindex: "0", role: "group", "aria-label": label, dir: "auto" }, el("code", {}, shown(value, 60000)));

@@ -9,15 +9,18 @@ function buildVerdict(section) {
       { class: `hero ${health.toLowerCase()}` },
       el("p", { class: "health" }, el("span", { class: "lamp", "aria-hidden": "true" }), "Are we on fire? ", el("span", { class: "chip" }, health)),
       el("h1", { id: "verdict-title" }, prose(verdict.headline)),
-      dashboard && windowLine(dashboard),
+      verdict.about ? el("p", { class: "when" }, prose(verdict.about)) : dashboard && windowLine(dashboard),
+      verdict.harm && el("p", { class: "harm" }, el("strong", {}, "Harm so far: "), prose(verdict.harm)),
     ),
   );
   if (report.change) section.append(el("p", { class: "notice" }, prose(report.change.summary)));
   const notSeen = blindNotice();
   if (notSeen) section.append(notSeen);
-  const why = verdict.why.map((reason) => el("li", {}, ...reasonOf(reason)));
+  const why = [...verdict.why, ...(verdict.others ?? [])].map((reason) => el("li", {}, ...reasonOf(reason)));
   if (verdict.more) why.push(el("li", {}, `and ${number(verdict.more)} more that are serious: `, el("a", { href: "#causes" }, "root causes")));
-  const first = verdict.first.map((reason) => el("li", {}, prose(reason.text, 600), " ", el("span", { class: "proof" }, links(reason.findingIds, 3))));
+  const first = verdict.first.map((reason) =>
+    el("li", {}, reason.now && [el("strong", {}, "Now: "), advice(reason.now, 600), " ", el("strong", {}, "Then: ")], advice(reason.text, 600), " ", el("span", { class: "proof" }, links(reason.findingIds, 3))),
+  );
   if (why.length || first.length) {
     section.append(
       el(
@@ -38,7 +41,7 @@ function reasonOf(reason) {
   const finding = findingById.get(root);
   const cluster = clusterOf.get(root);
   return [
-    finding && chip(cluster?.root === root ? cluster.severity : gradeOf(finding)),
+    finding && chip(reason.severity ?? (cluster?.root === root ? cluster.severity : gradeOf(finding))),
     finding && " ",
     prose(reason.text, 400),
     " ",
@@ -75,8 +78,8 @@ function tiles(board) {
     [board.streamsDiscovered, "streams", "#streams"],
     [lagging, "streams with lag", "#streams"],
     [board.unackedMessages, "unacked messages", "#streams"],
-    [board.drifts, "drifts", "#drift"],
-    [board.blindGaps, "blind gaps", "#gaps"],
+    [board.drifts, "differences of configuration", "#drift"],
+    [board.blindGaps, "sources not seen", "#gaps"],
   ];
   const severities = LEVELS.map((level) =>
     el("a", { class: board.bySeverity[level] ? `tile ${level.toLowerCase()}` : "tile", href: "#findings", onclick: () => filterBy({ level: [level] }) }, el("strong", {}, number(board.bySeverity[level] ?? 0)), el("span", {}, level)),
