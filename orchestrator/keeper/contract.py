@@ -127,6 +127,11 @@ class Side(Struct, kw_only=True):
     stopped_why: Literal["asked", "abandoned", "killed"] | None = None
     stopped_ms: int | None = None
 
+    @property
+    def rests(self) -> bool:
+        """Whether it was stopped, or never started: a wish may be taken back before the keeper comes to it."""
+        return self.status in {"idle", "stopped"}
+
 
 class Lost(Struct, frozen=True, kw_only=True):
     """Output that could not be kept: `bytes` of it, since `from_ms`, and why."""

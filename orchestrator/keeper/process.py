@@ -175,7 +175,7 @@ class Keeper:
                 )
                 self._ending = self._begin(self._kill())
                 return False
-        rests = all(side.view.status in {"idle", "stopped"} for side in (self.services, self.redis))
+        rests = all(side.view.rests for side in (self.services, self.redis))
         if wish is None:
             return self._clock.monotonic() - self._began_at >= self._job.abandoned_after_s
         return rests and (wish.end != "no" or self._told_to_leave or self._is_abandoned())

@@ -135,7 +135,7 @@ class ManagedRedis:
             return ()
         if self.keeper.state.redis.status != "stopped" and self.keeper.alive():
             self.keeper.wish(services=False, redis=False)
-            if not await self.keeper.until(lambda state: state.redis.status == "stopped", STOP_S + _SLACK_S):
+            if not await self.keeper.until(lambda state: state.redis.rests, STOP_S + _SLACK_S):
                 await self.keeper.kill()
         return self.keeper.state.redis.leftovers
 

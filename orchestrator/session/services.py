@@ -199,4 +199,4 @@ class KeptServices:
 
 
 def _stopped(state: KeeperState) -> bool:
-    return state.services.status == "stopped"
+    return state.services.rests
