@@ -19,6 +19,7 @@ from orchestrator.mcp_server import resources, tools_offered
 from orchestrator.mcp_server.place import SessionPlace
 from tools.errors import FunctionRefused, StreamgaugeError
 from tools.sources.redis.names import display
+from tools.struct_types import prepare
 
 NAME = "streamgauge"
 INSTRUCTIONS = (
@@ -75,6 +76,7 @@ def serve(place: SessionPlace) -> None:
     """Serve standard input and output until the client leaves."""
     # Its warnings of broken messages would come with a traceback each, in the client's log.
     logging.getLogger("mcp").setLevel(logging.ERROR)
+    prepare()
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(place))
 

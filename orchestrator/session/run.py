@@ -37,6 +37,7 @@ from tools import masking
 from tools.clock import Clock
 from tools.errors import LockHeld, UsageError
 from tools.sources.change import ChangeBase
+from tools.struct_types import prepare
 from tools.synthesis import judged
 from tools.workspace import Workspace
 
@@ -88,6 +89,7 @@ async def run_session(
     goes on knows its own, and what it is compared with (`beside`). `llm` says whether a language model takes part. Raises UsageError, LockHeld, PreflightFailed (nothing could begin) and
     OSError; what fails after that is in the outcome and in the report.
     """
+    prepare()
     workspace = _workspace(config)
     known = opening.existing_session_id(workspace) if resume else None
     session_id = known or opening.new_session_id(clock)
