@@ -17,6 +17,7 @@ from orchestrator.cli import diff, replay_command
 from orchestrator.cli.boundary import StateFolder
 from orchestrator.cli.request import Request
 from tests.agents.audit_jobs import START_MS
+from tests.fakes.clock import ManualClock
 from tests.orchestrator.replayable import CODE, VERSION, record
 from tools.detectors.thresholds import Expectation, Judgement
 from tools.errors import UsageError
