@@ -445,6 +445,23 @@ def test_a_name_that_became_known_only_at_run_time_is_not_resolved(tmp_path: Pat
     assert (("b.py",), State.RESOLVED) in states
 
 
+@pytest.mark.parametrize(
+    ("rules", "state"),
+    [
+        pytest.param("*.log\n", State.RESOLVED, id="the same rules: it was deleted"),
+        pytest.param("*.log\napp.py\n", State.NOT_OBSERVED, id="it is ignored now"),
+    ],
+)
+def test_a_file_that_is_ignored_since_is_not_resolved(tmp_path: Path, rules: str, state: State) -> None:
+    kept = {"b.py": "X = 1\n"}
+    earlier = session_on({**kept, ".gitignore": "*.log\n", "app.py": CODE}, tmp_path / "1")
+    ignored = {"app.py": CODE} if state is State.NOT_OBSERVED else {}
+    later = session_on({**kept, **ignored, ".gitignore": rules}, tmp_path / "2", "20250616_150640")
+    rows = [row for row in compare(earlier, later).findings if row.rule_id.startswith("code.")]
+    assert rows
+    assert {row.state for row in rows} == {state}
+
+
 def test_a_project_that_is_not_read_to_its_end_resolves_nothing(tmp_path: Path) -> None:
     earlier = session_on({"app.py": CODE}, tmp_path / "1")
     cut = Gap(what="files of the project", why="too many", fix="narrow it", source="code", at_ms=0)

@@ -370,3 +370,5 @@ class CodeIndex(Struct, frozen=True, kw_only=True):
     """Those of `services` that others depend on as packages and nothing starts: their environment is that of others."""
     unread: tuple[str, ...] = ()
     """Files of which not all, or nothing, was read: no rule that is silent about them says anything."""
+    ignore_rules: str = ""
+    """A digest of what the `.gitignore` files say: where it is another, a file may be missing only for that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -74,6 +75,7 @@ def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_
             *_ignores_beside(files, set(facts.read) - set(sources.paths)),
         ),
         unread=tuple(sorted(map(masking.mask, unread | sources.unread | scan.unread | facts.unread))),
+        ignore_rules=_ignore_rules(files),
     )
 
 
@@ -158,6 +160,17 @@ def _unresolved(uses: Sequence[CodeUse], now_ms: int) -> list[Gap]:
         why = "code of this language is not read: which streams and groups it names is not known"
         gaps.append(_gap(f"stream commands in {path}", why, "describe them with [[expect]]", now_ms))
     return gaps
+
+
+def _ignore_rules(files: Iterable[ProjectFile]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        if file.name == ".gitignore":
+            with suppress(OSError):
+                digest.update(
+                    f"{file.path}\n".encode("utf-8", "backslashreplace") + (read_source(file) or b"")
+                )
+    return digest.hexdigest()[:16]
 
 
 def _ignores(modules: Iterable[Module]) -> Iterator[ChainStep]:

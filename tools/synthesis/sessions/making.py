@@ -142,6 +142,7 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
         streams=_streams(data),
         files=_files(workspace, data.index),
         globs=(facts.include, facts.exclude),
+        ignore_rules="" if data.index is None else data.index.ignore_rules,
         unread_files=() if data.index is None else data.index.unread,
         unnamed=_unnamed(data.index),
         judgement=hashlib.sha256(data.judgement.model_dump_json().encode()).hexdigest()[:_HASH_CHARACTERS],

@@ -33,6 +33,7 @@ class Was(Struct, frozen=True, kw_only=True, rename="camel"):
     judgement: str
     globs: tuple[tuple[str, ...], tuple[str, ...]]
     asked: bool
+    ignore_rules: str = ""
 
 
 class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -87,6 +88,8 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     files: tuple[str, ...] | None = None
     globs: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     """What of the project is included and excluded."""
+    ignore_rules: str = ""
+    """What its `.gitignore` files say, as a digest."""
     unread_files: tuple[str, ...] = ()
     """Those of which not all, or nothing, was read."""
     unnamed: Mapping[str, int] = {}
@@ -105,7 +108,12 @@ def was_of(scope: Scope | None) -> Was | None:
     """Under what the findings of a session of this scope were seen."""
     if scope is None:
         return None
-    return Was(judgement=scope.judgement, globs=scope.globs, asked=scope.streams is not None)
+    return Was(
+        judgement=scope.judgement,
+        globs=scope.globs,
+        asked=scope.streams is not None,
+        ignore_rules=scope.ignore_rules,
+    )
 
 
 class SessionRecord(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -85,9 +85,10 @@ class Looking:
             return "not all of the project's files were read in the later session"
         # What is carried on counts as it was seen, not as it was missed since.
         was = known.was or self._was
-        other_globs = was is not None and was.globs != scope.globs
+        others = (scope.globs, scope.ignore_rules)
+        other_files = was is not None and (was.globs, was.ignore_rules) != others
         for path in known.files:
-            if other_globs and path not in self._files:
+            if other_files and path not in self._files:
                 return f"{path} was not among the files that the later session read"
             if path in self._unread:
                 return f"{path} was not read whole in the later session"
