@@ -61,8 +61,9 @@ class Desk:
             open_store(self._store) as store,
         ):
             now_ms = self._clock.now_ms()
-            known = memory.load(store, shadow=self._shadow)
-            current = Memory(episodes=advance(known.episodes, look(now_ms), now_ms), state=known.state)
+            seen = look(now_ms)
+            known = memory.renamed(memory.load(store, shadow=self._shadow), dict(seen.renamed))
+            current = Memory(episodes=advance(known.episodes, seen, now_ms), state=known.state)
             channels, problems = channels_of(self._rules, self._environ, self._clock)
             yield from problems
             delivery = Delivery(self._rules, channels, store, self._clock)

@@ -70,10 +70,14 @@ class Episode(Struct, frozen=True, kw_only=True):
 
 
 class Observed(Struct, frozen=True):
-    """What a session says: what it saw, and the keys of what it found resolved."""
+    """What a session says: what it saw, and the keys of what it found resolved.
+
+    `renamed` are the keys, before and now, of what is the same under another fingerprint.
+    """
 
     episodes: tuple[Episode, ...]
     resolved: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 def advance(known: Sequence[Episode], observed: Observed, now_ms: int) -> tuple[Episode, ...]:

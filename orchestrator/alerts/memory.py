@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from orchestrator.alerts.episodes import Episode
 from orchestrator.alerts.state import AlertState, Kept, Notification
@@ -22,6 +22,22 @@ class Memory(Struct, frozen=True, kw_only=True):
 
     episodes: tuple[Episode, ...] = ()
     state: AlertState = AlertState()
+
+
+def renamed(memory: Memory, keys: Mapping[str, str]) -> Memory:
+    """The same with other keys, old → new: whoever was told of it was told of it."""
+    if not keys:
+        return memory
+    groups = tuple(
+        structs.replace(
+            group, told=tuple(structs.replace(it, key=keys.get(it.key, it.key)) for it in group.told)
+        )
+        for group in memory.state.groups
+    )
+    return Memory(
+        episodes=tuple(structs.replace(it, key=keys.get(it.key, it.key)) for it in memory.episodes),
+        state=structs.replace(memory.state, groups=groups),
+    )
 
 
 class Entry(Struct, frozen=True, kw_only=True):

@@ -93,7 +93,8 @@ def observed(workspace: Workspace, now_ms: int) -> Observed:
     episodes.append(_run(facts, whole=found is not None, report=report, now_ms=now_ms))
     # What is accepted since it was told of is nobody's concern any more.
     gone = sorted({*resolved, *ended, *accepted})
-    return Observed(tuple(episodes), tuple(_key(series, fingerprint) for fingerprint in gone))
+    renamed = [(_key(series, row.was), _key(series, row.fingerprint)) for row in rows if row.was]
+    return Observed(tuple(episodes), tuple(_key(series, name) for name in gone), tuple(renamed))
 
 
 def _findings(workspace: Workspace) -> list[_Finding] | None:

@@ -82,7 +82,7 @@ class Scene:
         }
         session_facts.write(self.workspace, SessionFacts(**values | facts))
         self.workspace.all_findings.write_bytes(msgspec.json.encode(findings))
-        rows = tuple(self._row(number, State.RESOLVED) for number in resolved)
+        rows = tuple(self.row(number, State.RESOLVED) for number in resolved)
         self.compared(rows)
 
     def compared(self, rows: tuple[Compared, ...]) -> None:
@@ -98,15 +98,15 @@ class Scene:
         )
         self.workspace.path(*against.RESULT).write_bytes(msgspec.json.encode(result))
 
-    def _row(self, number: int, state: State, accepted: str = "") -> Compared:
+    def row(self, number: int, state: State, accepted: str = "", was: str = "") -> Compared:
         item = finding(number)
         return Compared(
             state=state, fingerprint=item["fingerprint"], finding_id=item["findingId"], session_id="", rule_id="",
-            category="", level="CRITICAL", title="", services=(), streams=(), accepted=accepted,
+            category="", level="CRITICAL", title="", services=(), streams=(), accepted=accepted, was=was,
         )  # fmt: skip
 
     def accept(self, number: int) -> None:
-        self.compared((self._row(number, State.PERSISTING, accepted="known"),))
+        self.compared((self.row(number, State.PERSISTING, accepted="known"),))
 
     def tell(self, *, shadow: bool = False) -> list[str]:
         return list(tell(self.places, {}, self.clock, shadow=shadow))
@@ -134,6 +134,20 @@ def test_nights_of_the_same_trouble_are_one_message_and_one_end(scene: Scene) ->
     scene.tell()
     assert scene.told() == [("firing", "lag 1"), ("resolved", "over: lag 1")]
     assert [outcome for outcome, _ in scene.ledger()] == ["sent", "sent"]
+
+
+def test_what_goes_on_under_another_fingerprint_is_told_once(scene: Scene) -> None:
+    scene.session(finding(1))
+    scene.tell()
+    scene.clock.advance(DAY_S)
+    scene.session({**finding(1), "fingerprint": finding(2)["fingerprint"]})
+    scene.compared((scene.row(2, State.UPDATED, was=finding(1)["fingerprint"]),))
+    scene.tell()
+    scene.tell()  # of one session twice: nothing changes
+    scene.clock.advance(DAY_S)
+    scene.session(resolved=(2,))
+    scene.tell()
+    assert scene.told() == [("firing", "lag 1"), ("resolved", "over: lag 1")]
 
 
 def test_silence_ends_nothing(scene: Scene) -> None:
