@@ -7,18 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.orchestrator.session.forked import Sessions
 from tests.orchestrator.session.runs import Run
 
 
+@pytest.fixture(scope="session")
+def _sessions() -> Iterator[Sessions]:
+    sessions = Sessions()
+    yield sessions
+    sessions.stop()
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    run = Run(tmp_path)
+def run(tmp_path: Path, _sessions: Sessions) -> Iterator[Run]:
+    run = Run(tmp_path, _sessions)
     run.environment["STREAMGAUGE_TEST_RUN"] = str(tmp_path)
     yield run
     for process in run.processes:
         if process.poll() is None:
             process.terminate()
-            process.communicate(timeout=60)
-        assert process.stdout is not None
-        process.stdout.close()
+            run.finish(process)
     run.wait_until_nothing_is_left()

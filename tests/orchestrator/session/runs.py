@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import psutil
 from orchestrator.keeper.contract import KeeperFiles
 from tests.conftest import Server, free_port
 from tests.fakes.waiting import wait_for
+from tests.orchestrator.session.forked import ForkedSession, Sessions
 from tools.findings.journal import read_data
 from tools.sources import session_facts
 from tools.sources.session_facts import SessionFacts
@@ -27,8 +26,9 @@ FLEET = ROOT / "tests" / "fakes" / "fleet.py"
 class Run:
     """One session and everything that may be asked about it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sessions: Sessions) -> None:
         self.folder = folder
+        self._sessions = sessions
         self.project = folder / "project"
         self.project.mkdir()
         self.workspace = Workspace(folder / "monitor-session")
@@ -39,7 +39,7 @@ class Run:
             "session": {"duration": 2, "poll_interval": 1, "drain": 3, "flush_grace": 15},
         }
         self.environment: dict[str, str] = {}
-        self.processes: list[subprocess.Popen[str]] = []
+        self.processes: list[ForkedSession] = []
 
     def attach_to(self, server: Server) -> None:
         self.config["redis"] = {"url": server.url}
@@ -59,25 +59,14 @@ class Run:
         assert state is not None
         return state.keeper.pid
 
-    def start(self, mode: str, *arguments: str) -> subprocess.Popen[str]:
-        command = [
-            sys.executable,
-            "-m",
-            "tests.fakes.session_program",
-            json.dumps(self.config),
-            mode,
-            *arguments,
-        ]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | self.environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-        self.processes.append(process)
-        return process
+    def start(self, mode: str, *arguments: str) -> ForkedSession:
+        output = self.folder / f"output-{len(self.processes)}"
+        given = [json.dumps(self.config), mode, *arguments]
+        self.processes.append(self._sessions.start(given, os.environ | self.environment, output))
+        return self.processes[-1]
 
-    def finish(self, process: subprocess.Popen[str]) -> tuple[int, str]:
-        output, _ = process.communicate(timeout=60)
-        return process.returncode, output
+    def finish(self, process: ForkedSession) -> tuple[int, str]:
+        return process.finish(60)
 
     def __call__(self, mode: str, *arguments: str) -> tuple[int, str]:
         return self.finish(self.start(mode, *arguments))
@@ -110,7 +99,7 @@ class Run:
 
     def left(self) -> list[str]:
         """Command lines of processes of this session that still run: ours, theirs, and the server."""
-        found = []
+        found = [f"session {process.pid}" for process in self.processes if process.poll() is None]
         for process in psutil.process_iter():
             try:
                 line = " ".join(process.cmdline())
