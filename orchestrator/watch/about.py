@@ -67,7 +67,7 @@ def links_of(ledger: Ledger, run: Watched) -> str:
         return f"under way since {iso(run.started_ms or run.seen_ms)[:19]}Z{still}"
     links = ledger.links(run).values()
     chain = " → ".join(f"{row.link} {row.status}" for row in links)
-    waiting = next((row for row in links if row.status is LinkState.PENDING and row.attempts), None)
+    waiting = next((row for row in links if row.status is LinkState.PENDING and row.next_ms), None)
     why = (
         f"; {waiting.link} is tried again at {iso(waiting.next_ms)[:19]}Z: {waiting.detail}"
         if waiting

@@ -17,7 +17,7 @@ from orchestrator.watch import archived
 from orchestrator.watch.ledger import Ledger, Link, LinkRow, LinkState, State, Watched
 from orchestrator.watch.links import Done, Effects, Links
 from tools.clock import Clock, StopSignal
-from tools.errors import ArchiveRefused, ConfigError, StreamgaugeError
+from tools.errors import ArchiveRefused, ConfigError, DeliveryFailed, StreamgaugeError
 from tools.masking import mask
 
 TRIES, ROUNDS = 3, 6
@@ -123,8 +123,13 @@ class _Stopped(stop_base):
 
 
 def _is_worth_a_try(error: BaseException) -> bool:
-    """Whether the same a second later may go well: what is wrong with an archive or the configuration stays wrong."""
-    return isinstance(error, _MENDABLE) and not isinstance(error, ArchiveRefused | ConfigError)
+    """Whether the same a second later may go well.
+
+    What is wrong with an archive or the configuration stays wrong, and a message was tried three times already.
+    """
+    return isinstance(error, _MENDABLE) and not isinstance(
+        error, ArchiveRefused | ConfigError | DeliveryFailed
+    )
 
 
 def _told(text: str) -> str:

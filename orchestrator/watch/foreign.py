@@ -26,7 +26,7 @@ from tools.masking import mask, mask_data
 
 RUNS, STEPS = "runs", "workstreams"
 _BESIDE = (STEPS, "tasks", "gates")
-_ROWS_MAX = 5_000
+_ROWS_MAX = 2_000
 _CELL_CHARS_MAX = 4_000
 _BUSY_MS = 2_000
 _SECONDS_BELOW = 100_000_000_000
@@ -52,6 +52,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 _LIVENESS = "heartbeat"
 """A column with this in its name says that somebody is there, and not that anything moves on."""
 _CLOCK_SLACK_MS = 2_000
+_LATEST_MS = 253_402_300_800_000
+"""The year 10000: what is later is no time."""
 _HEADER_BYTES, _VERSION_AT, _WAL = 20, 18, b"\x02"
 """Of the database's file: the write version, which is 2 in WAL mode (SQLite's file format, 1.3.3)."""
 Result = TypeVar("Result")
@@ -140,6 +142,7 @@ class Database:
         opened = sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000, isolation_level=None)
         with closing(opened) as connection:
             connection.row_factory = sqlite3.Row
+            connection.text_factory = _decoded
             connection.execute("PRAGMA query_only = 1")
             connection.execute("BEGIN")  # a run and its steps as of one moment
             yield connection
@@ -192,7 +195,7 @@ def _view(source: str, data: dict[str, Any], beside: dict[str, list[dict[str, An
     pid = _whole(_of(data, "pid"))
     elsewhere = _text(_of(data, "host")) not in {"", socket.gethostname(), "localhost"}
     pid_started = _moment(_of(data, "pid_started"))
-    alive, born = (None, None) if pid is None or elsewhere else process(pid, pid_started)
+    alive, born = (None, None) if pid is None or pid <= 0 or elsewhere else process(pid, pid_started)
     scores = [
         score
         for score in (_number(_of(data, "safety")), *(step.safety for step in steps))
@@ -231,7 +234,7 @@ def process(pid: int, started_ms: int | None) -> tuple[bool, int | None]:
         found = psutil.Process(pid)
         born = round(found.create_time() * 1000)
         runs = found.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, OverflowError):
         return False, None
     except psutil.AccessDenied:
         return True, None
@@ -311,11 +314,17 @@ def _whole(value: object) -> int | None:
 
 
 def _moment(value: object) -> int | None:
-    """A time in ms since the epoch, from ISO 8601, seconds or milliseconds."""
+    """A time in ms since the epoch, from ISO 8601, seconds or milliseconds; None for what is no time."""
     number = _number(value)
     if number is not None:
-        return round(number * 1000) if abs(number) < _SECONDS_BELOW else round(number)
-    try:
-        return from_iso(str(value))
-    except (ValueError, OverflowError):
-        return None
+        moment = round(number * 1000) if abs(number) < _SECONDS_BELOW else round(number)
+    else:
+        try:
+            moment = from_iso(str(value))
+        except (ValueError, OverflowError):
+            return None
+    return moment if 0 <= moment < _LATEST_MS else None
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace")

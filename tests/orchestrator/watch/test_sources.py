@@ -96,6 +96,19 @@ def test_a_process_is_known_by_its_number_and_its_beginning(tmp_path: Path) -> N
     assert only(other.path).alive is False
 
 
+def test_whatever_a_row_holds_is_read(tmp_path: Path) -> None:
+    path = made_database(
+        tmp_path / "x.db",
+        "CREATE TABLE runs (run_id, status, started_at, ended_at, pid, cost, safety_score, error)",
+        "CREATE TABLE workstreams (run_id, name, status)",
+        "INSERT INTO runs VALUES ('r', 'failed', 9e18, 'soon', -5, 'much', 'high', CAST(x'ff41' AS TEXT))",
+        "INSERT INTO workstreams VALUES ('r', NULL, 7)",
+    )
+    found = only(path)
+    assert (found.outcome, found.started_ms, found.ended_ms, found.cost_usd) == ("FAILED", 0, None, None)
+    assert (found.alive, found.error, found.steps[0].status) == (None, "\ufffdA", "7")
+
+
 def test_a_heartbeat_is_no_progress(tmp_path: Path) -> None:
     other = OtherOrchestrator(tmp_path / "x.db", ManualClock())
     other.begin("r", "build")
