@@ -47,6 +47,8 @@ PATHS = frozenset(
         "output.state_db",
         "alerts.file",
         "watch.folder",
+        "watch.signals",
+        "watch.costs",
     }
 )
 """Settings that are one path."""

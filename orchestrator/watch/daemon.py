@@ -7,13 +7,15 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from orchestrator.config.model import Config
 from orchestrator.session.lock import hold_file
 from orchestrator.store.database import create, open_store
+from orchestrator.watch.audit_table import TableTail
 from orchestrator.watch.chain import Chain
+from orchestrator.watch.container_tail import ContainerTail
 from orchestrator.watch.ingest import Ingest
 from orchestrator.watch.journal import EventJournal
 from orchestrator.watch.ledger import Ledger, State
@@ -56,6 +58,7 @@ class Daemon:
         audits: Sequence[str] | None = None,
     ) -> None:
         self._audits = audits
+        self._chain: threading.Thread | None = None
         self._load, self._environ, self._clock, self._say = load, environ, clock, say
         self._stop, self._reload = threading.Event(), threading.Event()
         self._round = threading.Event()
@@ -114,13 +117,21 @@ class Daemon:
 
     def _one_round(self) -> None:
         """With one configuration, until the next or the end."""
-        chain = threading.Thread(target=self._chains, name="chain")
-        chain.start()
         try:
             self._looks()
         finally:
             self._round.set()
-            chain.join()
+            if self._chain is not None:
+                self._chain.join()
+                self._chain = None
+
+    def _keep_chains(self) -> None:
+        """A thread that an error ended (it is on standard error) begins anew: chains must not stand still unseen."""
+        if self._chain is None or not self._chain.is_alive():
+            if self._chain is not None:
+                self._say("the thread of the chains ended and begins anew")
+            self._chain = threading.Thread(target=self._chains, name="chain")
+            self._chain.start()
 
     def _looks(self) -> None:
         config = self._config
@@ -131,6 +142,7 @@ class Daemon:
             beat = self._clock.monotonic()
             tick = beat
             while not self._round.is_set():
+                self._keep_chains()
                 try:
                     for line in watcher.look():
                         self._say(line)
@@ -164,7 +176,19 @@ class Daemon:
 
     def _lead(self, config: Config, effects: Effects, ledger: Ledger) -> None:
         chain = Chain(ledger, effects, self._clock, self._round)
-        ingest = Ingest(effects.places.events, effects.store, self._clock)
+        containers = [
+            ContainerTail(name, effects.store, self._environ, self._clock) for name in config.watch.containers
+        ]
+        tables = [
+            TableTail(item, effects.store, self._environ, self._clock) for item in config.watch.audit_tables
+        ]
+        ingest = Ingest(effects.places.events, effects.store, self._clock, [*tables, *containers])
+        with ExitStack() as stack:
+            for container in containers:
+                stack.callback(container.close)
+            self._lead_on(config, effects, chain, ingest)
+
+    def _lead_on(self, config: Config, effects: Effects, chain: Chain, ingest: Ingest) -> None:
         again = self._clock.monotonic() + _AGAIN_EVERY_S
         while not self._round.is_set():
             for line in chain.run():

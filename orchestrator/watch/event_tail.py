@@ -24,7 +24,7 @@ _AGENTS = ("agent", "agent_id", "agentId", "service", "source")
 _TIMES = ("at", "timestamp", "time", "ts", "created_at")
 _RUNS = ("run_id", "runId", "run")
 _MESSAGES = ("message", "msg", "reason", "error", "detail", "title")
-_INSERT = """
+INSERT = """
 INSERT INTO agent_events (run_id, agent_id, event_type, message, metadata, timestamp) VALUES (?, ?, ?, ?, ?, ?)
 """
 
@@ -131,26 +131,30 @@ class EventTail:
             event = msgspec.json.decode(line)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
-        kind = _first(event, _TYPES) if isinstance(event, dict) else ""
-        if not kind:
-            return None
-        metadata = msgspec.json.encode(mask_data(event)).decode("utf-8")
-        return (
-            _first(event, _RUNS) or None,
-            mask(_first(event, _AGENTS)),
-            mask(kind),
-            mask(_first(event, _MESSAGES))[:_MESSAGE_CHARS],
-            metadata,
-            _moment(next((event[name] for name in _TIMES if name in event), None), self._clock),
-        )
+        return row_of(event, self._clock)
 
     def _write(self, mark: Mark, rows: list[tuple[object, ...]]) -> None:
         with self._store.writing() as database:
-            database.executemany(_INSERT, rows)
+            database.executemany(INSERT, rows)
             database.execute(
                 "INSERT OR REPLACE INTO watch_state (name, data) VALUES (?, ?)",
                 (self._name, msgspec.json.encode(mark).decode("utf-8")),
             )
+
+
+def row_of(event: object, clock: Clock) -> tuple[object, ...] | None:
+    """An event as a row of `agent_events`, masked; None for what is none."""
+    kind = _first(event, _TYPES) if isinstance(event, dict) else ""
+    if not isinstance(event, dict) or not kind:
+        return None
+    return (
+        _first(event, _RUNS) or None,
+        mask(_first(event, _AGENTS)),
+        mask(kind),
+        mask(_first(event, _MESSAGES))[:_MESSAGE_CHARS],
+        msgspec.json.encode(mask_data(event)).decode("utf-8"),
+        _moment(next((event[name] for name in _TIMES if name in event), None), clock),
+    )
 
 
 def _first(event: dict[str, Any], names: tuple[str, ...]) -> str:

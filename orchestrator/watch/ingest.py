@@ -5,24 +5,41 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from orchestrator.alerts.after import Desk
 from orchestrator.alerts.episodes import Episode, Labels, Observed
 from orchestrator.store.database import Store
-from orchestrator.watch.event_tail import EventTail, Failure, failures
+from orchestrator.watch.event_tail import EventTail, Failure, Read, failures
 from tools.clock import Clock
+from tools.errors import SourceUnavailable
 from tools.findings.model import Severity
 
 _TOLD = "event failures told"
 _TITLE_CHARS = 200
+_TAILS_EVERY_S = 30.0
+
+
+class Tail(Protocol):
+    """A source that is not a file: what is new of it, each event once. `read` may raise SourceUnavailable."""
+
+    name: str
+
+    def read(self) -> Read:
+        """Take what is new."""
+        ...
 
 
 class Ingest:
     """Reads every file on, again and again."""
 
-    def __init__(self, patterns: Sequence[str], store: Store, clock: Clock) -> None:
+    def __init__(
+        self, patterns: Sequence[str], store: Store, clock: Clock, tails: Sequence[Tail] = ()
+    ) -> None:
         """`patterns` are paths or globs."""
-        self._patterns, self._store, self._clock = patterns, store, clock
+        self._patterns, self._store, self._clock, self._tails = patterns, store, clock, tails
+        self._next = -_TAILS_EVERY_S
+        self._refused: dict[str, str] = {}
 
     def run(self, desk: Desk | None) -> Iterator[str]:
         """Take what is new and tell what failed; a line for each file that brought something.
@@ -34,7 +51,26 @@ class Ingest:
             if found.lines or found.bad:
                 bad = f", {found.bad} lines were none" if found.bad else ""
                 yield f"{path}: {found.lines} events{bad}"
+        if self._clock.monotonic() >= self._next + _TAILS_EVERY_S:
+            self._next = self._clock.monotonic()
+            for tail in self._tails:
+                yield from self._tail(tail)
         yield from self._tell(desk)
+
+    def _tail(self, tail: Tail) -> Iterator[str]:
+        """One that does not answer is told once, until it answers otherwise."""
+        try:
+            found = tail.read()
+        except SourceUnavailable as error:
+            if self._refused.get(tail.name) != str(error):
+                self._refused[tail.name] = str(error)
+                yield str(error)
+            return
+        if self._refused.pop(tail.name, None) is not None:
+            yield f"{tail.name}: answers again"
+        if found.lines or found.bad:
+            bad = f", {found.bad} rows were none" if found.bad else ""
+            yield f"{tail.name}: {found.lines} events{bad}"
 
     def _files(self) -> list[Path]:
         found = {Path(name) for pattern in self._patterns for name in glob.glob(pattern, recursive=True)}  # noqa: PTH207 - absolute

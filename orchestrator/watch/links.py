@@ -20,13 +20,14 @@ from orchestrator.config.model import Config
 from orchestrator.session.opening import existing_session_id
 from orchestrator.store.database import Store
 from orchestrator.store.fill import fill, fill_archives
-from orchestrator.watch import archived, recording, summary, telling, views
+from orchestrator.watch import archived, langsmith_runs, recording, summary, telling, views
 from orchestrator.watch.journal import EventJournal
+from orchestrator.watch.langsmith_runs import RunSpans
 from orchestrator.watch.ledger import Link, LinkRow, LinkState, Watched
 from orchestrator.watch.places import Places
 from orchestrator.watch.summary import Summary
 from tools.clock import Clock
-from tools.errors import DeliveryFailed, UsageError
+from tools.errors import DeliveryFailed, SourceUnavailable, UsageError
 from tools.masking import mask_data
 from tools.workspace import Workspace, write_atomically
 
@@ -96,7 +97,9 @@ class Effects:
         return Done(f"{info.payload_files} files as they were archived", tag_hash)
 
     def _report(self, run: Watched, links: Links) -> Done:
-        made = summary.make(run, archive_of(links), _why_not(links), self._config.watch, self._clock.now_ms())
+        spans, not_seen = self._spans(run)
+        found = summary.Found(archive_of(links), _why_not(links), spans, not_seen)
+        made = summary.make(run, found, self._config.watch, self._clock.now_ms())
         path = self.places.summary(run)
         data = msgspec.json.encode(mask_data(summary.plain(made)))
         write_atomically(path, msgspec.json.format(data, indent=2) + b"\n")
@@ -106,6 +109,17 @@ class Effects:
             generation=run.generation, report=str(path), verdict=made.verdict, status=run.status,
         )  # fmt: skip
         return Done(f"{made.verdict}: {path}", str(path))
+
+    def _spans(self, run: Watched) -> tuple[RunSpans | None, str]:
+        """What LangSmith knows of the run; that it does not answer holds nothing up."""
+        watch = self._config.watch
+        if not watch.langsmith_project or run.kind == views.TEST:
+            return None, ""
+        try:
+            key = watch.langsmith_key
+            return langsmith_runs.read(watch.langsmith_project, key, run.run_id, self._environ), ""
+        except SourceUnavailable as error:
+            return None, str(error)
 
     def _record(self, run: Watched, links: Links) -> Done:
         made = self._summary(run)

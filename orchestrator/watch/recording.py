@@ -57,8 +57,8 @@ def record(store: Store, run: Watched, made: Summary | None, clock: Clock) -> No
                 "blind_gaps": run.view.blind_gaps,
                 "steps_done": sum(step.is_done for step in steps),
                 "steps_total": len(steps),
-                "tokens": run.view.tokens or 0,
-                "cost_usd": str(run.view.cost_usd or 0),
+                "tokens": (made.tokens if made is not None else run.view.tokens) or 0,
+                "cost_usd": str((made.cost_usd if made is not None else run.view.cost_usd) or 0),
                 "now": iso(clock.now_ms()),
             },
         )

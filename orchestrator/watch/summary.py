@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct, structs
@@ -12,10 +12,20 @@ from msgspec import Struct, structs
 from orchestrator.archive.layout import BagInfo
 from orchestrator.config.watch import WatchSection
 from orchestrator.watch import archived, verdicts, views
+from orchestrator.watch.langsmith_runs import RunSpans
 from orchestrator.watch.ledger import Watched
 from orchestrator.watch.verdicts import Anomaly, Verdict
 from orchestrator.watch.views import View
 from tools.clock import iso
+
+
+class Found(NamedTuple):
+    """What there is of a run besides its view. `archive` is None where there is none, and `why_not` says why."""
+
+    archive: Path | None
+    why_not: str = ""
+    spans: RunSpans | None = None
+    not_seen: str = ""
 
 
 class ArchiveFacts(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -62,6 +72,10 @@ class Summary(Struct, frozen=True, kw_only=True, rename="camel"):
     safety_score: float | None
     retries: int
     anomalies: tuple[Anomaly, ...]
+    spans: RunSpans | None
+    """Of LangSmith, where it was asked."""
+    not_seen: str
+    """Why something that was to be asked did not answer."""
     archive: ArchiveFacts | None
     not_archived: str
     made_at: str
@@ -74,12 +88,13 @@ class _Finding(Struct, frozen=True, rename="camel"):
     ended_at: str | None = None
 
 
-def make(run: Watched, path: Path | None, why_not: str, limits: WatchSection, now_ms: int) -> Summary:
-    """Of a run that is over. `path` is its archive, None where there is none, and `why_not` says why."""
+def make(run: Watched, found: Found, limits: WatchSection, now_ms: int) -> Summary:
+    """Of a run that is over."""
     assert run.view is not None
     assert run.ended_ms is not None
+    path = found.archive
     info, tag_hash = archived.verify(path) if path is not None else (None, "")
-    view = _complete(run.view, path, info)
+    view = _with_spans(_complete(run.view, path, info), found.spans)
     verdict, reasons = verdicts.verdict(view, run.status)
     started_ms = run.started_ms or None
     return Summary(
@@ -103,9 +118,22 @@ def make(run: Watched, path: Path | None, why_not: str, limits: WatchSection, no
         safety_score=view.safety,
         retries=view.retries,
         anomalies=tuple(verdicts.anomalies(view, limits, run.ended_ms)),
+        spans=found.spans,
+        not_seen=found.not_seen,
         archive=None if info is None or path is None else _archive(path, info, tag_hash),
-        not_archived=why_not,
+        not_archived=found.why_not,
         made_at=iso(now_ms),
+    )
+
+
+def _with_spans(view: View, spans: RunSpans | None) -> View:
+    """What the source of a run does not tell of tokens and cost."""
+    if spans is None:
+        return view
+    return structs.replace(
+        view,
+        tokens=view.tokens if view.tokens is not None else spans.tokens,
+        cost_usd=view.cost_usd if view.cost_usd is not None else float(spans.cost_usd),
     )
 
 

@@ -13,6 +13,7 @@ from orchestrator.config.model import Config
 from orchestrator.session.opening import existing_session_id
 from orchestrator.store.fill import fill
 from orchestrator.watch import judging, telling, views
+from orchestrator.watch.beside import Beside
 from orchestrator.watch.foreign import Database, OwnDatabase
 from orchestrator.watch.journal import EventJournal
 from orchestrator.watch.judging import Ending
@@ -38,6 +39,7 @@ class Watcher:
         self._journal = EventJournal(effects.places.monitor, clock)
         self._first_ms = ledger.first_start_ms(clock.now_ms())
         self._databases = [Database(item.path, item.tables) for item in config.watch.databases]
+        self._beside = Beside(config.watch, config.project.root)
         self._refused: dict[str, str] = {}
         self._shelf_seen: set[str] = set()
 
@@ -55,7 +57,7 @@ class Watcher:
         """Look at every source once; a line for each thing that happened. Raises UsageError, OSError."""
         for source in (SOURCE, OWN, *(database.source for database in self._databases)):
             try:
-                found = list(self._views(source))
+                found = list(self._beside.seen(self._views(source)))
             except UsageError as error:
                 yield from self._cannot(source, str(error))
                 continue

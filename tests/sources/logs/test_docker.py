@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.store import database
+from orchestrator.store.database import Store
+from orchestrator.watch.container_tail import ContainerTail
 from tests.fakes.docker_engine import IMAGE, Container, DockerEngine
+from tests.fakes.waiting import wait_for
 from tests.sources.logs.benches import DockerBench
 from tests.sources.logs.conformance import Reading, check_whole, numbered
+from tools.clock import SystemClock
+from tools.errors import SourceUnavailable
 from tools.sources.logs import docker
 from tools.sources.logs.feed import CommandCheckpoint
 
@@ -155,3 +161,50 @@ def test_an_engine_that_does_not_run_has_a_remedy() -> None:
     dialect = docker.DockerLogs("orders", CommandCheckpoint(position=0, number=0, since_ms=None))
     words = "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?"
     assert dialect.remedy(words) == "Start the engine, or point DOCKER_HOST at it."
+
+
+# --- Events in a container's log, as the daemon takes them ------------------------------------------------
+
+
+def read(tail: ContainerTail, store: Store, count: int) -> None:
+    def there() -> bool:
+        tail.read()
+        return store.one("SELECT count(*) FROM agent_events") == count
+
+    wait_for(there, what=f"{count} events")
+
+
+def test_events_of_a_container_are_taken_once(engine: DockerEngine, tmp_path: Path) -> None:
+    database.create(tmp_path / "store.db")
+    container = Container(engine, tmp_path)
+    with database.open_store(tmp_path / "store.db") as store:
+        container.write(b'{"type": "a.done", "message": "n1"}\nplain words\n{"no": "event"}\n')
+        tail = ContainerTail(container.name, store, engine.environ, SystemClock())
+        read(tail, store, 1)
+        tail.close()
+        container.write(b'{"type": "b.failed", "message": "n2"}\n')
+        tail = ContainerTail(container.name, store, engine.environ, SystemClock())
+        read(tail, store, 2)
+        tail.close()
+        assert [row["message"] for row in store.rows("SELECT message FROM agent_events ORDER BY id")] == [
+            "n1",
+            "n2",
+        ]
+    container.close()
+
+
+def test_a_container_that_is_not_there_is_told(engine: DockerEngine, tmp_path: Path) -> None:
+    database.create(tmp_path / "store.db")
+    with database.open_store(tmp_path / "store.db") as store:
+        tail = ContainerTail("sg-nobody", store, engine.environ, SystemClock())
+        found: list[SourceUnavailable] = []
+
+        def told() -> bool:
+            try:
+                tail.read()
+            except SourceUnavailable as error:
+                found.append(error)
+            return bool(found) and "No such container" in str(found[-1])
+
+        wait_for(told, what="what docker says")
+        tail.close()
