@@ -72,6 +72,24 @@ def watch(
     return _watch(load, None if interval is None else _audits(interval, given))
 
 
+def status(
+    ctx: typer.Context,
+    *,
+    project: Annotated[
+        Path | None, typer.Option("--project", metavar="DIR", help="The audited project.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
+    ] = None,
+    state_db: Annotated[Path | None, typer.Option("--state-db", metavar="FILE", help="The store.")] = None,
+) -> int:
+    """Tell how the daemon is, and the chains of the last runs: watch --status."""
+    from orchestrator.cli.request import Request, read
+
+    request = Request(project, config, {"output.state_db": state_db})
+    return _status(read(request, os.environ, Path.cwd(), ctx.obj["state"]).config)
+
+
 def monitor(
     ctx: typer.Context,
     *,

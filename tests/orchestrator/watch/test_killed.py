@@ -16,7 +16,7 @@ POINTS_MIN = 120
 """Moments at which it can be killed."""
 
 
-@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("stride", [19, pytest.param(1, marks=pytest.mark.faults)])
 def test_a_run_is_dealt_with_once_wherever_the_daemon_is_killed(tmp_path: Path, stride: int) -> None:
     with HttpPeer() as peer:
         done = subprocess.run(

@@ -31,6 +31,7 @@ def test_what_is_over_is_dealt_with_once(project: Path, capfd: pytest.CaptureFix
     assert "alert done" in typed(capfd, "monitor --run r1")[1]
     assert "under way since" in typed(capfd, "monitor --run r2")[1]
     assert typed(capfd, "monitor --complete --run nobody")[0] == 2
+    assert typed(capfd, "status")[1].splitlines()[1] == "runs       1 watching, 1 closed"
     summary = project / "reports" / "r1_summary.json"
     summary.unlink()
     assert typed(capfd, "report --run r1")[0] == 0
