@@ -30,6 +30,8 @@ PROMPT = "mcp"
 """Stands where the prompt's name and version stand in what the session's own model said: nobody here knows it."""
 BYTES_MAX = 256 * 1024
 """Of one call's arguments."""
+RECORD_BYTES_MAX = 16 * 1024 * 1024
+"""Of all calls of a session: sixty of the largest, thousands of the usual. An agent in a circle fills no disk."""
 REASONS_MAX = 20
 _KINDS = ("explanations", "same", "findings")
 _MAY_BE_LEFT_OUT: Mapping[str, Mapping[str, object]] = {
@@ -91,6 +93,10 @@ def hand_in(place: Place, arguments: Mapping[str, object], client: str) -> Mappi
     agent, claims = _agent_and_claims(arguments)
     if not handed_in.is_open(place.workspace):
         raise _closed()
+    if handed_in.size(place.workspace) > RECORD_BYTES_MAX:
+        raise FunctionRefused(
+            f"This session has taken {RECORD_BYTES_MAX // 1024**2} MB of claims and takes no more: end your work."
+        )
     draft = parse(json.dumps(claims), agent)
     at_ms = place.clock.now_ms()
     author = Author(agent, client, PROMPT)

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from msgspec import structs
 
-from agents.hand_in import BYTES_MAX, Place, hand_in, schema
+from agents.hand_in import BYTES_MAX, RECORD_BYTES_MAX, Place, hand_in, schema
 from tests.agents.investigation.answers import explanation, own
 from tests.agents.recorded import LINE, Recorded
 from tests.fakes.clock import ManualClock
@@ -122,6 +122,15 @@ def test_arguments_that_are_none_are_refused(
     with pytest.raises(FunctionRefused, match=words):
         hand_in(place(recorded), arguments, CLIENT)
     assert not recorded.workspace.handed_in.exists()
+
+
+def test_an_agent_in_a_circle_fills_no_disk(recorded: Recorded) -> None:
+    recorded.workspace.handed_in.parent.mkdir(parents=True, exist_ok=True)
+    with recorded.workspace.handed_in.open("wb") as file:
+        file.truncate(RECORD_BYTES_MAX + 1)
+    with pytest.raises(FunctionRefused, match="takes no more"):
+        handed(recorded, explanations=[explanation()])
+    assert list(readings.read(recorded.workspace, AgentId.LOG_WATCHER)) == []
 
 
 @pytest.mark.parametrize("given", [[None], [3], ["x"], [{}], [{"finding_ids": 3}], "x", {"a": 1}, 7])

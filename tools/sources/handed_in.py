@@ -46,6 +46,12 @@ def write(workspace: Workspace, record: HandIn) -> None:
         opened.append(record)
 
 
+def size(workspace: Workspace) -> int:
+    """Bytes of all records. Raises OSError."""
+    path = workspace.handed_in
+    return path.stat().st_size if path.exists() else 0
+
+
 def read(workspace: Workspace) -> Iterator[HandIn]:
     """Every record, oldest first; a line that is none is passed over."""
     for _, line in journal.read(workspace.handed_in):
