@@ -17,7 +17,9 @@ from mcp.shared.exceptions import MCPError
 from orchestrator.cli.boundary import keep_traceback
 from orchestrator.mcp_server import resources, tools_offered
 from orchestrator.mcp_server.place import SessionPlace
+from orchestrator.mcp_server.wire import Incoming
 from tools.errors import FunctionRefused, StreamgaugeError
+from tools.masking import mask
 from tools.sources.redis.names import display
 from tools.struct_types import prepare
 
@@ -85,7 +87,7 @@ async def _serve(place: SessionPlace) -> None:
     server = make(place)
     try:
         async with stdio_server() as (read, write):
-            await server.run(read, write, server.create_initialization_options())
+            await server.run(Incoming(read, write), write, server.create_initialization_options())
     finally:
         place.close()
 
@@ -112,4 +114,5 @@ def client_of(context: _Context) -> str:
     if params is None:
         return "an MCP client"
     told = f"{params.client_info.name} {params.client_info.version}".strip()
-    return display(told[:_CLIENT_MAX].encode("utf-8", "surrogatepass")) if told else "an MCP client"
+    # Masked before it is cut: half a secret is not known for one.
+    return display(mask(told)[:_CLIENT_MAX].encode("utf-8", "surrogatepass")) if told else "an MCP client"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -29,9 +30,11 @@ from tools.functions.contract import (
     Page,
     PagedArguments,
     ToolFunction,
+    bad_page,
 )
 
 _LIST = 40
+_MARK = re.compile(r"(\S{1,40}) ((?:LW|RSA|CA|ES)-\d{3,9})")
 _GLOB = "empty: all. * stands for any characters."
 _RANKS = {"": 4, "CRITICAL": 0, "HIGH": 1, "MEDIUM": 2, "LOW": 3, "INFO": 4}
 
@@ -127,8 +130,11 @@ def _short(finding: Finding) -> dict[str, object]:
 
 
 def _after(page: str) -> tuple[str, str]:
-    timestamp, _, finding_id = page.partition(" ")
-    return timestamp, finding_id
+    """The mark of a page. Raises FunctionRefused for one that was never given: it would leave out what it likes."""
+    found = _MARK.fullmatch(page)
+    if page and found is None:
+        raise bad_page()
+    return ("", "") if found is None else (found[1], found[2])
 
 
 def _glob(wanted: str, names: tuple[str, ...]) -> bool:

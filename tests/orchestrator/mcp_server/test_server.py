@@ -24,6 +24,7 @@ from tests.servers.standalone import Server
 from tools.findings.journal import read_data
 from tools.findings.model import AgentId, Origin
 from tools.findings.recorder import load
+from tools.functions.contract import PagedArguments
 from tools.functions.table import TABLE
 from tools.report.write import write_report
 from tools.sources import session_facts
@@ -31,6 +32,9 @@ from tools.workspace import Workspace
 
 ELSEWHERE = {name for name in USUAL if name.startswith("command_")}
 """Commands of the machine that tests run on: found there, or not."""
+PAGED = [function.name for function in TABLE if issubclass(function.arguments, PagedArguments)]
+PAGED_BY_NAME = {"redis_streams", "redis_groups", "redis_consumers", "session_topology"}
+"""Their marks are names, and any text may be one."""
 HOSTILE = (
     "\x1b[2J\x07",
     "../../etc/passwd",
@@ -87,7 +91,7 @@ def test_the_table_is_offered_as_it_is_and_one_tool_that_writes(scene: Scene) ->
         jsonschema.Draft202012Validator.check_schema(tool.output_schema)
 
 
-@pytest.mark.parametrize("name", USUAL)
+@pytest.mark.parametrize("name", [function.name for function in TABLE])
 def test_every_tool_answers_with_text_and_structure_that_agree(scene: Scene, name: str) -> None:
     result = scene.caller.call(name, **USUAL[name])
     if result.is_error:
@@ -99,6 +103,31 @@ def test_every_tool_answers_with_text_and_structure_that_agree(scene: Scene, nam
     jsonschema.validate(result.structured_content, tools(scene)[name].output_schema)
     said = words(result) + json.dumps(result.structured_content)
     assert not [secret for secret in (SECRET, PASSWORD, KEY_BODY) if secret in said]
+
+
+@pytest.mark.parametrize("name", PAGED)
+def test_every_paged_tool_tells_page_by_page_what_it_tells_at_once(scene: Scene, name: str) -> None:
+    usual = {key: value for key, value in USUAL[name].items() if key != "limit"}
+    whole = scene.caller.call(name, **usual, limit=200)
+    if whole.is_error:
+        assert name in ELSEWHERE, words(whole)
+        return
+    items = lasting(whole)
+    begin = scene.caller.call(name, **usual, limit=1)
+    mark = begin.structured_content["nextPage"]
+    assert lasting(begin) == items[:1]
+    assert (mark is None) == (len(items) <= 1)
+    if mark is not None and name not in ELSEWHERE:
+        assert lasting(scene.caller.call(name, **usual, limit=1, page=mark)) == items[1:2]
+    wrong = scene.caller.call(name, **usual, page="no such page")
+    assert wrong.is_error or name in PAGED_BY_NAME
+    assert not wrong.is_error or "'page'" in words(wrong)
+
+
+def lasting(result: Any) -> list[dict[str, Any]]:
+    """What of each item does not change from one look to the next."""
+    items = result.structured_content["items"]
+    return [{key: value for key, value in item.items() if isinstance(value, str)} for item in items]
 
 
 def test_pages_go_on_until_the_last(scene: Scene) -> None:
