@@ -19,13 +19,15 @@ from tools.workspace import workspace_at
 LOG = "session-run.log"
 _LOOK_S = 0.2
 _TOLD_BYTES = 4000
+_Begun = tuple[int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What is started and where. `arguments` are those of `run`; the folders follow from them."""
+    """What is started and where. `arguments` are those of `run`; the folders, and whether it resumes, follow from them."""
 
     arguments: Sequence[str]
+    resume: bool
     workspace: Path
     state_folder: Path
     cwd: Path
@@ -39,7 +41,7 @@ class Begun:
     status: SessionStatus | None
     exit_code: int | None
     said: str
-    log: Path
+    is_open: bool = False
 
 
 def start(order: Start, clock: Clock, within_s: float) -> Begun:
@@ -47,7 +49,7 @@ def start(order: Start, clock: Clock, within_s: float) -> Begun:
 
     Raises UsageError where its log cannot be written. The session goes on when we do not.
     """
-    before = _mark(order.workspace)
+    before = _begun(order)
     log, begins_at = _open_log(order.state_folder)
     with log:
         child = subprocess.Popen(
@@ -64,32 +66,35 @@ def start(order: Start, clock: Clock, within_s: float) -> Begun:
     until = clock.monotonic() + within_s
     try:
         while clock.monotonic() < until and child.poll() is None:
-            status = _status(order.workspace, before, clock)
+            status = _status(order, before, clock)
             if status is not None and status.stage not in {"beginning", "killed"}:
-                return Begun(status, None, _said(path, begins_at), path)
+                return Begun(status, None, _said(path, begins_at), is_open=True)
             clock.sleep_until(clock.monotonic() + _LOOK_S, NEVER)
     except KeyboardInterrupt:
         child.terminate()  # it writes its report
         raise
-    return Begun(_status(order.workspace, before, clock), child.poll(), _said(path, begins_at), path)
+    return Begun(_status(order, before, clock), child.poll(), _said(path, begins_at))
 
 
-def _status(folder: Path, before: tuple[int, int] | None, clock: Clock) -> SessionStatus | None:
-    """Of the session that was started; None while the folder holds the one before, or none."""
-    if _mark(folder) == before:
+def _status(order: Start, before: _Begun, clock: Clock) -> SessionStatus | None:
+    """Of the session that was started or resumed; None while the folder holds none, or the one before."""
+    if _begun(order) == before:
         return None
     try:
-        return session_status.read(folder, clock)
+        return session_status.read(order.workspace, clock)
     except StreamgaugeError:
         return None
 
 
-def _mark(folder: Path) -> tuple[int, int] | None:
+def _begun(order: Start) -> _Begun:
+    """What changes once it has begun: the session's folder, and how often the session in it was resumed."""
+    workspace = workspace_at(order.workspace)
     try:
-        status = workspace_at(folder).session_id_file.stat()
+        status = workspace.session_id_file.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_mtime_ns
+    resumed = session_status.resumed(workspace) if order.resume else 0
+    return status.st_ino, status.st_mtime_ns, resumed
 
 
 def _open_log(folder: Path) -> tuple[BinaryIO, int]:

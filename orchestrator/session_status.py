@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tools.clock import Clock, iso
 from tools.errors import StreamgaugeError, UsageError
-from tools.findings import journal
+from tools.findings import journal, readings
 from tools.findings.model import AgentId, Finding, Origin, Severity, rank_of
 from tools.findings.recorder import load
 from tools.report.html import page
@@ -24,7 +24,7 @@ from tools.sources.records import Gap
 from tools.sources.session_facts import SessionFacts
 from tools.workspace import Workspace, workspace_at
 
-_CRITICALS_MAX = 20
+_CRITICALS_MAX, _UNEXPLAINED_MAX = 20, 20
 _LEVELS = tuple(severity.value for severity in Severity)
 _CLOCK_SLACK_S = 2.0
 
@@ -43,8 +43,8 @@ class SessionStatus(Struct, frozen=True, kw_only=True, rename="camel"):
 
     `stage`: `beginning` until the window opens; `window`; `stopping` while the final state is taken; `held` while it
     waits for investigators beside it; `ending` until the report is written; `over`; `killed` where its process is gone
-    before that. `findings` counts measured ones
-    by severity (priorities P0 to P3 as CRITICAL to LOW). `next` says what can be done now.
+    before that. `findings` counts measured ones by severity (priorities P0 to P3 as CRITICAL to LOW). `unexplained`
+    names, for each agent, those that no reading is about, the worst first. `next` says what can be done now.
     """
 
     session_id: str
@@ -58,6 +58,7 @@ class SessionStatus(Struct, frozen=True, kw_only=True, rename="camel"):
     agents: tuple[dict[str, Any], ...]
     findings: dict[str, int]
     criticals: tuple[Critical, ...]
+    unexplained: dict[str, tuple[str, ...]]
     recorded_by_models: int
     handed_in: session_facts.HandedInUse | None
     blind_gaps: int
@@ -70,6 +71,7 @@ class SessionStatus(Struct, frozen=True, kw_only=True, rename="camel"):
 def read(folder: Path, clock: Clock) -> SessionStatus:
     """Of the session in a folder. Raises UsageError where there is none."""
     workspace = workspace_at(folder)
+    runs_on = _holder_runs(workspace)  # before all else: one that ends in between has told so by then
     try:
         facts = session_facts.read(workspace)
     except (OSError, msgspec.MsgspecError) as error:
@@ -77,7 +79,7 @@ def read(folder: Path, clock: Clock) -> SessionStatus:
             f"{folder} holds no session. Begin one with `streamgauge session start`, or name it with --workspace."
         ) from error
     told = _last_events(workspace)
-    stage = _stage(workspace, facts, told)
+    stage = _stage(facts, told, runs_on)
     found = list(_findings(workspace))
     measured = [one for one in found if one.origin is Origin.MEASURED]
     report, shown = workspace.report(facts.session_id), workspace.path(page.FILE)
@@ -93,6 +95,7 @@ def read(folder: Path, clock: Clock) -> SessionStatus:
         agents=tuple(told.get("supervision", {}).get("agents", ())),
         findings=_by_level(measured),
         criticals=_criticals(measured),
+        unexplained=_unexplained(workspace, measured),
         recorded_by_models=len(found) - len(measured),
         handed_in=handed_in.use(workspace),
         blind_gaps=_blind_gaps(workspace),
@@ -110,7 +113,7 @@ _NEXT: Mapping[Stage, str] = {
     "held": "The window is over. Record what is left, then `streamgauge session done`.",
     "ending": "The report is being made: `streamgauge session wait --until report`.",
     "over": "Read the report; `streamgauge verify` reads its evidence again.",
-    "killed": "The session's process is gone: `streamgauge run --resume` goes on with it.",
+    "killed": "The session's process is gone: `streamgauge session start --resume`, with its options, goes on with it.",
 }
 
 
@@ -139,19 +142,19 @@ def _holder_runs(workspace: Workspace) -> bool | None:
         return False
 
 
-def _stage(workspace: Workspace, facts: SessionFacts, told: Mapping[str, Mapping[str, Any]]) -> Stage:
+def _stage(facts: SessionFacts, told: Mapping[str, Mapping[str, Any]], runs_on: bool | None) -> Stage:
     runs = {run.name: run.status for run in facts.phases}
-    runs_on = _holder_runs(workspace)
     if "session-complete" in told and not runs_on:
         return "over"
     if runs_on is False:
         return "killed"
     if runs.get("observe") == "running":
         return "window"
-    if runs.keys() & {"shutdown", "synthesize", "report", "complete"} or "hold-over" in told:
+    if runs.keys() & {"shutdown", "synthesize", "report", "complete"}:
         return "ending"
-    if "held" in told:
-        return "held"
+    newest = next((kind for kind in reversed(list(told)) if kind in {"held", "hold-over", "resumed"}), "")
+    if newest in {"held", "hold-over"}:
+        return "held" if newest == "held" else "ending"
     return "stopping" if "stop" in runs else "beginning"
 
 
@@ -160,15 +163,27 @@ def _phase(facts: SessionFacts) -> str:
     return (running or [run.name for run in facts.phases] or ["beginning"])[-1]
 
 
+def resumed(workspace: Workspace) -> int:
+    """How often the session was killed and went on."""
+    return sum(event.get("type") == "resumed" for event in _events(workspace))
+
+
 def _last_events(workspace: Workspace) -> dict[str, dict[str, Any]]:
-    """The last event of each kind."""
+    """The last event of each kind, in the order in which they came."""
     told: dict[str, dict[str, Any]] = {}
+    for event in _events(workspace):
+        kind = str(event.get("type"))
+        told.pop(kind, None)
+        told[kind] = event
+    return told
+
+
+def _events(workspace: Workspace) -> Iterator[dict[str, Any]]:
     for _, line in journal.read(workspace.events):
         with suppress(msgspec.DecodeError):
             event = msgspec.json.decode(line)
             if isinstance(event, dict):
-                told[str(event.get("type"))] = event
-    return told
+                yield event
 
 
 def _findings(workspace: Workspace) -> Iterator[Finding]:
@@ -185,6 +200,16 @@ def _by_level(found: list[Finding]) -> dict[str, int]:
 def _criticals(found: list[Finding]) -> tuple[Critical, ...]:
     worst = [one for one in found if rank_of(one) == 0]
     return tuple(Critical(finding_id=one.finding_id, title=one.title) for one in worst[:_CRITICALS_MAX])
+
+
+def _unexplained(workspace: Workspace, found: list[Finding]) -> dict[str, tuple[str, ...]]:
+    """Of each agent that has some; at most so many of one."""
+    told = {name for agent in AgentId for one in readings.read(workspace, agent) for name in one.finding_ids}
+    left: dict[str, list[str]] = {}
+    for one in sorted(found, key=rank_of):
+        if one.finding_id not in told:
+            left.setdefault(one.agent_id.value, []).append(one.finding_id)
+    return {agent: tuple(ids[:_UNEXPLAINED_MAX]) for agent, ids in left.items()}
 
 
 def _blind_gaps(workspace: Workspace) -> int:

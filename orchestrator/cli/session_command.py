@@ -20,19 +20,20 @@ group = typer.Typer(
     rich_markup_mode=None,
 )
 _HOLD = "10m"
-_BEGINS_S = 300.0
+_BEGINS_S = 100.0
+"""As `wait`: whoever drives us (a coding agent's shell) may end a command after two minutes."""
 _WAIT_EXITS = "Exit codes: 0 it has come to that, 1 not yet, 2 no session, 3 its process is gone."
 Existing = Annotated[Path, typer.Option("--workspace", metavar="DIR", help="The session's folder.")]
 
 
 @group.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    epilog="Exit codes: 0 its window is open, or it is over with a report; else those of run.",
+    epilog="Exit codes: 0 its window is open, or it is over with a report, 1 not yet; else those of run.",
 )
 def start(ctx: typer.Context) -> int:
-    """Begin a session in the background and return once its window is open. Takes the options of run.
+    """Begin a session in the background and return once its window is open, or after 100 s. Takes the options of run.
 
-    Without --hold it waits up to 10m after its window for `streamgauge session done`.
+    With --resume it goes on with one that was killed. Without --hold it waits up to 10m after its window for `streamgauge session done`.
     """
     from orchestrator import session_start
     from tools.clock import SystemClock
@@ -41,7 +42,7 @@ def start(ctx: typer.Context) -> int:
     if begun.status is not None:
         _tell(begun.status)
     if begun.exit_code is None:
-        return boundary.OK
+        return boundary.OK if begun.is_open else boundary.FINDINGS
     sys.stderr.write(begun.said)
     over = begun.status is not None and begun.status.report is not None
     return boundary.OK if over and begun.exit_code == boundary.FINDINGS else begun.exit_code
@@ -115,7 +116,8 @@ def _order(ctx: typer.Context) -> Any:
     arguments = list(ctx.args)
     if options.get("hold") is None:
         arguments += ["--hold", _HOLD]
-    return Start(arguments, output.workspace, output.state_folder, Path.cwd(), os.environ)
+    resume = bool(options.get("resume"))
+    return Start(arguments, resume, output.workspace, output.state_folder, Path.cwd(), os.environ)
 
 
 def _options_of_run(ctx: typer.Context) -> Mapping[str, Any]:

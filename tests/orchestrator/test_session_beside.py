@@ -17,12 +17,16 @@ from msgspec import structs
 from agents.hand_in import Place, hand_in
 from orchestrator import session_status, session_wait
 from tests.e2e.audits import command, environment
+from tests.e2e.same_report import by_rules
 from tests.fakes.clock import ManualClock
 from tests.fakes.waiting import wait_for
 from tests.report import made_session
 from tools.clock import SystemClock
 from tools.errors import FunctionRefused, UsageError
+from tools.findings import readings
 from tools.findings.journal import Journal, read_data
+from tools.findings.model import AgentId
+from tools.findings.readings import Reading
 from tools.sources import session_facts
 from tools.sources.session_facts import PhaseRun
 from tools.workspace import Workspace
@@ -94,19 +98,40 @@ def test_what_is_recorded_while_it_waits_is_in_the_report_that_run_writes(
     assert isinstance(ids, list)
     assert len(ids) == 1
     assert came["rejected"] == 1
+    goes_on_after_a_kill(workspace, tmp_path)
     assert run(tmp_path, "session", "done").returncode == 0
     over = run(tmp_path, "session", "wait", "--until", "report")
     assert over.returncode == 0
     stand = told(over)
     assert (stand["stage"], stand["takesFindings"], stand["recordedByModels"]) == ("over", False, 1)
     assert stand["handedIn"]["rejected"] == 1
-    assert stand["exitCode"] == (1 if stand["findings"]["CRITICAL"] + stand["findings"]["HIGH"] else 0)
     report = Path(stand["report"]).read_text(encoding="utf-8")
     assert ids[0] in report
     assert "beside the session tests 1.0 handed in" in report
     assert run(tmp_path, "verify").returncode == 0
     with pytest.raises(FunctionRefused, match="takes no findings any more"):
         hand_in(place, claims, "tests 1.0")
+    (tmp_path / "alone").mkdir()
+    alone = run(tmp_path / "alone", "run", "--mode", "static", "--project", "../shop", "--workspace", "plain")
+    assert alone.returncode == stand["exitCode"], alone.stderr
+    said = by_rules(workspace, counts=False)
+    assert [gap["source"] for gap in said.pop("sourceGaps")] == ["resume"]
+    said_alone = by_rules(Workspace(tmp_path / "alone" / "plain"), counts=False)
+    assert said_alone.pop("sourceGaps") == []
+    assert said["findings"]
+    assert said == said_alone
+
+
+def goes_on_after_a_kill(workspace: Workspace, folder: Path) -> None:
+    """Kill the session while it waits, and resume it: it waits again."""
+    os.kill(pid(workspace), signal.SIGKILL)
+    wait_for(lambda: not session_status.is_alive(workspace), seconds=60, what="the end of its process")
+    gone = run(folder, "session", "wait")
+    assert (gone.returncode, told(gone)["stage"]) == (3, "killed")
+    resumed = run(folder, "session", "start", "--resume", "--mode", "static", "--project", "shop")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    again = run(folder, "session", "wait")
+    assert (again.returncode, told(again)["stage"], told(again)["takesFindings"]) == (0, "held", True)
 
 
 def test_a_signal_ends_the_waiting_and_the_report_is_written(workspace: Workspace, tmp_path: Path) -> None:
@@ -142,6 +167,18 @@ def test_what_is_wrong_is_said_in_one_sentence(
     assert "Traceback" not in done.stderr
 
 
+def test_what_nobody_has_explained_is_named(tmp_path: Path) -> None:
+    made = made_session.make(tmp_path)
+    before = session_status.read(made.workspace.root, ManualClock()).unexplained
+    about = before["REDIS_STREAM_ANALYST"]
+    reading = Reading(
+        kind="explanation", finding_ids=about[:1], hypothesis="h", model="m", prompt_version="mcp", at="2026"
+    )
+    readings.write(made.workspace, AgentId.ENHANCEMENT_SCOUT, (reading,))
+    after = session_status.read(made.workspace.root, ManualClock()).unexplained
+    assert after == before | {"REDIS_STREAM_ANALYST": about[1:]}
+
+
 @pytest.mark.parametrize(
     ("phases", "events", "stage"),
     [
@@ -150,6 +187,8 @@ def test_what_is_wrong_is_said_in_one_sentence(
         ({"observe": "done", "stop": "running"}, (), "stopping"),
         ({"observe": "done", "stop": "running"}, ("held", "hold-over"), "ending"),
         ({"observe": "done", "stop": "running"}, ("held",), "held"),
+        ({"observe": "done", "stop": "running"}, ("held", "resumed"), "stopping"),
+        ({"observe": "done", "stop": "running"}, ("held", "hold-over", "resumed", "held"), "held"),
         ({"observe": "done", "stop": "done", "synthesize": "running"}, ("held", "hold-over"), "ending"),
     ],
 )
