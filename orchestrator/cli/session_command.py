@@ -33,7 +33,7 @@ Existing = Annotated[Path, typer.Option("--workspace", metavar="DIR", help="The 
 def start(ctx: typer.Context) -> int:
     """Begin a session in the background and return once its window is open, or after 100 s. Takes the options of run.
 
-    With --resume it goes on with one that was killed. Without --hold it waits up to 10m after its window for `streamgauge session done`.
+    With --resume it goes on with one that was killed. A language model of its own only with --llm. Without --hold it waits up to 10m after its window for `streamgauge session done`.
     """
     from orchestrator import session_start
     from tools.clock import SystemClock
@@ -112,10 +112,14 @@ def _order(ctx: typer.Context) -> Any:
 
     options = _options_of_run(ctx)
     state = ctx.obj["state"]
-    output = _output(options, state)
+    config = _config(options, state)
+    output = config.output
     arguments = list(ctx.args)
     if options.get("hold") is None:
         arguments += ["--hold", _HOLD]
+    # Whoever calls us is a model as a rule, and its key lies in our environment: none for a second one.
+    if options.get("llm") is None and config.llm.enabled == "auto":
+        arguments.append("--no-llm")
     resume = bool(options.get("resume"))
     return Start(arguments, resume, output.workspace, output.state_folder, Path.cwd(), os.environ)
 
@@ -133,7 +137,7 @@ def _options_of_run(ctx: typer.Context) -> Mapping[str, Any]:
     return options
 
 
-def _output(options: Mapping[str, Any], state: boundary.StateFolder) -> Any:
+def _config(options: Mapping[str, Any], state: boundary.StateFolder) -> Any:
     from orchestrator.cli.request import Request, read
 
     demo = options.get("demo_profile") or options.get("demo")
@@ -141,7 +145,7 @@ def _output(options: Mapping[str, Any], state: boundary.StateFolder) -> Any:
     # The demo has a configuration of its own, which says nothing of where a session lies.
     file = Path(os.devnull) if demo else options.get("config")
     request = Request(None if demo else options.get("project"), file, flags)
-    return read(request, os.environ, Path.cwd(), state).config.output
+    return read(request, os.environ, Path.cwd(), state).config
 
 
 def _tell(told: Any) -> None:

@@ -31,7 +31,10 @@ from tools.sources import session_facts
 from tools.sources.session_facts import PhaseRun
 from tools.workspace import Workspace
 
+KEY = {"ANTHROPIC_API_KEY": "of whoever calls", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
+"""As a coding agent has them: they are not for the session."""
 CODE = 'import redis\n\n\ndef place(client: redis.Redis, order: dict) -> None:\n    client.xadd("orders", order)\n'
+STATIC = ("--mode", "static", "--project")
 CLAIM = {
     "title": "Orders are placed without an id",
     "category": "MISSING_SCHEMA",
@@ -48,7 +51,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*arguments),
         cwd=folder,
-        env=environment(),
+        env=environment() | KEY,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -108,11 +111,12 @@ def test_what_is_recorded_while_it_waits_is_in_the_report_that_run_writes(
     report = Path(stand["report"]).read_text(encoding="utf-8")
     assert ids[0] in report
     assert "beside the session tests 1.0 handed in" in report
+    assert "off: rules only" in report
     assert run(tmp_path, "verify").returncode == 0
     with pytest.raises(FunctionRefused, match="takes no findings any more"):
         hand_in(place, claims, "tests 1.0")
     (tmp_path / "alone").mkdir()
-    alone = run(tmp_path / "alone", "run", "--mode", "static", "--project", "../shop", "--workspace", "plain")
+    alone = run(tmp_path / "alone", "run", *STATIC, "../shop", "--workspace", "plain", "--no-llm")
     assert alone.returncode == stand["exitCode"], alone.stderr
     said = by_rules(workspace, counts=False)
     assert [gap["source"] for gap in said.pop("sourceGaps")] == ["resume"]
@@ -128,7 +132,7 @@ def goes_on_after_a_kill(workspace: Workspace, folder: Path) -> None:
     wait_for(lambda: not session_status.is_alive(workspace), seconds=60, what="the end of its process")
     gone = run(folder, "session", "wait")
     assert (gone.returncode, told(gone)["stage"]) == (3, "killed")
-    resumed = run(folder, "session", "start", "--resume", "--mode", "static", "--project", "shop")
+    resumed = run(folder, "session", "start", "--resume", *STATIC, "shop")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     again = run(folder, "session", "wait")
     assert (again.returncode, told(again)["stage"], told(again)["takesFindings"]) == (0, "held", True)
