@@ -130,7 +130,8 @@ class ModelClient:
                     base_url=self.settings.base_url,
                     max_retries=0,
                     timeout=self.settings.call_timeout_s,
-                    open_telemetry=None if self.settings.open_telemetry else False,
+                    # Never None: with it a variable of the environment has the SDK send what was asked and answered.
+                    open_telemetry={} if self.settings.open_telemetry else False,
                 )
             return self.sdk, self._api
 

@@ -6,6 +6,7 @@ is imported and nothing is sent.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -95,6 +96,8 @@ class LangSmithTracer:
                 del os.environ["LANGSMITH_USE_DAEMON"]
             else:
                 os.environ["LANGSMITH_USE_DAEMON"] = before
+        # What it cannot send it writes to the terminal, with parts of the key; a span that is lost costs nothing.
+        logging.getLogger("langsmith").setLevel(logging.CRITICAL)
         self._project = environ.get("LANGSMITH_PROJECT") or _PROJECT
         self._session_id = session_id
         self._harmless = (LangSmithError, OSError, RuntimeError, TypeError, ValueError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,4 @@ async def test_a_service_that_says_nothing_holds_up_no_call(tmp_path: Path) -> N
             async with asyncio.timeout(20):
                 for _ in range(3):
                     assert (await scene.client.ask(ask())).text
+    assert not logging.getLogger("langsmith.client").isEnabledFor(logging.ERROR)  # parts of the key are in it

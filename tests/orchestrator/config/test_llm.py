@@ -12,7 +12,10 @@ from orchestrator.config.llm import LlmSection
 from orchestrator.config.llm_use import decide
 from orchestrator.config.load import load
 from orchestrator.config.model import Mode
+from tests.agents.model_scene import ask, client_scene
+from tests.fakes.messages_api import MessagesApi, says
 from tools.errors import ConfigError
+from tools.workspace import Workspace
 
 KEY = {"ANTHROPIC_API_KEY": "sk-ant-test"}
 
@@ -59,6 +62,22 @@ def test_the_settings_of_the_client() -> None:
     assert settings.models[Role.SYNTHESIS] == "claude-haiku-5-5"
     assert settings.base_url == "http://127.0.0.1:9"
     assert "sk-ant-test" not in repr(settings)
+    assert settings.open_telemetry is False
+
+
+@pytest.mark.parametrize("on", [False, True])
+async def test_the_sdk_makes_spans_where_they_are_asked_for_and_never_with_content(
+    on: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its variables say: they may be set for the audited project."""
+    monkeypatch.setenv("ANTHROPIC_OPEN_TELEMETRY", str(not on))
+    monkeypatch.setenv("ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE", "content")
+    with MessagesApi(lambda _: says({"said": "fine"})) as api:
+        async with client_scene(api, Workspace(tmp_path / "session"), open_telemetry=on) as scene:
+            assert (await scene.client.ask(ask())).text
+            _, sdk_client = await scene.client.connected()
+    traces = sdk_client._open_telemetry["traces"]
+    assert (traces["enabled"], traces["content_mode"]) == (on, "metadata_only")
 
 
 PRICE = """
