@@ -20,6 +20,7 @@ DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 FIRST = "none"
 """The hash of the previous run of an archive that has none."""
 _DIGEST_CHARS = 64
+_COUNT_MAX = 1 << 53
 _HEX = frozenset("0123456789abcdef")
 _LABELS = {
     "run": "External-Identifier",
@@ -100,7 +101,7 @@ def info_of(data: bytes) -> BagInfo:
     try:
         return BagInfo(
             run=one["run"],
-            number=int(one["number"]),
+            number=_count(one["number"]),
             archived_ms=from_iso(one["archived_ms"]),
             started_ms=from_iso(one["started_ms"]),
             product=one["product"].removeprefix("streamgauge").strip(),
@@ -108,15 +109,23 @@ def info_of(data: bytes) -> BagInfo:
             series=one["series"],
             health=one["health"],
             incomplete="" if one["incomplete"] == "no" else one["incomplete"],
-            open_criticals=int(one["open_criticals"]),
+            open_criticals=_count(one["open_criticals"]),
             left_out=tuple(found.get(_LABELS["left_out"], ())),
             previous_run="" if one["previous_run"] == FIRST else one["previous_run"],
             previous_hash=one["previous_hash"],
-            payload_bytes=int(size),
-            payload_files=int(files),
+            payload_bytes=_count(size),
+            payload_files=_count(files),
         )
     except ValueError as error:
         raise ArchiveRefused(f"{INFO} does not say what an archive of a session says ({error})") from error
+
+
+def _count(text: str) -> int:
+    """Raises ValueError for what counts nothing that could be there."""
+    number = int(text)
+    if not 0 <= number <= _COUNT_MAX:
+        raise ValueError(f"{text[:20]} is no count")
+    return number
 
 
 def manifest_bytes(digests: Mapping[str, str]) -> bytes:

@@ -28,7 +28,8 @@ _LEVEL = 1
 _PACKED = (".gz", ".zst", ".png")
 _CHUNK_BYTES = 1 << 20
 _ZIP64_BYTES = 1 << 30
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
+_EARLIEST_MS, _LATEST_MS = 315_532_800_000, 4_354_819_198_000
+"""What a ZIP can say of a time: from 1980-01-01 to 2107-12-31T23:59:58Z. A file of another time has the nearest."""
 
 
 class Archived(NamedTuple):
@@ -142,8 +143,8 @@ def _add_file(packed: zipfile.ZipFile, name: str, file: File) -> str:
 
 
 def _member(name: str, mode: int, at_ms: int) -> zipfile.ZipInfo:
-    moment = datetime.fromtimestamp(at_ms / 1000, tz=UTC).timetuple()[:6]
-    member = zipfile.ZipInfo(name, max(moment, _EARLIEST))
+    within_ms = min(max(at_ms, _EARLIEST_MS), _LATEST_MS)
+    member = zipfile.ZipInfo(name, datetime.fromtimestamp(within_ms / 1000, tz=UTC).timetuple()[:6])
     member.compress_type = zipfile.ZIP_DEFLATED
     member.external_attr = (stat.S_IFREG | mode) << 16
     return member

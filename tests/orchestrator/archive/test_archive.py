@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -99,6 +100,14 @@ def test_the_same_session_is_archived_once_and_a_changed_one_again(sessions: Ses
     other = sessions.archive()
     assert (other.path.stem, other.fresh, other.info.number) == ("20250615_150640-2", True, 2)
     assert sessions.shelf.find("20250615_150640") == other.path
+
+
+@pytest.mark.parametrize(("at_s", "year"), [(10**11, 2107), (-(10**10), 1980)])
+def test_a_file_of_a_time_that_no_zip_knows_is_archived(sessions: Sessions, at_s: int, year: int) -> None:
+    workspace = sessions.make()
+    os.utime(workspace.session_id_file, (at_s, at_s))
+    with Bag(sessions.archive().path) as bag:
+        assert time.gmtime(bag.modified_s("SESSION_ID")).tm_year == year
 
 
 def test_each_archive_names_its_predecessor(sessions: Sessions) -> None:

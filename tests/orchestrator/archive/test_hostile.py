@@ -107,6 +107,15 @@ def test_a_bag_that_contradicts_itself_is_refused(forge: Forge, change: dict[str
         Bag(forge({"a": b"1", "b": b"2"}, **change))
 
 
+@pytest.mark.parametrize("count", [10**30, -1, "1e3"])
+def test_a_count_of_what_cannot_be_there_is_refused(count: object) -> None:
+    """The numbers of an archive that was put in go on into the chain, and from it into the store."""
+    text = layout.info_bytes(layout.BagInfo(run="r", number=7, archived_ms=0, started_ms=0))
+    assert layout.info_of(text).number == 7
+    with pytest.raises(ArchiveRefused, match="does not say"):
+        layout.info_of(text.replace(b"Run-Number: 7", f"Run-Number: {count}".encode()))
+
+
 def test_a_wrong_manifest_names_the_file(forge: Forge) -> None:
     listed = layout.manifest_bytes({"data/a": "0" * 64})
     with Bag(forge({"a": b"1"}, tags={layout.MANIFEST: listed})) as bag:
