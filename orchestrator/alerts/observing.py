@@ -90,7 +90,7 @@ def observed(workspace: Workspace, now_ms: int) -> Observed:
         and item.ended_at is None
         and item.fingerprint not in accepted
     ]
-    episodes.append(_run(facts, whole=found is not None, report=report, now_ms=now_ms))
+    episodes.append(_run(facts, series, whole=found is not None, report=report, now_ms=now_ms))
     # What is accepted since it was told of is nobody's concern any more.
     gone = sorted({*resolved, *ended, *accepted})
     renamed = [(_key(series, row.was), _key(series, row.fingerprint)) for row in rows if row.was]
@@ -138,18 +138,20 @@ def _episode(  # noqa: PLR0917 - one finding and what its session says
     )
 
 
-def _run(facts: SessionFacts, *, whole: bool, report: str, now_ms: int) -> Episode:
+def _run(facts: SessionFacts, series: str, *, whole: bool, report: str, now_ms: int) -> Episode:
     ending, why = _ending(facts, whole=whole)
     status = {_Ending.FINISHED: "COMPLETED", _Ending.FAILED: "FAILED", _Ending.INCOMPLETE: "INTERRUPTED"}[
         ending
     ]
+    # Ids are seconds: sessions of several projects that begin at the same one, as a timer starts them, have the same.
+    key = f"run {facts.session_id} {series}"
     return Episode(
-        key=f"run {facts.session_id}",
+        key=key,
         labels=Labels(
             event=ending.value,
             severity=_LEVELS[ending],
             status=status,
-            cause=f"run {facts.session_id}",
+            cause=key,
             project=facts.project_root,
             run=facts.session_id,
         ),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -129,7 +130,7 @@ def refusals(path: Path) -> Iterator[None]:
     """What SQLite refuses, in one sentence that names the file. Raises UsageError."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OverflowError, UnicodeError) as error:  # the last two: values that it cannot hold
         raise UsageError(f"{path} cannot be used ({error}). Name another with --state-db.") from error
 
 
@@ -154,14 +155,29 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
             f"{VERSION}). Use that version, or name another with --state-db."
         )
     if version < VERSION:
-        _copy(connection, path.with_name(f"{path.name}.before-{VERSION}"))
+        _copy(connection, path.with_name(f"{path.name}.before-{VERSION}"), version)
         _migrate(connection, version)
 
 
-def _copy(connection: sqlite3.Connection, target: Path) -> None:
-    """A whole copy beside it, before anything is changed; an older attempt's is replaced."""
-    target.unlink(missing_ok=True)
-    connection.execute("VACUUM INTO ?", (str(target),))
+def _copy(connection: sqlite3.Connection, target: Path, version: int) -> None:
+    """A whole copy beside it, before anything is changed; an older attempt's is replaced.
+
+    Several processes may come to this at once: one that finds the tables changed already leaves the copy alone.
+    """
+    temporary = target.with_name(f".{target.name}.tmp.{os.getpid()}.{threading.get_ident()}")
+    try:
+        temporary.unlink(missing_ok=True)
+        connection.execute("VACUUM INTO ?", (str(temporary),))
+        with closing(sqlite3.connect(temporary)) as copied:
+            is_before = _pragma(copied, "user_version") == version
+        if is_before:
+            temporary.replace(target)
+    except OSError as error:
+        raise UsageError(
+            f"{target} cannot be written: {error.strerror or error}. Make room there."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _migrate(connection: sqlite3.Connection, version: int) -> None:

@@ -6,6 +6,7 @@ Rows and the position up to which a journal was read are written in one transact
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -89,6 +90,7 @@ class _End(Struct, frozen=True, rename="camel"):
 
 
 _END = msgspec.json.Decoder(_End)
+_MARK_CHARS = 6
 
 
 def fill(store: Store, workspace: Workspace, clock: Clock) -> Filled:
@@ -100,7 +102,7 @@ def fill(store: Store, workspace: Workspace, clock: Clock) -> Filled:
     rows: dict[str, int] = {}
     problems: list[str] = []
     with store.writing() as database:
-        run_id = facts.session_id
+        run_id = _run_id(database, facts)
         for agent in AgentId:
             source = f"findings/{agent.slug}.jsonl"
             read = journals.findings(workspace, agent, run_id, _position(database, run_id, source))
@@ -117,10 +119,19 @@ def fill(store: Store, workspace: Workspace, clock: Clock) -> Filled:
         database.executemany(
             "INSERT OR REPLACE INTO workstreams (run_id, name, position, status, started_at, ended_at, detail) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            list(_steps(facts)),
+            list(_steps(facts, run_id)),
         )
-        database.execute(_RUN, _run(facts, workspace, clock))
-    return Filled(facts.session_id, rows, tuple(problems))
+        database.execute(_RUN, _run(facts, run_id, workspace, clock))
+    return Filled(run_id, rows, tuple(problems))
+
+
+def _run_id(database: sqlite3.Connection, facts: SessionFacts) -> str:
+    """The session's id; with a mark of its project where another project's session has the same: ids are seconds."""
+    row = database.execute("SELECT project FROM runs WHERE run_id = ?", (facts.session_id,)).fetchone()
+    if row is None or row[0] in {None, facts.project_root}:
+        return facts.session_id
+    mark = hashlib.sha256(facts.project_root.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK_CHARS]
+    return f"{facts.session_id}-{mark}"
 
 
 def _unread(source: str, bad: int) -> list[str]:
@@ -195,13 +206,13 @@ def _remember(database: sqlite3.Connection, run_id: str, source: str, position: 
     )
 
 
-def _steps(facts: SessionFacts) -> Iterator[tuple[object, ...]]:
+def _steps(facts: SessionFacts, run_id: str) -> Iterator[tuple[object, ...]]:
     for position, step in enumerate(facts.phases):
         ended = None if step.ended_ms is None else iso(step.ended_ms)
-        yield facts.session_id, step.name, position, step.status, iso(step.started_ms), ended, step.detail
+        yield run_id, step.name, position, step.status, iso(step.started_ms), ended, step.detail
 
 
-def _run(facts: SessionFacts, workspace: Workspace, clock: Clock) -> dict[str, object]:
+def _run(facts: SessionFacts, run_id: str, workspace: Workspace, clock: Clock) -> dict[str, object]:
     told = content.described(workspace, facts.session_id)
     exit_code, blind = _end(workspace)
     complete = any(step.name == "complete" and step.status == "done" for step in facts.phases)
@@ -212,7 +223,7 @@ def _run(facts: SessionFacts, workspace: Workspace, clock: Clock) -> dict[str, o
         whole = complete and not blind and not told.incomplete
         verdict = "FAILED" if told.open_criticals else "VALIDATED" if whole else "INCOMPLETE"
     return {
-        "run_id": facts.session_id,
+        "run_id": run_id,
         "status": status,
         "verdict": verdict,
         "mode": facts.mode,
@@ -248,7 +259,7 @@ def _end(workspace: Workspace) -> tuple[int | None, int]:
     for _, line in journal.read(workspace.events):
         try:
             event = _END.decode(line)
-        except (msgspec.MsgspecError, UnicodeError):
+        except journals.NO_LINE:
             continue
         if event.type == "session-complete":
             code = event.exit_code

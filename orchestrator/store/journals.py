@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -19,8 +19,12 @@ SAMPLES_MAX = 200_000
 """Rows of a run's streams; what moved least often is what is left out: the rest of the window, all streams alike."""
 _MEGABYTE = 1 << 20
 _MESSAGE_MAX = 2000
+NO_LINE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What decoding raises for a line that is none of a journal."""
 
 Row = tuple[object, ...]
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+"""What SQLite can hold."""
 
 
 class Read(NamedTuple):
@@ -48,8 +52,8 @@ class _Finding(Struct, frozen=True, rename="camel"):
     affected_services: tuple[str, ...] = ()
     affected_streams: tuple[str, ...] = ()
     consumer_group: str | None = None
-    occurrences: int = 1
-    revision: int = 1
+    occurrences: Count = 1
+    revision: Count = 1
     ended_at: str | None = None
 
 
@@ -76,7 +80,7 @@ def findings(workspace: Workspace, agent: AgentId, run_id: str, position: int) -
         position = offset + len(line) + 1
         try:
             item = _FINDING.decode(line)
-        except (msgspec.MsgspecError, UnicodeError):
+        except NO_LINE:
             bad += 1
             continue
         rows.append(
@@ -141,7 +145,7 @@ def events(workspace: Workspace, run_id: str, position: int) -> Events:
         position = offset + len(line) + 1
         try:
             event = _EVENT.decode(line)
-        except (msgspec.MsgspecError, UnicodeError):
+        except NO_LINE:
             bad += 1
             continue
         said = next((text for name in _SAID if (text := getattr(event, name))), "")[:_MESSAGE_MAX]

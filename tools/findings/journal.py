@@ -143,7 +143,7 @@ def read_data(path: Path, start: int = 0) -> Iterator[dict[str, object]]:
     for offset, line in read(path, start):
         try:
             data = msgspec.json.decode(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise JournalCorrupt(f"{path}: byte {offset}: not valid JSON ({error})") from error
         if isinstance(data, dict):
             yield data

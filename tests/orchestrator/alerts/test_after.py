@@ -199,6 +199,14 @@ def test_a_session_that_failed_is_told_once(scene: Scene) -> None:
     assert scene.told() == [("firing", "session S1 failed in preflight: Redis does not answer")]
 
 
+def test_sessions_of_two_projects_that_began_at_the_same_second_are_told_both(scene: Scene) -> None:
+    failed = PhaseRun(name="preflight", started_ms=START_MS, status="failed", detail="no Redis")
+    for project in ("/one", "/two"):
+        scene.session(ended_by="failure", phases=(failed,), session_id="S1", project_root=project)
+        scene.tell()
+    assert len(scene.told()) == 2
+
+
 def test_a_receiver_that_fails_is_tried_again_and_another_is_told(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,29 @@ def test_an_older_store_is_copied_and_brought_forward(path: Path, monkeypatch: p
     assert copy.execute("SELECT run_id FROM runs").fetchall() == [("1",)]
     assert copy.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
     copy.close()
+
+
+def test_several_that_bring_a_store_forward_at_once_keep_a_copy_of_it_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.create(path)
+    version = len(MIGRATIONS)
+
+    def second(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE second (a)")
+
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, second))
+    monkeypatch.setattr(database, "VERSION", version + 1)
+
+    def opened(_: int) -> object:
+        with database.open_store(path) as store:
+            return store.one("PRAGMA user_version")
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(opened, range(8))) == {version + 1}
+    with closing(sqlite3.connect(path.with_name(f"{path.name}.before-{version + 1}"))) as copy:
+        assert copy.execute("PRAGMA user_version").fetchone() == (version,)
+    assert [left.name for left in path.parent.glob(".*.tmp.*")] == []
 
 
 def test_a_step_that_fails_leaves_the_version_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

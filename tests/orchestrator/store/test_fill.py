@@ -160,6 +160,48 @@ def test_a_verdict_follows_from_open_criticals_and_what_was_seen(
     assert store.one("SELECT verdict FROM runs") == "INCOMPLETE"
 
 
+def test_sessions_of_two_projects_that_began_at_the_same_second_are_two_runs(
+    made: Made, store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    """A timer starts them so; ids are seconds."""
+    (tmp_path / "other").mkdir()
+    other = make(tmp_path / "other")
+    own = fill(store, made.workspace, clock)
+    for _ in range(2):
+        second = fill(store, other.workspace, clock)
+        assert fill(store, made.workspace, clock).run_id == own.run_id == SESSION_ID
+    projects = {row["run_id"]: row["project"] for row in store.rows("SELECT * FROM runs")}
+    assert projects == {own.run_id: str(made.project), second.run_id: str(other.project)}
+    rows = store.rows("SELECT run_id, count(*) AS n FROM findings GROUP BY run_id")
+    assert len({row["n"] for row in rows}) == 1
+    assert {row["run_id"] for row in rows} == projects.keys()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"a":' * 99_999, b'{"type":"x","at":"\\ud800"}', b"\xff", b"[]"],
+    ids=["nested", "half", "bytes", "list"],
+)
+def test_a_line_that_is_none_costs_itself_alone(
+    made: Made, store: Store, clock: ManualClock, line: bytes
+) -> None:
+    journals = (made.workspace.findings(AgentId.LOG_WATCHER), made.workspace.events)
+    for journal in journals:
+        journal.write_bytes(line + b"\n" + journal.read_bytes())
+    filled = fill(store, made.workspace, clock)
+    assert [problem.partition(":")[0] for problem in filled.problems] == [
+        "findings/log-watcher.jsonl",
+        "events.jsonl",
+    ]
+    assert filled.rows["agent_events"] == 1
+
+
+def test_a_number_that_no_table_holds_is_no_finding(made: Made, store: Store, clock: ManualClock) -> None:
+    journal = made.workspace.findings(AgentId.LOG_WATCHER)
+    journal.write_bytes(journal.read_bytes().replace(b'"occurrences":1', b'"occurrences":1' + b"0" * 30, 1))
+    assert len(fill(store, made.workspace, clock).problems) == 1
+
+
 def test_archives_are_listed(made: Made, store: Store, clock: ManualClock) -> None:
     archived = keep(made.workspace.root, clock)
     shelf = Shelf.beside(made.workspace.root)
