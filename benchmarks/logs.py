@@ -133,7 +133,12 @@ def _all_patterns(scene: Scene) -> None:
 
 
 def _for_ripgrep() -> list[str]:
-    return [f"(?-u)(?{'i' if pattern.caseless else '-i'}:{pattern.expression})" for pattern in PATTERNS]
+    """The patterns in its syntax; a line's end is no character for it."""
+    expressions = [pattern.expression.replace(r"\r?\n", r"\r?$") for pattern in PATTERNS]
+    return [
+        f"(?-u)(?{'i' if pattern.caseless else '-i'}:{expression})"
+        for pattern, expression in zip(PATTERNS, expressions, strict=True)
+    ]
 
 
 def _ratio(scene: Scene, row: Row, ratios: list[float]) -> None:

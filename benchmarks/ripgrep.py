@@ -59,7 +59,7 @@ def count(
     done = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, check=False)
     wall_s, after = time.perf_counter() - began, os.times()
     if done.returncode not in {0, 1}:
-        raise Unavailable(done.stderr.strip()[:300])
+        raise Unavailable(done.stderr.strip().partition("\n")[0][:300])
     cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
     return Search(cpu_s, wall_s, sum(map(int, done.stdout.split())))
 
