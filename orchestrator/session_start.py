@@ -14,7 +14,7 @@ from orchestrator import session_status
 from orchestrator.session_status import SessionStatus
 from tools.clock import NEVER, Clock
 from tools.errors import StreamgaugeError, UsageError
-from tools.workspace import workspace_at
+from tools.workspace import session_mark, workspace_at
 
 LOG = "session-run.log"
 _LOOK_S = 0.2
@@ -89,12 +89,10 @@ def _status(order: Start, before: _Begun, clock: Clock) -> SessionStatus | None:
 def _begun(order: Start) -> _Begun:
     """What changes once it has begun: the session's folder, and how often the session in it was resumed."""
     workspace = workspace_at(order.workspace)
-    try:
-        status = workspace.session_id_file.stat()
-    except OSError:
+    mark = session_mark(workspace)
+    if mark is None:
         return None
-    resumed = session_status.resumed(workspace) if order.resume else 0
-    return status.st_ino, status.st_mtime_ns, resumed
+    return (*mark, session_status.resumed(workspace) if order.resume else 0)
 
 
 def _open_log(folder: Path) -> tuple[BinaryIO, int]:

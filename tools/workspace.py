@@ -155,6 +155,15 @@ def workspace_at(folder: Path) -> Workspace:
         return Workspace(folder.absolute())
 
 
+def session_mark(workspace: Workspace) -> tuple[int, int] | None:
+    """What tells one session's folder from the next one's at the same place; None where there is none."""
+    try:
+        status = workspace.session_id_file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write bytes under a temporary name, sync, rename. Raises OSError; leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from orchestrator.alerts import engine, memory, observing
 from orchestrator.alerts.channels.contract import Channel
 from orchestrator.alerts.channels.making import make
-from orchestrator.alerts.delivery import Delivery
+from orchestrator.alerts.delivery import Delivery, Scope
 from orchestrator.alerts.engine import values_of
 from orchestrator.alerts.episodes import Episode, Observed, advance
 from orchestrator.alerts.loading import read
@@ -32,13 +32,16 @@ class Places(NamedTuple):
     workspace: Path
 
 
-def tell(places: Places, environ: Mapping[str, str], clock: Clock, *, shadow: bool) -> Iterator[str]:
+def tell(
+    places: Places, environ: Mapping[str, str], clock: Clock, *, shadow: bool, lost: str = ""
+) -> Iterator[str]:
     """Take in what a session says and tell who is to be told; lines for people.
 
-    Raises UsageError, LockHeld, OSError.
+    `lost` is how the alerts that were told while it ran came to nothing; the ledger keeps it. Raises UsageError,
+    LockHeld, OSError.
     """
     desk = Desk(read(places.rules), places.store, environ, clock, shadow=shadow)
-    yield from desk.tell(lambda now_ms: observing.observed(workspace_at(places.workspace), now_ms))
+    yield from desk.tell(lambda now_ms: observing.observed(workspace_at(places.workspace), now_ms), lost)
 
 
 class Desk:
@@ -50,24 +53,26 @@ class Desk:
         self._rules, self._store, self._environ = rules, store, environ
         self._clock, self._shadow = clock, shadow
 
-    def tell(self, look: Callable[[int], Observed]) -> Iterator[str]:
+    def tell(self, look: Callable[[int], Observed], lost: str = "") -> Iterator[str]:
         """Take in what `look` sees (given the time in ms) and tell who is to be told; lines for people.
 
-        Raises UsageError, LockHeld, OSError.
+        `lost` goes to the ledger. Raises UsageError, LockHeld, OSError.
         """
-        lock = self._store.with_name(f"{self._store.name}.alerts.lock")
         with (
-            hold_when_free(lock, "alerts", "alerts", self._clock, _LOCK_WAIT_S),
+            hold_when_free(lock_of(self._store), "alerts", "alerts", self._clock, _LOCK_WAIT_S),
             open_store(self._store) as store,
         ):
             now_ms = self._clock.now_ms()
+            known = memory.load(store, shadow=self._shadow)
+            if lost:
+                memory.save(store, known, [memory.lost_entry(lost)], now_ms, shadow=self._shadow)
             seen = look(now_ms)
-            known = memory.renamed(memory.load(store, shadow=self._shadow), dict(seen.renamed))
+            known = memory.renamed(known, dict(seen.renamed))
             current = Memory(episodes=advance(known.episodes, seen, now_ms), state=known.state)
             channels, problems = channels_of(self._rules, self._environ, self._clock)
             yield from problems
             delivery = Delivery(self._rules, channels, store, self._clock)
-            yield from delivery.run(current, settled=True, shadow=self._shadow)
+            yield from delivery.run(current, Scope(since_ms=seen.begun_ms), shadow=self._shadow)
 
     def again(self) -> Iterator[str]:
         """Tell what was refused, and what lasts and is due again; nothing is written where nothing is due."""
@@ -93,6 +98,11 @@ class Desk:
                 and item.key not in {told.key for told in group.told}
             }
         )
+
+
+def lock_of(store: Path) -> Path:
+    """Held by whoever tells."""
+    return store.with_name(f"{store.name}.alerts.lock")
 
 
 def channels_of(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from msgspec import Struct
+
 from orchestrator.alerts import engine, memory
 from orchestrator.alerts.channels.contract import Channel
 from orchestrator.alerts.memory import Memory
 from orchestrator.alerts.messages import Level, Message, flat, message_of
-from orchestrator.alerts.rules import AlertRules
+from orchestrator.alerts.rules import AlertRules, Kind
 from orchestrator.alerts.state import AlertState, Notification
 from orchestrator.store.database import Store
 from tools.clock import NEVER, Clock
@@ -17,8 +19,25 @@ from tools.errors import DeliveryFailed
 from tools.findings.model import Severity
 
 TRIES = 3
+_NEWS = frozenset({Kind.NEW, Kind.ESCALATED})
 _FIRST_WAIT_S, _WAIT_MAX_S = 1.0, 30.0
 """Between tries: 1 s, then 3 s, or what the peer asks for. Beyond half a minute the message waits for the next time."""
+
+
+class Scope(Struct, frozen=True):
+    """What of that which is due is told now: news of these episodes only, or, of a session that is over, everything.
+
+    `since_ms` is when that session began.
+    """
+
+    only: frozenset[str] | None = None
+    since_ms: int | None = None
+
+    def holds(self, item: Notification) -> bool:
+        """Whether a message is told now."""
+        if self.only is None:
+            return True
+        return any(one.kind in _NEWS and one.episode.key in self.only for one in item.items)
 
 
 class Delivery:
@@ -31,14 +50,22 @@ class Delivery:
         self._rules, self._channels, self._store, self._clock = rules, channels, store, clock
         self._silent: dict[str, str] = {}
         """Receivers that took a message neither at once nor after the tries, and why."""
+        self.next_ms: int | None = None
+        """After `run`: when to decide again, where nothing happens before."""
 
-    def run(self, known: Memory, *, settled: bool, shadow: bool) -> Iterator[str]:
+    def run(self, known: Memory, scope: Scope, *, shadow: bool) -> Iterator[str]:
         """Decide and deliver; a line for each message. Raises UsageError where the store refuses."""
         now_ms = self._clock.now_ms()
-        decision = engine.decide(self._rules, known.episodes, known.state, now_ms, settled=settled)
+        settled = scope.only is None
+        decision = engine.decide(
+            self._rules, known.episodes, known.state, now_ms, settled=settled, since_ms=scope.since_ms
+        )
+        self.next_ms = decision.next_ms
         current = Memory(episodes=known.episodes, state=decision.state)
         memory.save(self._store, current, memory.kept_entries(decision.ledger), now_ms, shadow=shadow)
         for item in decision.due:
+            if not scope.holds(item):
+                continue
             message = message_of(item)
             current, entry, line = self._one(current, item, message, shadow=shadow)
             memory.save(self._store, current, [entry], self._clock.now_ms(), shadow=shadow)

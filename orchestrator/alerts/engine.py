@@ -30,14 +30,23 @@ class _Gathered:
 
 
 def decide(
-    rules: AlertRules, episodes: Sequence[Episode], state: AlertState, now_ms: int, *, settled: bool = False
+    rules: AlertRules,
+    episodes: Sequence[Episode],
+    state: AlertState,
+    now_ms: int,
+    *,
+    settled: bool = False,
+    since_ms: int | None = None,
 ) -> Decision:
     """What is due now. With `settled` nothing more is on its way, so no group waits for company.
+
+    `since_ms` is when the session began that is settled: what it told while it ran has its end told with it, for
+    nobody comes back when the group's interval is over.
 
     Call `delivered` or `failed` for each message; what is not confirmed is due again.
     """
     known = {item.key: item for item in episodes}
-    scene = _Scene(rules, known, now_ms, settled)
+    scene = _Scene(rules, known, now_ms, settled, since_ms)
     gathered = _gather(rules, episodes, state, now_ms)
     ledger: list[Kept] = []
     groups: list[Group] = []
@@ -153,6 +162,7 @@ class _Scene:
     known: Mapping[str, Episode]
     now_ms: int
     settled: bool
+    since_ms: int | None
 
 
 @dataclass
@@ -181,7 +191,7 @@ def _of_group(entry: _Gathered, scene: _Scene) -> _Outcome:
         )
     return _Outcome(
         group=group,
-        due_ms=_due(group, timing, has_news=bool(asked), settled=scene.settled),
+        due_ms=_due(group, timing, scene, has_news=bool(asked)),
         notification=_notification(entry, asked, lasting, timing, scene),
         unasked=kept,
     )
@@ -222,10 +232,12 @@ def _after(told: Sequence[Told], items: Sequence[Item], scene: _Scene) -> tuple[
     return tuple(found[key] for key in sorted(found))
 
 
-def _due(group: Group, timing: Timing, *, has_news: bool, settled: bool) -> int:
-    wait_ms = 0 if settled else round(timing.group_wait * 1000)
+def _due(group: Group, timing: Timing, scene: _Scene, *, has_news: bool) -> int:
+    wait_ms = 0 if scene.settled else round(timing.group_wait * 1000)
     if group.last_ms is None:
         due_ms = group.first_ms + wait_ms
+    elif has_news and scene.since_ms is not None and group.last_ms >= scene.since_ms:
+        due_ms = scene.now_ms
     elif has_news:
         due_ms = group.last_ms + round(timing.group_interval * 1000)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -70,7 +70,7 @@ class Episode(Struct, frozen=True, kw_only=True):
 
 
 class Observed(Struct, frozen=True):
-    """What a session says: what it saw, and the keys of what it found resolved.
+    """What a session says: what it saw, the keys of what it found resolved, and when it began (None: not told).
 
     `renamed` are the keys, before and now, of what is the same under another fingerprint.
     """
@@ -78,28 +78,45 @@ class Observed(Struct, frozen=True):
     episodes: tuple[Episode, ...]
     resolved: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...] = ()
+    begun_ms: int | None = None
 
 
 def advance(known: Sequence[Episode], observed: Observed, now_ms: int) -> tuple[Episode, ...]:
     """The episodes after a session: seen ones go on or begin, resolved ones end, all others stay as they are.
 
     Silence ends nothing: only what the session looked for and did not find is in `resolved`. One that ended and is
-    seen again begins anew. The order is that of the keys.
+    seen again begins anew. One that is new joins the group of what lasts already and has the same root cause. The order
+    is that of the keys.
     """
     found = {item.key: item for item in known if not _forgotten(item, now_ms)}
     for key in observed.resolved:
         before = found.get(key)
         if before is not None and before.ended_ms is None:
             found[key] = structs.replace(before, ended_ms=now_ms)
+    groups = _groups(found, observed.episodes)
     for item in observed.episodes:
         before = found.get(item.key)
         if before is None or before.momentary or before.ended_ms is not None:
-            found[item.key] = item
+            cause = groups.get(item.labels.cause, item.labels.cause)
+            found[item.key] = structs.replace(item, labels=structs.replace(item.labels, cause=cause))
         else:
             # Its group stays the same while it lasts, whatever else is found around it.
             labels = structs.replace(item.labels, cause=before.labels.cause)
             found[item.key] = structs.replace(item, started_ms=before.started_ms, labels=labels)
     return tuple(found[key] for key in sorted(found))
+
+
+def _groups(known: Mapping[str, Episode], seen: Iterable[Episode]) -> Mapping[str, str]:
+    """Root cause that a session names → that of the oldest of its episodes which lasts already."""
+    found: dict[str, Episode] = {}
+    for item in seen:
+        before = known.get(item.key)
+        if before is None or before.momentary or before.ended_ms is not None:
+            continue
+        first = found.setdefault(item.labels.cause, before)
+        if (before.started_ms, before.key) < (first.started_ms, first.key):
+            found[item.labels.cause] = before
+    return {cause: before.labels.cause for cause, before in found.items()}
 
 
 def _forgotten(item: Episode, now_ms: int) -> bool:

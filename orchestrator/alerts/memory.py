@@ -12,6 +12,7 @@ from orchestrator.alerts.state import AlertState, Kept, Notification
 from orchestrator.store.database import Store
 from tools.clock import iso
 from tools.errors import UsageError
+from tools.findings.model import Severity
 
 SHADOW = "shadow "
 """Before the names of what a shadow run remembers, so that it never counts as told."""
@@ -122,6 +123,19 @@ def entry_of(item: Notification, title: str, outcome: str, reason: str = "") -> 
         outcome=outcome,
         reason=reason,
         run_id=runs[0] if runs else "",
+    )
+
+
+def lost_entry(why: str) -> Entry:
+    """That alerts were not told while a session ran, for the ledger."""
+    return Entry(
+        receiver="",
+        dedup_key="",
+        kind="live",
+        severity=Severity.INFO,
+        title="alerts while the session ran",
+        outcome="ended",
+        reason=why,
     )
 
 

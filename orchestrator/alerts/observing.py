@@ -18,12 +18,15 @@ from tools.sources import session_facts
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis.sessions import against, store
 from tools.synthesis.sessions.comparison import State
+from tools.synthesis.sessions.record import SessionRecord
 from tools.workspace import Workspace
 
-_MEASURED = "measured"
+MEASURED = "measured"
 
 
-class _Finding(Struct, frozen=True, rename="camel"):
+class FindingLine(Struct, frozen=True, rename="camel"):
+    """What of a finding alerts need."""
+
     fingerprint: str
     agent_id: str
     rule_id: str
@@ -31,7 +34,7 @@ class _Finding(Struct, frozen=True, rename="camel"):
     title: str
     timestamp: str
     severity: Severity | None = None
-    origin: str = _MEASURED
+    origin: str = MEASURED
     service: str = ""
     stream: str = ""
     affected_streams: tuple[str, ...] = ()
@@ -73,7 +76,7 @@ def observed(workspace: Workspace, now_ms: int) -> Observed:
         raise UsageError(f"{workspace.root} holds no session. Name one with --workspace.") from error
     if is_at_work(workspace):
         raise UsageError(f"The session in {workspace.root} is at work. Alerts follow when it is over.")
-    series = _series(workspace, facts)
+    series = series_of(workspace, facts)
     compared = against.result(workspace)
     rows = () if compared is None else compared.findings
     accepted = {row.fingerprint for row in rows if row.accepted}
@@ -83,23 +86,24 @@ def observed(workspace: Workspace, now_ms: int) -> Observed:
     causes = _causes(workspace)
     ended = [] if found is None else [item.fingerprint for item in found if item.ended_at is not None]
     episodes = [
-        _episode(item, facts, series, causes, report, now_ms)
+        episode_of(item, facts, series, causes, report, now_ms)
         for item in found or ()
         if item.severity is not None
-        and item.origin == _MEASURED
+        and item.origin == MEASURED
         and item.ended_at is None
         and item.fingerprint not in accepted
     ]
     episodes.append(_run(facts, series, whole=found is not None, report=report, now_ms=now_ms))
     # What is accepted since it was told of is nobody's concern any more.
     gone = sorted({*resolved, *ended, *accepted})
-    renamed = [(_key(series, row.was), _key(series, row.fingerprint)) for row in rows if row.was]
-    return Observed(tuple(episodes), tuple(_key(series, name) for name in gone), tuple(renamed))
+    keys = tuple(key_of(series, fingerprint) for fingerprint in gone)
+    renamed = tuple((key_of(series, row.was), key_of(series, row.fingerprint)) for row in rows if row.was)
+    return Observed(tuple(episodes), keys, renamed, facts.started_ms)
 
 
-def _findings(workspace: Workspace) -> list[_Finding] | None:
+def _findings(workspace: Workspace) -> list[FindingLine] | None:
     try:
-        return msgspec.json.decode(workspace.all_findings.read_bytes(), type=list[_Finding])
+        return msgspec.json.decode(workspace.all_findings.read_bytes(), type=list[FindingLine])
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -113,9 +117,10 @@ def _causes(workspace: Workspace) -> Mapping[str, str]:
     return {member: cluster.root_fingerprint for cluster in report.clusters for member in cluster.members}
 
 
-def _episode(  # noqa: PLR0917 - one finding and what its session says
-    item: _Finding, facts: SessionFacts, series: str, causes: Mapping[str, str], report: str, now_ms: int
+def episode_of(  # noqa: PLR0917 - one finding and what its session says
+    item: FindingLine, facts: SessionFacts, series: str, causes: Mapping[str, str], report: str, now_ms: int
 ) -> Episode:
+    """The episode that a measured finding is, or begins."""
     assert item.severity is not None
     labels = Labels(
         severity=item.severity,
@@ -129,7 +134,7 @@ def _episode(  # noqa: PLR0917 - one finding and what its session says
         run=facts.session_id,
     )
     return Episode(
-        key=_key(series, item.fingerprint),
+        key=key_of(series, item.fingerprint),
         labels=labels,
         title=item.title,
         started_ms=_moment(item.timestamp, now_ms),
@@ -174,14 +179,31 @@ def _ending(facts: SessionFacts, *, whole: bool) -> tuple[_Ending, str]:
     return _Ending.FINISHED, f"finished, ended by {facts.ended_by}"
 
 
-def _series(workspace: Workspace, facts: SessionFacts) -> str:
-    """What sessions have in common that are compared with one another, as a short hash."""
+def series_of(workspace: Workspace, facts: SessionFacts) -> str:
+    """What sessions have in common that are compared with one another, as a short hash; the same at any moment."""
     record = store.in_workspace(workspace)
-    parts = record.series if record is not None else (facts.mode, facts.project_root, facts.redis or "")
+    parts = (record or _begun(facts)).series
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _key(series: str, fingerprint: str) -> str:
+def _begun(facts: SessionFacts) -> SessionRecord:
+    """The record of a session that has none yet, or came to none."""
+    return SessionRecord(
+        session_id=facts.session_id,
+        product=facts.version,
+        mode=facts.mode,
+        project=facts.project_root,
+        redis=facts.redis,
+        started_ms=facts.started_ms,
+        ended_ms=None,
+        incomplete="",
+        findings=(),
+        scope=None,
+    )
+
+
+def key_of(series: str, fingerprint: str) -> str:
+    """The key of a finding's episode."""
     return f"finding {series} {fingerprint}"
 
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from pydantic import ValidationError
 
 from orchestrator.cli import boundary, plain_view, summary
+from orchestrator.cli.live_alerts import Told, alerting
 from orchestrator.cli.request import Request, Resolved, beside_of, change_of, resolve
 from orchestrator.cli.tail import SessionTail
 from orchestrator.cli.terminal_text import clean
@@ -27,7 +29,10 @@ from tools.findings.model import AgentId, Finding
 from tools.findings.recorder import load
 from tools.sources.change import ChangeBase
 from tools.synthesis.sessions import against
-from tools.workspace import Workspace
+from tools.workspace import Workspace, session_mark
+
+if TYPE_CHECKING:
+    from orchestrator.session.run import Outcome
 
 _VIEW_ENDS_S = 5.0
 
@@ -73,9 +78,18 @@ def run(
     if output is not Output.QUIET:
         _tell(_head(resolved, change, llm))
     tail = SessionTail(Workspace(config.output.workspace), clock, resumed=request.resume)
-    begun = _mark(tail.workspace)
+    begun = session_mark(tail.workspace)
     try:
-        with _view(tail, output, clock, state):
+        with (
+            _view(tail, output, clock, state),
+            alerting(
+                config,
+                resolved.decision.mode,
+                environ,
+                before=None if request.resume else begun,
+                at_once=output in {Output.PLAIN, Output.VERBOSE},
+            ) as told,
+        ):
             outcome = asyncio.run(
                 run_session(
                     config,
@@ -89,33 +103,40 @@ def run(
                 )
             )
     except KeyboardInterrupt:
-        if _mark(tail.workspace) == begun:
+        if session_mark(tail.workspace) == begun:
             raise
         boundary.say("ended by Ctrl-C before the session was under way; no report was written.")
         return boundary.INTERRUPTED
-    workspace = Workspace(outcome.workspace)
     if outcome.failure:
         boundary.say(outcome.failure)
     if config.output.archive and outcome.report is not None:
         _tell(_archived(outcome.workspace, clock))
-    if config.store.enabled:
-        _tell(_stored(config, outcome.workspace, clock))
-    if config.alerts.file is not None:
-        _tell(_alerted(config, config.alerts.file, outcome.workspace, environ, clock))
-    _tell(
-        summary.lines(
-            health=_health(workspace),
-            findings=_findings(workspace),
-            gaps=_blind_gaps(workspace),
-            change=_change(workspace),
-            compared=against.result(workspace),
-            report=outcome.report,
-            workspace=outcome.workspace,
-            exit_code=outcome.exit_code,
-            fail_on=config.fail_on,
-        )
-    )
+    _handed_on(config, outcome.workspace, environ, clock, told)
+    _tell(_summed_up(outcome, config))
     return outcome.exit_code
+
+
+def _summed_up(outcome: Outcome, config: Config) -> Iterator[str]:
+    workspace = Workspace(outcome.workspace)
+    return summary.lines(
+        health=_health(workspace),
+        findings=_findings(workspace),
+        gaps=_blind_gaps(workspace),
+        change=_change(workspace),
+        compared=against.result(workspace),
+        report=outcome.report,
+        workspace=outcome.workspace,
+        exit_code=outcome.exit_code,
+        fail_on=config.fail_on,
+    )
+
+
+def _handed_on(config: Config, workspace: Path, environ: Mapping[str, str], clock: Clock, told: Told) -> None:
+    """To the store, and to whom the alert file names."""
+    if config.store.enabled:
+        _tell(_stored(config, workspace, clock))
+    if config.alerts.file is not None:
+        _tell(_alerted(config, config.alerts.file, workspace, environ, clock, told))
 
 
 def _archived(workspace: Path, clock: Clock) -> Iterator[str]:
@@ -132,15 +153,18 @@ def _archived(workspace: Path, clock: Clock) -> Iterator[str]:
         yield f"archive    {clean(str(archived.path))}"
 
 
-def _alerted(
-    config: Config, file: Path, workspace: Path, environ: Mapping[str, str], clock: Clock
+def _alerted(  # noqa: PLR0917 - the session, and what was told of it
+    config: Config, file: Path, workspace: Path, environ: Mapping[str, str], clock: Clock, live: Told
 ) -> Iterator[str]:
     """Tell whom the rules name; that it cannot be done costs the session nothing."""
     from orchestrator.alerts.after import Places, tell
 
     places = Places(rules=file, store=config.output.state_db, workspace=workspace)
+    yield from map(clean, live.lines)
+    if live.lost:
+        boundary.say(f"not all was told while the session ran: {live.lost}")
     try:
-        for line in tell(places, environ, clock, shadow=config.alerts.shadow):
+        for line in tell(places, environ, clock, shadow=config.alerts.shadow, lost=live.lost):
             yield f"alert      {clean(line)}"
     except (StreamgaugeError, OSError) as error:
         boundary.say(f"nobody was alerted: {error}")
@@ -169,15 +193,6 @@ def _end_remains(config: Config) -> None:
 
         with suppress(OSError):
             asyncio.run(end_remains_of(config, SystemClock()))
-
-
-def _mark(workspace: Workspace) -> tuple[int, int] | None:
-    """What tells one session's folder from another's; None where there is none."""
-    try:
-        status = workspace.session_id_file.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns
 
 
 def _head(resolved: Resolved, change: ChangeBase | None, llm: llm_use.LlmUse) -> Iterator[str]:

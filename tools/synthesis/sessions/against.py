@@ -89,10 +89,10 @@ def conclude(workspace: Workspace, data: SessionData) -> SessionComparison | Non
 
 def compared(record: SessionRecord, against: Against) -> SessionComparison:
     """A session against what it has beside it; entries of the ignore file count as of the session's start."""
-    today = datetime.fromtimestamp(record.started_ms / 1000, tz=UTC).date()
-    in_force = {entry.fingerprint: entry.reason for entry in against.acceptances if today <= entry.expires}
+    today = _day(record.started_ms)
+    accepted = in_force(against, record.started_ms)
     why = "" if against.record is not None else against.why_none
-    found = compare(against.record, record, against.past, in_force, why)
+    found = compare(against.record, record, against.past, accepted, why)
     open_still = {known.fingerprint for known in _carried(record, against, found)}
     needless = _Needless(record, against, found, open_still)
     return structs.replace(found, acceptances=tuple(_views(against.acceptances, today, found, needless)))
@@ -103,6 +103,16 @@ def _carried(record: SessionRecord, against: Against, found: SessionComparison) 
     if against.last is not None:
         return carried_on(against.last, compare(against.last, record))
     return carried_on(against.record, found)
+
+
+def in_force(against: Against, started_ms: int) -> dict[str, str]:
+    """Reasons by fingerprint of what is accepted in a session that began then."""
+    today = _day(started_ms)
+    return {entry.fingerprint: entry.reason for entry in against.acceptances if today <= entry.expires}
+
+
+def _day(ms: int) -> date:
+    return datetime.fromtimestamp(ms / 1000, tz=UTC).date()
 
 
 def result(workspace: Workspace) -> SessionComparison | None:
