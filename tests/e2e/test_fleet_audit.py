@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,11 +11,17 @@ from typing import Any
 
 import jsonschema
 import pytest
+from msgspec import structs
 
 from orchestrator import replay
-from tests.e2e.audits import Audit, audit, command, environment, left_behind, milder, missed, untrue
+from orchestrator.alerts.after import Places, tell
+from orchestrator.store import database
+from tests.e2e.audits import ROOT, Audit, audit, command, environment, left_behind, milder, missed, untrue
+from tests.fakes.clock import ManualClock
+from tests.fakes.http_peer import HttpPeer
 from tests.report.sarif_rules import checked
-from tools.findings.model import FINDING, rank_of
+from tools.clock import SystemClock
+from tools.findings.model import FINDING, Enhancement, Origin, rank_of
 from tools.report import schemas
 from tools.sources import session_facts
 from tools.workspace import Workspace
@@ -265,3 +272,47 @@ def test_a_static_audit_needs_no_server_and_no_window(tmp_path: Path) -> None:
     in_files = {item.finding_id for item in done.findings() if getattr(item, "affected_files", ())}
     assert {result["properties"]["findingId"] for result in run["results"]} == in_files
     assert left_behind(done) == []
+
+
+@pytest.mark.parametrize("which", ["faulty", "healthy", "renamed"])
+def test_a_night_alerts_once_for_a_root_cause_and_the_next_not_at_all(
+    which: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """By the rules that `alerts init` writes, all sent to a peer that keeps what it is told."""
+    done: Audit = request.getfixturevalue(which)
+    report = json.loads(done.workspace.path("report.json").read_bytes())
+    members = {
+        name: cluster["rootFingerprint"] for cluster in report["clusters"] for name in cluster["members"]
+    }
+    measured = [found for found in done.findings() if found.origin is Origin.MEASURED]
+    measured = [found for found in measured if not isinstance(found, Enhancement)]
+    told = [found for found in measured if rank_of(found) <= 1]
+    causes = {members.get(found.finding_id, found.fingerprint) for found in told}
+    # The rule for security has a route of its own, and so messages of its own.
+    milder = [found for found in measured if str(found.category) == "SECURITY" and rank_of(found) == 2]
+    others = {members.get(found.finding_id, found.fingerprint) for found in milder}
+    assert bool(causes) == (which != "healthy")
+    with HttpPeer() as peer:
+        text = (ROOT / "session_templates" / "alerts.yaml").read_text(encoding="utf-8")
+        text = text.replace("    console: {}\n", f"    webhook: {{url: '{peer.url}'}}\n", 1)
+        (tmp_path / "alerts.yaml").write_text(
+            text.replace("per_hour: 20", "per_hour: 1000"), encoding="utf-8"
+        )
+        places = Places(tmp_path / "alerts.yaml", tmp_path / "store.db", done.workspace.root)
+        database.create(places.store)
+        clock = ManualClock(SystemClock().now_ms())
+        first = list(tell(places, {}, clock, shadow=False))
+        messages = len(peer.requests)
+        assert len(first) == messages == len(causes) + len(others)
+        keys = [request.data["dedupKey"] for request in peer.requests]
+        assert len(set(keys)) == len(causes | others)
+        # The next night finds the same, in a session of its own.
+        night = Workspace(tmp_path / "next")
+        shutil.copytree(
+            done.workspace.root, night.root, ignore=shutil.ignore_patterns("recording-*", "*.sock")
+        )
+        facts = session_facts.read(night)
+        session_facts.write(night, structs.replace(facts, session_id="20990101_000000"))
+        clock.advance(86_400)
+        assert list(tell(places._replace(workspace=night.root), {}, clock, shadow=False)) == []
+        assert len(peer.requests) == messages

@@ -116,15 +116,17 @@ def test_the_rules_that_ship_have_an_effect_each() -> None:
             "medium": episode(severity="MEDIUM"),
             "security": episode(severity="MEDIUM", category="SECURITY"),
             "failed": episode("r", "HIGH", event="run.failed"),
+            "stalled": episode("s", "HIGH", event="run.stalled"),
             "finished": episode("f", "INFO", event="run.finished"),
         }.items()
     }
     assert {name: lines[0].split(" ")[0] for name, lines in told.items()} == {
         "critical": "route.routes[0]",
-        "high": "route.routes[1]",
+        "high": "route.routes[0]",
         "medium": "route",
-        "security": "route.routes[2]",
-        "failed": "route.routes[3]",
+        "security": "route.routes[1]",
+        "failed": "route.routes[2]",
+        "stalled": "route.routes[3]",
         "finished": "route",
     }
 
