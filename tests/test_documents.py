@@ -61,6 +61,7 @@ def test_every_dependency_has_its_sentence() -> None:
         "docs/ARCHITECTURE.md",
         "docs/alerts.md",
         "docs/nightly.md",
+        "docs/diagnostics.md",
         "docs/archives.md",
         "docs/store.md",
         "docs/benchmarks.md",

@@ -16,6 +16,7 @@ from orchestrator.cli import (
     alerts_command,
     archive_command,
     boundary,
+    diagnostics_command,
     diff_command,
     eval_command,
     init_command,
@@ -358,6 +359,7 @@ app.command()(watch_command.status)
 app.command()(metrics_command.metrics)
 app.command()(init_command.init)
 app.command()(schedule_command.schedule)
+app.command()(diagnostics_command.diagnostics)
 app.command()(mcp_command.mcp)
 app.add_typer(session_command.group)
 app.command("eval", epilog=eval_command.EXIT_CODES)(eval_command.evaluate)
