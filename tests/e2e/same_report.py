@@ -14,7 +14,7 @@ _OF_ITS_OWN = frozenset(
     {
         *("sessionId", "sessionIds", "timestamp", "lastSeen", "startedAt", "endedAt", "completedAt", "durationMs"),
         *("windowMs", "deadTimes", "comparison", "copy", "languageModel", "nextSession", "agents", "atMs"),
-        *("untilMs", "ownCost"),
+        *("untilMs", "ownCost", "about"),
     }
 )  # fmt: skip
 """Times, places in the session's own files, and what tells of the session rather than of the system."""
