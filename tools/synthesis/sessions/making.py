@@ -9,6 +9,7 @@ from msgspec import structs
 
 from tools.clock import from_iso
 from tools.detectors import registry
+from tools.detectors.streams.families import family_of
 from tools.findings.model import (
     AgentId,
     ConfigFinding,
@@ -66,12 +67,17 @@ def known_findings(findings: Sequence[Finding], session_id: str, started_ms: int
 def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFinding]:
     """The findings, with what only the whole session tells of them."""
     at_run_time = _unnamed(data.index)
+    last = data.polls.final
+    there = frozenset(() if last is None else (family_of(state.name) for state in last.streams))
     window_ms = None if facts is None else facts.deadline_ms - facts.started_ms
     for known in known_findings(data.findings, data.session_id, 0 if facts is None else facts.started_ms):
         # The last look comes a moment after the deadline; another session of this length gets as far.
         after_ms = known.seen_after_ms if window_ms is None else min(known.seen_after_ms, window_ms)
         yield structs.replace(
-            known, seen_after_ms=after_ms, unnamed=sum(at_run_time.get(path, 0) for path in known.files)
+            known,
+            seen_after_ms=after_ms,
+            unnamed=sum(at_run_time.get(path, 0) for path in known.files),
+            on_server=tuple(name for name in known.streams if family_of(name) in there),
         )
 
 

@@ -60,6 +60,8 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     quoted: tuple[str, ...] = ()
     unnamed: _Count = 0
     """Lines of its files with names that are known only at run time."""
+    on_server: tuple[str, ...] = ()
+    """Those of its streams that the server had at the end of its session."""
     was: Was | None = None
     missed: _Count = 0
     """Sessions in a row that neither saw it nor looked for it."""

@@ -97,7 +97,17 @@ class Looking:
         # What a server had a part in is not gone because nobody asked the server.
         asked = was is None or was.asked
         about_server = known.rule_id.startswith("config.") and bool(known.streams)
-        return _UNSEEN if asked and about_server and scope.streams is None else ""
+        return self._server(known, scope) if asked and about_server else ""
+
+    def _server(self, known: KnownFinding, scope: Scope) -> str:
+        """Of a finding about configuration: the streams that it was held against."""
+        if self._server_differs:
+            return f"the later session looked at another server ({self._later.redis or 'none'})"
+        if scope.streams is None:
+            return _UNSEEN
+        may_go = known.rule_id in _WRONG_BY_BEING_THERE
+        gone = [name for name in known.on_server if family_of(name) not in self._groups]
+        return f"stream {gone[0]} was not there in the later session" if gone and not may_go else ""
 
 
 def _rule(known: KnownFinding, scope: Scope) -> str:
