@@ -33,7 +33,7 @@ KINDS = ("COMPLETED", "FAILED", "STALLED", "KILLED", "STEPS")
 _RUN_EVERY_S, _SESSION_EVERY_S = 12.0, 120.0
 _STALL_S, _GRACE_S, _WINDOW_S = 45, 5, 15
 _SETTLE_S = 300.0
-_STARTS_MS = 5_000
+_STARTS_MS, _UNSEEN_MS = 5_000, 10_000
 _KILLED_SHARE = 0.1
 """A run that is to be killed is killed with this chance at each look, five a second."""
 _SCHEMA = """
@@ -114,7 +114,8 @@ class Soak:
         self.daemon.kill()
         self.daemon.wait()
         self.restarts += 1
-        self.down.append((self.clock.now_ms(), 1 << 62))
+        # What began just before may not have been seen yet.
+        self.down.append((self.clock.now_ms() - _UNSEEN_MS, 1 << 62))
 
     def begin_run(self, kind: str, number: int) -> None:
         """A run of the other orchestrator, by a process of its own."""

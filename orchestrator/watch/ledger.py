@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from orchestrator.store.database import Store
-from orchestrator.watch.views import View
+from orchestrator.watch.views import SESSION, View
 from tools.workspace import safe_name
 
 _FIRST_START = "first start"
@@ -135,6 +135,10 @@ class Ledger:
         same = next((known for known in found if known.started_ms == view.started_ms), None)
         if same is not None or not found:
             return same
+        if view.kind == SESSION:
+            return found[
+                0
+            ]  # no id of ours is given twice, and the moment of a session's beginning is made exact later
         # Its source had not said when it began, or corrects that; once it is over, another beginning is another run.
         open_still = found[0].started_ms == 0 or found[0].state in {State.WATCHING, State.ENDED}
         return found[0] if open_still else None
@@ -288,7 +292,7 @@ def _free_key(database: sqlite3.Connection, view: View) -> str:
     for number in count(1):
         key = name if number == 1 else f"{name}-{number}"
         taken = database.execute("SELECT 1 FROM watched_runs WHERE run_key = ?", (key,)).fetchone()
-        if taken is None and (view.kind == "session" or not _is_ours(database, view, key)):
+        if taken is None and (view.kind == SESSION or not _is_ours(database, view, key)):
             return key
     raise AssertionError("unreachable")  # pragma: no cover
 

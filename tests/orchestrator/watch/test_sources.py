@@ -185,6 +185,18 @@ def test_a_session_that_was_killed_is_dealt_with_from_its_archive_once_another_h
     parts.close()
 
 
+def test_a_session_stays_one_whatever_is_said_of_its_beginning(made: Made, clock: ManualClock) -> None:
+    workspace, parts = made.workspace, parts_of(made, clock)
+    complete(made)
+    parts.tick()
+    with parts.store.writing() as database:
+        database.execute("UPDATE runs SET started_at = '2025-06-15T15:00:00.000Z'")
+    opening.create_workspace(workspace, "20300101_000000", clock)
+    parts.tick()
+    assert parts.ledger.counts() == {"closed": 1}
+    parts.close()
+
+
 def test_runs_that_another_writes_into_our_store_are_runs(tmp_path: Path, clock: ManualClock) -> None:
     parts = Parts(tmp_path, clock)
     with parts.store.writing() as database:
