@@ -10,7 +10,7 @@ from orchestrator.config.loaded import LoadedConfig
 from orchestrator.diagnostics import sources
 from orchestrator.diagnostics.asking import Asked
 from orchestrator.diagnostics.bundle import Bounds, Piece, Row, write
-from tools import masking
+from tools import masking, struct_types
 from tools.clock import Clock
 from tools.errors import UsageError
 from tools.functions.contract import Desk, Limits
@@ -34,6 +34,7 @@ class Order:
 def make(order: Order, loaded: LoadedConfig, environ: Mapping[str, str], clock: Clock) -> list[Row]:
     """Make a bundle; what became of each piece. Raises UsageError."""
     config = loaded.config
+    struct_types.prepare()  # pieces are made in threads, and one may be left behind
     _use_key(config.output.state_folder)
     url = config.redis.url
     redis = None if url is None else RedisDesk(url.get_secret_value(), clock, config.redis.databases)
