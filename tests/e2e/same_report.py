@@ -14,10 +14,11 @@ _OF_ITS_OWN = frozenset(
     {
         *("sessionId", "sessionIds", "timestamp", "lastSeen", "startedAt", "endedAt", "completedAt", "durationMs"),
         *("windowMs", "deadTimes", "comparison", "copy", "languageModel", "nextSession", "agents", "atMs"),
-        *("untilMs", "ownCost", "about"),
+        *("untilMs", "ownCost", "about", "first"),
     }
 )  # fmt: skip
-"""Times, places in the session's own files, and what tells of the session rather than of the system."""
+"""Times, places in the session's own files, what tells of the session rather than of the system, and the first five
+things to do, which among equals are those that were found first."""
 _OF_MODELS = ("readings", "wordings")
 _COUNTS = ("findings", "bySeverity", "byPriority", "byAgent", "byCategory", "byService", "drifts")
 """Of the dashboard: they count a model's own findings too, where there are any."""
@@ -26,6 +27,7 @@ _COUNTS = ("findings", "bySeverity", "byPriority", "byAgent", "byCategory", "byS
 def by_rules(workspace: Workspace, *, counts: bool = True) -> dict[str, Any]:
     """All of a report that rules say, held against its published schema; times and the session's own parts left out.
 
+    Lists of records are put in one order: what is equally grave is told in the order in which it was found.
     Without `counts` for a session in which a model had findings of its own.
     """
     report = json.loads(workspace.path("report.json").read_bytes())
@@ -43,7 +45,9 @@ def _without(data: Any, ids: set[str]) -> Any:
     if isinstance(data, dict):
         return {name: _without(value, ids) for name, value in data.items() if name not in _OF_ITS_OWN}
     if isinstance(data, list):
-        return [_without(item, ids) for item in data if not _is_about(item, ids)]
+        kept = [_without(item, ids) for item in data if not _is_about(item, ids)]
+        records = all(isinstance(item, dict) for item in kept)
+        return sorted(kept, key=lambda item: json.dumps(item, sort_keys=True)) if records else kept
     return data
 
 

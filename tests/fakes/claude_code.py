@@ -92,9 +92,13 @@ def run(folder: Path, *arguments: str, api: ForeignApi | None = None) -> subproc
 def end_session(workspace: Workspace) -> None:
     """End a session that a prompt began and did not end itself: it stops what it started."""
     if session_status.is_alive(workspace):
-        words = workspace.path(".lock").read_text(encoding="ascii").split()
-        os.kill(int(words[1].rstrip(",")), signal.SIGTERM)
+        os.kill(process_of(workspace), signal.SIGTERM)
         wait_for(lambda: not session_status.is_alive(workspace), seconds=120, what="the end of the session")
+
+
+def process_of(workspace: Workspace) -> int:
+    """The process of the session that the workspace holds."""
+    return int(workspace.path(".lock").read_text(encoding="ascii").split()[1].rstrip(","))
 
 
 def prompt(folder: Path, api: ForeignApi, text: str, *arguments: str) -> Said:
