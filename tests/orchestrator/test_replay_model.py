@@ -40,6 +40,7 @@ from tools.workspace import Workspace
 QUOTE = {"source": "services/a/app.py", "text": 'r.xadd("orders", {})'}
 SECRET = "sk-ant-api03-" + "Zx9" * 20
 LEFT = "agents/config-auditor/llm.jsonl"
+ASKED = Request(flags={"session.mode": "replay"})
 FILES = CODE | {".env.example": "LOG_LEVEL=info\n"}
 
 
@@ -117,7 +118,7 @@ def test_a_replay_has_the_models_findings_readings_words_and_cost(
     assert b'"CA-90001"' in was["all-findings.json"]
     assert b'"ES-90001"' in was["all-findings.json"]
     state = StateFolder(tmp_path / ".state")
-    lines, code = replay_command.run(Request(), str(recorded.root), {}, tmp_path, state)
+    lines, code = replay_command.run(ASKED, str(recorded.root), {}, tmp_path, state)
     assert (code, [line for line in lines if line.startswith(("differs", "partial"))]) == (0, [])
     assert "model      2 investigations, 4 readings, 2 own findings" in lines
     target = Workspace(tmp_path / ".state" / "replay" / "20250615_120000")
@@ -225,7 +226,7 @@ def test_a_transcript_that_was_edited_is_told_and_no_false_claim_passes(
         assert changed != transcript.read_bytes()
         transcript.write_bytes(changed)
     lines, given = replay_command.run(
-        Request(), str(recorded.root), {}, tmp_path, StateFolder(tmp_path / ".state")
+        ASKED, str(recorded.root), {}, tmp_path, StateFolder(tmp_path / ".state")
     )
     assert any(said in line for line in lines), lines
     assert given == code

@@ -70,7 +70,7 @@ def test_a_model_is_asked_judged_and_paid(tmp_path: Path) -> None:
 
 def _replays_alike(folder: Path) -> None:
     """The session was a real one: its model's part comes out of the transcript without the API."""
-    flags: dict[str, object] = {"output.state_db": ".state/orchestration.db"}
+    flags: dict[str, object] = {"output.state_db": ".state/orchestration.db", "session.mode": "replay"}
     session = str(folder / "monitor-session")
     told, code = replay_command.run(Request(flags=flags), session, {}, folder, StateFolder(folder / ".state"))
     assert (code, "findings   identical, byte for byte" in told) == (0, True), told
