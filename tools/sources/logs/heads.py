@@ -4,7 +4,7 @@ A level counts only in the head: after nothing but times, names in brackets, num
 is prose. Known by shape: python logging, Flask, Celery, gunicorn, uvicorn, loguru, structlog, winston, log4js, pino-pretty,
 log4j, logback, Spring Boot, Elasticsearch, java.util.logging, syslog (RFC 3164, RFC 5424), journald, nginx, Apache, zap,
 zerolog, slog, logrus, hclog, Caddy, Traefik, Envoy, Serilog, NLog, .NET, tracing-subscriber, env_logger, Rails, Elixir,
-RabbitMQ, PostgreSQL, MySQL, Redis, NestJS, Monolog, AWS Lambda.
+RabbitMQ, PostgreSQL, MySQL, Redis, NestJS, Monolog, AWS Lambda, Windows' setup logs, Blue Gene.
 """
 
 from __future__ import annotations
@@ -71,6 +71,14 @@ _SYSLOG_OLD = re2.compile(
 )
 _SYSLOG_NEW = re2.compile(
     r'^<(\d{1,3})>1 \S{1,40} \S{1,255} \S{1,48} \S{1,128} \S{1,32} (?:-|(?:\[(?:[^\]\\"]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \x{feff}?|$)'
+)
+_WINDOWS = re2.compile(
+    rf"^{_TIME},?\s+(Trace|Verbose|Debug|Info|Information|Warning|Warn|Error|Critical|Fatal)(?:\s\s+|\t)"
+)
+"""In a column of its own: a word like that inside a sentence has one blank behind it."""
+_BLUE_GENE = re2.compile(
+    r"^\S{1,40} 1\d{9} \d{4}\.\d\d\.\d\d \S{1,80} \d{4}-\d\d-\d\d-[\d.]{8,16} \S{1,80} [A-Z]+ [A-Z_]+ "
+    r"(INFO|WARNING|ERROR|SEVERE|FATAL|FAILURE) "
 )
 _COUNTED = re2.compile(r"(?i)(?:^|[A-Za-z,;:\]]\s+)(?:0|no|zero|any)\s$")
 _NOTHING = re2.compile(r"^\W*(?:0|null|none|false|nil|undefined|\[\]|\{\})\s*[,;.]?\s*$")
@@ -170,6 +178,9 @@ def _printed(text: str, *, timed: bool) -> Head:
     if match is not None:
         message = text[match.end() :].lstrip()
         return Head(level_of(match.group(1)), _unbracketed(message) or None)
+    column = _in_column(head, timed=timed)
+    if column is not None:
+        return Head(level_of(column.group(1)), text[column.end() :].strip() or None)
     for found in islice(_WORD.finditer(head[:_HEAD_CHARACTERS]), _TRIES):
         begin, end = found.span()
         if not _is_level(head, begin, end):
@@ -182,6 +193,13 @@ def _printed(text: str, *, timed: bool) -> Head:
             return NO_HEAD
         return Head(level_of(word), _message(text[:begin], word, rest) or None)
     return _later(head) if timed else NO_HEAD
+
+
+def _in_column(head: str, *, timed: bool) -> re2._Match[str] | None:
+    """Windows' setup logs, and the event logs of Blue Gene: a level after fixed columns."""
+    if timed:
+        return _WINDOWS.match(head) if head[0].isdigit() else None
+    return _BLUE_GENE.match(head) if head.partition(" ")[2][:1] == "1" else None
 
 
 def _is_level(head: str, begin: int, end: int) -> bool:
