@@ -447,30 +447,35 @@ def test_a_trace_right_below_a_line_at_debug_is_that_lines(
     assert [template.verdict for template in window.touched()] == verdict
 
 
-PRETTY = """[10:00:00.000] {} (123): cannot store
+PRETTY = """[10:00:00.000] {} (123): {}
     err: {{
       "type": "{}",
-      "message": "boom",
+      "message": "connect ECONNREFUSED 10.0.0.7:6379",
       "stack":
-          {}: boom
+          {}: connect ECONNREFUSED 10.0.0.7:6379
               at save (/srv/store.js:1:2)
               at run (/srv/store.js:2:2)
+      "code": "ECONNREFUSED"
     }}"""
 
 
 @pytest.mark.parametrize(
-    ("level", "thrown", "verdicts"),
+    ("level", "said", "thrown", "verdicts"),
     [
-        ("ERROR", "Error", ["trace"]),
-        ("WARN", "TypeError", ["warn", "trace"]),
-        ("WARN", "DeprecationWarning", ["warn"]),
-        ("INFO", "TypeError", ["trace"]),
+        ("ERROR", "cannot store", "Error", ["trace"]),
+        ("WARN", "cannot store", "TypeError", ["warn", "trace"]),
+        ("WARN", "cannot store", "DeprecationWarning", ["warn"]),
+        ("INFO", "cannot store", "TypeError", ["trace"]),
+        ("INFO", "cannot store, retrying", "TypeError", ["retry"]),
+        ("DEBUG", "cannot store", "TypeError", []),
+        ("DEBUG", "order 12", "Error", []),
+        ("TRACE", "order 12", "Error", []),
     ],
 )
-def test_an_error_among_the_fields_that_pino_pretty_prints_is_one(
-    level: str, thrown: str, verdicts: list[str]
+def test_an_error_among_the_fields_that_pino_pretty_prints_is_judged_by_their_record(
+    level: str, said: str, thrown: str, verdicts: list[str]
 ) -> None:
-    texts = [*PRETTY.format(level, thrown, thrown).split("\n"), "[10:00:00.000] INFO (123): on"]
+    texts = [*PRETTY.format(level, said, thrown, thrown).split("\n"), "[10:00:00.000] INFO (123): on"]
     window = Window((), AT_MS)
     for number, text in enumerate(texts, 1):
         for item in window.fold(line(text, number)):
@@ -478,6 +483,18 @@ def test_an_error_among_the_fields_that_pino_pretty_prints_is_one(
     for item in window.settle(AT_MS, final=True):
         window.take(item)
     assert [template.verdict for template in window.touched()] == verdicts
+
+
+def test_the_record_of_a_field_is_the_last_line_that_is_not_indented() -> None:
+    record, *fields = PRETTY.format("DEBUG", "order 12", "Error", "Error").split("\n")
+    for between, verdicts in (("    orderId: 12", []), ("order 13 stored", ["trace"])):
+        window = Window((), AT_MS)
+        for number, text in enumerate([record, between, *fields], 1):
+            for item in window.fold(line(text, number)):
+                window.take(item)
+        for item in window.settle(AT_MS, final=True):
+            window.take(item)
+        assert [template.verdict for template in window.touched()] == verdicts
 
 
 def test_a_line_between_or_a_second_makes_it_nobodys() -> None:

@@ -52,6 +52,12 @@ def told_by(found: Above | None, line: LogLine) -> Aside:
     return "" if own_head_at(line.text) is not None or PREAMBLE_NODE.match(line.text) else found[0]()
 
 
+def told_by_holder(found: Above | None, line: LogLine) -> Aside:
+    """The same of an error among the fields of a record, as pino-pretty prints them: at DEBUG it was told on purpose."""
+    told = told_by(found, line)
+    return "failing" if told == "silent" else told
+
+
 def of_text(text: str, now_ms: int) -> Aside:
     """What a line is that no record was made of."""
     parsed: Parsed = parse(text, now_ms)

@@ -76,7 +76,7 @@ _NOT_A_FAILURE = re2.compile(
             r"\b(?:no|0)(?: new| more)? (?:messages|entries|records|jobs|work|data)\b[,;:]? (?:will )?(?:retry\w*|back\w*[ -]?off|polling again|trying again)\b",
             r"\btimeout(?:[ _]?ms)?[\"']?\s?[:=]\s?[\"']?\d|\btimeouts? (?:is |was |set |configured )+(?:to )?\d",
             # Names, flags, addresses, URLs, paths.
-            r"^\s+\"type\": \"\w+\",?$",
+            r"^\s+\"type\": \"\w+\",?$|^ {6,24}\"(?:message|code)\": \".*\",?$",
             r"--[a-z][a-z0-9]*(?:-[a-z0-9]+)+(?:=[\w.-]+)?",
             rf"\b(?:[a-z0-9]+[_-])*(?:streams?|topics?|queues?|channels?|tables?|groups?)(?:\s?=\s?|\\?[\"']\s?:\s?)\\?[\"']?{_NAMES}\b",
             rf"\b(?:consum\w+|read\w*|subscrib\w+(?: to)?|publish\w*(?: to)?|creat\w+|watch\w*|poll\w*|trim\w*|delet\w+|from|into|table) (?:if not exists |the )?(?:streams?|topics?|queues?|channels?|tables?) {_NAMES}\b",

@@ -42,7 +42,7 @@ from tools.sources.logs.trace_lines import (
     is_outermost,
     own_head_at,
 )
-from tools.sources.logs.written import Written, has_own_time, is_record, own_level
+from tools.sources.logs.written import Written, has_own_time, is_indented, is_record, own_level
 from tools.sources.records import LogLine
 
 Language = Literal["", "at", "python", "go", "rust"]
@@ -108,6 +108,8 @@ class Assembler:
         self.written = Written()
         self.above: aside.Above | None = None
         """The line before the newest one, where it may be a record at DEBUG."""
+        self.over: aside.Above | None = None
+        """The same of the newest line that is not indented: what is indented below it may be its fields."""
 
     def feed(self, line: LogLine) -> list[LogLine | Trace]:
         """What this line completes: nothing, held lines, a trace, or the line itself."""
@@ -115,13 +117,16 @@ class Assembler:
         while self.held is not None:
             if self._goes_on(self.held, line):
                 self.above = None
+                self.over = self.over if is_indented(line.text) else None
                 return out
             out += self._end(line)
         self.written.take(line)
-        above, self.above = self.above, aside.above(line)
+        before, over, self.above = self.above, self.over, aside.above(line)
+        self.over = over if is_indented(line.text) else self.above
         language = _opens(line, alone=True)
         if language or _may_be_head(line):
-            told = aside.told_by(above, line)
+            field = INDENTED_HEAD.match(line.text) is not None
+            told = aside.told_by_holder(over, line) if field else aside.told_by(before, line)
             self.held = Held(lines=[line], language=language, characters=len(line.text), aside=told)
             return out
         return [*out, line]

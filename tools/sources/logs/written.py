@@ -35,7 +35,7 @@ class Written:
         """Count one line."""
         if is_record(line):
             self.add(Lines(records=1))
-        elif line.text[:1] not in {"", " ", "\t"}:
+        elif not is_indented(line.text):
             self.add(Lines(bare=1))
 
     def add(self, lines: Lines) -> None:
@@ -56,6 +56,11 @@ def has_own_time(line: LogLine) -> bool:
 def own_level(line: LogLine) -> str | None:
     """The level that a line names itself."""
     return None if line.hinted else line.level
+
+
+def is_indented(text: str) -> bool:
+    """Whether a line is empty or begins with white space."""
+    return text[:1] in {"", " ", "\t"}
 
 
 def is_record(line: LogLine) -> bool:

@@ -13,9 +13,10 @@ from functools import partial
 
 import numpy as np
 
-from tools.sources.logs import aside, classify, figures
+from tools.sources.logs import classify, figures
 from tools.sources.logs.activity import Activity
-from tools.sources.logs.engine.batch import Batch, clean
+from tools.sources.logs.engine.above import Above
+from tools.sources.logs.engine.batch import Batch
 from tools.sources.logs.engine.budgets import Budget, Work
 from tools.sources.logs.engine.clocks import Clocks
 from tools.sources.logs.engine.columns import Column
@@ -44,7 +45,6 @@ from tools.sources.logs.window import (
 from tools.sources.records import LogLine
 
 _FIRST_BYTES = 16 * 1024
-_ABOVE_BYTES = 2048
 _FIGURES_MAX = 256
 """Lines of one template and block whose memory is looked at."""
 _KEY, _SECRET = int(Mark.KEY), int(Mark.SECRET)
@@ -95,8 +95,7 @@ class Folder:
         budget.now = now
         clocks = self._clocks_of(batch.origin.source, activity)
         taken = self._read_in_order(folded, budget)
-        if folded.table.count and not taken[-1]:
-            self._window.assembler(batch.origin.source).above = _above(folded, folded.table.count - 1)
+        Above(folded).tell(self._window.assembler(batch.origin.source), folded.table.count, taken)
         self._look_at_shapes(folded, taken, clocks)
         activity.take_block(folded.table.count, batch.now_ms, late=batch.behind(0))
         clocks.take(folded, activity)
@@ -179,10 +178,10 @@ class Folder:
         if not len(rows) and not at:
             return taken
         wrote = Wrote(certain, aside := taken | table.indented, folded.parsed)
+        above = Above(folded)
         for row in rows.tolist():
             if row >= at:
-                if row and not taken[row - 1]:
-                    assembler.above = _above(folded, row - 1)
+                above.tell(assembler, row, taken)
                 assembler.written.before = partial(wrote.before, row)
                 at = self._run(folded, row, taken, budget, begins=True)
                 aside[row:at] |= taken[row:at]
@@ -334,12 +333,6 @@ def is_single(held: Held | None) -> bool:
     if held is None or len(held.lines) > 1 or held.language:
         return False
     return own_head_at(held.lines[0].text) is None
-
-
-def _above(folded: Folded, row: int) -> aside.Above:
-    """What a line says that was not read in order, for a trace right below it."""
-    now_ms, raw = folded.batch.now_ms, folded.text(row, _ABOVE_BYTES)
-    return lambda: aside.of_text(clean(raw), now_ms), now_ms
 
 
 def _times(folded: Folded, rows: Ints) -> tuple[int, ...]:
