@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import PurePath
 
 from msgspec import structs
@@ -36,12 +37,12 @@ def build(
     """Headline, what it is about, at most five reasons, the other troubles by name, at most five things to do first."""
     why = _why(context)
     titles = {finding.finding_id: finding.title for finding in context.findings}
-    others = why[WHY_MAX : WHY_MAX + OTHERS_MAX]
+    others = [make() for make in why[WHY_MAX : WHY_MAX + OTHERS_MAX]]
     return Verdict(
         headline=_of_change(context) + _with_failure(context, _headline(dashboard, len(why))),
         about=_about(context, dashboard),
         harm=harm.told(context, streams),
-        why=tuple(why[:WHY_MAX]),
+        why=tuple(make() for make in why[:WHY_MAX]),
         others=tuple(structs.replace(one, text=titles[one.finding_ids[0]]) for one in others),
         more=max(0, len(why) - WHY_MAX - OTHERS_MAX),
         first=tuple(
@@ -156,14 +157,15 @@ def _headline(dashboard: Dashboard, troubles: int) -> str:
     return "No. Nothing above MEDIUM was measured, and every configured source could be looked at."
 
 
-def _why(context: Context) -> list[Reason]:
+def _why(context: Context) -> list[Callable[[], Reason]]:
+    """All reasons, the gravest first; of thousands of troubles only the first few are put into words."""
     serious = [
         finding
         for finding in context.findings
         if is_measured(finding) and rank_of(finding) <= Severity.HIGH.rank
     ]
     by_id = {finding.finding_id: finding for finding in context.findings}
-    reasons: list[tuple[int, float, Reason]] = []
+    reasons: list[tuple[int, float, Callable[[], Reason]]] = []
     open_secrets = _open_secrets(context)
     told = {finding.finding_id for finding in open_secrets}
     if open_secrets:
@@ -174,21 +176,20 @@ def _why(context: Context) -> list[Reason]:
             finding_ids=tuple(finding.finding_id for finding in open_secrets),
             severity=Severity.CRITICAL,
         )
-        reasons.append((Severity.CRITICAL.rank, _SECOND, reason))
+        reasons.append((Severity.CRITICAL.rank, _SECOND, lambda: reason))
     for number, cluster in enumerate(context.clusters):
         if cluster.severity.rank <= Severity.HIGH.rank:
             told.update(cluster.members)
-            reasons.append((cluster.severity.rank, number, _of_cluster(context, cluster, by_id)))
+            made = partial(_of_cluster, context, cluster, by_id)
+            reasons.append((cluster.severity.rank, number, made))
     for number, finding in enumerate(serious, start=len(context.clusters)):
         if finding.finding_id not in told:
-            reasons.append(
-                (
-                    rank_of(finding),
-                    number,
-                    Reason(text=finding.title, finding_ids=(finding.finding_id,), severity=severity(finding)),
-                )
-            )
-    return [reason for _, _, reason in sorted(reasons, key=lambda entry: entry[:2])]
+            reasons.append((rank_of(finding), number, partial(_of_finding, finding)))
+    return [make for _, _, make in sorted(reasons, key=lambda entry: entry[:2])]
+
+
+def _of_finding(finding: Finding) -> Reason:
+    return Reason(text=finding.title, finding_ids=(finding.finding_id,), severity=severity(finding))
 
 
 def _of_cluster(context: Context, cluster: Cluster, by_id: Mapping[str, Finding]) -> Reason:
