@@ -70,7 +70,7 @@ def test_an_overloaded_consumer_is_the_root_of_growth_and_time_outs() -> None:
             chain=(
                 Link(
                     rule="lag-grows-the-stream",
-                    says="entries arrive faster than this group takes them",
+                    says="what the stream grows by waits for this group: more is added than it takes",
                     cause="RSA-001",
                     effect="RSA-002",
                     via="stream orders",

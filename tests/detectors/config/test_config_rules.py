@@ -189,6 +189,17 @@ def test_the_three_group_faults_are_told_apart(tmp_path: Path) -> None:
     ] * 3
 
 
+@pytest.mark.parametrize(
+    ("there", "again"), [({"old": 0}, False), ({"other": 0}, True)], ids=["the server has it", "it has not"]
+)
+def test_a_second_group_is_advised_only_where_the_first_holds_nothing(
+    there: dict[str, int], again: bool, tmp_path: Path
+) -> None:
+    symptoms = found(group_name_mismatch, Case({"app.py": READS + CREATES}, now={"orders": there}), tmp_path)
+    (read,) = [symptom for symptom in symptoms if "read but never created" in symptom.title]
+    assert ("XGROUP CREATE" in read.recommendation) == again
+
+
 def test_a_group_of_the_server_with_a_like_name_is_proposed_and_documents_are_quoted(tmp_path: Path) -> None:
     files = {"a.ts": TS_READS, "README.md": "| stream | group |\n| --- | --- |\n| `orders` | `desks` |\n"}
     symptom = found(group_name_mismatch, Case(files, now={"orders": {"desks": 0}}), tmp_path)[0]

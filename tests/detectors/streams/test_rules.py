@@ -452,3 +452,17 @@ def test_a_lag_says_whether_anything_was_delivered_in_the_words_that_causes_are_
     )
     (reads,) = found(view(polls(states[0], moves)), "consumer-lag")
     assert (STANDS_STILL in stands.hypothesis, STANDS_STILL in reads.hypothesis) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "offered"),
+    [
+        pytest.param(group(registered=0), True, id="nothing"),
+        pytest.param(group(registered=0, lag=3), False, id="entries"),
+        pytest.param(group(registered=0, pending=[entry()]), False, id="a pending message"),
+        pytest.param(group(registered=0, lag=None), False, id="what is not known"),
+    ],
+)
+def test_no_command_that_throws_away_what_waits_is_offered(waiting: GroupState, offered: bool) -> None:
+    (symptom,) = found(view(twice(stream("orders", 9, waiting))), "dead-consumer")
+    assert ("XGROUP DESTROY" in symptom.recommendation) == offered

@@ -150,6 +150,13 @@ def _names(live: StreamState | None, uses: _Uses) -> str:
     return ", ".join(map(repr, sorted(uses.creates))) or "none"
 
 
+def _afterwards(stream: str, group: str, created: str, live: StreamState | None) -> str:
+    """What becomes of entries that wait: those of a group that is there are handled once it is read."""
+    if live is not None and any(item.info.name == created for item in live.groups):
+        return f"What waits for {created!r} is handled once it is read by that name."
+    return f"Then XGROUP CREATE {stream} {group} 0 for the entries that already wait."
+
+
 def _never_created(
     view: ConfigView, stream: str, group: str, uses: _Uses, live: StreamState | None
 ) -> Symptom:
@@ -163,7 +170,7 @@ def _never_created(
     elif unread:
         fix = (
             f"Use one name: {_place(read)} reads {group!r}, {_place(makers[0])} creates {unread[0]!r}. "
-            f"Then XGROUP CREATE {stream} {group} 0 for the entries that already wait."
+            f"{_afterwards(stream, group, unread[0], live)}"
         )
     elif (near := _near(group, uses, live)) is not None:
         fix = (

@@ -48,7 +48,7 @@ def detect(view: LogView) -> Iterator[Symptom]:
                 entity=(line.service, kind),
                 evidence=(line.quote(_around(line.text, marks[0].start if marks else 0)),),
                 recommendation=(
-                    f"Rotate this {kind}{same}, remove it from the log call in {line.service}, and redact the field in its logger. "
+                    f"Rotate this {kind}{same}, remove it from the log call in {line.service} that wrote the quoted line, and redact the field in its logger. "
                     f"{_where(line)}"
                 ),
                 service=line.service,

@@ -166,6 +166,16 @@ def _lists_attempts(server: ServerState) -> bool:
     return parts >= [7, 2]
 
 
+def _leave_out(group: GroupState, stream: str) -> str:
+    """What to do where nobody reads any more on purpose: no command to paste while something waits for the group."""
+    name = group.info.name
+    if group.info.pending or group.lag is None or group.lag.messages:
+        return "Do not destroy the group before it is sure that nobody needs what waits for it: that cannot be undone."
+    return (
+        f"If nobody needs the group any more, XGROUP DESTROY {stream} {name} removes it, with its position."
+    )
+
+
 def _symptom(view: StreamView, track: Track, group: GroupState, verdict: _Verdict) -> Symptom:
     name, stream, poll = group.info.name, track.now.name, track.poll
     lag = "unknown" if group.lag is None else f"{group.lag.messages:,}"
@@ -190,7 +200,6 @@ def _symptom(view: StreamView, track: Track, group: GroupState, verdict: _Verdic
         evidence=tuple(track.now.quote(poll.number, poll.source, part) for part in parts),
         hypothesis=f"{verdict.why} Lag {lag}, pending {group.info.pending:,}: what is added to {stream} is not handled.",
         recommendation=(
-            f"Start or restart the service that reads {stream} as group {name}{where}. If nobody needs the group any more, "
-            f"XGROUP DESTROY {stream} {name} removes it, with its position and its pending entries.{ask}"
+            f"Start or restart the service that reads {stream} as group {name}{where}. {_leave_out(group, stream)}{ask}"
         ),
     )

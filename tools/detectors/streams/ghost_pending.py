@@ -46,6 +46,7 @@ def _symptom(track: Track, group: GroupState, ghosts: dict[PendingEntry, int]) -
     oldest, first = shown[0], track.now.info.first_entry_id
     owners = sorted({entry.consumer for entry in ghosts if entry.consumer})
     ids = " ".join(entry.id for entry in shown)
+    these = "these" if len(shown) == len(ghosts) else f"the first {len(shown)} of {len(ghosts):,}"
     return on_group(
         RULE,
         track,
@@ -65,7 +66,7 @@ def _symptom(track: Track, group: GroupState, ghosts: dict[PendingEntry, int]) -
         ),
         recommendation=(
             f"Let {stream} keep its entries longer than {name} takes for them at worst (a higher MAXLEN, or MINID by time), "
-            f"and delete only what is acknowledged. Clear these with XACK {stream} {name} {ids}; from 7.0 on XAUTOCLAIM "
-            "drops them too."
+            f"and delete only what is acknowledged. Clear {these} with XACK {stream} {name} {ids}; from 7.0 on "
+            f"XAUTOCLAIM {stream} {name} <consumer> <min-idle-ms> 0 drops all that it meets."
         ),
     )

@@ -59,7 +59,8 @@ def _symptom(track: Track, group: GroupState, stuck: dict[PendingEntry, int]) ->
         ),
         recommendation=(
             f"See what became of {longest.id}: XRANGE {stream} {longest.id} {longest.id}. Let {owner} acknowledge what "
-            f"it has handled, and let a live consumer of {name} take over the rest with XAUTOCLAIM {stream} {name}."
+            f"it has handled, and let a live consumer of {name} take over the rest with XAUTOCLAIM {stream} {name} "
+            "<consumer> <min-idle-ms> 0, once it is known that it does not fail on them in the same way."
         ),
     )
 

@@ -49,8 +49,8 @@ def of(finding: Finding, wiring: Wiring) -> str | None:
 def _lag(finding: StreamFinding, wiring: Wiring) -> str:
     who = _owners(finding, wiring)
     return (
-        f"Start one more process of {who or f'the service that reads with {finding.consumer_group}'}, if the order of "
-        "messages does not matter; if it hangs, restart it."
+        f"Start one more process of {who or f'the service that reads with {finding.consumer_group}'}, if neither "
+        "the order of messages nor handling one twice matters (who waited may have sent it again); if it hangs, restart it."
     )
 
 

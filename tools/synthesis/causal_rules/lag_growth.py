@@ -30,7 +30,7 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 
 RULE = CausalRule(
     name="lag-grows-the-stream",
-    says="entries arrive faster than this group takes them",
+    says="what the stream grows by waits for this group: more is added than it takes",
     causes=(StreamCategory.CONSUMER_LAG,),
     effects=(StreamCategory.STREAM_GROWING,),
     cause=_cause,
