@@ -52,6 +52,17 @@ def test_without_secrets_the_roadmap_is_followed(tmp_path: Path) -> None:
     assert [reason.text for reason in report.verdict.first] == [
         item.action for item in report.roadmap[: verdict.FIRST_MAX]
     ]
+    soon = [item for item in report.roadmap if item.priority.value < "P2"]
+    assert report.verdict.first_more == max(0, len(soon) - verdict.FIRST_MAX)
+
+
+def test_what_first_says_how_much_more_should_not_wait(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    record(made.workspace, AgentId.LOG_WATCHER, [leaked(f"s{number}") for number in range(9)])
+    report = write_report(made.workspace, made.project, made.clock)
+    assert report.verdict.first_more > 4
+    said = f"and {report.verdict.first_more} more that should not wait long, in [the roadmap](#6-roadmap)"
+    assert said in made.workspace.report(report.session_id).read_text(encoding="utf-8")
 
 
 def test_every_trouble_is_named_with_its_level_the_first_ones_with_what_they_explain(tmp_path: Path) -> None:

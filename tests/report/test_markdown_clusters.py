@@ -53,10 +53,21 @@ def test_a_cluster_without_a_critical_finding_is_told_in_a_few_lines(report: Rep
     in_full = set(re.findall(r"\*\*Chain (C-\d+)\*\*", text))
     assert {row.cluster_id for row in report.critical} <= in_full
     for cluster in report.clusters:
-        assert (f"- **{cluster.cluster_id}** " in others) is (cluster.cluster_id not in in_full)
+        assert (f"**{cluster.cluster_id}** {cluster.severity.value} " in others) is (
+            cluster.cluster_id not in in_full
+        )
     quiet = next(cluster for cluster in report.clusters if cluster.cluster_id not in in_full)
     step = quiet.chain[0]
     assert f"[{step.cause}](#{step.cause.lower()}) → [{step.effect}](#{step.effect.lower()})" in others
+
+
+def test_a_link_to_a_root_leads_to_its_fix_and_every_finding_has_one_anchor(report: Report) -> None:
+    text = markdown.render(replace(report, verdict=replace(report.verdict, first=report.verdict.first[:1])))
+    for finding in report.findings:
+        assert text.count(markdown_findings.anchor(finding["findingId"])) == 1
+    told, _, table = text.partition("## All findings")
+    assert all(markdown_findings.anchor(cluster.root) in told for cluster in report.clusters)
+    assert "<a id=" in table
 
 
 def test_what_only_goes_together_is_no_arrow(report: Report) -> None:

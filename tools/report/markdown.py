@@ -88,6 +88,9 @@ def _first_page(report: Report) -> str:
     if report.verdict.first:
         steps = (f"{number}. {_step(reason)}" for number, reason in enumerate(report.verdict.first, start=1))
         lines.append("**What first**\n\n" + "\n".join(steps))
+        if report.verdict.first_more:
+            more = f"{report.verdict.first_more} more that should not wait long"
+            lines.append(f"and {more}, in {_to('the roadmap', _anchor(6))}")
     blind = [gap for gap in report.source_gaps if gap.blind]
     if blind:
         names = "; ".join(inline(gap.what, 80) for gap in blind[:5])
@@ -148,7 +151,10 @@ def _figures(board: Dashboard, report: Report) -> list[tuple[str, str]]:
         ("ended by", inline(board.ended_by)),
         ("services monitored", f"{len(board.services)}: {', '.join(map(code, board.services[:20]))}"),
         ("streams discovered", _to(str(board.streams_discovered), _anchor(3))),
-        ("findings", _to(str(board.findings), "all-findings")),
+        (
+            "findings",
+            f"{_to(str(board.findings), 'all-findings')}, {sum(board.by_priority.values())} of them enhancements",
+        ),
         ("by severity", f"{levels} ({_to('in full', _anchor(2))}, {_to('all', 'all-findings')})"),
         ("enhancements by priority", f"{priorities} ({_to('roadmap', _anchor(6))}{apart})"),
         (f"unacked messages at {at_end}", _to(_number(board.unacked_messages), _anchor(3))),

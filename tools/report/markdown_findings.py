@@ -50,14 +50,15 @@ def critical(report: Report) -> str:
     findings = {finding["findingId"]: finding for finding in report.findings}
     clusters = {cluster.cluster_id: cluster for cluster in report.clusters}
     parts: list[str] = [] if report.critical else ["None was measured."]
-    told: set[str] = set()
     full = _rows_in_full(report)
+    told = {row.cluster_id for row in full}
+    begun: set[str] = set()
     for row in full:
         parts.append(_in_full(row, findings[row.finding_id]))
         parts += markdown_model.of_finding(report.readings, row.finding_id, links)
         if row.cluster_id is not None and row.cluster_id in clusters:
-            parts.append(_chain(clusters[row.cluster_id], findings, first=row.cluster_id not in told))
-            told.add(row.cluster_id)
+            parts.append(_chain(clusters[row.cluster_id], findings, first=row.cluster_id not in begun))
+            begun.add(row.cluster_id)
     named = {row.finding_id for row in full}
     left = sum(row.finding_id not in named for row in report.critical)
     if left:
@@ -65,7 +66,7 @@ def critical(report: Report) -> str:
     others = [cluster for cluster in report.clusters if cluster.cluster_id not in told]
     if others:
         parts.append("### Other causes, without a critical finding")
-        parts += [_brief(cluster, findings) for cluster in others[:OTHERS_MAX]]
+        parts += [_brief(cluster, findings, named) for cluster in others[:OTHERS_MAX]]
     if len(others) > OTHERS_MAX:
         parts.append(f"{len(others) - OTHERS_MAX} more are in `report.json`.")
     return "\n\n".join(parts)
@@ -89,10 +90,17 @@ def _rows_in_full(report: Report) -> list[CriticalFinding]:
     ]
 
 
-def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]]) -> str:
-    """A cluster in a few lines: root, fix, and each step to a symptom."""
+def _roots_in_brief(report: Report) -> set[str]:
+    told = {row.cluster_id for row in _rows_in_full(report)}
+    others = [cluster for cluster in report.clusters if cluster.cluster_id not in told]
+    return {cluster.root for cluster in others[:OTHERS_MAX]}
+
+
+def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]], in_full: set[str]) -> str:
+    """A cluster in a few lines: root, fix, and each step to a symptom; links to the root lead here."""
+    here = "" if cluster.root in in_full else anchor(cluster.root)
     lines = [
-        f"- **{cluster.cluster_id}** {cluster.severity.value} {inline(cluster.title, 160)} ({links([cluster.root])})",
+        f"- {here}**{cluster.cluster_id}** {cluster.severity.value} {inline(cluster.title, 160)} ({links([cluster.root])})",
         f"  **Do:** {advice(cluster.recommendation, 600)}",
     ]
     steps = islice(chains.steps_of(cluster.root, cluster.chain), STEPS_BRIEF)
@@ -123,7 +131,7 @@ def index(report: Report) -> str:
     """Every finding with an anchor, in the order of `all-findings.json`; two columns, for narrow screens."""
     if not report.findings:
         return "None."
-    in_full = {row.finding_id for row in _rows_in_full(report)}
+    in_full = {row.finding_id for row in _rows_in_full(report)} | _roots_in_brief(report)
     rows = [_index_row(finding, in_full) for finding in report.findings[:INDEX_MAX]]
     text = table(("finding", "what, where, and where it can be read again"), rows)
     if len(report.findings) > INDEX_MAX:
@@ -142,7 +150,7 @@ def _index_row(finding: dict[str, Any], in_full: set[str]) -> tuple[str, ...]:
 
 
 def anchor(finding_id: str) -> str:
-    """What links to a finding lead to: it stands once, before its full text or in its row."""
+    """What links to a finding lead to: it stands once, before its full text, at the cluster that it is the root of, or in its row."""
     return f'<a id="{finding_id.lower()}"></a>'
 
 

@@ -39,6 +39,8 @@ class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
     more: int = 0
     """As serious, and not named here."""
     first: tuple[Reason, ...]
+    first_more: int = 0
+    """What else is to be done at once or soon (P0, P1), in the roadmap alone."""
 
 
 class Reason(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -53,7 +53,7 @@ def _of_findings(context: Context) -> Iterator[str]:
             yield f"{_messages(finding.occurrences)} given up to {finding.stream}"
     waits = max(filter(_is_wait, serious), key=lambda one: (one.occurrences, one.finding_id), default=None)
     if isinstance(waits, LogFinding) and waits.occurrences > 1:
-        yield f"{waits.service} timed out {waits.occurrences:,} ×"
+        yield f"{waits.occurrences:,} lines of {waits.service} tell of time-outs"
 
 
 def _is_wait(finding: Finding) -> bool:

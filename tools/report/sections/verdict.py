@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from msgspec import structs
 
-from tools.findings.model import Finding, LogCategory, Severity, StreamFinding, rank_of, services_of
+from tools.findings.model import Finding, LogCategory, Priority, Severity, StreamFinding, rank_of, services_of
 from tools.quantities import format_duration
 from tools.report import session_failure
 from tools.report.context import Context, severity
@@ -24,6 +24,7 @@ OTHERS_MAX = 15
 FIRST_MAX = 5
 _SECRETS_TOLD = 3
 _NAMES_TOLD = 4
+_SOON = (Priority.P0_CRITICAL, Priority.P1_HIGH)
 _SECOND = 0.5
 """The place of secrets that lie open: behind the gravest trouble, before all others, for they are rotated in minutes."""
 
@@ -38,6 +39,7 @@ def build(
     why = _why(context)
     titles = {finding.finding_id: finding.title for finding in context.findings}
     others = [make() for make in why[WHY_MAX : WHY_MAX + OTHERS_MAX]]
+    first = _first(context, roadmap)
     return Verdict(
         headline=_of_change(context) + _with_failure(context, _headline(dashboard, len(why))),
         about=_about(context, dashboard),
@@ -46,14 +48,14 @@ def build(
         others=tuple(structs.replace(one, text=titles[one.finding_ids[0]]) for one in others),
         more=max(0, len(why) - WHY_MAX - OTHERS_MAX),
         first=tuple(
-            Reason(text=item.action, finding_ids=item.finding_ids[:1], now=item.now)
-            for item in _first(context, roadmap)
+            Reason(text=item.action, finding_ids=item.finding_ids[:1], now=item.now) for item in first
         ),
+        first_more=sum(item.priority in _SOON and item not in first for item in roadmap),
     )
 
 
 _MODES = {
-    "managed": "started for this audit and stopped after it (managed)",
+    "managed": "started for this audit and stopped after it (managed; what is told here is of that time)",
     "attach": "as it ran, attached to",
     "static": "its files alone",
 }

@@ -21,6 +21,7 @@ function buildVerdict(section) {
   const first = verdict.first.map((reason) =>
     el("li", {}, reason.now && [el("strong", {}, "Now: "), advice(reason.now, 600), " ", el("strong", {}, "Then: ")], advice(reason.text, 600), " ", el("span", { class: "proof" }, links(reason.findingIds, 3))),
   );
+  if (verdict.firstMore) first.push(el("li", { class: "more" }, `and ${number(verdict.firstMore)} more that should not wait long: `, el("a", { href: "#roadmap" }, "roadmap")));
   if (why.length || first.length) {
     section.append(
       el(
