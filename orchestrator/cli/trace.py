@@ -38,6 +38,8 @@ _COLOURS = {
     "trimmed": 35,
 }
 _FLAG_COLOUR = 31
+_INFERRED = "a name with ?: no log line of it says so, only code or names tell it"
+_NOBODY = "? alone: nothing tells who"
 
 
 class Style(StrEnum):
@@ -140,7 +142,9 @@ def _diagram(found: Trace) -> str:
     if len(found.flows) > 1:
         streams = ", ".join(clean(flow.stream or "an unknown stream", 80) for flow in found.flows)
         raise UsageError(f"The id is that of {len(found.flows)} messages ({streams}). Name one as STREAM:ID.")
-    return sequence(found.flows[0], _DIAGRAM_STEPS_MAX) + "\n"
+    return "".join(
+        f"{line}\n" for line in (sequence(found.flows[0], _DIAGRAM_STEPS_MAX), *_marks(found, "%% "))
+    )
 
 
 def _table(found: Trace, *, colours: bool) -> Iterator[str]:
@@ -149,10 +153,20 @@ def _table(found: Trace, *, colours: bool) -> Iterator[str]:
         if number:
             yield ""
         yield from _flow(flow, f"{state} {clean(found.session_id)}", colours=colours)
+    yield from _marks(found)
     if found.correlation_ids:
         yield f"part of: {', '.join(clean(key, 120) for key in found.correlation_ids[:10])}"
     for text in found.not_seen:
         yield f"not seen: {clean(text)}"
+
+
+def _marks(found: Trace, begin: str = "") -> Iterator[str]:
+    """What the question marks mean, in one line; none where none is printed."""
+    steps = [step for flow in found.flows for step in flow.steps]
+    said = [_INFERRED] if any(step.inferred for step in steps) else []
+    said += [_NOBODY] if any(step.who == "?" for step in steps) else []
+    if said:
+        yield f"{begin}{'; '.join(said)}"
 
 
 def _flow(flow: Flow, session: str, *, colours: bool) -> Iterator[str]:

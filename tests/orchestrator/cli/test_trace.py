@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import jsonschema
 import msgspec
 import pytest
 
+from orchestrator.cli import trace as command
 from orchestrator.cli.trace import Style, folder_of, trace
 from tests.report.made_session import ORDER, POISON, SESSION_ID, Made, make
 from tests.synthesis.made import line
@@ -25,8 +27,10 @@ from tools.sources.entry_samples import EntrySample, SampleJournal
 from tools.sources.recording import Recording
 from tools.sources.records import LogLine
 from tools.synthesis.flows import session_files
+from tools.synthesis.flows.model import Flow, Step
 from tools.synthesis.flows.reconstruct import reconstruct
 from tools.synthesis.flows.session import evidence_of
+from tools.synthesis.flows.trace import Trace
 from tools.synthesis.session_data import load
 from tools.synthesis.wiring import Wiring
 
@@ -93,7 +97,8 @@ def test_a_correlation_id_is_told_from_lines_and_entries_in_order(made: Made) ->
 
 
 def test_the_table_says_when_who_what_and_where_it_can_be_read_again(made: Made) -> None:
-    first, *rows, not_seen = table(made, "c-1")
+    first, *rows, marks, not_seen = table(made, "c-1")
+    assert marks == "a name with ?: no log line of it says so, only code or names tell it"
     assert first == (
         f"correlation c-1 in session {SESSION_ID} from 2025-06-15T15:06:40.990Z: "
         "4 steps, 1 message, 1010 ms, publish to consume 10 ms by log lines"
@@ -173,7 +178,31 @@ def test_the_diagram_draws_services_and_streams(made: Made) -> None:
         "  p0->>p0: published +10 ms",
         "  p0->>p2: consumed +10 ms",
         "  p2->>p2: acked +1010 ms",
+        "%% a name with ?: no log line of it says so, only code or names tell it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("service", "origin", "marks"),
+    [
+        pytest.param("web", "log", [], id="its own line"),
+        pytest.param("web", "sample", ["a name with ?"], id="the wiring names it"),
+        pytest.param(None, "poll", ["? alone"], id="nothing tells who"),
+    ],
+)
+def test_marks_are_explained_only_where_they_are_printed(
+    made: Made,
+    monkeypatch: pytest.MonkeyPatch,
+    service: str | None,
+    origin: Literal["log", "sample", "poll"],
+    marks: list[str],
+) -> None:
+    step = Step(at_ms=0, service=service, action="published", message_id="1-0", origin=origin, source="a:1")
+    flow = Flow(kind="message", key="1-0", steps=(step,), services=(), flags=(), late_ms=None, duration_ms=0)
+    found = Trace(session_id="s", running=False, id="1-0", kind="message", flows=(flow,))
+    monkeypatch.setattr(command, "trace_id", lambda *_: found)
+    _, _, *said = table(made, "1-0")
+    assert [text.split(":")[0] for text in said] == marks
 
 
 @pytest.mark.parametrize(
