@@ -44,6 +44,7 @@ from tools.sources.redis.deployment_source import DeploymentSource
 from tools.sources.redis.look_limits import LookLimits
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
+from tools.synthesis.sessions.entries import is_of_entries
 from tools.workspace import Workspace, write_atomically
 
 WATCH_S = 15.0
@@ -146,7 +147,7 @@ def _files_now(wanted: Recheck, folder: Path) -> Verdict:
     job = _job(wanted, folder, with_server=with_server)
     _index(job, wanted.clock)
     with _reporter(job, wanted.clock) as reporter:
-        if with_server and (unseen := _take_baseline(job, wanted.clock)):
+        if with_server and (unseen := _take_baseline(job, wanted)):
             return Verdict("cannot be checked", unseen)
         if job.agent is AgentId.CONFIG_AUDITOR:
             watcher: Watcher = config_auditor.make(job, reporter)
@@ -177,7 +178,8 @@ def _files_unseen(wanted: Recheck, job: WatcherJob) -> str:
 def _server_unseen(wanted: Recheck, folder: Path) -> str:
     """Why the server's silence about code and configuration says nothing. Streams that it never had are not missed."""
     last = ground.last_of(polls.read_polls(Workspace(folder).path("config", "polls.jsonl")))
-    return _other_server(wanted) or ground.streams_unseen(wanted.finding, last, _had(wanted.session))
+    unseen = _other_server(wanted) or ground.streams_unseen(wanted.finding, last, _had(wanted.session))
+    return unseen or ground.entries_unseen(wanted.finding, last)
 
 
 def _had(session: Workspace) -> frozenset[str] | None:
@@ -211,7 +213,7 @@ def _streams_now(wanted: Recheck, folder: Path) -> Verdict:
     if wanted.config.redis.url is None:
         return Verdict("cannot be checked", _NO_SERVER)
     job = _job(wanted, folder, with_server=True)
-    unseen = _take_baseline(job, wanted.clock)
+    unseen = _take_baseline(job, wanted)
     if unseen:
         return Verdict("cannot be checked", unseen)
     if Path(wanted.facts.project_root).is_dir():
@@ -230,6 +232,7 @@ def _streams_now(wanted: Recheck, folder: Path) -> Verdict:
     said = f"{count} polls in {length}, ended at {iso(wanted.clock.now_ms())}, do not show it"
     last = ground.last_of(polls.read_polls(Workspace(folder).polls))
     unseen = _other_server(wanted) or ground.streams_unseen(wanted.finding, last)
+    unseen = unseen or ground.entries_unseen(wanted.finding, last)
     found = _verdict(wanted, folder, said, unseen)
     after_s = max(0.0, (from_iso(wanted.finding.timestamp) - wanted.facts.started_ms) / 1000)
     if found.state == "gone" and after_s > wanted.watch_s:
@@ -336,21 +339,23 @@ def _index(job: WatcherJob, clock: Clock) -> None:
     indexer.index(job.model_copy(update={"agent": "INDEXER"}), clock)
 
 
-def _take_baseline(job: WatcherJob, clock: Clock) -> str:
-    """Take it; where the server does not answer, say so in a sentence at once."""
+def _take_baseline(job: WatcherJob, wanted: Recheck) -> str:
+    """Take it; where the server does not answer, or lets no entries be read that are asked for, say so at once."""
     assert job.redis is not None
+    of_entries = is_of_entries(wanted.finding)
+    limits = LookLimits(samples=of_entries and job.redis.samples)
     try:
         deployment = job.redis.deployment("streamgauge-recheck")
         try:
-            poll = DeploymentSource(deployment, clock, limits=LookLimits(samples=False)).poll(
-                0, previous=None
-            )
+            source = DeploymentSource(deployment, wanted.clock, limits=limits)
+            poll = source.poll(0, previous=None)
+            unread = next(gaps.entries_unread(source.gaps()), None) if of_entries else None
         finally:
             deployment.close()
     except SourceUnavailable as error:
         return f"{error.what}: {error.why}. {error.fix}"
     polls.write_baseline(Workspace(job.workspace).path("streams", "baseline.json"), poll)
-    return ""
+    return "" if unread is None else f"{unread.what}: {unread.why}. {unread.fix}"
 
 
 @contextmanager

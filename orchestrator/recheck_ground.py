@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from tools import masking
+from tools.clock import from_iso
 from tools.detectors.streams.families import family_of
 from tools.findings.model import (
     AgentId,
@@ -20,7 +21,8 @@ from tools.findings.model import (
 )
 from tools.sources.code.syntax import LANGUAGES
 from tools.sources.code.walk import ProjectFile, in_scope, read_source
-from tools.sources.records import CodeIndex, Gap, Poll, plain_name
+from tools.sources.records import CodeIndex, Gap, Poll, entry_time_ms, plain_name
+from tools.synthesis.sessions.entries import is_of_entries
 
 WRONG_BY_BEING_THERE = frozenset({"stream.orphaned", "config.rogue-stream"})
 """Rules about streams that should not be: one that is gone is put right."""
@@ -106,6 +108,22 @@ def streams_unseen(finding: Finding, last: Poll | None, needed: Collection[str] 
     group = None if needed is not None else getattr(finding, "consumer_group", None)
     lost = next((name for name in wanted if group is not None and group not in groups[family_of(name)]), None)
     return "" if lost is None else f"group {group} of {lost} is not there now. {_AGAIN}"
+
+
+def entries_unseen(finding: Finding, last: Poll | None) -> str:
+    """Of the entries that a finding is about: one that was added since the session must have been read."""
+    if not is_of_entries(finding):
+        return ""
+    since_ms = from_iso(finding.last_seen)
+    for name in streams_of(finding):
+        states = [] if last is None else [it for it in last.streams if family_of(it.name) == family_of(name)]
+        ids = [shape.id for state in states for shape in state.sample]
+        if not ids:
+            return f"no entry of {name} was read. {_AGAIN}"
+        times = [entry_time_ms(entry_id) for entry_id in ids]
+        if not any(added_ms is None or added_ms > since_ms for added_ms in times):
+            return f"nothing was added to {name} since the session. Try again later."
+    return ""
 
 
 def families(seen: Iterable[Poll]) -> frozenset[str]:

@@ -27,6 +27,7 @@ from tools.sources.session_facts import SessionFacts
 from tools.workspace import Workspace
 
 CODE = 'import redis\nredis.Redis().xadd("orders", {"a": 1})\n'
+SHAPES, DRIFT = "stream.schema-inconsistency", "config.schema-drift"
 
 
 @pytest.fixture
@@ -63,14 +64,20 @@ def wanted(tmp_path: Path) -> Recheck:
     )
 
 
-def finding(session: Workspace, rule_id: str, entity: tuple[str, ...], location: str = "") -> Finding:
+def finding(
+    session: Workspace,
+    rule_id: str,
+    entity: tuple[str, ...],
+    location: str = "",
+    kind: EvidenceKind = EvidenceKind.FILE,
+) -> Finding:
     rule = registry.rules()[rule_id]
     symptom = Symptom(
         rule=rule,
         title=rule_id,
         entity=entity,
         location=location,
-        evidence=(Quote(EvidenceKind.FILE, "app.py", "quoted"),),
+        evidence=(Quote(kind, "app.py", "quoted"),),
         recommendation="Mend it.",
         stream="orders",
         expected="one",
@@ -244,6 +251,39 @@ def replace_started(facts: SessionFacts) -> SessionFacts:
     from msgspec import structs
 
     return structs.replace(facts, started_ms=START_MS + 590_000)
+
+
+@pytest.mark.parametrize(
+    ("rule", "added", "samples", "said"),
+    [
+        pytest.param(SHAPES, "a", True, ("gone", "polls in 10s"), id="mended"),
+        pytest.param(SHAPES, "b", True, ("still there", "seen at"), id="not mended"),
+        pytest.param(SHAPES, "", True, ("cannot be checked", "nothing was added to orders since"), id="nothing new"),
+        pytest.param(SHAPES, "a", False, ("cannot be checked", "redis.samples is off"), id="without samples"),
+        pytest.param(DRIFT, "a", True, ("gone", "do not show it"), id="in line with its schema"),
+        pytest.param(DRIFT, "", True, ("cannot be checked", "nothing was added to orders since"), id="no drift, nothing new"),
+        pytest.param(DRIFT, "a", False, ("cannot be checked", "redis.samples is off"), id="drift, without samples"),
+    ],
+)  # fmt: skip
+def test_a_finding_about_entries_is_gone_only_where_one_of_now_was_read(
+    wanted: Recheck, server: Server, *, rule: str, added: str, samples: bool, said: tuple[str, str]
+) -> None:
+    server.client.xadd("orders", {"a": "1"}, id=f"{START_MS}-0")
+    if added:
+        server.client.xadd("orders", {added: "1"}, id=f"{START_MS + 700_000}-0")
+    redis = RedisSection(url=SecretStr(server.url), samples=samples)
+    found = finding(wanted.session, rule, ("orders",), kind=EvidenceKind.REDIS)
+    if rule == DRIFT:
+        found = found.model_copy(update={"affected_streams": ("orders",)})
+    wanted = replace(
+        wanted,
+        finding=found,
+        facts=replace_started(wanted.facts),
+        config=wanted.config.model_copy(update={"redis": redis}),
+    )
+    verdict = recheck(wanted)
+    state, why = said
+    assert (verdict.state, why in verdict.why) == (state, True), verdict.why
 
 
 def test_a_server_that_does_not_answer_is_no_proof(wanted: Recheck) -> None:

@@ -39,6 +39,8 @@ class Rule:
     priority: Priority | None = None
     effort: Effort | None = None
     impact: Impact | None = None
+    of_entries: bool = False
+    """Whether it judges sampled entries: where none were read, its silence says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

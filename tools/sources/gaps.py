@@ -17,6 +17,8 @@ from tools.sources.records import Gap
 
 Key = tuple[str, str, int]
 _FINDINGS_OF = "findings of "
+ENTRIES = ": entries"
+"""How what a gap is about ends where the entries of a server's streams are not read."""
 
 
 class GapBook:
@@ -70,6 +72,11 @@ def untold_rules(gaps: Iterable[Gap]) -> Iterator[str]:
     for gap in gaps:
         if gap.what.startswith(_FINDINGS_OF):
             yield from gap.what.removeprefix(_FINDINGS_OF).split(", ")
+
+
+def entries_unread(gaps: Iterable[Gap]) -> Iterator[Gap]:
+    """The gaps that tell of a server whose entries are not read."""
+    return (gap for gap in gaps if gap.what.endswith(ENTRIES))
 
 
 def read(path: Path) -> tuple[Gap, ...]:

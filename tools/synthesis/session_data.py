@@ -6,7 +6,8 @@ Any part may be missing or torn. Then it is left out, a gap says so, and the res
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -63,7 +64,10 @@ class SessionData:
     judgement: Judgement = field(default_factory=Judgement)
     logs: LogSurvey = field(default_factory=LogSurvey)
     samples: tuple[Sampled, ...] = ()
-    samples_left_out: int = 0
+    samples_left: Mapping[str, int] = field(default_factory=dict)
+    """By stream how many entries are known to have been left out."""
+    samples_full: bool = False
+    """Whether the journal of samples was used up: what was read later is not in it."""
     events: tuple[dict[str, object], ...] = ()
     heartbeats: dict[str, dict[str, object]] = field(default_factory=dict)
     """The last heartbeat of each agent, by its slug."""
@@ -73,6 +77,11 @@ class SessionData:
     """A model's words for clusters."""
     change_counts: tuple[ChangeCounts, ...] = ()
     """Of a session about a change, by each agent that compared."""
+
+    @property
+    def samples_left_out(self) -> int:
+        """How many entries are known not to have been sampled."""
+        return sum(self.samples_left.values())
 
     @property
     def final(self) -> Poll | None:
@@ -120,7 +129,7 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
     logs = LogSurvey()
     if facts is None or facts.mode != "static":
         logs = part("recording/log-watcher.jsonl.gz", lambda: survey(_lines(workspace)), logs)
-    no_samples: tuple[tuple[Sampled, ...], int] = ((), 0)
+    no_samples = _Samples((), {}, full=False)
     samples = part(FILE, lambda: _samples(workspace), no_samples) if polled else no_samples
     no_events: tuple[dict[str, object], ...] = ()
     events = part("events.jsonl", lambda: tuple(journal.read_data(workspace.events))[-EVENTS_MAX:], no_events)
@@ -134,8 +143,9 @@ def load(workspace: Workspace, now_ms: int) -> SessionData:
         index=index,
         judgement=judgement,
         logs=logs,
-        samples=samples[0],
-        samples_left_out=samples[1],
+        samples=samples.kept,
+        samples_left=samples.left,
+        samples_full=samples.full,
         events=events,
         heartbeats=part("agents/*/heartbeat.jsonl", lambda: _heartbeats(workspace), {}),
         readings=tuple(reading for agent in AgentId for reading in readings.read(workspace, agent)),
@@ -225,16 +235,27 @@ def _lines(workspace: Workspace) -> Iterator[LogLine | LineBlock]:
         raise ValueError("it holds no whole record")
 
 
-def _samples(workspace: Workspace) -> tuple[tuple[Sampled, ...], int]:
-    """The sampled entries, and how many are known to have been left out."""
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """What the journal of samples holds."""
+
+    kept: tuple[Sampled, ...]
+    left: Mapping[str, int]
+    full: bool
+
+
+def _samples(workspace: Workspace) -> _Samples:
     kept: list[Sampled] = []
-    left_out = 0
+    left: Counter[str] = Counter()
+    full = False
     for number, record in read_samples(workspace.path(*FILE.split("/"))):
         if isinstance(record, EntrySample):
             kept.append(Sampled(number, record))
         elif isinstance(record, LeftOut):
-            left_out += record.entries or 1
-    return tuple(kept), left_out
+            left[record.stream] += record.entries or 1
+        else:
+            full = True
+    return _Samples(tuple(kept), left, full)
 
 
 def _counts(workspace: Workspace) -> Iterator[ChangeCounts]:

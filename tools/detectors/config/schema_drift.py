@@ -27,6 +27,7 @@ RULE = Rule(
         "what the model of its reader wants: HIGH"
     ),
     severity=Severity.MEDIUM,
+    of_entries=True,
 )
 RULES: tuple[Rule, ...] = (RULE,)
 RECENT_MS = 3_600_000

@@ -14,18 +14,20 @@ from itertools import combinations
 from tools.detectors.contract import StreamView
 from tools.detectors.streams import roles
 from tools.detectors.streams.families import fold
-from tools.detectors.streams.symptoms import on_stream, stream_rule
+from tools.detectors.streams.symptoms import on_stream
 from tools.detectors.streams.tracks import Track, tracks
-from tools.findings.model import Severity, StreamCategory
+from tools.findings.model import AgentId, Severity, StreamCategory
 from tools.findings.rule import Rule, Symptom
 from tools.sources.records import EntryShape
 
-RULE = stream_rule(
-    "stream.schema-inconsistency",
-    StreamCategory.SCHEMA_INCONSISTENCY,
-    Severity.MEDIUM,
-    "entries of one stream (and of one type, where they name one) with different field sets or types; LOW where one "
+RULE = Rule(
+    id="stream.schema-inconsistency",
+    agent=AgentId.REDIS_STREAM_ANALYST,
+    category=StreamCategory.SCHEMA_INCONSISTENCY,
+    severity=Severity.MEDIUM,
+    condition="entries of one stream (and of one type, where they name one) with different field sets or types; LOW where one "
     "field set holds the other, or the fields are optional each by itself",
+    of_entries=True,
 )
 RULES: tuple[Rule, ...] = (RULE,)
 

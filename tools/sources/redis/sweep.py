@@ -14,6 +14,7 @@ import msgspec
 from tools.clock import Clock
 from tools.errors import SourceUnavailable
 from tools.sources.entry_samples import EntrySample, LeftOut
+from tools.sources.gaps import ENTRIES
 from tools.sources.records import (
     ClientState,
     Gap,
@@ -350,13 +351,13 @@ class StreamSource:
         where = f"Redis at {self._client.address}"
         if not self._limits.samples:
             yield (
-                f"{where}: entries",
+                f"{where}{ENTRIES}",
                 "redis.samples is off",
                 "Set redis.samples = true to follow messages.",
                 False,
             )
         if self._reader.sampler.refused:
-            yield f"{where}: entries", "the user may not send XRANGE", "Allow +xrange +xrevrange.", False
+            yield f"{where}{ENTRIES}", "the user may not send XRANGE", "Allow +xrange +xrevrange.", False
         if self._clients_refused:
             yield f"{where}: clients", self._clients_refused, "Allow the user +client|list.", False
         if self._reader.passed_over:

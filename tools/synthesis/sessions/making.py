@@ -29,6 +29,7 @@ from tools.sources.records import CodeIndex
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
 from tools.synthesis.session_data import SOURCE, SessionData
+from tools.synthesis.sessions.entries import Seen, entries_read, is_of_entries
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
 from tools.workspace import Workspace
 
@@ -67,6 +68,8 @@ def known_findings(findings: Sequence[Finding], session_id: str, started_ms: int
 def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFinding]:
     """The findings, with what only the whole session tells of them."""
     at_run_time = _unnamed(data.index)
+    of_entries = {it.finding_id: it for it in data.findings if is_of_entries(it)}
+    seen = Seen(data.samples if of_entries else ())
     last = data.polls.final
     there = frozenset(() if last is None else (family_of(state.name) for state in last.streams))
     window_ms = None if facts is None else facts.deadline_ms - facts.started_ms
@@ -78,6 +81,7 @@ def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFindi
             seen_after_ms=after_ms,
             unnamed=sum(at_run_time.get(path, 0) for path in known.files),
             on_server=tuple(name for name in known.streams if family_of(name) in there),
+            entries=None if known.entries is None else seen.until(of_entries[known.finding_id]),
         )
 
 
@@ -111,6 +115,7 @@ def _known(finding: Finding, session_id: str, started_ms: int) -> KnownFinding:
         group=None if isinstance(finding, LogFinding | Enhancement) else finding.consumer_group,
         files=tuple(sorted({_path(place) for place in files})),
         quoted=tuple(sorted({sha256[:_HASH_CHARACTERS] for sha256 in quoted})),
+        entries=0 if is_of_entries(finding) else None,
     )
 
 
@@ -146,6 +151,7 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
         unpolled_ms=_unpolled_ms(data, facts),
         services=tuple(sorted(log.service for log in data.logs.services if log.lines)),
         streams=_streams(data),
+        entries=entries_read(data, facts.started_ms),
         files=_files(workspace, data.index),
         globs=(facts.include, facts.exclude),
         ignore_rules="" if data.index is None else data.index.ignore_rules,

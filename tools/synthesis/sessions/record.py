@@ -62,9 +62,19 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     """Lines of its files with names that are known only at run time."""
     on_server: tuple[str, ...] = ()
     """Those of its streams that the server had at the end of its session."""
+    entries: _Count | None = None
+    """Of one about sampled entries: how many of its streams were read until it was seen."""
     was: Was | None = None
     missed: _Count = 0
     """Sessions in a row that neither saw it nor looked for it."""
+
+
+class EntriesRead(Struct, frozen=True, array_like=True):
+    """Of one stream: the entries that were read, those of them of the hour before the session or later, and the others."""
+
+    read: _Count
+    recent: _Count
+    left_out: _Count
 
 
 class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -87,6 +97,8 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     services: tuple[str, ...] = ()
     streams: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     """Name and groups of each at the last poll."""
+    entries: Mapping[str, EntriesRead] | None = None
+    """Of each stream of which entries were read; None where none were to be, or a server refused."""
     files: tuple[str, ...] | None = None
     globs: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     """What of the project is included and excluded."""
@@ -102,8 +114,8 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     def is_whole(self) -> bool:
         """Whether every agent, rule, stream and file was looked at."""
         agents = {agent.slug for agent in AgentId}
-        looked = agents.issubset(self.agents) and self.streams is not None and self.files is not None
-        return looked and not self.broken_rules and not self.capped_rules
+        seen = None not in (self.streams, self.entries, self.files)
+        return agents.issubset(self.agents) and seen and not self.broken_rules and not self.capped_rules
 
 
 def was_of(scope: Scope | None) -> Was | None:

@@ -6,6 +6,7 @@ from tools.detectors.streams.families import family_of
 from tools.findings.model import AgentId
 from tools.quantities import format_duration
 from tools.synthesis import cross_agent
+from tools.synthesis.sessions.entries import not_read
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord, was_of
 
 _LOGS, _STREAMS = AgentId.LOG_WATCHER.slug, AgentId.REDIS_STREAM_ANALYST.slug
@@ -62,8 +63,9 @@ class Looking:
         if known.agent == _LOGS:
             return _services(known, scope) or _long_enough(known, scope.window_ms)
         if known.agent == _STREAMS or known.rule_id.startswith(_LIVE):
-            return self._stream(known, scope) or _long_enough(known, scope.window_ms - scope.unpolled_ms)
-        return self._of_files(known, scope)
+            unseen = self._stream(known, scope) or not_read(known, scope)
+            return unseen or _long_enough(known, scope.window_ms - scope.unpolled_ms)
+        return self._of_files(known, scope) or not_read(known, scope)
 
     def _stream(self, known: KnownFinding, scope: Scope) -> str:
         if self._server_differs:
