@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import psutil
@@ -22,7 +22,7 @@ from orchestrator.watch import views
 from orchestrator.watch.views import Gate, Step, View
 from tools.clock import from_iso
 from tools.errors import UsageError
-from tools.masking import mask, mask_data
+from tools.masking import beginning, mask_data
 
 RUNS, STEPS = "runs", "workstreams"
 _BESIDE = (STEPS, "tasks", "gates")
@@ -59,6 +59,20 @@ _HEADER_BYTES, _VERSION_AT, _WAL = 20, 18, b"\x02"
 Result = TypeVar("Result")
 
 
+class _Rows(NamedTuple):
+    """Rows of one run in one table. `more` counts, by status, those behind the ones that are kept."""
+
+    kept: list[dict[str, Any]]
+    more: dict[str, int]
+
+
+class _Raw(NamedTuple):
+    """A run as its database holds it."""
+
+    data: dict[str, Any]
+    beside: dict[str, _Rows]
+
+
 class Database:
     """One database with runs. `source` names it in what we remember."""
 
@@ -88,19 +102,31 @@ class Database:
 
     def runs(self, closed: Collection[tuple[str, int]]) -> Iterator[View]:
         """Every run but those that are `closed` (id, begun in ms). Raises UsageError."""
-        return iter(self._read(lambda connection: list(self._runs(connection, closed))))
+        # Views are made when the transaction is over: in rollback mode its owner cannot commit while we read.
+        raw = self._read(lambda connection: list(self._runs(connection, closed)))
+        return (_view(self.source, run) for run in raw)
 
-    def _runs(self, connection: sqlite3.Connection, closed: Collection[tuple[str, int]]) -> Iterator[View]:
+    def _runs(self, connection: sqlite3.Connection, closed: Collection[tuple[str, int]]) -> Iterator[_Raw]:
         there = self._tables(connection)
         if RUNS not in there:
             raise UsageError(f"{self.path}: the table {RUNS} is missing.")
+        found = self._open_runs(connection, closed)
+        ids = [value for data in found for value in (_of(data, "id"), _text(_of(data, "id")))]
+        beside = {table: _beside(connection, table, there, ids) for table in _BESIDE}
+        for data in found:
+            run_id = _text(_of(data, "id"))
+            yield _Raw(data, {table: rows.get(run_id, _Rows([], {})) for table, rows in beside.items()})
+
+    def _open_runs(
+        self, connection: sqlite3.Connection, closed: Collection[tuple[str, int]]
+    ) -> list[dict[str, Any]]:
+        found = []
         for row in connection.execute(f"SELECT * FROM {RUNS}"):  # noqa: S608 - our word
             data = dict(row)
             run_id = _text(_of(data, "id"))
-            if not run_id or (run_id, _started(data)) in closed or not self._is_foreign(data):
-                continue
-            beside = {table: _rows(connection, table, there, run_id) for table in _BESIDE}
-            yield _view(self.source, data, beside)
+            if run_id and (run_id, _started(data)) not in closed and self._is_foreign(data):
+                found.append(data)
+        return found
 
     def _is_foreign(self, data: Mapping[str, Any]) -> bool:  # noqa: ARG002 - all rows here are
         """Whether nobody else looks at it."""
@@ -120,7 +146,7 @@ class Database:
                         return found
             with self._open("mode=ro") as connection:
                 return reader(connection)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeError) as error:  # the last: a column's name that is no text
             raise UsageError(f"{self.path} cannot be read ({error}).") from error
 
     def _is_at_rest(self) -> bool:
@@ -178,20 +204,37 @@ class OwnDatabase(Database):
         )
 
 
-def _rows(
-    connection: sqlite3.Connection, table: str, there: Mapping[str, set[str]], run_id: str
-) -> list[dict[str, Any]]:
-    if "run_id" not in there.get(table, ()):
-        return []
-    query = f"SELECT * FROM {table} WHERE run_id = ? LIMIT {_ROWS_MAX}"  # noqa: S608 - our words
-    return [dict(row) for row in connection.execute(query, (run_id,))]
+def _beside(
+    connection: sqlite3.Connection, table: str, there: Mapping[str, set[str]], ids: list[object]
+) -> dict[str, _Rows]:
+    """Rows by run, in one pass: the table need have no index.
+
+    An id is looked for as it stands in its row and as text: columns without a type tell 7 from '7'.
+    """
+    found: dict[str, _Rows] = {}
+    if not ids or "run_id" not in there.get(table, ()):
+        return found
+    wanted = msgspec.json.encode([value for value in ids if not isinstance(value, bytes)]).decode("utf-8")
+    query = f"SELECT * FROM {table} WHERE run_id IN (SELECT value FROM json_each(?))"  # noqa: S608 - our word
+    for row in connection.execute(query, (wanted,)):
+        rows = found.setdefault(_text(row["run_id"]), _Rows([], {}))
+        if len(rows.kept) < _ROWS_MAX:
+            rows.kept.append(dict(row))
+        else:
+            status = _text(_of(dict(row), "status")).upper()
+            rows.more[status] = rows.more.get(status, 0) + 1
+    return found
 
 
-def _view(source: str, data: dict[str, Any], beside: dict[str, list[dict[str, Any]]]) -> View:
-    steps = tuple(_step(row) for row in beside[STEPS])
-    rows = {RUNS: [_plain(data)]} | {
-        name: [_plain(row) for row in found] for name, found in beside.items() if found
-    }
+def _view(source: str, raw: _Raw) -> View:
+    data, beside = raw.data, raw.beside
+    more = tuple(
+        Step(name=f"{count} more ({status or 'no status'})", status=status)
+        for status, count in sorted(beside[STEPS].more.items())
+    )
+    steps = (*(_step(row) for row in beside[STEPS].kept), *more)
+    tables = {RUNS: [data]} | {name: found.kept for name, found in beside.items() if found.kept}
+    rows = {name: [_plain(row) for row in found] for name, found in tables.items()}
     pid = _whole(_of(data, "pid"))
     elsewhere = _text(_of(data, "host")) not in {"", socket.gethostname(), "localhost"}
     pid_started = _moment(_of(data, "pid_started"))
@@ -215,15 +258,15 @@ def _view(source: str, data: dict[str, Any], beside: dict[str, list[dict[str, An
         pid_started_ms=pid_started if pid_started is not None else born,
         alive=alive,
         steps=steps,
-        gates=tuple(_gate(row) for row in beside["gates"]),
-        progress=_digest(rows),
+        gates=tuple(_gate(row) for row in beside["gates"].kept),
+        progress=_digest(tables, {name: found.more for name, found in beside.items()}),
         cost_usd=_number(_of(data, "cost")),
         tokens=_whole(_of(data, "tokens")),
         safety=min(scores, default=None),
         retries=max((_whole(_of(data, "retries")) or 0, *(step.retries for step in steps))),
         retry_limit=_whole(_of(data, "retry_limit")),
         kill_switch=bool(_whole(_of(data, "kill"))),
-        error=mask(_text(_of(data, "error"))),
+        error=_shown(_of(data, "error")),
         rows=masked,
     )
 
@@ -245,11 +288,11 @@ def process(pid: int, started_ms: int | None) -> tuple[bool, int | None]:
 
 def _step(row: Mapping[str, Any]) -> Step:
     return Step(
-        name=mask(_text(_of(row, "name"))),
+        name=_shown(_of(row, "name")),
         status=_text(_of(row, "status")).upper(),
         started_ms=_moment(_of(row, "started")),
         ended_ms=_moment(_of(row, "ended")),
-        detail=mask(_text(_of(row, "detail"))),
+        detail=_shown(_of(row, "detail")),
         retries=_whole(_of(row, "retries")) or 0,
         retry_limit=_whole(_of(row, "retry_limit")),
         safety=_number(_of(row, "safety")),
@@ -257,15 +300,22 @@ def _step(row: Mapping[str, Any]) -> Step:
 
 
 def _gate(row: Mapping[str, Any]) -> Gate:
-    return Gate(name=mask(_text(_of(row, "name"))), verdict=_text(_of(row, "status")).lower() or "open")
+    return Gate(name=_shown(_of(row, "name")), verdict=_text(_of(row, "status")).lower() or "open")
 
 
-def _digest(rows: Mapping[str, list[dict[str, Any]]]) -> str:
+def _digest(tables: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Mapping[str, int]]) -> str:
     moving = {
-        table: [{key: value for key, value in row.items() if _LIVENESS not in key} for row in found]
-        for table, found in rows.items()
+        table: [{key: _sign(value) for key, value in row.items() if _LIVENESS not in key} for row in found]
+        for table, found in tables.items()
     }
-    return hashlib.sha256(msgspec.json.encode(moving, order="deterministic")).hexdigest()[:32]
+    return hashlib.sha256(msgspec.json.encode([moving, more], order="deterministic")).hexdigest()[:32]
+
+
+def _sign(value: object) -> object:
+    """What changes with a value: of a long text its length too, so that one that grows moves."""
+    if isinstance(value, str) and len(value) > _CELL_CHARS_MAX:
+        return [len(value), value[:_CELL_CHARS_MAX]]
+    return _cell(value)
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,8 +326,8 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 def _cell(value: object) -> object:
     if isinstance(value, bytes):
         return f"({len(value)} bytes)"
-    if isinstance(value, str):
-        return value[:_CELL_CHARS_MAX]
+    if isinstance(value, str) and len(value) > _CELL_CHARS_MAX:
+        return beginning(value, _CELL_CHARS_MAX)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
@@ -298,6 +348,11 @@ def _started(row: Mapping[str, Any]) -> int:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value).strip()[:_CELL_CHARS_MAX]
+
+
+def _shown(value: object) -> str:
+    """A text for people, masked before it is cut."""
+    return "" if value is None else beginning(str(value).strip(), _CELL_CHARS_MAX)
 
 
 def _number(value: object) -> float | None:

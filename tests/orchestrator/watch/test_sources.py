@@ -120,6 +120,80 @@ def test_a_heartbeat_is_no_progress(tmp_path: Path) -> None:
     assert only(other.path).progress != before
 
 
+def test_its_owner_can_commit_while_what_was_read_is_looked_through(tmp_path: Path) -> None:
+    path = made_database(
+        tmp_path / "x.db",
+        "CREATE TABLE runs (run_id, status)",
+        "CREATE TABLE workstreams (run_id, name, status)",
+        "INSERT INTO runs VALUES ('a', 'running'), ('b', 'running')",
+    )
+    found = Database(path).runs(())
+    with closing(sqlite3.connect(path, timeout=0)) as owner, owner:
+        assert next(found).run_id == "a"
+        owner.execute("UPDATE runs SET status = 'done'")
+        owner.commit()
+        assert [view.run_id for view in found] == ["b"]
+
+
+@pytest.mark.parametrize("run_id", ["7", "'7'", "' 7 '"])
+def test_steps_are_found_whatever_an_id_is(tmp_path: Path, run_id: str) -> None:
+    path = made_database(
+        tmp_path / "x.db",
+        "CREATE TABLE runs (run_id, status)",
+        "CREATE TABLE workstreams (run_id, name, status)",
+        f"INSERT INTO runs VALUES ({run_id}, 'running')",  # a parameter of this test
+        f"INSERT INTO workstreams VALUES ({run_id}, 'build', 'done'), (8, 'other', 'running')",
+    )
+    found = only(path)
+    assert (found.run_id, [step.name for step in found.steps]) == ("7", ["build"])
+
+
+def test_no_step_is_forgotten_however_many_there_are(tmp_path: Path) -> None:
+    path = made_database(
+        tmp_path / "x.db",
+        "CREATE TABLE runs (run_id, status)",
+        "CREATE TABLE workstreams (run_id, name, status)",
+        "INSERT INTO runs VALUES ('r', 'running')",
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2003) "
+        "INSERT INTO workstreams SELECT 'r', i, iif(i < 2003, 'done', 'running') FROM n",
+    )
+    before = only(path)
+    assert not before.all_done
+    assert [step.name for step in before.steps[2000:]] == ["2 more (DONE)", "1 more (RUNNING)"]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE workstreams SET status = 'done' WHERE name = 2003")
+    after = only(path)
+    assert after.all_done
+    assert after.progress != before.progress
+
+
+def test_a_long_text_is_masked_before_it_is_cut_and_moves_where_it_grows(tmp_path: Path) -> None:
+    text = f"{'x' * 3976} redis://user:hunter2secretpassword@10.0.0.9:6379"
+    path = made_database(
+        tmp_path / "x.db",
+        "CREATE TABLE runs (run_id, status, error, log)",
+        "CREATE TABLE workstreams (run_id, name, status)",
+        f"INSERT INTO runs VALUES ('r', 'failed', '{text}', '{text}')",  # a text of this test
+    )
+    before = only(path)
+    assert "hunter2" not in f"{before}"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE runs SET log = log || 'y'")
+    assert only(path).progress != before.progress
+
+
+def test_a_column_whose_name_is_no_text_is_one_sentence(tmp_path: Path) -> None:
+    path = made_database(
+        tmp_path / "x.db",
+        "CREATE TABLE runs (run_id, status, zzzz)",
+        "CREATE TABLE workstreams (run_id, name, status)",
+        "INSERT INTO runs VALUES ('r', 'running', 1)",
+    )
+    path.write_bytes(path.read_bytes().replace(b"zzzz", b"z\xff\xfez"))
+    with pytest.raises(UsageError, match="cannot be read"):
+        list(Database(path).runs(()))
+
+
 # --- Sessions of ours ------------------------------------------------------------------------------------
 
 
