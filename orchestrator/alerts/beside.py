@@ -57,7 +57,10 @@ class LiveAlerts:
         return None if self._process is None else self._process.pid
 
     def end(self, within_s: float = END_S) -> str:
-        """End it; why it did not do its work to the end, "" where it did."""
+        """End it; why it did not do its work to the end, "" where it did.
+
+        A Ctrl-C while it is waited for ends it at once, and nothing else: the session is over and has its outcome.
+        """
         process = self._process
         if process is None:
             return self._why
@@ -68,15 +71,21 @@ class LiveAlerts:
         try:
             code = process.wait(within_s)
         except subprocess.TimeoutExpired:
-            self._why = f"it was ended, as it was not done within {within_s:g} s"
-            process.kill()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_KILLED_S)
+            self._kill(process, f"it was ended, as it was not done within {within_s:g} s")
+        except KeyboardInterrupt:
+            self._kill(process, "it was ended by Ctrl-C")
         else:
             if early is not None or code != 0:
                 self._why = f"its process ended before the session (code {code})"
-        self._reader.join(_KILLED_S)
+        with suppress(KeyboardInterrupt):
+            self._reader.join(_KILLED_S)
         return self._why
+
+    def _kill(self, process: subprocess.Popen[bytes], why: str) -> None:
+        self._why = why
+        process.kill()
+        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.wait(_KILLED_S)
 
     def _read(self, on_line: OnLine) -> None:
         assert self._process is not None

@@ -79,6 +79,7 @@ def run(
         _tell(_head(resolved, change, llm))
     tail = SessionTail(Workspace(config.output.workspace), clock, resumed=request.resume)
     begun = session_mark(tail.workspace)
+    outcome: Outcome | None = None
     try:
         with (
             _view(tail, output, clock, state),
@@ -103,10 +104,12 @@ def run(
                 )
             )
     except KeyboardInterrupt:
-        if session_mark(tail.workspace) == begun:
+        if outcome is None and session_mark(tail.workspace) == begun:
             raise
-        boundary.say("ended by Ctrl-C before the session was under way; no report was written.")
-        return boundary.INTERRUPTED
+        if outcome is None:
+            boundary.say("ended by Ctrl-C before the session was under way; no report was written.")
+            return boundary.INTERRUPTED
+    assert outcome is not None
     if outcome.failure:
         boundary.say(outcome.failure)
     if config.output.archive and outcome.report is not None:

@@ -244,3 +244,22 @@ def test_a_process_that_dies_says_so(running: Running) -> None:
     os.kill(alerts.pid, signal.SIGKILL)
     os.waitid(os.P_PID, alerts.pid, os.WEXITED | os.WNOWAIT)
     assert alerts.end() == "its process ended before the session (code -9)"
+
+
+def test_ctrl_c_while_it_is_waited_for_ends_it_and_costs_the_session_nothing(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts = LiveAlerts(running.job, os.environ, lambda _: None)
+    process = alerts._process
+    assert process is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    wait, asked = process.wait, iter([KeyboardInterrupt])
+
+    def interrupted(seconds: float) -> int:
+        for error in asked:
+            raise error
+        return wait(seconds)
+
+    monkeypatch.setattr(process, "wait", interrupted)
+    assert alerts.end() == "it was ended by Ctrl-C"
+    assert process.poll() == -signal.SIGKILL
