@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 10.0
 _ANSWER_BYTES_MAX = 100_000
-_SHOWN_MAX = 200
+_SHOWN_MAX, _READ_MAX = 200, 4000
+_SECRET_CHARS_MIN = 6
+"""Shorter parts of an address are words (`api`, `start`) and guessed anyway."""
 _WAIT_MAX_S = 3600.0
 _AGAIN = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -60,7 +64,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     if response.is_success:
         return Answer(response.status_code, answer)
     raise DeliveryFailed(
-        f"answered {response.status_code}{_said(answer)}",
+        f"answered {response.status_code}{_said(answer, url)}",
         permanent=response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
         and response.status_code not in _AGAIN,
         retry_after_s=_retry_after(response),
@@ -89,6 +93,20 @@ def _retry_after(response: httpx.Response) -> float | None:
     return min(max(seconds, 0.0), _WAIT_MAX_S) if seconds == seconds else None  # noqa: PLR0124 - not a number
 
 
-def _said(body: bytes) -> str:
-    text = " ".join(mask(body[:_SHOWN_MAX].decode("utf-8", "replace")).split())
+def _said(body: bytes, url: str) -> str:
+    """What a peer says of its refusal. Many say the address again ("Cannot POST /…"), and that is the secret."""
+    text = body.decode("utf-8", "replace")
+    for part in _parts_of(url):
+        text = text.replace(part, "[masked]")
+    text = " ".join(mask(text[:_READ_MAX])[:_SHOWN_MAX].split())
     return f": {text}" if text else ""
+
+
+def _parts_of(url: str) -> list[str]:
+    """What of an address may be a secret, as it stands there and decoded: credentials, path, query; longest first."""
+    parts = urlsplit(url)
+    pieces = re.split(r"[/&=:;]", f"{parts.netloc.rpartition('@')[0]}/{parts.path}/{parts.query}")
+    found = {
+        shown for piece in pieces for shown in (piece, unquote(piece)) if len(shown) >= _SECRET_CHARS_MIN
+    }
+    return sorted(found, key=lambda text: (-len(text), text))

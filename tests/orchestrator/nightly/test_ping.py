@@ -53,6 +53,12 @@ def test_a_ping_that_fails_for_a_moment_is_tried_again() -> None:
     ("reply", "told", "tries"),
     [
         pytest.param(Reply(404, b"not found"), "answered 404: not found", 1, id="no such check"),
+        pytest.param(
+            Reply(404, f"Cannot POST /{SECRET}?rid=run-1".encode()),
+            "answered 404: Cannot POST /[masked]?rid=run-1",
+            1,
+            id="says the address again",
+        ),
         pytest.param(Reply(500, b""), "answered 500", 2, id="fails"),
         pytest.param(Reply(cut=True), "no answer (RemoteProtocolError)", 2, id="cuts"),
         pytest.param(
