@@ -105,14 +105,13 @@ class ModelClient:
         model, effort = self.settings.models[ask.role], self.settings.efforts[ask.role]
         body = wire.request(ask, model, effort, self.settings.output_tokens_max)
         prompt_tokens = wire.prompt_tokens_max(body)
+        left = max(0.0, min(self.settings.call_timeout_s, until - self.clock.monotonic()))
         try:
-            held = self.budget.reserve(ask.role, price, prompt_tokens, self.settings.output_tokens_max)
+            held = self.budget.reserve(ask.role, price, prompt_tokens, self.settings.output_tokens_max, left)
         except BudgetSpent as spent:
             raise ModelUnavailable("budget", str(spent)) from spent
         body["max_tokens"] = held.output_tokens
-        left = min(self.settings.call_timeout_s, until - self.clock.monotonic())
-        call = _Call(self, ask, body, held, attempt, price, min(left, self.budget.seconds_left(ask.role)))
-        return await call.make()
+        return await _Call(self, ask, body, held, attempt, price, held.seconds).make()
 
     def next_id(self, ask: Ask) -> str:
         """A name for a call, which no other call of the session has."""
@@ -185,6 +184,7 @@ class _Call:
             raise CallFailed("there was no time left for it", retry=False, billed=False)
         try:
             await self.client.connected()  # importing the SDK takes seconds once, and is nobody's answer
+            self.started = self.client.clock.monotonic()
             async with asyncio.timeout(self.within_s):
                 return await self._stream()
         except CallFailed:

@@ -17,6 +17,8 @@ from agents.model.settings import Limits, Role
 
 OUTPUT_TOKENS_MIN = 1024
 """An answer with less room than this is not worth its prompt."""
+SECONDS_MIN = 1.0
+"""An answer that must come sooner than this is not worth asking for."""
 
 
 class BudgetSpent(Exception):
@@ -33,16 +35,18 @@ class Account:
     seconds: float = 0.0
     held_usd: Decimal = Decimal(0)
     held_tokens: int = 0
+    held_seconds: float = 0.0
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
-    """Room for one call: the most that it may cost, and how long its answer may be."""
+    """Room for one call: the most that it may cost, how long its answer may be, and how long it may take."""
 
     role: Role
     price: Price
     usd: Decimal
     tokens: int
     output_tokens: int
+    seconds: float = 0.0
 
 
 class Spent(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -70,17 +74,23 @@ class Budget:
         """What a role spent."""
         return self._roles.setdefault(role, Account())
 
-    def reserve(self, role: Role, price: Price, prompt_tokens: int, output_tokens: int) -> Reservation:
+    def reserve(
+        self, role: Role, price: Price, prompt_tokens: int, output_tokens: int, seconds: float = 0.0
+    ) -> Reservation:
         """Reserve the worst case of a call, with a shorter answer where the full one cannot be paid.
 
-        `prompt_tokens` is an upper bound. Raises BudgetSpent.
+        `prompt_tokens` is an upper bound, `seconds` how long the call would wait: less where others wait too and
+        the limit is near. Raises BudgetSpent.
         """
-        room = output_tokens
+        room, wait = output_tokens, seconds
         for account, limits, whose in self._books(role):
             if account.calls >= limits.calls:
                 raise BudgetSpent(f"{limits.calls} calls {whose} were made")
             if account.seconds >= limits.seconds:
                 raise BudgetSpent(f"{limits.seconds:g} s of waiting {whose} are over")
+            wait = min(wait, limits.seconds - account.seconds - account.held_seconds)
+            if wait < min(SECONDS_MIN, seconds):
+                raise BudgetSpent(f"the next call could pass {limits.seconds:g} s of waiting {whose}")
             left_usd = limits.usd - account.usd - account.held_usd
             room = min(room, affordable_output(price, prompt_tokens, left_usd))
             if room < min(OUTPUT_TOKENS_MIN, output_tokens):
@@ -89,10 +99,13 @@ class Budget:
             if room < min(OUTPUT_TOKENS_MIN, output_tokens):
                 raise BudgetSpent(f"the next call could pass {limits.tokens} tokens {whose}")
         usd = worst_cost(price, prompt_tokens, room)
-        held = Reservation(role=role, price=price, usd=usd, tokens=prompt_tokens + room, output_tokens=room)
+        held = Reservation(
+            role=role, price=price, usd=usd, tokens=prompt_tokens + room, output_tokens=room, seconds=wait
+        )
         for account, _, _ in self._books(role):
             account.held_usd += held.usd
             account.held_tokens += held.tokens
+            account.held_seconds += held.seconds
             account.calls += 1
         return held
 
@@ -105,6 +118,7 @@ class Budget:
         for account, _, _ in self._books(held.role):
             account.held_usd -= held.usd
             account.held_tokens -= held.tokens
+            account.held_seconds -= held.seconds
             account.usd += usd
             account.tokens += tokens
             account.seconds += seconds
@@ -115,6 +129,7 @@ class Budget:
         for account, _, _ in self._books(held.role):
             account.held_usd -= held.usd
             account.held_tokens -= held.tokens
+            account.held_seconds -= held.seconds
             account.seconds += seconds
 
     def remember(self, role: Role, usd: Decimal, tokens: int, seconds: float, *, kept: bool) -> None:
@@ -126,10 +141,6 @@ class Budget:
             account.seconds += seconds
         if kept:
             self.kept_usd += usd
-
-    def seconds_left(self, role: Role) -> float:
-        """Seconds of waiting that a role may still use."""
-        return max(0.0, min(limits.seconds - account.seconds for account, limits, _ in self._books(role)))
 
     def spent(self) -> Spent:
         """The session's account."""

@@ -124,6 +124,18 @@ def test_each_limit_alone_ends_it(given: Limits, words: str) -> None:
         budget.reserve(ROLE, SONNET, 1000, 1500)
 
 
+def test_calls_that_wait_at_once_do_not_pass_the_time_together() -> None:
+    budget = Budget(limits(seconds=100), limits(seconds=90))
+    first, second = (budget.reserve(role, SONNET, 1000, 1000, 60) for role in (ROLE, Role.STREAM_ANALYST))
+    assert (first.seconds, second.seconds) == (60, 40)
+    with pytest.raises(BudgetSpent, match="could pass 100 s of waiting of this session"):
+        budget.reserve(ROLE, SONNET, 1000, 1000, 60)
+    budget.settle(first, Usage(input=1000, output=1000), 2)
+    assert budget.reserve(ROLE, SONNET, 1000, 1000, 60).seconds == 58
+    budget.release(second, 40)
+    assert budget.whole.seconds + budget.whole.held_seconds == 100
+
+
 def test_without_a_usage_the_reservation_stays_and_a_refused_request_costs_nothing() -> None:
     budget = Budget(limits(), limits())
     held = budget.reserve(ROLE, SONNET, 1000, 1000)
@@ -150,22 +162,24 @@ _STEPS = st.lists(
 def test_whatever_is_asked_and_billed_the_limit_is_never_passed(
     steps: list[tuple[Price, int, int, float, str]], usd: Decimal
 ) -> None:
-    budget = Budget(limits(str(usd)), limits("1"))
+    budget = Budget(limits(str(usd), seconds=500), limits("1"))
     billed = Decimal(0)
     for price, prompt, output, part, how in steps:
         try:
-            held = budget.reserve(ROLE, price, prompt, output)
+            held = budget.reserve(ROLE, price, prompt, output, 60)
         except BudgetSpent:
             continue
         used = Usage(cache_write=round(prompt * part), output=round(held.output_tokens * part))
         assert cost(price, used) <= worst_cost(price, prompt, held.output_tokens) == held.usd
+        waited = held.seconds * part
         if how == "settle":
-            billed += budget.settle(held, used, 0)
+            billed += budget.settle(held, used, waited)
         elif how == "keep":
             billed += cost(price, used)
-            budget.settle(held, None, 0)
+            budget.settle(held, None, waited)
         elif how == "release":
-            budget.release(held, 0)
+            budget.release(held, waited)
         else:  # never comes back
             billed += held.usd
         assert billed <= budget.whole.usd + budget.whole.held_usd <= usd
+        assert budget.whole.seconds + budget.whole.held_seconds <= 100 + 1e-6
