@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from orchestrator.cli import summary
 from orchestrator.session.exit_code import exit_code
 from tests.report.made_session import SESSION_ID, START_MS, Made, make, record
 from tools.findings.model import AgentId, ConfigCategory, EvidenceKind, LogCategory, Severity
@@ -22,7 +23,7 @@ from tools.sources.session_facts import AgentRun
 from tools.synthesis import cross_agent, session_data
 from tools.synthesis.sessions import against, making, store
 from tools.synthesis.sessions.against import Acceptance, Against
-from tools.synthesis.sessions.comparison import past_of
+from tools.synthesis.sessions.comparison import SessionComparison, past_of
 from tools.synthesis.sessions.record import SessionRecord
 
 GONE, CROSS = f"v1:{'a' * 20}", f"v1:{'b' * 20}"
@@ -51,6 +52,21 @@ def add(made: Made, title: str = "mail: a new trouble") -> None:
         service="mail",
     )
     record(made.workspace, AgentId.LOG_WATCHER, [symptom])
+
+
+def summary_of(found: SessionComparison) -> list[str]:
+    return list(
+        summary.lines(
+            health="OK",
+            findings=(),
+            gaps=0,
+            report=None,
+            workspace=Path("w"),
+            exit_code=0,
+            fail_on="high",
+            compared=found,
+        )
+    )
 
 
 def code(made: Made, fail_on: str) -> int:
@@ -208,9 +224,16 @@ def test_an_entry_names_what_its_finding_became(made: Made) -> None:
     report = write_report(made.workspace, made.project, made.clock)
     assert report.comparison is not None
     (view,) = report.comparison.acceptances
-    assert (view.state, view.now) == ("unused", edited.fingerprint)
+    assert (view.state, view.now) == ("in force", edited.fingerprint)
     text = made.workspace.report(SESSION_ID).read_text(encoding="utf-8")
-    assert f"| unused: its finding is `{edited.fingerprint}` now |" in text
+    assert f"| in force: its finding is `{edited.fingerprint}` now, write that |" in text
+    kept = store.in_workspace(made.workspace)
+    assert kept is not None
+    assert [it.formerly for it in kept.findings if it.formerly] == [(old.fingerprint,)]
+    said = [text for text in summary_of(report.comparison) if text.startswith("accepted")]
+    assert said == [
+        f"accepted   in force: {old.fingerprint} at f:9; its finding is {edited.fingerprint} now, write that"
+    ]
 
 
 def test_a_finding_about_a_stream_that_is_gone_is_resolved_once_its_agent_finished(made: Made) -> None:

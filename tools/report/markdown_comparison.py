@@ -101,7 +101,7 @@ def _trend(points: Sequence[TrendPoint]) -> str:
 def _acceptances(entries: Sequence[AcceptedView]) -> str:
     # What has to be looked at first: entries that do nothing any more.
     order = ("expired", "unused", "not looked for", "in force")
-    shown = sorted(entries, key=lambda entry: order.index(entry.state))
+    shown = sorted(entries, key=lambda entry: (order.index(entry.state), not entry.now))
     rows = [
         (_entry_state(entry), code(entry.fingerprint), inline(entry.reason), entry.expires, code(entry.place))
         for entry in shown[:ROWS_MAX]
@@ -113,4 +113,7 @@ def _acceptances(entries: Sequence[AcceptedView]) -> str:
 
 
 def _entry_state(entry: AcceptedView) -> str:
-    return f"{entry.state}: its finding is {code(entry.now)} now" if entry.now else entry.state
+    if not entry.now:
+        return entry.state
+    do = ", write that" if entry.state == "in force" else ""
+    return f"{entry.state}: its finding is {code(entry.now)} now{do}"

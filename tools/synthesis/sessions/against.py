@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, structs
@@ -22,6 +23,7 @@ from tools.synthesis.sessions.comparison import (
     carried_on,
     compare,
 )
+from tools.synthesis.sessions.naming import accepted_by, former_names, known_by
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, SessionRecord
 from tools.workspace import Workspace, write_atomically
 
@@ -82,7 +84,9 @@ def conclude(workspace: Workspace, data: SessionData) -> SessionComparison | Non
     record = making.record_of(workspace, data)
     found = compared(record, against)
     carried = _carried(record, against, found)
-    store.write(workspace.path(*store.FILE), structs.replace(record, carried=carried))
+    names = former_names(_last(against), record)
+    findings = tuple(structs.replace(it, formerly=names.get(it.fingerprint, ())) for it in record.findings)
+    store.write(workspace.path(*store.FILE), structs.replace(record, findings=findings, carried=carried))
     workspace.write_json(workspace.path(*RESULT), found)
     return found
 
@@ -90,23 +94,44 @@ def conclude(workspace: Workspace, data: SessionData) -> SessionComparison | Non
 def compared(record: SessionRecord, against: Against) -> SessionComparison:
     """A session against what it has beside it; entries of the ignore file count as of the session's start."""
     today = _day(record.started_ms)
-    accepted = in_force(against, record.started_ms)
+    names = former_names(_last(against), record)
+    accepted = _following(_in_force(against, record.started_ms), names)
     why = "" if against.record is not None else against.why_none
     found = compare(against.record, record, against.past, accepted, why)
     open_still = {known.fingerprint for known in _carried(record, against, found)}
     needless = _Needless(record, against, found, open_still)
-    return structs.replace(found, acceptances=tuple(_views(against.acceptances, today, found, needless)))
+    views = _views(against.acceptances, today, _now(found, names), needless)
+    return structs.replace(found, acceptances=tuple(views))
+
+
+def _last(against: Against) -> SessionRecord | None:
+    """The last session of the series, whichever was named for display."""
+    return against.record if against.last is None else against.last
 
 
 def _carried(record: SessionRecord, against: Against, found: SessionComparison) -> tuple[KnownFinding, ...]:
-    """What stays open: of the last session of the series, whichever was named for display."""
+    """What stays open of the last session of the series."""
     if against.last is not None:
         return carried_on(against.last, compare(against.last, record))
     return carried_on(against.record, found)
 
 
 def in_force(against: Against, started_ms: int) -> dict[str, str]:
-    """Reasons by fingerprint of what is accepted in a session that began then."""
+    """Reasons by fingerprint of what is accepted in a session that began then, under its names of the last one too."""
+    return _following(_in_force(against, started_ms), known_by(_last(against)))
+
+
+def _following(accepted: Mapping[str, str], names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """With the findings that had an accepted fingerprint before."""
+    found = dict(accepted)
+    for now, before in names.items():
+        name = accepted_by(before, accepted)
+        if name is not None:
+            found.setdefault(now, accepted[name])
+    return found
+
+
+def _in_force(against: Against, started_ms: int) -> dict[str, str]:
     today = _day(started_ms)
     return {entry.fingerprint: entry.reason for entry in against.acceptances if today <= entry.expires}
 
@@ -144,15 +169,31 @@ class _Needless:
         return fingerprint in self._gone or fingerprint in self._once or self._is_whole
 
 
+class _Now(NamedTuple):
+    """The fingerprints that are there; those of before → what these are now; and those under which they are accepted."""
+
+    here: frozenset[str]
+    called: Mapping[str, str]
+    followed: Mapping[str, str]
+
+
+def _now(found: SessionComparison, names: Mapping[str, tuple[str, ...]]) -> _Now:
+    followed = {before: now for now, all_before in names.items() for before in all_before}
+    called = {row.was: row.fingerprint for row in found.findings if row.was}
+    here = frozenset(row.fingerprint for row in found.of(*PRESENT))
+    return _Now(here=here, called={**called, **followed}, followed=followed)
+
+
 def _views(
-    entries: Sequence[Acceptance], today: date, found: SessionComparison, is_needless: Callable[[str], bool]
+    entries: Sequence[Acceptance], today: date, now: _Now, is_needless: Callable[[str], bool]
 ) -> Iterator[AcceptedView]:
-    here = {row.fingerprint for row in found.of(*PRESENT)}
-    now = {row.was: row.fingerprint for row in found.findings if row.was}
+    # What is named as it is called now needs no other entry.
+    named = {entry.fingerprint for entry in entries if today <= entry.expires}
+    follows = {before for before, name in now.followed.items() if name not in named}
     for entry in entries:
         if today > entry.expires:
             state = "expired"
-        elif entry.fingerprint in here:
+        elif entry.fingerprint in now.here or entry.fingerprint in follows:
             state = "in force"
         else:
             state = "unused" if is_needless(entry.fingerprint) else "not looked for"
@@ -162,5 +203,5 @@ def _views(
             expires=entry.expires.isoformat(),
             state=state,
             place=entry.place,
-            now=now.get(entry.fingerprint, ""),
+            now=now.called.get(entry.fingerprint, ""),
         )

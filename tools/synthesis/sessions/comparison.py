@@ -9,7 +9,7 @@ from itertools import dropwhile, pairwise
 from msgspec import Struct, structs
 
 from tools.findings.model import Priority, Severity
-from tools.synthesis.sessions.pairing import pairs
+from tools.synthesis.sessions.pairing import Pair, pairs
 from tools.synthesis.sessions.record import KnownFinding, SessionRecord, was_of
 from tools.synthesis.sessions.scope import Looking
 
@@ -75,7 +75,8 @@ class TrendPoint(Struct, frozen=True, kw_only=True, rename="camel"):
 class AcceptedView(Struct, frozen=True, kw_only=True, rename="camel"):
     """What became of an entry that accepts a finding: `in force`, `expired`, `unused` or `not looked for`.
 
-    `now` is the fingerprint that its finding has since its line was edited or its file moved, "" where it has none.
+    `now` is the fingerprint that its finding has since its line was edited or its file moved, "" where it has none. One
+    that is in force accepts it all the same.
     """
 
     fingerprint: str
@@ -219,9 +220,9 @@ def _rows(earlier: SessionRecord | None, later: SessionRecord) -> list[Compared]
     fresh = [known for name, known in now.items() if name not in then]
     absent = [known for name, known in then.items() if name not in now]
     same = pairs(absent, fresh, later)
-    rows += [_otherwise(known, *same[known.fingerprint]) for known in fresh if known.fingerprint in same]
+    rows += [_otherwise(known, same[known.fingerprint]) for known in fresh if known.fingerprint in same]
     rows += [_row(State.NEW, known) for known in fresh if known.fingerprint not in same]
-    paired = {known.fingerprint for known, _ in same.values()}
+    paired = {pair.then.fingerprint for pair in same.values()}
     looking = Looking(earlier, later)
     return rows + [_absent(known, looking) for known in absent if known.fingerprint not in paired]
 
@@ -232,7 +233,8 @@ def _still(then: KnownFinding, now: KnownFinding) -> Compared:
     return _row(State.UPDATED, now, f"{then.level} before", worse=now.rank < then.rank)
 
 
-def _otherwise(now: KnownFinding, then: KnownFinding, how: str) -> Compared:
+def _otherwise(now: KnownFinding, pair: Pair) -> Compared:
+    then, how, _ = pair
     level = "" if then.level == now.level else f", {then.level} before"
     row = _row(State.UPDATED, now, f"{how}{level}", worse=now.rank < then.rank)
     return structs.replace(row, was=then.fingerprint)

@@ -7,17 +7,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from tools.synthesis.sessions.record import KnownFinding, SessionRecord
 
-_Pairs = Mapping[str, tuple[KnownFinding, str]]
+
+class Pair(NamedTuple):
+    """The earlier finding, and how the later one differs, in words. `alone`: no other one could be meant."""
+
+    then: KnownFinding
+    how: str
+    alone: bool
+
+
+_Pairs = Mapping[str, Pair]
 _EDITED = "its line reads otherwise"
 
 
 def pairs(absent: Sequence[KnownFinding], fresh: Sequence[KnownFinding], later: SessionRecord) -> _Pairs:
-    """New fingerprint → the earlier finding that it is, and how it differs, in words."""
+    """New fingerprint → the earlier finding that it is."""
     moved = _moves(absent, fresh, later)
-    gone = {known.fingerprint for known, _ in moved.values()}
+    gone = {pair.then.fingerprint for pair in moved.values()}
     return {
         **moved,
         **_edits(
@@ -29,7 +39,7 @@ def pairs(absent: Sequence[KnownFinding], fresh: Sequence[KnownFinding], later: 
 
 def _moves(
     absent: Iterable[KnownFinding], fresh: Iterable[KnownFinding], later: SessionRecord
-) -> dict[str, tuple[KnownFinding, str]]:
+) -> dict[str, Pair]:
     """The same rule quotes the same lines, the file that held them is gone, and nothing else could be meant."""
     if later.scope is None or later.scope.files is None:
         return {}
@@ -37,22 +47,22 @@ def _moves(
     left = _by(_content, (known for known in absent if known.files and not there.intersection(known.files)))
     came = _by(_content, (known for known in fresh if known.files))
     return {
-        came[key][0].fingerprint: (left[key][0], f"moved from {', '.join(left[key][0].files)}")
+        came[key][0].fingerprint: Pair(
+            left[key][0], f"moved from {', '.join(left[key][0].files)}", alone=True
+        )
         for key in left.keys() & came.keys()
         if len(left[key]) == len(came[key]) == 1
     }
 
 
-def _edits(
-    absent: Iterable[KnownFinding], fresh: Iterable[KnownFinding]
-) -> dict[str, tuple[KnownFinding, str]]:
+def _edits(absent: Iterable[KnownFinding], fresh: Iterable[KnownFinding]) -> dict[str, Pair]:
     """What says word for word the same of the same files; where there are several, in the order of their ids.
 
     All that a reader is told of these is equal, so it does not matter which of them is which.
     """
     left, came = _by(_said, absent), _by(_said, fresh)
     return {
-        now.fingerprint: (then, _EDITED)
+        now.fingerprint: Pair(then, _EDITED, alone=len(left[key]) == len(came[key]) == 1)
         for key in left.keys() & came.keys()
         for then, now in zip(left[key], came[key], strict=False)
     }

@@ -24,6 +24,8 @@ _Level = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join((*Severity, *Priority))})
 _SessionId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,100}\Z")]
 _Moment = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
 """In ms since the epoch, to the end of the year 9999: what can be written as a time."""
+NAMES_MAX = 20
+"""Fingerprints that a finding is known to have had; an entry that names an older one has to be written anew."""
 _Count = Annotated[int, Meta(ge=0, le=1 << 53)]
 
 
@@ -64,6 +66,8 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     """Those of its streams that the server had at the end of its session."""
     entries: _Count | None = None
     """Of one about sampled entries: how many of its streams were read until it was seen."""
+    formerly: Annotated[tuple[_Fingerprint, ...], Meta(max_length=NAMES_MAX)] = ()
+    """Fingerprints that it had before its line was edited or its file moved, the newest first."""
     was: Was | None = None
     missed: _Count = 0
     """Sessions in a row that neither saw it nor looked for it."""

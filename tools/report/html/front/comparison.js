@@ -50,6 +50,6 @@ function trendOf(points) {
 }
 
 function acceptedOf(entries) {
-  const rows = entries.map((entry) => [entry.now ? [`${entry.state}: its finding is `, name(entry.now), " now"] : entry.state, name(entry.fingerprint), prose(entry.reason, 200), entry.expires, name(entry.place)]);
+  const rows = entries.map((entry) => [entry.now ? [`${entry.state}: its finding is `, name(entry.now), entry.state === "in force" ? " now, write that" : " now"] : entry.state, name(entry.fingerprint), prose(entry.reason, 200), entry.expires, name(entry.place)]);
   return table("Findings that are accepted, and until when", ["entry", "fingerprint", "reason", "until", "place"], rows);
 }
