@@ -22,7 +22,10 @@ _CUT = {
     "codeSnippetBefore": 800,
     "codeSnippetAfter": 0,
 }
-_LEFT_OUT = frozenset({"evidenceRefs", "fingerprint", "countedTo", "revision", "agentId", "origin"})
+_LEFT_OUT = frozenset({
+    "evidenceRefs", "fingerprint", "countedTo", "revision", "agentId", "origin",
+    "members", "moreMembers",  # the hypothesis names the first and their number
+})  # fmt: skip
 
 
 class FocusTask(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -27,6 +27,8 @@ from tools.findings.model import (
     ScoutCategory,
     Severity,
     StreamCategory,
+    StreamFinding,
+    all_streams_of,
     dump,
     rank_of,
     services_of,
@@ -38,6 +40,7 @@ from tools.sources.session_facts import SessionFacts
 from tools.workspace import Workspace, workspace_at
 
 _TITLE_WIDTH = 90
+_MEMBERS_SHOWN = 20
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What begins a formula; the last four are full-width, which spreadsheets take alike."""
 _COLUMNS = (
@@ -95,7 +98,7 @@ class Filter:
             and _word(self.agent, (finding.agent_id, finding.agent_id.slug))
             and _word(self.category, (finding.category,))
             and _glob(self.service, services_of(finding))
-            and _glob(self.stream, streams_of(finding))
+            and _glob(self.stream, all_streams_of(finding))
             and _glob(self.rule, (finding.rule_id,))
         )
 
@@ -188,6 +191,15 @@ def _cell(value: str) -> str:
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
+def _members(finding: Finding) -> str:
+    """Of a finding about a family its streams, the worst first."""
+    if not isinstance(finding, StreamFinding) or not finding.members:
+        return ""
+    left = len(finding.members) - _MEMBERS_SHOWN + finding.more_members
+    shown = ", ".join(finding.members[:_MEMBERS_SHOWN])
+    return f"{shown} and {left} more" if left > 0 else shown
+
+
 def _whole(finding: Finding) -> Iterator[str]:
     yield f"{finding.finding_id}  {_level(finding)}  {finding.category}  {clean(finding.title)}"
     facts = {
@@ -195,6 +207,7 @@ def _whole(finding: Finding) -> Iterator[str]:
         "fingerprint": finding.fingerprint,
         "services": ", ".join(services_of(finding)),
         "streams": ", ".join(streams_of(finding)),
+        "members": _members(finding),
         "files": ", ".join(getattr(finding, "affected_files", ())),
         "seen": _seen(finding),
         "hypothesis": "" if isinstance(finding, Enhancement) else getattr(finding, "hypothesis", ""),

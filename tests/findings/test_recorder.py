@@ -23,6 +23,7 @@ from tools.findings.model import (
     StreamFinding,
     StreamMetrics,
     rank_of,
+    stream_shown,
 )
 from tools.findings.recorder import Recorder, load
 from tools.findings.rule import Quote, Rule, Symptom
@@ -124,6 +125,40 @@ def test_words_figures_and_evidence_of_a_state_come_from_one_sighting(tmp_path: 
         70,
     )
     assert (finding.finding_id, finding.occurrences) == ("RSA-001", 2)
+
+
+@pytest.mark.parametrize(
+    ("later", "stream", "members"),
+    [
+        pytest.param({"stream": "s:{}", "members": ("s:3", "s:1")}, "s:{}", ("s:3", "s:1"), id="others"),
+        pytest.param({"stream": "s:2"}, "s:2", (), id="one alone"),
+        pytest.param({"stream": "s:2", "severity": Severity.LOW}, "s:{}", ("s:2",), id="one alone, milder"),
+        pytest.param({"stream": "s:{}", "members": ("s:1", "s:4"), "severity": Severity.LOW}, "s:{}", ("s:1", "s:4"), id="others, milder"),
+    ],
+)  # fmt: skip
+def test_members_of_a_family_are_those_of_the_newest_sighting(
+    tmp_path: Path, later: dict[str, object], stream: str, members: tuple[str, ...]
+) -> None:
+    workspace, agent = Workspace(tmp_path / "ws"), AgentId.REDIS_STREAM_ANALYST
+    workspace.create()
+    (workspace.agent_dir(agent) / "attempt").write_text("1", encoding="ascii")
+    recorder = Recorder(workspace, agent, 1, lambda _rule, why: pytest.fail(why))
+    rule = Rule("stream.x", agent, StreamCategory.CONSUMER_LAG, "x", severity=Severity.HIGH)
+    first = symptom(
+        rule=rule,
+        entity=("s:{}",),
+        stream="s:{}",
+        members=("s:1", "s:2"),
+        more_members=3,
+        message_ids=("1-0",),
+    )
+    recorder.record(first, 1)
+    recorder.record(symptom(rule=rule, entity=("s:{}",), message_ids=("2-0",), **later), 2)  # type: ignore[arg-type]  # as above
+    recorder.flush()
+    (finding,) = load(workspace.findings(agent))
+    assert isinstance(finding, StreamFinding)
+    assert (finding.stream, finding.members, finding.more_members) == (stream, members, 0)
+    assert (stream_shown(finding), finding.message_ids) == (members[0] if members else stream, ("2-0",))
 
 
 def test_a_milder_sighting_never_lowers_a_severity(desk: Desk) -> None:

@@ -353,6 +353,42 @@ def test_a_reach_of_thousands_is_named_in_part_and_counted() -> None:
     assert radius.streams == tuple(sorted(radius.streams))
 
 
+def test_a_reach_names_the_members_of_a_family_and_counts_those_it_does_not_list() -> None:
+    code = index(
+        use(CodeKind.XADD, "web", "jobs:{}"), use(CodeKind.XREADGROUP, "worker", "jobs:2", group="workers"),
+        use(CodeKind.XADD, "worker", "done"),
+    )  # fmt: skip
+    findings = [
+        stream_finding(at, category, "jobs:{}", consumer_group="workers", members=["jobs:2", "jobs:1"], more_members=at)
+        for at, category in ((3, "CONSUMER_LAG"), (4, "STUCK_MESSAGE"))
+    ]  # fmt: skip
+    known = wiring.build(code, findings, ["jobs:1", "jobs:2", "jobs:3"])
+    (cluster,) = clusters(findings, known)
+    radius = cluster.blast_radius
+    assert (radius.services, radius.streams, radius.more_streams) == (
+        ("worker",),
+        ("done", "jobs:1", "jobs:2"),
+        4,
+    )
+    producer = [log_finding(at, "BUG", "web", correlation_id="c-1") for at in (1, 2)]
+    shared: list[Finding] = [
+        *producer,
+        findings[0].model_copy(update={"members": ("jobs:1",), "more_members": 0}),
+    ]
+    (cluster,) = clusters(shared, known)
+    assert cluster.blast_radius.streams == ("done", "jobs:1", "jobs:2", "jobs:3")
+
+
+def test_a_message_of_a_family_is_one_of_its_worst_member() -> None:
+    held = stream_finding(1, "STUCK_MESSAGE", "jobs:3", consumer_group="g", message_ids=[MESSAGE])
+    failing = stream_finding(
+        2, "DELIVERY_FAILURE", "jobs:{}", consumer_group="h", members=["jobs:3", "jobs:1"], message_ids=[MESSAGE]
+    )  # fmt: skip
+    (cluster,) = made([held, failing])
+    assert cluster.chain[0].via == f"message {MESSAGE}"
+    assert made([held, failing.model_copy(update={"members": ("jobs:1", "jobs:3")})]) == ()
+
+
 def test_what_is_in_the_cluster_already_is_no_alternative() -> None:
     also_late = stream_finding(8, "CONSUMER_LAG", consumer_group="billing", rule_id="stream.time-lag")
     (cluster,) = made([*OVERLOAD, also_late])

@@ -86,6 +86,11 @@ def test_families_are_followed_by_a_member_and_advice_keeps_no_place() -> None:
     assert len(book.series()) == SERIES_MAX
 
 
+def test_of_a_family_whose_members_are_listed_the_worst_is_followed() -> None:
+    found = [stream_finding(1, "CONSUMER_LAG", "fam:{}", members=["fam:9", "fam:1"])]
+    assert named(found) == ("fam:9",)
+
+
 def line(at_ms: int, level: str = "INFO", *, backfill: bool = False) -> LogLine:
     return LogLine(service="a", text="x", source="a.log", line=1, byte_offset=0, byte_length=1, arrived_ms=at_ms, level=level, backfill=backfill)  # fmt: skip
 

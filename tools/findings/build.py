@@ -12,6 +12,7 @@ from tools.findings.model import (
     ConfigFinding,
     EvidenceRef,
     Finding,
+    StreamFinding,
     rank_of,
 )
 from tools.findings.rule import Symptom
@@ -19,6 +20,7 @@ from tools.masking import mask
 
 Evidence = tuple[str, tuple[EvidenceRef, ...]]
 _NAMED_MAX = 3
+_FIGURES = ("metrics", "pattern", "message_ids", "members", "more_members", "related_findings")
 
 
 def build(symptom: Symptom, finding_id: str, fingerprint: str, at: str, evidence: Evidence) -> Finding:
@@ -49,16 +51,16 @@ def build(symptom: Symptom, finding_id: str, fingerprint: str, at: str, evidence
 def merge(known: Finding, symptom: Symptom, at: str, evidence: Evidence | None) -> Finding:
     """The finding after one more sighting; a worse sighting brings its severity and its evidence.
 
-    A sighting that is not milder brings its figures (metrics, pattern, message ids, related findings), never a new id.
+    Each sighting brings its figures (metrics, pattern, message ids, members, related findings), never a new id.
     """
     fresh = _AGENT_FIELDS[symptom.rule.agent](symptom)
     update: dict[str, Any] = {"last_seen": max(at, known.last_seen)}
     update["occurrences"] = known.occurrences + symptom.count
     if symptom.position is not None:
         update["counted_to"] = known.counted_to | dict([symptom.position])
-    update |= {
-        key: fresh[key] for key in ("metrics", "pattern", "message_ids", "related_findings") if key in fresh
-    }
+    update |= {key: fresh[key] for key in _FIGURES if key in fresh}
+    if isinstance(known, StreamFinding) and known.members and not symptom.members:
+        update["members"] = (fresh["stream"],)  # the figures are of this one, whatever the words are of
     if evidence is not None:
         update |= fresh | {"title": mask(symptom.title)}
         update |= {"recommendation": mask(symptom.recommendation), "confidence": symptom.confidence}
@@ -98,6 +100,8 @@ def _stream_fields(symptom: Symptom) -> dict[str, Any]:
     return {
         "severity": symptom.severity or symptom.rule.severity,
         "stream": symptom.stream and mask(symptom.stream),
+        "members": tuple(map(mask, symptom.members)),
+        "more_members": symptom.more_members,
         "consumer_group": symptom.consumer_group and mask(symptom.consumer_group),
         "consumer": symptom.consumer and mask(symptom.consumer),
         "message_ids": symptom.message_ids,

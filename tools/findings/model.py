@@ -289,7 +289,13 @@ class StreamFinding(FindingBase):
     agent_id: Literal[AgentId.REDIS_STREAM_ANALYST] = AgentId.REDIS_STREAM_ANALYST
     category: StreamCategory
     severity: Severity
-    stream: str
+    stream: str = Field(description="the stream, or of several whose names differ only in ids their family")
+    members: tuple[str, ...] = Field(
+        default=(),
+        description="of a finding about a family: the streams on which it held when it was seen last, the worst first; "
+        "figures, evidence and message ids are of the first",
+    )
+    more_members: int = Field(default=0, ge=0, description="how many streams of the family are not listed")
     consumer_group: str | None = None
     consumer: str | None = None
     message_ids: tuple[str, ...] = ()
@@ -356,6 +362,17 @@ def streams_of(finding: Finding) -> tuple[str, ...]:
     if isinstance(finding, LogFinding):
         return ()
     return finding.affected_streams
+
+
+def all_streams_of(finding: Finding) -> tuple[str, ...]:
+    """The streams a finding names and, of a family, the members that it lists."""
+    named = streams_of(finding)
+    return tuple(dict.fromkeys((*named, *finding.members))) if isinstance(finding, StreamFinding) else named
+
+
+def stream_shown(finding: StreamFinding) -> str:
+    """The stream that its figures and message ids are of; of a finding about a family, the worst of its members."""
+    return finding.members[0] if finding.members else finding.stream
 
 
 def dump(finding: Finding) -> dict[str, object]:

@@ -85,6 +85,9 @@ class Symptom:
     service: str | None = None
     services: tuple[str, ...] = ()
     stream: str | None = None
+    members: tuple[str, ...] = ()
+    """Of a symptom of several streams of a family: their names, the worst first."""
+    more_members: int = 0
     streams: tuple[str, ...] = ()
     consumer_group: str | None = None
     consumer: str | None = None

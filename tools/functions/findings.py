@@ -16,6 +16,7 @@ from tools.findings.model import (
     AgentId,
     Enhancement,
     Finding,
+    all_streams_of,
     dump,
     rank_of,
     services_of,
@@ -68,7 +69,7 @@ class ListArguments(PagedArguments):
             and self.agent in {"", finding.agent_id}
             and self.category.upper() in {"", finding.category}
             and _glob(self.service, services_of(finding))
-            and _glob(self.stream, streams_of(finding))
+            and _glob(self.stream, all_streams_of(finding))
             and _glob(self.rule, (finding.rule_id,))
         )
 

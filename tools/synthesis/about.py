@@ -1,7 +1,8 @@
 """Which findings are about a stream: those that name it, and those that name its family.
 
-A finding that was made of one family's streams names the family, and not all of them. Where the last poll shows on
-which of them it holds (a lag above its limit, pending entries), it is about these; else about each.
+A finding that was made of one family's streams is about the members that it lists. Of those that it counts only, and
+of a family that code names, it is about the ones on which the last poll shows what it tells (a lag above its limit,
+pending entries); where that decides nothing, about each.
 """
 
 from __future__ import annotations
@@ -34,16 +35,27 @@ def findings_about(
     about: dict[str, list[Finding]] = {}
     for finding in findings:
         for name in streams_of(finding):
-            found = [by_name[name]] if name in by_name else _members(finding, families.get(name, []), limits)
+            members = finding.members if isinstance(finding, StreamFinding) else ()
+            found = [by_name[member] for member in members or (name,) if member in by_name]
+            if _counts_more(finding) or not (members or found):
+                found += _others(finding, families.get(name, []), limits)
             for state in found:
                 about.setdefault(state.name, []).append(finding)
     return about
 
 
-def _members(finding: Finding, family: list[StreamState], limits: Judgement) -> list[StreamState]:
+def _counts_more(finding: Finding) -> bool:
+    return isinstance(finding, StreamFinding) and finding.more_members > 0
+
+
+def _others(finding: Finding, family: list[StreamState], limits: Judgement) -> list[StreamState]:
+    """Those of its family that a finding does not list and may be about."""
     if not isinstance(finding, StreamFinding):
         return family
-    return [state for state in family if _shows(finding, state, limits)] or family
+    listed = frozenset(finding.members)
+    rest = [state for state in family if state.name not in listed]
+    shown = [state for state in rest if _shows(finding, state, limits)]
+    return shown if shown or listed else rest
 
 
 def _shows(finding: StreamFinding, state: StreamState, limits: Judgement) -> bool:

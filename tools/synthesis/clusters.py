@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from msgspec import Struct, structs
 
+from tools.detectors.streams.families import family_of
 from tools.findings.model import (
     ConfigFinding,
     Enhancement,
@@ -90,7 +91,7 @@ def clusters(findings: Iterable[Finding], topology: Wiring | None = None) -> tup
     known = wiring.build(None, members) if topology is None else topology
     explanation = explain(members, known)
     by_id = {finding.finding_id: finding for finding in members}
-    sight = _Sight(explanation, known)
+    sight = _Sight(explanation, known, members)
     found = [
         _cluster([by_id[name] for name in names], links, sight)
         for names, links in _components(by_id, explanation.links)
@@ -147,8 +148,12 @@ def _components(
 class _Sight:
     """What every cluster is made with: looked up once for all of them."""
 
-    def __init__(self, explanation: Explanation, topology: Wiring) -> None:
+    def __init__(self, explanation: Explanation, topology: Wiring, findings: Sequence[Finding]) -> None:
         self.explanation, self.topology = explanation, topology
+        self._families = frozenset(
+            finding.stream for finding in findings if isinstance(finding, StreamFinding) and finding.members
+        )
+        """Names of no stream: each stands for the members that are named beside it."""
         self._beyond: dict[frozenset[str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._alternatives: dict[str, list[Alternative]] = {}
         for found in explanation.alternatives:
@@ -157,7 +162,10 @@ class _Sight:
     def downstream(self, services: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Services and streams that messages of these services reach; troubles of one service reach the same."""
         if services not in self._beyond:
-            self._beyond[services] = self.topology.downstream(services, ())
+            reached, streams = self.topology.downstream(services, ())
+            if self._families:
+                streams = tuple(name for name in streams if name not in self._families)
+            self._beyond[services] = reached, streams
         return self._beyond[services]
 
     def alternatives(self, members: Sequence[str]) -> tuple[Alternative, ...]:
@@ -261,15 +269,34 @@ def _step(link: Link, by_id: Mapping[str, Finding]) -> tuple[int, str, str, str]
 def _blast_radius(root: Finding, members: list[Finding], sight: _Sight) -> BlastRadius:
     reached_services, reached_streams = sight.downstream(frozenset(_first_reached(root, sight.topology)))
     named_services = {name for finding in members for name in services_of(finding)}
-    named_streams = {name for finding in members for name in streams_of(finding)}
+    named_streams = {name for finding in members for name in _streams_named(finding)}
     services_named, more_services = _bounded(named_services, reached_services)
     streams_named, more_streams = _bounded(named_streams, reached_streams)
     return BlastRadius(
         services=services_named,
         streams=streams_named,
         more_services=more_services,
-        more_streams=more_streams,
+        more_streams=more_streams + _unlisted(members, named_streams, reached_streams),
     )
+
+
+def _streams_named(finding: Finding) -> tuple[str, ...]:
+    """The streams of a finding by name: of a family the members that it lists."""
+    listed = finding.members if isinstance(finding, StreamFinding) else ()
+    return listed or streams_of(finding)
+
+
+def _unlisted(members: list[Finding], named: set[str], reached: tuple[str, ...]) -> int:
+    """How many streams of families are counted by findings, and neither named nor reached."""
+    sizes: dict[str, int] = {}
+    for finding in members:
+        if isinstance(finding, StreamFinding) and finding.more_members:
+            size = len(finding.members) + finding.more_members
+            sizes[finding.stream] = max(size, sizes.get(finding.stream, 0))
+    if not sizes:
+        return 0
+    known = Counter(map(family_of, named.union(reached)))
+    return sum(max(0, size - known[family]) for family, size in sizes.items())
 
 
 def _first_reached(root: Finding, topology: Wiring) -> set[str]:
@@ -279,7 +306,7 @@ def _first_reached(root: Finding, topology: Wiring) -> set[str]:
     """
     named = set(services_of(root))
     if isinstance(root, StreamFinding):
-        return set(topology.owners_of(root.stream, root.consumer_group))
+        return set(topology.readers_of(root))
     streams = streams_of(root)
     readers = {name for stream in streams for name in topology.consumers.get(stream, ())}
     if isinstance(root, ConfigFinding) and root.consumer_group:

@@ -25,6 +25,7 @@ from tools.findings.model import (
     StreamFinding,
     rank_of,
     services_of,
+    stream_shown,
     streams_of,
 )
 from tools.synthesis.wiring import Wiring
@@ -122,7 +123,7 @@ def messages_of(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
     those that its service reads or writes where that is known. Where that does not decide, it joins no stream's.
     """
     if isinstance(finding, StreamFinding):
-        yield from (message(name, finding.stream) for name in finding.message_ids)
+        yield from (message(name, stream_shown(finding)) for name in finding.message_ids)
     elif isinstance(finding, LogFinding):
         for name in message_ids_of(finding):
             holders = wiring.holders_of(name, finding.service)

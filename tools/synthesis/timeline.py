@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from tools.detectors.streams.families import family_of
-from tools.findings.model import Enhancement, Finding, rank_of, streams_of
+from tools.findings.model import Enhancement, Finding, StreamFinding, rank_of, stream_shown, streams_of
 from tools.sources.records import StreamState
 from tools.sources.redis.poll_steps import Step
 
@@ -165,11 +165,16 @@ class RateBook:
 def named(findings: Iterable[Finding]) -> tuple[str, ...]:
     """The streams and families that findings name, those of the worst first, as many as are followed.
 
+    Of a family whose members a finding lists it is the worst of them.
     Advice may name streams that only code has; it keeps no place for them.
     """
     kept = (finding for finding in findings if not isinstance(finding, Enhancement))
     ordered = sorted(kept, key=lambda finding: (rank_of(finding), finding.timestamp, finding.finding_id))
-    return tuple(dict.fromkeys(name for finding in ordered for name in streams_of(finding)))[:SERIES_MAX]
+    return tuple(dict.fromkeys(name for finding in ordered for name in _places(finding)))[:SERIES_MAX]
+
+
+def _places(finding: Finding) -> tuple[str, ...]:
+    return (stream_shown(finding),) if isinstance(finding, StreamFinding) else streams_of(finding)
 
 
 def _lag_of(state: StreamState) -> int | None:

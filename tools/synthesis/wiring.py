@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 import re2
 
-from tools.findings.model import Finding, StreamFinding, services_of, streams_of
+from tools.findings.model import Finding, StreamFinding, all_streams_of, services_of, stream_shown
 from tools.sources.records import CodeIndex, CodeKind, CodeUse, FactKind, plain_name
 
 UNNAMED = "{}"
@@ -100,6 +101,11 @@ class Wiring:
         if group is None:
             return self.consumers.get(stream, ())
         return self.owners.get((stream, group)) or self.named_after(group)
+
+    def readers_of(self, finding: StreamFinding) -> tuple[str, ...]:
+        """The services behind the group of a finding; of one about a family those of every member that it lists."""
+        found = (self.owners_of(name, finding.consumer_group) for name in all_streams_of(finding))
+        return tuple(dict.fromkeys(chain.from_iterable(found)))
 
     def groups_alone(self, stream: str) -> bool:
         """Whether the code names all readers of a stream, each with a group, and none by plain XREAD."""
@@ -198,9 +204,9 @@ def build(
     for finding in findings:
         known_services.update(services_of(finding))
         if isinstance(finding, StreamFinding):
-            known_streams.update(streams_of(finding))
+            known_streams.update(all_streams_of(finding))
             for name in finding.message_ids:
-                holders.setdefault(name, set()).add(finding.stream)
+                holders.setdefault(name, set()).add(stream_shown(finding))
     names = StreamNames(known_streams)
     producers: dict[str, set[str]] = {}
     consumers: dict[str, set[str]] = {}

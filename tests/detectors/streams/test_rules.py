@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -23,8 +25,10 @@ from tests.detectors.streams.crafted import (
 )
 from tools.detectors.contract import StreamView
 from tools.detectors.streams import DETECTORS
+from tools.detectors.streams.families import MEMBERS_MAX, fold
 from tools.detectors.thresholds import Expectation, Limits
-from tools.findings.model import EvidenceKind
+from tools.findings.model import EvidenceKind, Severity
+from tools.findings.recorder import identity
 from tools.findings.rule import Symptom
 from tools.sources.records import CodeKind, GroupState, Lag, Poll, ServerState, StreamState
 from tools.synthesis.causal_rules.held_message import STANDS_STILL
@@ -396,7 +400,25 @@ def test_a_family_is_one_finding_with_its_members() -> None:
     assert "6 more of orders:{}" in symptom.title
     assert "orders:0, orders:1, orders:2, orders:3, orders:4 and 2 more" in symptom.hypothesis
     (alone,) = found(view(polls([states[3], stream("orders:9", 1, group())])), "consumer-lag")
-    assert (alone.stream, alone.entity) == ("orders:3", symptom.entity)
+    assert symptom.members == tuple(f"orders:{number}" for number in range(7))
+    assert (alone.stream, alone.entity, alone.members) == ("orders:3", symptom.entity, ())
+    assert identity(alone) == identity(symptom)
+
+
+def test_of_a_family_the_worst_stands_first_is_quoted_and_the_rest_is_counted() -> None:
+    names = [f"orders:{number}" for number in range(MEMBERS_MAX + 7)]
+    lags = found(view(polls([stream(names[0], 500, lagging(200))])), "consumer-lag")
+    same = [
+        replace(
+            lags[0], stream=name, severity=Severity.HIGH, evidence=(replace(lags[0].evidence[0], text=name),)
+        )
+        for name in names
+    ]
+    worst = replace(same[-1], severity=Severity.CRITICAL, message_ids=("1-0",))
+    (symptom,) = fold([*same[:-1], worst])
+    assert symptom.members == (names[-1], *names[: MEMBERS_MAX - 1])
+    assert (symptom.more_members, symptom.message_ids) == (7, ("1-0",))
+    assert symptom.evidence[0].text == names[-1]
 
 
 @pytest.mark.parametrize(

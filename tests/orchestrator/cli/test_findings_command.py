@@ -15,6 +15,7 @@ from orchestrator.cli.summary import lines
 from orchestrator.session import rules
 from tests.orchestrator.cli.conftest import IDEA, LAG, Recorded
 from tests.report.sarif_rules import checked
+from tests.synthesis.made import stream_finding
 from tools.clock import SystemClock
 from tools.errors import JournalCorrupt, UsageError
 from tools.findings.model import AgentId, EvidenceKind, Finding, Severity
@@ -71,6 +72,14 @@ def test_a_word_that_no_finding_can_have_is_refused_with_the_allowed_ones(
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(told)):
         Filter(**wanted)
+
+
+def test_a_finding_of_a_family_is_found_by_its_members_and_lists_them() -> None:
+    names = [f"jobs:{at}" for at in range(25)]
+    finding = stream_finding(1, "CONSUMER_LAG", "jobs:{}", members=names, more_members=3)
+    kept = [Filter(stream=name).keeps(finding) for name in ("jobs:24", "jobs:{}", "jobs:25")]
+    assert kept == [True, True, False]
+    assert f"  members         {', '.join(names[:20])} and 8 more\n" in one([finding], "RSA-001")
 
 
 def test_the_table_holds_a_line_for_each(found: list[Finding]) -> None:

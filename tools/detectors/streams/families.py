@@ -11,6 +11,8 @@ import re2
 from tools.findings.rule import Symptom
 
 MEMBERS_SHOWN = 5
+MEMBERS_MAX = 100
+"""Members that a finding lists: it is written again at each poll, and a family may have thousands."""
 NAMES_KEPT = 32_768
 """Streams of which is remembered what their names say: more than one audit follows."""
 
@@ -55,12 +57,13 @@ def fold(symptoms: Iterable[Symptom]) -> Iterator[Symptom]:
     for symptom in symptoms:
         found.setdefault((symptom.rule.id, *symptom.entity, symptom.location), []).append(symptom)
     for members in found.values():
-        names = list(dict.fromkeys(member.stream or "" for member in members))
-        yield members[0] if len(names) < 2 else _merged(members, names)
+        ordered = sorted(members, key=_rank)
+        names = list(dict.fromkeys(member.stream or "" for member in ordered))
+        yield members[0] if len(names) < 2 else _merged(ordered, names)
 
 
 def _merged(members: list[Symptom], names: list[str]) -> Symptom:
-    worst = min(members, key=_rank)
+    worst = members[0]
     family = worst.entity[0]
     shown = ", ".join(names[:MEMBERS_SHOWN])
     more = f" and {len(names) - MEMBERS_SHOWN} more" if len(names) > MEMBERS_SHOWN else ""
@@ -71,7 +74,8 @@ def _merged(members: list[Symptom], names: list[str]) -> Symptom:
         hypothesis=worst.hypothesis + others,
         evidence=tuple(quote for member in members[:MEMBERS_SHOWN] for quote in member.evidence[:2]),
         stream=family,
-        message_ids=worst.message_ids,
+        members=tuple(names[:MEMBERS_MAX]),
+        more_members=max(0, len(names) - MEMBERS_MAX),
     )
 
 

@@ -17,6 +17,7 @@ from tools.findings.model import (
     StreamCategory,
     StreamFinding,
     rank_of,
+    stream_shown,
 )
 from tools.synthesis.causal_rules.kinds import GHOSTS, LOSS, is_dead_letter
 from tools.synthesis.causal_rules.signs import TRACE
@@ -73,10 +74,10 @@ def _failing(finding: StreamFinding, _wiring: Wiring) -> str | None:
         return f"Keep what is on {finding.stream}, so that it can be replayed: no XTRIM, no XDEL."
     if not finding.message_ids:
         return None
-    entry = finding.message_ids[0]
+    entry, stream = finding.message_ids[0], stream_shown(finding)
     return (
-        f"If it holds up others, set it aside: keep a copy (XRANGE {finding.stream} {entry} {entry}), then "
-        f"XACK {finding.stream} {finding.consumer_group} {entry}; it counts as handled from then on."
+        f"If it holds up others, set it aside: keep a copy (XRANGE {stream} {entry} {entry}), then "
+        f"XACK {stream} {finding.consumer_group} {entry}; it counts as handled from then on."
     )
 
 
@@ -90,4 +91,4 @@ _OF_STREAMS: dict[StreamCategory, Callable[[StreamFinding, Wiring], str | None]]
 
 def _owners(finding: StreamFinding, wiring: Wiring) -> str:
     """The services that read with the group, where the code or its name tells."""
-    return ", ".join(wiring.owners_of(finding.stream, finding.consumer_group)[:_NAMED_MAX])
+    return ", ".join(wiring.readers_of(finding)[:_NAMED_MAX])

@@ -218,7 +218,7 @@ def _seen_at(context: Context, cluster: Cluster, by_id: Mapping[str, Finding]) -
     seen = {name: None for finding in members for name in services_of(finding)}
     for finding in members:
         if isinstance(finding, StreamFinding):
-            seen |= dict.fromkeys(context.wiring.owners_of(finding.stream, finding.consumer_group))
+            seen |= dict.fromkeys(context.wiring.readers_of(finding))
     beyond = max(0, cluster.blast_radius.services_count - len(seen))
     if not seen:
         return f"may reach {_count(beyond, 'service')}" if beyond else ""

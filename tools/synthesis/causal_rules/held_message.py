@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import re2
 
-from tools.findings.model import Finding, StreamCategory, StreamFinding
+from tools.findings.model import Finding, StreamCategory, StreamFinding, stream_shown
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.causal_rules.kinds import as_stream
 from tools.synthesis.entities import EVIDENCE_CHARS_MAX, Entity, EntityKind
@@ -36,7 +36,9 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
 
 
 def _held(finding: StreamFinding, message_id: str) -> Entity:
-    return Entity(EntityKind.MESSAGE, f"{message_id} of group {finding.consumer_group}", finding.stream)
+    return Entity(
+        EntityKind.MESSAGE, f"{message_id} of group {finding.consumer_group}", stream_shown(finding)
+    )
 
 
 RULE = CausalRule(

@@ -41,8 +41,9 @@ function servicesOf(finding) {
   return finding.service === undefined || NO_SERVICE.has(finding.service) ? [] : [finding.service];
 }
 
+/** The streams a finding names and, of a family, the members that it lists. */
 function streamsOf(finding) {
-  if (finding.stream !== undefined) return [finding.stream];
+  if (finding.stream !== undefined) return [...new Set([finding.stream, ...(finding.members ?? [])])];
   return finding.affectedStreams ?? [];
 }
 

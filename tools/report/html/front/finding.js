@@ -118,7 +118,7 @@ function facts(finding) {
     ["Seen", `${number(finding.occurrences)}×, ${finding.timestamp} to ${finding.lastSeen}`],
     ["Source's own time", finding.eventTime],
     ["Service", servicesOf(finding).join(", ")],
-    ["Stream", streamsOf(finding).join(", ")],
+    ["Stream", streamsOf(finding).slice(0, 20).join(", ")],
     ["Group", finding.consumerGroup],
     ["Consumer", finding.consumer],
     ["Correlation id", finding.correlationId],
