@@ -189,17 +189,26 @@ class Daemon:
             self._lead_on(config, effects, chain, ingest)
 
     def _lead_on(self, config: Config, effects: Effects, chain: Chain, ingest: Ingest) -> None:
-        again = self._clock.monotonic() + _AGAIN_EVERY_S
+        again, trouble = self._clock.monotonic() + _AGAIN_EVERY_S, ""
         while not self._round.is_set():
             for line in chain.run():
                 self._say(line)
-            desk = effects.desk() if config.alerts.file is not None else None
-            for line in ingest.run(desk):
+            for line in ingest.take():
                 self._say(line)
-            if desk is not None and self._clock.monotonic() >= again:
-                again = self._clock.monotonic() + _AGAIN_EVERY_S
-                for line in desk.again():
+            try:
+                desk = effects.desk() if config.alerts.file is not None else None
+                for line in ingest.tell(desk):
                     self._say(line)
+                if desk is not None and self._clock.monotonic() >= again:
+                    again = self._clock.monotonic() + _AGAIN_EVERY_S
+                    for line in desk.again():
+                        self._say(line)
+                trouble = ""
+            except (StreamgaugeError, OSError) as error:
+                # An alert file that is being written, a lock: events are taken in all the same, and told then.
+                if str(error) != trouble:
+                    trouble = str(error)
+                    self._say(f"alerts wait: {trouble}")
             self._clock.sleep_until(self._clock.monotonic() + _CHAIN_EVERY_S, self._round)
 
     def _begin_anew(self) -> None:

@@ -5,14 +5,17 @@ Rows and the checkpoint are written in one transaction. A line without its end w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import structs
 
 from orchestrator.store.database import Store
+from orchestrator.watch import rotation
+from orchestrator.watch.rotation import Mark
 from tools.clock import Clock, from_iso, iso
 from tools.masking import mask, mask_data
 
@@ -24,18 +27,10 @@ _AGENTS = ("agent", "agent_id", "agentId", "service", "source")
 _TIMES = ("at", "timestamp", "time", "ts", "created_at")
 _RUNS = ("run_id", "runId", "run")
 _MESSAGES = ("message", "msg", "reason", "error", "detail", "title")
+_MARK = "SELECT data FROM watch_state WHERE name = ?"
 INSERT = """
 INSERT INTO agent_events (run_id, agent_id, event_type, message, metadata, timestamp) VALUES (?, ?, ?, ?, ?, ?)
 """
-
-
-class Mark(Struct, frozen=True, kw_only=True):
-    """How far a file was read. `inode` tells that a name stands for another file by now."""
-
-    inode: int = 0
-    position: int = 0
-    lines: int = 0
-    bad: int = 0
 
 
 class Read(NamedTuple):
@@ -50,12 +45,13 @@ class EventTail:
 
     def __init__(self, path: Path, store: Store, clock: Clock) -> None:
         self.path, self._store, self._clock = path, store, clock
-        self._name = f"events {path}"
+        self.name = str(path)
+        self._key = f"events {path}"
 
     @property
     def mark(self) -> Mark:
         """How far it was read."""
-        found = self._store.one("SELECT data FROM watch_state WHERE name = ?", (self._name,))
+        found = self._store.one(_MARK, (self._key,))
         return Mark() if found is None else msgspec.json.decode(str(found), type=Mark)
 
     def read(self) -> Read:
@@ -69,49 +65,54 @@ class EventTail:
 
     def _batch(self) -> Read | None:
         """A part of what is new; None where nothing is."""
-        mark = self.mark
-        opened = self._opened(mark)
-        if opened is None:
+        known = self.mark
+        path = rotation.found(self.path, known)
+        if path is None:
+            # The file that was read is not there any more, or was emptied: what has its name now is read from its start.
+            path, mark = self.path, structs.replace(known, inode=0, position=0, head="", head_bytes=0)
+        else:
+            mark = known
+        try:
+            with path.open("rb") as file:
+                mark = structs.replace(mark, inode=os.fstat(file.fileno()).st_ino)
+                file.seek(mark.position)
+                data = file.read(_BATCH_BYTES)
+                end = data.rfind(b"\n") + 1
+                too_long = end == 0 and len(data) > _LINE_BYTES_MAX
+                if end or too_long:
+                    end = end or len(data)
+                    head, head_bytes = rotation.head_of(file, mark.position + end)
+        except FileNotFoundError:
             return None
-        path, mark, is_old = opened
-        with path.open("rb") as file:
-            file.seek(mark.position)
-            data = file.read(_BATCH_BYTES)
-        end = data.rfind(b"\n") + 1
-        too_long = end == 0 and len(data) > _LINE_BYTES_MAX
-        if end == 0 and not too_long:
-            if not is_old:
-                return None
-            # The file that was rotated away ends without a line's end: what follows is in the new one.
-            self._write(Mark(inode=0, position=0, lines=mark.lines, bad=mark.bad), [])
-            return Read(0, 0)
-        if too_long:
-            end = len(data)
+        if not end:
+            return self._finished(path, known, mark, data) if path != self.path else None
         rows, bad = self._rows(b"" if too_long else data[:end])
         bad += too_long
         after = Mark(
-            inode=mark.inode, position=mark.position + end, lines=mark.lines + len(rows), bad=mark.bad + bad
+            inode=mark.inode,
+            position=mark.position + end,
+            lines=mark.lines + len(rows),
+            bad=mark.bad + bad,
+            head=head,
+            head_bytes=head_bytes,
         )
-        self._write(after, rows)
+        self._write(known, after, rows)
         return Read(len(rows), bad)
 
-    def _opened(self, mark: Mark) -> tuple[Path, Mark, bool] | None:
-        """The file to read, the mark in it, and whether it is one that was rotated away."""
+    def _finished(self, path: Path, known: Mark, mark: Mark, rest: bytes) -> Read | None:
+        """Go from a file that was rotated away to the next one; None while its writer may still hold it open."""
+        following = rotation.after(self.path, path)
         try:
-            status = self.path.stat()
+            status = following.stat()
         except FileNotFoundError:
             return None
-        if mark.inode in {0, status.st_ino}:
-            # One that is shorter than what was read of it was emptied and begun anew.
-            position = mark.position if mark.inode and status.st_size >= mark.position else 0
-            return self.path, msgspec.structs.replace(mark, inode=status.st_ino, position=position), False
-        for path in sorted(self.path.parent.glob(f"{self.path.name}.*")):
-            try:
-                if path.stat().st_ino == mark.inode and path.is_file():
-                    return path, mark, True
-            except OSError:
-                continue
-        return self.path, msgspec.structs.replace(mark, inode=status.st_ino, position=0), False
+        if not status.st_size:
+            return None
+        # Nobody ends its last line any more.
+        rows, bad = self._rows(rest)
+        after = Mark(inode=status.st_ino, lines=mark.lines + len(rows), bad=mark.bad + bad)
+        self._write(known, after, rows)
+        return Read(len(rows), bad)
 
     def _rows(self, data: bytes) -> tuple[list[tuple[object, ...]], int]:
         rows: list[tuple[object, ...]] = []
@@ -133,17 +134,27 @@ class EventTail:
             return None
         return row_of(event, self._clock)
 
-    def _write(self, mark: Mark, rows: list[tuple[object, ...]]) -> None:
+    def _write(self, known: Mark, mark: Mark, rows: list[tuple[object, ...]]) -> None:
+        """All of it, unless another process read the file on meanwhile; then its place is where we go on."""
         with self._store.writing() as database:
+            if self.mark != known:
+                return
             database.executemany(INSERT, rows)
             database.execute(
                 "INSERT OR REPLACE INTO watch_state (name, data) VALUES (?, ?)",
-                (self._name, msgspec.json.encode(mark).decode("utf-8")),
+                (self._key, msgspec.json.encode(mark).decode("utf-8")),
             )
 
 
 def row_of(event: object, clock: Clock) -> tuple[object, ...] | None:
-    """An event as a row of `agent_events`, masked; None for what is none."""
+    """An event as a row of `agent_events`, masked; None for what is none, or goes deeper than anybody can follow."""
+    try:
+        return _row_of(event, clock)
+    except RecursionError:
+        return None
+
+
+def _row_of(event: object, clock: Clock) -> tuple[object, ...] | None:
     kind = _first(event, _TYPES) if isinstance(event, dict) else ""
     if not isinstance(event, dict) or not kind:
         return None
@@ -182,14 +193,14 @@ class Failure(NamedTuple):
     at: str
 
 
-def failures(store: Store, after: int, limit: int = 200) -> Iterator[Failure]:
-    """Those behind a row. Events of sessions of ours are told by the sessions."""
+def failures(store: Store, after: int, up_to: int, limit: int) -> Iterator[Failure]:
+    """Those behind a row, up to another. Events of sessions of ours are told by the sessions."""
     query = """
         SELECT id, run_id, agent_id, event_type, message, timestamp FROM agent_events
-        WHERE id > ? AND event_type LIKE '%.failed'
+        WHERE id > ? AND id <= ? AND event_type LIKE '%.failed'
         AND (run_id IS NULL OR run_id NOT IN (SELECT run_id FROM runs WHERE workspace IS NOT NULL)) ORDER BY id LIMIT ?
     """
-    for row in store.rows(query, (after, limit)):
+    for row in store.rows(query, (after, up_to, limit)):
         yield Failure(
             row["id"],
             row["run_id"] or "",

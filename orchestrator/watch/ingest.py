@@ -10,6 +10,7 @@ from typing import Protocol
 from orchestrator.alerts.after import Desk
 from orchestrator.alerts.episodes import Episode, Labels, Observed
 from orchestrator.store.database import Store
+from orchestrator.watch import rotation
 from orchestrator.watch.event_tail import EventTail, Failure, Read, failures
 from tools.clock import Clock
 from tools.errors import SourceUnavailable
@@ -18,6 +19,8 @@ from tools.findings.model import Severity
 _TOLD = "event failures told"
 _TITLE_CHARS = 200
 _TAILS_EVERY_S = 30.0
+_FAILURES_MAX = 200
+"""In one message; what is more waits for the next look."""
 
 
 class Tail(Protocol):
@@ -42,56 +45,63 @@ class Ingest:
         self._refused: dict[str, str] = {}
 
     def run(self, desk: Desk | None) -> Iterator[str]:
-        """Take what is new and tell what failed; a line for each file that brought something.
+        """Take what is new and tell what failed; a line for each source that brought something.
 
         Raises UsageError, OSError, LockHeld.
         """
+        yield from self.take()
+        yield from self.tell(desk)
+
+    def take(self) -> Iterator[str]:
+        """Take what is new of each source; one that cannot be read keeps nobody else's events away. Raises UsageError."""
         for path in self._files():
-            found = EventTail(path, self._store, self._clock).read()
-            if found.lines or found.bad:
-                bad = f", {found.bad} lines were none" if found.bad else ""
-                yield f"{path}: {found.lines} events{bad}"
+            yield from self._tail(EventTail(path, self._store, self._clock))
         if self._clock.monotonic() >= self._next + _TAILS_EVERY_S:
             self._next = self._clock.monotonic()
             for tail in self._tails:
                 yield from self._tail(tail)
-        yield from self._tell(desk)
 
     def _tail(self, tail: Tail) -> Iterator[str]:
         """One that does not answer is told once, until it answers otherwise."""
         try:
             found = tail.read()
-        except SourceUnavailable as error:
+        except (SourceUnavailable, OSError) as error:
             if self._refused.get(tail.name) != str(error):
                 self._refused[tail.name] = str(error)
-                yield str(error)
+                yield str(error) if isinstance(error, SourceUnavailable) else f"{tail.name}: {error}"
             return
         if self._refused.pop(tail.name, None) is not None:
             yield f"{tail.name}: answers again"
         if found.lines or found.bad:
-            bad = f", {found.bad} rows were none" if found.bad else ""
+            bad = f", {found.bad} were none" if found.bad else ""
             yield f"{tail.name}: {found.lines} events{bad}"
 
     def _files(self) -> list[Path]:
-        found = {Path(name) for pattern in self._patterns for name in glob.glob(pattern, recursive=True)}  # noqa: PTH207 - absolute
+        found: set[Path] = set()
+        for pattern in self._patterns:
+            names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute
+            found |= rotation.without_rotated({Path(name) for name in names})
         return sorted(path for path in found if path.is_file())
 
-    def _tell(self, desk: Desk | None) -> Iterator[str]:
-        """Failures behind the last that was told; that they were is written after they are remembered by alerts."""
+    def tell(self, desk: Desk | None) -> Iterator[str]:
+        """Failures behind the last that was told; that they were is written after they are remembered by alerts.
+
+        Raises UsageError, OSError, LockHeld.
+        """
         told = int(self._said() or "0")
-        # Where all old events went, rows are numbered from 1 again.
-        newest = self._store.one("SELECT max(id) FROM agent_events")
-        told = told if isinstance(newest, int) and newest >= told else 0
-        new = list(failures(self._store, told))
-        if not new:
-            return
-        if desk is not None:
+        found = self._store.one("SELECT max(id) FROM agent_events")
+        # Where the newest went, their numbers are given again.
+        newest = found if isinstance(found, int) else 0
+        new = list(failures(self._store, told, newest, _FAILURES_MAX)) if newest > told else []
+        if new and desk is not None:
             episodes = tuple(_episode(item, self._clock.now_ms()) for item in new)
             yield from desk.tell(lambda _: Observed(episodes, ()))
-        with self._store.writing() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO watch_state (name, data) VALUES (?, ?)", (_TOLD, str(new[-1].number))
-            )
+        upto = new[-1].number if len(new) == _FAILURES_MAX else newest
+        if upto != told:
+            with self._store.writing() as database:
+                database.execute(
+                    "INSERT OR REPLACE INTO watch_state (name, data) VALUES (?, ?)", (_TOLD, str(upto))
+                )
 
     def _said(self) -> str | None:
         found = self._store.one("SELECT data FROM watch_state WHERE name = ?", (_TOLD,))
@@ -101,7 +111,7 @@ class Ingest:
 def _episode(item: Failure, now_ms: int) -> Episode:
     said = f": {item.message}" if item.message else ""
     return Episode(
-        key=f"event {item.number}",
+        key=f"event {item.number} {item.at}",  # a number is given again once old events went
         labels=Labels(
             event="event.failed",
             severity=Severity.HIGH,

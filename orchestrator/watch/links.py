@@ -15,6 +15,7 @@ from orchestrator.alerts import observing
 from orchestrator.alerts.after import Desk
 from orchestrator.alerts.episodes import Episode, Observed
 from orchestrator.alerts.loading import read as read_rules
+from orchestrator.alerts.rules import AlertRules
 from orchestrator.archive.restoring import opened
 from orchestrator.config.model import Config
 from orchestrator.session.opening import existing_session_id
@@ -64,6 +65,7 @@ class Effects:
         self._config, self._store, self._environ, self._clock = config, store, environ, clock
         self.places = Places(config)
         self._archival = EventJournal(self.places.archival, clock)
+        self._rules: tuple[tuple[int, int, int], AlertRules] | None = None
         self.lines: list[str] = []
         """What alerts said, for the daemon's output."""
 
@@ -157,7 +159,18 @@ class Effects:
             raise UsageError("No alert file is configured. Set alerts.file.")
         shadow = self._config.alerts.shadow
         path = self._config.output.state_db
-        return Desk(read_rules(file), path, self._environ, self._clock, shadow=shadow)
+        return Desk(self._read_rules(file), path, self._environ, self._clock, shadow=shadow)
+
+    def _read_rules(self, file: Path) -> AlertRules:
+        """As they stand there now; read again only where the file is another."""
+        try:
+            status = file.stat()
+            stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+        except OSError:
+            return read_rules(file)  # which says what is wrong
+        if self._rules is None or self._rules[0] != stamp:
+            self._rules = stamp, read_rules(file)
+        return self._rules[1]
 
     def _seen(self, run: Watched, links: Links, now_ms: int) -> Observed:
         made, report = self._summary(run), str(self.places.summary(run))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def ingest(config: Config, environ: Mapping[str, str], clock: Clock, files: Sequ
     with open_store(config.output.state_db) as store:
         effects = Effects(config, store, environ, clock)
         desk = effects.desk() if config.alerts.file is not None else None
-        patterns = [str(file.absolute()) for file in files]
+        patterns = [glob.escape(str(file.absolute())) for file in files]
         told = list(Ingest(patterns, store, clock).run(desk))
     yield from told or ["nothing new"]
 
