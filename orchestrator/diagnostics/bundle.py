@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
-import sqlite3
 import threading
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import psutil
 from msgspec import Struct
 
 from tools.clock import Clock, iso
@@ -22,7 +21,6 @@ PIECE_BYTES_MAX = 1_000_000
 BYTES_MAX = 30_000_000
 """Of all pieces together, before they are packed."""
 PIECE_S_MAX = 30.0
-_UNREADABLE = (OSError, ValueError, RuntimeError, sqlite3.Error, psutil.Error, StreamgaugeError)
 SUMMARY = "SUMMARY.md"
 
 
@@ -88,7 +86,7 @@ def _fill(bag: zipfile.ZipFile, pieces: Iterable[Piece], bounds: Bounds, clock: 
             continue
         try:
             text = within(piece.make, min(left, PIECE_S_MAX))
-        except _UNREADABLE as error:
+        except Exception as error:  # noqa: BLE001 - whatever one piece is about, the others are made
             yield Row(piece.name, piece.what, 0, _words(error))
             continue
         size, cut = _put(bag, piece.name, text, bounds)
@@ -98,12 +96,12 @@ def _fill(bag: zipfile.ZipFile, pieces: Iterable[Piece], bounds: Bounds, clock: 
 
 def within(make: Callable[[], str], seconds: float) -> str:
     """What `make` returns, or raises; TimeoutError where it stands still: its thread is left behind."""
-    outcome: queue.SimpleQueue[tuple[str, BaseException | None]] = queue.SimpleQueue()
+    outcome: queue.SimpleQueue[tuple[str, Exception | None]] = queue.SimpleQueue()
 
     def work() -> None:
         try:
             outcome.put((make(), None))
-        except _UNREADABLE as error:
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
             outcome.put(("", error))
 
     threading.Thread(target=work, name="diagnostics", daemon=True).start()
@@ -118,7 +116,7 @@ def within(make: Callable[[], str], seconds: float) -> str:
 
 def _put(bag: zipfile.ZipFile, name: str, text: str, bounds: Bounds) -> tuple[int, bool]:
     """Write one file; its size, and whether it was cut."""
-    data = _masked(text, bounds.secrets).encode("utf-8", "surrogateescape")
+    data = _masked(text, bounds.secrets).encode("utf-8", "backslashreplace")
     cut = len(data) > PIECE_BYTES_MAX
     data = data[:PIECE_BYTES_MAX]
     bag.writestr(name, data)
@@ -127,13 +125,23 @@ def _put(bag: zipfile.ZipFile, name: str, text: str, bounds: Bounds) -> tuple[in
 
 def _masked(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
-        text = text.replace(secret, "[masked]")
+        for written in _written(secret):
+            text = text.replace(written, "[masked]")
     return mask(text)
 
 
-def _words(error: BaseException) -> str:
+def _written(secret: str) -> tuple[str, ...]:
+    """A secret as it may stand there: plain, and as JSON writes it, of ASCII alone or not; the longest first."""
+    forms = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return tuple(sorted(forms, key=lambda text: (-len(text), text)))
+
+
+def _words(error: Exception) -> str:
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(said.split())[:400] or type(error).__name__
+    said = " ".join(said.split())[:400]
+    # The words of any other error say little without its name (KeyError: 'items').
+    expected = isinstance(error, OSError | ValueError | StreamgaugeError)
+    return said if expected and said else ": ".join(filter(None, (type(error).__name__, said)))
 
 
 def _summary(head: str, rows: Sequence[Row], clock: Clock) -> str:

@@ -45,7 +45,7 @@ def make(order: Order, loaded: LoadedConfig, environ: Mapping[str, str], clock: 
     head = f"Project {config.project.root.name}. " + (
         "Newest entries of streams are in it, because --values asked for them."
         if order.values
-        else "No value of any key is in it."
+        else "Redis was asked for no value of any key; the session's report and logs quote what they quote."
     )
     try:
         bounds = Bounds(order.seconds, sources.secrets_of(loaded, environ))

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote
@@ -20,7 +21,6 @@ import psutil
 from orchestrator.config.loaded import LoadedConfig
 from orchestrator.config.settings import PREFIX
 from orchestrator.diagnostics.bundle import Piece
-from orchestrator.store.database import open_store
 from tools.masking import LineMasker, mask_data
 from tools.secret_names import is_secret_name
 from tools.workspace import Workspace
@@ -38,6 +38,7 @@ _SHOWN = frozenset({"LANG", "LC_ALL", "PATH", "PWD", "SHELL", "TERM", "TZ", "VIR
 _FOLDERS = frozenset({"PWD", "OLDPWD"})
 """Folders, although they are called like passwords."""
 _SECRET_CHARS_MIN = 6
+_STORE_WAIT_S = 5.0
 
 
 def of_us(loaded: LoadedConfig, environ: Mapping[str, str], version: str) -> Iterator[Piece]:
@@ -82,34 +83,50 @@ def of_session(workspace: Workspace) -> Iterator[Piece]:
 
 def of_logs(loaded: LoadedConfig, workspace: Workspace) -> Iterator[Piece]:
     """The ends of the services' logs: those that the session captured, and those that are configured."""
-    found: dict[str, Path] = {}
+    found: list[tuple[str, Path]] = []
+
+    def listed() -> str:
+        files = dict(_log_files(loaded, workspace))
+        if not files:
+            raise ValueError("no log file is configured, and no session captured one")
+        found.extend(files.items())
+        return _json({name: str(path) for name, path in files.items()})
+
+    # A piece of its own, and so within bounds: a pattern may lead through a whole disk.
+    yield Piece("logs/list.json", "logs of services", listed)
+    files = tuple(found)
+    for name, path in files[:_LOGS_MAX]:
+        yield Piece(name, f"the end of {path.name}", lambda path=path: _masked_end(path))  # type: ignore[misc]
+    if len(files) > _LOGS_MAX:
+        yield Piece("logs/rest", f"{len(files) - _LOGS_MAX} more logs", _too_many)
+
+
+def _log_files(loaded: LoadedConfig, workspace: Workspace) -> Iterator[tuple[str, Path]]:
+    """Each log's name in the bundle, and where it lies."""
     for path in sorted(workspace.path("logs").glob("*.log")):
-        found[f"logs/session/{path.name}"] = path
+        yield f"logs/session/{_file_name(path.name)}", path
     for source in loaded.config.logs.sources:
         names = islice(glob.iglob(source.path or "", recursive=True), _LOGS_MAX + 1)  # noqa: PTH207 - any folder's
         for number, name in enumerate(sorted(names)):
-            found.setdefault(
-                f"logs/{_file_name(source.service)}-{number}-{_file_name(Path(name).name)}", Path(name)
-            )
-    if not found:
-        yield Piece("logs", "logs of services", _no_logs)
-    for name, path in list(found.items())[:_LOGS_MAX]:
-        yield Piece(name, f"the end of {path.name}", lambda path=path: _masked_end(path))  # type: ignore[misc]
-    if len(found) > _LOGS_MAX:
-        yield Piece("logs/rest", f"{len(found) - _LOGS_MAX} more logs", _too_many)
+            yield f"logs/{_file_name(source.service)}-{number}-{_file_name(Path(name).name)}", Path(name)
 
 
 def secrets_of(loaded: LoadedConfig, environ: Mapping[str, str]) -> tuple[str, ...]:
     """What must stand nowhere in a bundle, the longest first: values behind names of secrets, and addresses with one."""
     found = {value for name, value in environ.items() if is_secret_name(name) and name not in _FOLDERS}
+    found |= {password for value in environ.values() for password in _passwords(value)}
     if loaded.config.nightly.ping_url is not None:
         found.add(loaded.config.nightly.ping_url.get_secret_value())
     if loaded.config.redis.url is not None:
-        credentials = loaded.config.redis.url.get_secret_value().partition("://")[2].rpartition("@")[0]
-        password = credentials.partition(":")[2]
-        found |= {password, unquote(password)}
+        found |= _passwords(loaded.config.redis.url.get_secret_value())
     kept = (text for text in found if len(text) >= _SECRET_CHARS_MIN)
     return tuple(sorted(kept, key=lambda text: (-len(text), text)))
+
+
+def _passwords(url: str) -> set[str]:
+    """The password in an address, as it stands there and decoded; nothing where it holds none."""
+    password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    return {password, unquote(password)}
 
 
 def _about(version: str) -> object:
@@ -169,9 +186,13 @@ def _network() -> object:
 
 
 def _rows(store: Path, query: str) -> object:
-    with open_store(store) as opened:
-        rows: list[sqlite3.Row] = opened.rows(f"{query} LIMIT {_ROWS_MAX}")
-    return [dict(row) for row in rows]
+    """Rows of the store as it is: opened to read alone, so that one of another version stays what it is."""
+    if not store.is_file():
+        raise ValueError(f"{store}: there is no database")
+    address = f"{store.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True, timeout=_STORE_WAIT_S)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(f"{query} LIMIT {_ROWS_MAX}")]
 
 
 def _json(data: object) -> str:
@@ -199,10 +220,6 @@ def _file_name(text: str) -> str:
     return "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "_" for char in text)[
         :60
     ]
-
-
-def _no_logs() -> str:
-    raise ValueError("no log file is configured, and no session captured one")
 
 
 def _too_many() -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
 import threading
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 from orchestrator.cli.boundary import StateFolder
 from orchestrator.cli.request import Request, read
+from orchestrator.diagnostics import sources
 from orchestrator.diagnostics.bundle import PIECE_BYTES_MAX, Bounds, Piece, Row, within, write
 from orchestrator.diagnostics.making import Order, make
 from orchestrator.store import database
@@ -80,7 +83,7 @@ def test_a_bundle_tells_of_everything_and_of_no_secret(tmp_path: Path, server: S
     assert "10:00" not in text_of(path, "logs/orders-0-orders.log")
     assert json.loads(text_of(path, "environment.json"))["SOMETHING"] == f"set, {len(VALUE) + 14} characters"
     summary = text_of(path, "SUMMARY.md")
-    assert "No value of any key is in it." in summary
+    assert "Redis was asked for no value of any key" in summary
     for name in ("containers/list.json", "session/session.json", "workflows"):
         assert rows[name].problem
         assert rows[name].what in summary
@@ -126,6 +129,36 @@ def test_what_fails_stands_still_or_is_too_long_is_told(tmp_path: Path) -> None:
     assert [row.problem for row in rows] == ["Permission denied", "cut after 1,000,000 bytes", ""]
     assert text_of(path, "c") == "it is [masked], really"
     assert [item.name for item in tmp_path.iterdir()] == ["b.zip"]
+
+
+def test_an_error_that_nobody_foresaw_is_told_at_once(tmp_path: Path) -> None:
+    def fails() -> str:
+        return os.environ["STREAMGAUGE_NO_SUCH_VARIABLE"]
+
+    _, rows = made(tmp_path, Piece("a", "lone \ud800", fails), Piece("b", "lone \ud800", lambda: "x"))
+    assert [row.problem for row in rows] == ["KeyError: 'STREAMGAUGE_NO_SUCH_VARIABLE'", ""]
+
+
+@pytest.mark.parametrize("ascii_alone", [True, False])
+def test_a_secret_is_masked_as_json_writes_it_too(tmp_path: Path, *, ascii_alone: bool) -> None:
+    secret = 'ho"rse\\stäple\nof-two-lines'
+    path, _ = made(
+        tmp_path,
+        Piece("a", "", lambda: json.dumps({"note": secret}, ensure_ascii=ascii_alone)),
+        secrets=(secret,),
+    )
+    assert text_of(path, "a") == '{"note": "[masked]"}'
+
+
+def test_a_store_of_another_version_stays_what_it_is(tmp_path: Path) -> None:
+    store = tmp_path / "orchestration.db"
+    database.create(store)
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    before = store.read_bytes()
+    pieces = {piece.name: piece for piece in sources.of_runs(store)}
+    assert json.loads(pieces["runs/runs.json"].make()) == []
+    assert store.read_bytes() == before
 
 
 def test_nothing_is_waited_for_that_stands_still() -> None:
