@@ -37,7 +37,8 @@ def problems(rules: AlertRules, episodes: Sequence[Episode], now_ms: int) -> Ite
         if receiver.name not in used:
             yield f"the receiver {receiver.name!r} is named by no route"
     for route, timing in every(rules.route):
-        yield from (f"{_name(timing.place)}: {text}" for text in _idle(route.match))
+        for match in (route.match, *route.match_any):
+            yield from (f"{_name(timing.place)}: {text}" for text in _idle(match))
         yield from (f"{_name(timing.place)}: {text}" for text in _shadowed(route))
     for number, silence in enumerate(rules.silences):
         if silence.until_ms <= now_ms:
@@ -70,12 +71,13 @@ def _idle(match: Match) -> Iterator[str]:
 
 def _shadowed(route: Route) -> Iterator[str]:
     """Routes below this one that an earlier one leaves nothing."""
-    before: list[Match] = []
+    before: list[Route] = []
     for number, child in enumerate(route.routes):
-        if any(match.is_any or match == child.match for match in before):
+        wanted = (child.match, child.match_any)
+        if any(one.takes_all or (one.match, one.match_any) == wanted for one in before):
             yield f"routes[{number}] can never be reached: an earlier one takes all that it matches"
         if not child.go_on:
-            before.append(child.match)
+            before.append(child)
 
 
 def _unmatched(name: str, match: Match, episodes: Sequence[Episode]) -> Iterator[str]:

@@ -270,7 +270,8 @@ def _notification(
     return Notification(
         # With its beginning: a group that ended and came again is another one.
         id=_digest(group.key, str(group.first_ms), str(after.number)),
-        dedup_key=_digest(group.receiver, *(f"{name}={value}" for name, value in group.values)),
+        # Of this route alone: the end of one group must not close the incident of another that still fires.
+        dedup_key=group.key,
         receiver=group.receiver,
         values=group.values,
         items=tuple(sorted(items, key=lambda item: (item.episode.rank, item.episode.key))),

@@ -165,9 +165,13 @@ CHANNELS = ("console", "slack", "email", "webhook", "pagerduty")
 
 
 class Route(_Part):
-    """Where matching episodes go. What is not given is that of the route above."""
+    """Where matching episodes go. What is not given is that of the route above.
+
+    With `match_any`, one of those must match besides `match`: one route has one message for one root cause, two have two.
+    """
 
     match: Match = Match()
+    match_any: tuple[Match, ...] = ()
     receiver: str | None = None
     group_by: tuple[str, ...] | None = None
     group_wait: Duration | None = None
@@ -184,6 +188,24 @@ class Route(_Part):
             if name not in NAMES:
                 raise ValueError(f"{name!r} is no label; use some of {', '.join(NAMES)}")
         return value
+
+    @field_validator("match_any")
+    @classmethod
+    def _something_each(cls, value: tuple[Match, ...]) -> tuple[Match, ...]:
+        if any(match.is_any for match in value):
+            raise ValueError("one of them matches everything; name what each takes")
+        return value
+
+    def takes(self, labels: Labels) -> bool:
+        """Whether an episode with these labels goes here, or below."""
+        return self.match.holds(labels) and (
+            not self.match_any or any(match.holds(labels) for match in self.match_any)
+        )
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every episode does."""
+        return self.match.is_any and not self.match_any
 
 
 class Inhibition(_Part):
@@ -277,7 +299,7 @@ def routes_of(rules: AlertRules, labels: Labels) -> list[Timing]:
 
 
 def _taken(route: Route, above: Timing | None, place: str, labels: Labels) -> list[Timing]:
-    if not route.match.holds(labels):
+    if not route.takes(labels):
         return []
     own = whole(route, above, place)
     found: list[Timing] = []

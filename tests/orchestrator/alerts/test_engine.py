@@ -229,6 +229,31 @@ def test_a_route_groups_by_its_own_labels() -> None:
     assert (told.values, len(told.items)) == ((("category", "CONSUMER_LAG"),), 7)
 
 
+def test_of_one_cause_one_message_is_sent_whatever_of_a_route_takes_it() -> None:
+    several = [{"severity": ">=high"}, {"severity": ">=medium", "category": "security"}]
+    night = Night(rules(route={"notify_on": [], "routes": [{"match_any": several, "notify_on": ["new"]}]}))
+    (told,) = night.at(
+        0,
+        episode("a", "HIGH", cause="one"),
+        episode("b", "MEDIUM", cause="one", category="SECURITY"),
+        episode("c", "MEDIUM", cause="one"),
+        settled=True,
+    )
+    assert [item.episode.key for item in told.items] == ["a", "b"]
+
+
+def test_the_end_of_one_routes_group_closes_no_other_routes_incident() -> None:
+    night = Night(
+        rules(route={"routes": [{"match": {"severity": "high"}}, {"match": {"severity": "medium"}}]})
+    )
+    high = episode("a", "HIGH", cause="one")
+    first = night.at(0, high, episode("b", "MEDIUM", cause="one"), settled=True)
+    (over,) = night.at(HOUR_MS, high, episode("b", "MEDIUM", cause="one", ended_ms=ENDED), settled=True)
+    assert over.over
+    lasting = next(item for item in first if item.severity == "HIGH")
+    assert over.dedup_key != lasting.dedup_key
+
+
 # --- Budget and failures ---------------------------------------------------------------------------------
 
 

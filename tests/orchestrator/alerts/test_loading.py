@@ -52,6 +52,11 @@ HEAD = "receivers:\n  - name: team\n    console: {}\n"
             id="unknown label",
         ),
         pytest.param(
+            f"{HEAD}route:\n  receiver: team\n  routes:\n    - match_any: [{{}}]\n",
+            "a.yaml:7: route.routes[0].match_any: one of them matches everything. Name what each takes.",
+            id="any of everything",
+        ),
+        pytest.param(
             f"{HEAD}route:\n  receiver: team\n  match: {{severity: bad}}\n",
             "a.yaml:6: route.match.severity: 'bad' is no severity",
             id="unknown severity",
@@ -117,6 +122,7 @@ def test_the_rules_that_ship_have_an_effect_each() -> None:
             "security": episode(severity="MEDIUM", category="SECURITY"),
             "failed": episode("r", "HIGH", event="run.failed"),
             "stalled": episode("s", "HIGH", event="run.stalled"),
+            "chain": episode("c", "HIGH", event="chain.failed"),
             "finished": episode("f", "INFO", event="run.finished"),
         }.items()
     }
@@ -124,9 +130,10 @@ def test_the_rules_that_ship_have_an_effect_each() -> None:
         "critical": "route.routes[0]",
         "high": "route.routes[0]",
         "medium": "route",
-        "security": "route.routes[1]",
-        "failed": "route.routes[2]",
-        "stalled": "route.routes[3]",
+        "security": "route.routes[0]",
+        "failed": "route.routes[1]",
+        "stalled": "route.routes[2]",
+        "chain": "route.routes[3]",
         "finished": "route",
     }
 
@@ -145,6 +152,16 @@ def test_the_rules_that_ship_have_an_effect_each() -> None:
             id="same",
         ),
         pytest.param("routes: [{}, {match: {service: a}}]", "routes[1] can never be reached", id="after all"),
+        pytest.param(
+            "routes: [{match_any: [{service: a}, {event: finished}]}]",
+            "can match nothing",
+            id="one of several",
+        ),
+        pytest.param(
+            "routes: [{match_any: [{service: a}]}, {match_any: [{service: a}]}]",
+            "routes[1] can never be reached",
+            id="the same several",
+        ),
     ],
 )
 def test_a_route_that_can_do_nothing_says_so(text: str, said: str) -> None:
