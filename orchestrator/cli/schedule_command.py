@@ -73,7 +73,7 @@ def schedule(
     folder = (project or Path()).resolve()
     flags = {"session.duration": given.get("duration"), "session.hold": given.get("hold")}
     file = given.get("config")
-    request = Request(folder, file if isinstance(file, Path) else None, flags)
+    request = Request(folder, file if isinstance(file, Path) else None, flags, nightly=True)
     session = read(request, os.environ, folder, ctx.obj["state"]).config.session
     wish = Wish(
         platform=platform,

@@ -257,8 +257,13 @@ def _add_detected(
 
 
 def _add_profile(layers: _Layers, profile: Profile, folder: Path) -> None:
-    """What nobody gave; a path only where it leads to a file, from the configuration's folder."""
+    """What nobody gave; a path only where it leads to a file, from the configuration's folder.
+
+    Who switched the store off has no alerts: what was told is remembered there.
+    """
     for key, value in profile.values.items():
+        if key == "alerts.file" and _get(layers.data, "store", "enabled") is False:
+            continue
         section, _, name = key.rpartition(".")
         if (_get(layers.data, section, name) if section else layers.data.get(name)) is not None:
             continue

@@ -66,6 +66,13 @@ def test_every_other_layer_wins_over_the_profile(tmp_path: Path, given: str) -> 
     assert (loaded.config.fail_on, loaded.config.alerts.file) == ("low", None)
 
 
+def test_who_switched_the_store_off_has_a_night_without_alerts(tmp_path: Path) -> None:
+    write(tmp_path, "[store]\nenabled = false")
+    (tmp_path / "alerts.yaml").write_text(ALERTS, encoding="utf-8")
+    told = read(Request(nightly=True), {}, tmp_path, boundary.StateFolder(tmp_path)).config
+    assert (told.store.enabled, told.alerts.file) == (False, None)
+
+
 def test_a_night_pings_start_and_end_and_leaves_archive_and_store(
     tmp_path: Path, peer: HttpPeer, capsys: pytest.CaptureFixture[str]
 ) -> None:
