@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -17,16 +17,18 @@ from orchestrator.cli.run import Show
 from orchestrator.cli.run import run as run_session
 from orchestrator.cli.summary import meaning
 from orchestrator.config import settings
-from orchestrator.config.model import Config
+from orchestrator.config.model import Config, Mode
 from orchestrator.config.nightly import is_address
 from orchestrator.nightly.ping import Dead, Ping
-from orchestrator.nightly.shortness import why_short
+from orchestrator.nightly.shortness import EARLIER_MAX, length_s, why_short
 from orchestrator.session.earlier import store_of
 from tools.clock import NEVER, Clock, SystemClock
 from tools.errors import StreamgaugeError
 from tools.quantities import format_duration
 from tools.sources import session_facts
+from tools.sources.session_facts import SessionFacts
 from tools.synthesis.sessions import store
+from tools.synthesis.sessions.record import SessionRecord
 from tools.workspace import Workspace
 
 WELL = frozenset({boundary.OK, boundary.FINDINGS})
@@ -38,10 +40,9 @@ _TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """What is left to chance: the part of the jitter that is waited, and the id of the run's pings."""
+    """What is left to chance: the part of the jitter that is waited."""
 
     wait_s: Callable[[float], float] = field(default=lambda most: random.SystemRandom().uniform(0, most))
-    run_id: Callable[[], str] = field(default=lambda: str(uuid.uuid4()))
 
 
 def run(  # noqa: PLR0917 - as `run`, and what a test puts in
@@ -58,10 +59,10 @@ def run(  # noqa: PLR0917 - as `run`, and what a test puts in
     try:
         config = read(request, environ, cwd, state).config
     except StreamgaugeError as error:
-        _tell(Ping(_of_environment(environ, chance), clock), boundary.code_of(error))
+        _tell(Ping(_of_environment(environ), clock), boundary.code_of(error))
         raise
     _wait(config, clock, chance)
-    ping = Ping(_dead(config, chance), clock)
+    ping = Ping(_dead(config), clock)
     ping.start()
     begun_ms = clock.now_ms()
     code = boundary.INTERNAL
@@ -102,29 +103,38 @@ def _wait(config: Config, clock: Clock, chance: Chance) -> None:
         clock.sleep_until(clock.monotonic() + seconds, NEVER)
 
 
-def _dead(config: Config, chance: Chance) -> Dead | None:
+def _dead(config: Config) -> Dead | None:
     url = config.nightly.ping_url
     if url is None:
         return None
-    return Dead(url.get_secret_value(), chance.run_id(), config.nightly.ping_timeout)
+    return Dead(url.get_secret_value(), config.nightly.ping_timeout)
 
 
-def _of_environment(environ: Mapping[str, str], chance: Chance) -> Dead | None:
+def _of_environment(environ: Mapping[str, str]) -> Dead | None:
     """A configuration that cannot be read names no address; the environment may."""
     url = environ.get(settings.variable("nightly.ping_url"), "")
-    return Dead(url, chance.run_id(), _TIMEOUT_S) if is_address(url) else None
+    return Dead(url, _TIMEOUT_S) if is_address(url) else None
 
 
 def _short(config: Config, begun_ms: int) -> str:
     """What was short about the session that ended now; "" where nothing was, or none began."""
     workspace = Workspace(config.output.workspace.resolve())
-    with suppress(OSError, msgspec.MsgspecError):
+    with suppress(OSError, ValueError, msgspec.MsgspecError, StreamgaugeError):
         facts = session_facts.read(workspace)
         if facts.started_ms < begun_ms or facts.ended_ms is None:
             return ""
-        own = store.in_workspace(workspace)
-        kept = store_of(config.output.state_folder).records()
-        earlier = [record for record in kept if own and record.series == own.series]
-        earlier = [record for record in earlier if record.session_id != facts.session_id]
+        earlier = _earlier(config, workspace, facts) if facts.mode == Mode.STATIC else []
         return why_short(facts, earlier, config.session.duration, config.nightly.short_share)
     return ""
+
+
+def _earlier(config: Config, workspace: Workspace, facts: SessionFacts) -> list[SessionRecord]:
+    """As many complete sessions like this one as are looked at, the newest first: records are read one by one."""
+    own = store.in_workspace(workspace)
+    kept = store_of(config.output.state_folder).records() if own is not None else ()
+    like = (
+        record
+        for record in kept
+        if own is not None and record.series == own.series and record.session_id != facts.session_id
+    )
+    return list(islice((record for record in like if length_s(record) is not None), EARLIER_MAX))

@@ -1,14 +1,15 @@
 """The dead-man ping: somebody outside hears that a session began and how it ended, or notices that nothing came.
 
-The address is that of healthchecks and its kin: `URL/start`, then `URL` or `URL/fail`, each with the same run id. It
-is a secret (who knows it can feign a success), so no message of ours holds it.
+The address is that of healthchecks and its kin: `URL/start`, then `URL` or `URL/fail`. It is a secret (who knows it
+can feign a success), so no message of ours holds it. The pings carry no run id: an end with one leaves the start of
+another run open, and a night that was refused beside one at work would have it called lost.
 """
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from orchestrator.alerts.channels.posting import post
 from tools.clock import NEVER, Clock
@@ -21,10 +22,9 @@ _TEXT_CHARS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """The switch: its address, the id that joins the pings of one run, and what one of them may take."""
+    """The switch: its address, and what a ping may take."""
 
     url: str
-    run_id: str
     timeout_s: float
 
 
@@ -44,13 +44,14 @@ class Ping:
     def end(self, text: str, *, well: bool) -> str:
         """Say how it ended and wait for that at most as long as a ping may take; why it was not taken, or "".
 
-        The start is waited for first, within the same time: it must not come after the end.
+        The start is waited for first, as it must not come after the end: half the time, and then given up.
         """
         if self._dead is None:
             return ""
         until = self._clock.monotonic() + self._dead.timeout_s
         if self._start is not None:
-            self._start.wait(self._left(until))
+            self._start.wait(self._left(until) / 2)
+            self._start.give_up()
         sending = _Sending(self._dead, "" if well else "fail", text, self._clock)
         return sending.wait(self._left(until))
 
@@ -62,8 +63,9 @@ class _Sending:
     """One ping on its way."""
 
     def __init__(self, dead: Dead, step: str, text: str, clock: Clock) -> None:
-        self._url, self._text, self._clock = address(dead, step), text[:_TEXT_CHARS], clock
+        self._url, self._text, self._clock = address(dead.url, step), text[:_TEXT_CHARS], clock
         self._said = ""
+        self._given_up = False
         self._thread = threading.Thread(target=self._send, name="ping", daemon=True)
         self._thread.start()
 
@@ -72,8 +74,14 @@ class _Sending:
         self._thread.join(seconds)
         return "no answer in time" if self._thread.is_alive() else self._said
 
+    def give_up(self) -> None:
+        """Try it no other time."""
+        self._given_up = True
+
     def _send(self) -> None:
         for attempt in range(1, TRIES + 1):
+            if self._given_up:
+                return
             try:
                 post(self._url, self._text.encode("utf-8"), {"Content-Type": "text/plain; charset=utf-8"})
             except DeliveryFailed as error:
@@ -86,9 +94,8 @@ class _Sending:
                 return
 
 
-def address(dead: Dead, step: str) -> str:
-    """Where a step is told: the step behind the path, the run's id behind the query that is there."""
-    parts = urlsplit(dead.url)
+def address(url: str, step: str) -> str:
+    """Where a step is told: the step behind the path; the query stays."""
+    parts = urlsplit(url)
     path = parts.path.rstrip("/") + (f"/{step}" if step else "")
-    query = "&".join(part for part in (parts.query, urlencode({"rid": dead.run_id})) if part)
-    return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))

@@ -10,15 +10,17 @@ from tools.quantities import format_duration
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis.sessions.record import SessionRecord
 
-_EARLIER_MIN, _EARLIER_MAX = 3, 7
+_EARLIER_MIN, EARLIER_MAX = 3, 7
 """Fewer say little of what is usual; older ones are of another system."""
+_LESS_S = 10.0
+"""What a static one must have been shorter by: a few seconds are how busy the machine is."""
 
 
 def why_short(facts: SessionFacts, earlier: Sequence[SessionRecord], duration_s: float, share: float) -> str:
     """What was short about it, "" where nothing was. `share` of the usual length is enough, 0 switches it off.
 
     The window is held against `duration_s`, what it was meant to last. A static session has none: it is held against
-    complete ones like it, the newest first, of which there must be three.
+    complete ones like it, the newest first, of which there must be three, and must be shorter by some seconds.
     """
     if share <= 0:
         return ""
@@ -27,11 +29,14 @@ def why_short(facts: SessionFacts, earlier: Sequence[SessionRecord], duration_s:
         if window_s >= share * duration_s:
             return ""
         return f"its window lasted {_told(window_s)} of {_told(duration_s)}"
-    before = [length for record in earlier if (length := _length_s(record)) is not None][:_EARLIER_MAX]
+    before = [length for record in earlier if (length := length_s(record)) is not None][:EARLIER_MAX]
     took_s = ((facts.ended_ms or facts.started_ms) - facts.started_ms) / 1000
-    if len(before) < _EARLIER_MIN or took_s >= share * median(before):
+    if len(before) < _EARLIER_MIN:
         return ""
-    return f"it took {_told(took_s)}, and the {len(before)} before it {_told(median(before))} (median)"
+    usual_s = median(before)
+    if took_s >= share * usual_s or usual_s - took_s < _LESS_S:
+        return ""
+    return f"it took {_told(took_s)}, and the {len(before)} before it {_told(usual_s)} (median)"
 
 
 def _window_s(facts: SessionFacts) -> float:
@@ -42,7 +47,8 @@ def _window_s(facts: SessionFacts) -> float:
     return (window.ended_ms - window.started_ms) / 1000
 
 
-def _length_s(record: SessionRecord) -> float | None:
+def length_s(record: SessionRecord) -> float | None:
+    """How long a complete session took, s; None for any other."""
     if record.incomplete or record.ended_ms is None:
         return None
     return (record.ended_ms - record.started_ms) / 1000

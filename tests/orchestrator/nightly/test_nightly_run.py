@@ -38,7 +38,7 @@ def nightly(folder: Path, peer: HttpPeer | None = None, **flags: object) -> int:
     environ = {} if peer is None else {VARIABLE: f"{peer.url}/secret-uuid"}
     request = Request(flags=given, nightly=True)
     state = boundary.StateFolder(folder / ".state")
-    chance = Chance(wait_s=lambda most: most / 2, run_id=lambda: "r1")
+    chance = Chance(wait_s=lambda most: most / 2)
     return nightly_run.run(request, Show(plain=True), environ, folder, state, ManualClock(), chance)
 
 
