@@ -48,6 +48,7 @@ function clusterCard(cluster) {
     root && lazy("Evidence of the root", () => block(root.evidence, `Evidence of ${root.findingId}, the root of ${cluster.clusterId}`)),
     el("h4", {}, `From root to symptoms: ${count(cluster.members.length, "finding")} of ${cluster.agents.map((agent) => AGENTS[agent] ?? agent).join(", ")}`),
     chainOf(cluster),
+    root && cluster.chain.some((step) => step.at < root.timestamp) && el("p", { class: "via" }, "Times are when each was first seen: a limit is passed some time after its cause began."),
     (cluster.alternatives ?? []).map(alternative),
     wordingOf(cluster),
   );
@@ -91,17 +92,18 @@ function chainOf(cluster) {
     }
   }
   const told = new Set();
-  const node = (id, step, depth) => {
+  const node = (id, step, depth, alike = false) => {
     if (told.has(id)) return null;
     told.add(id);
     const finding = findingById.get(id);
     const further = (also.get(id) ?? []).map((other) => el("li", { class: "because" }, isCompany(other) ? "together with " : "also from ", link(other.cause), " — ", prose(other.says, 200)));
-    const children = depth < 40 ? (below.get(id) ?? []).map((next) => node(next.effect, next, depth + 1)) : [];
+    const steps = depth < 40 ? (below.get(id) ?? []) : [];
+    const children = steps.map((next, at) => node(next.effect, next, depth + 1, at > 0 && steps[at - 1].says === next.says));
     return el(
       "li",
       {},
       el("div", { class: "step" }, finding && chip(gradeOf(finding)), " ", link(id, true)),
-      step && el("p", { class: "because" }, isCompany(step) ? "together: " : "because ", prose(step.says, 240), el("span", { class: "via" }, " · by ", prose(step.via, 160), ` · ${step.at.slice(11, 19)}`)),
+      step && el("p", { class: "because" }, alike ? "likewise" : [isCompany(step) ? "together: " : "because ", prose(step.says, 240)], el("span", { class: "via" }, " · by ", prose(step.via, 160), ` · ${step.at.slice(11, 19)}`)),
       further.length || children.some(Boolean) ? el("ul", {}, children, further) : null,
     );
   };
