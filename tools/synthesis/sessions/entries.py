@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tools.clock import from_iso
 from tools.detectors import registry
@@ -66,22 +66,32 @@ class Seen:
         )
 
 
-def not_read(known: KnownFinding, scope: Scope) -> str:
+Families = Mapping[str, Sequence[EntriesRead]]
+
+
+def families(scope: Scope | None) -> Families | None:
+    """What a session read, by family of streams; None where it read no entries."""
+    if scope is None or scope.entries is None:
+        return None
+    found: dict[str, list[EntriesRead]] = defaultdict(list)
+    for name, it in scope.entries.items():
+        found[family_of(name)].append(it)
+    return found
+
+
+def not_read(known: KnownFinding, by_family: Families | None) -> str:
     """Why the later session's silence about entries says nothing; "" where it says something, or is about others."""
     needed = known.entries
     if needed is None and known.rule_id in _RULES and known.agent == AgentId.REDIS_STREAM_ANALYST.slug:
         needed = 0  # of a record of before this was counted
     if needed is None:
         return ""
-    if scope.entries is None:
+    if by_family is None:
         return "stream entries were not read in the later session"
-    by_family: dict[str, list[EntriesRead]] = defaultdict(list)
-    for name, it in scope.entries.items():
-        by_family[family_of(name)].append(it)
     return next(_unread(known, needed, by_family), "")
 
 
-def _unread(known: KnownFinding, needed: int, by_family: Mapping[str, list[EntriesRead]]) -> Iterator[str]:
+def _unread(known: KnownFinding, needed: int, by_family: Families) -> Iterator[str]:
     only_recent = known.rule_id == schema_drift.RULE.id
     for name in known.streams:
         there = by_family.get(family_of(name), [])

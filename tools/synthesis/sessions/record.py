@@ -116,7 +116,7 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def is_whole(self) -> bool:
-        """Whether every agent, rule, stream and file was looked at."""
+        """Whether every agent, rule, stream and file was looked at, and entries were read."""
         agents = {agent.slug for agent in AgentId}
         seen = None not in (self.streams, self.entries, self.files)
         return agents.issubset(self.agents) and seen and not self.broken_rules and not self.capped_rules

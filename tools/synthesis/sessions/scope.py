@@ -6,7 +6,7 @@ from tools.detectors.streams.families import family_of
 from tools.findings.model import AgentId
 from tools.quantities import format_duration
 from tools.synthesis import cross_agent
-from tools.synthesis.sessions.entries import not_read
+from tools.synthesis.sessions.entries import families, not_read
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord, was_of
 
 _LOGS, _STREAMS = AgentId.LOG_WATCHER.slug, AgentId.REDIS_STREAM_ANALYST.slug
@@ -38,6 +38,7 @@ class Looking:
         self._files = frozenset(scope.files or ()) if scope is not None else frozenset[str]()
         self._unread = frozenset(scope.unread_files if scope is not None else ())
         # A stream whose name holds an id is another one each time; what is found of it is found of its family.
+        self._entries = families(scope)
         self._groups: dict[str, set[str]] = {}
         for name, groups in (scope.streams or ()) if scope is not None else ():
             self._groups.setdefault(family_of(name), set()).update(groups)
@@ -63,9 +64,9 @@ class Looking:
         if known.agent == _LOGS:
             return _services(known, scope) or _long_enough(known, scope.window_ms)
         if known.agent == _STREAMS or known.rule_id.startswith(_LIVE):
-            unseen = self._stream(known, scope) or not_read(known, scope)
+            unseen = self._stream(known, scope) or not_read(known, self._entries)
             return unseen or _long_enough(known, scope.window_ms - scope.unpolled_ms)
-        return self._of_files(known, scope) or not_read(known, scope)
+        return self._of_files(known, scope) or not_read(known, self._entries)
 
     def _stream(self, known: KnownFinding, scope: Scope) -> str:
         if self._server_differs:
