@@ -15,6 +15,8 @@ import msgspec
 from tools import masking
 from tools.findings.model import AgentId
 
+NAME_CHARS_MAX = 100
+"""Of a file's name that is made of a name of the audited system."""
 _GITIGNORE = "*\n"
 _OWN_LOGS = frozenset({"startup", "shutdown", "merged", "redis"})
 
@@ -181,4 +183,4 @@ def write_atomically(path: Path, data: bytes) -> None:
 def safe_name(name: str) -> str:
     """A name of the audited system as one file name: letters, digits, `.`, `_`, `-` stay."""
     kept = "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "_" for char in name)
-    return kept.lstrip(".")[:100] or "_"
+    return kept.lstrip(".")[:NAME_CHARS_MAX] or "_"

@@ -48,7 +48,8 @@ class Chain:
         for link in Link:
             if links[link].is_settled:
                 continue
-            if links[link].next_ms > self._clock.now_ms() or self._stop.is_set():
+            # Farther away than the longest wait it is only where the clock was set back.
+            if 0 < links[link].next_ms - self._clock.now_ms() <= _ROUND_MAX_MS or self._stop.is_set():
                 return
             row = self._skipped(links, link) or self._done(run, link, links)
             self._ledger.write_link(run, row)
@@ -59,7 +60,7 @@ class Chain:
             yield f"{run.key}: {link} {row.status}{f': {row.detail}' if row.detail else ''}"
         # Nothing is left that would need it; what is killed here closes the run the next time.
         archived.drop_export(run, self._effects.places)
-        self._ledger.close(run)
+        self._ledger.close(run, archived=links[Link.ARCHIVE].status is LinkState.DONE)
 
     def _skipped(self, links: Links, link: Link) -> LinkRow | None:
         if link is Link.VERIFY and links[Link.ARCHIVE].status is LinkState.FAILED:

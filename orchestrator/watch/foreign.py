@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-import psutil
 
 from orchestrator.store.database import Store
 from orchestrator.watch import views
+from orchestrator.watch.processes import Process, process
 from orchestrator.watch.views import Gate, Step, View
 from tools.clock import from_iso
 from tools.errors import UsageError
@@ -51,7 +51,6 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 }
 _LIVENESS = "heartbeat"
 """A column with this in its name says that somebody is there, and not that anything moves on."""
-_CLOCK_SLACK_MS = 2_000
 _LATEST_MS = 253_402_300_800_000
 """The year 10000: what is later is no time."""
 _HEADER_BYTES, _VERSION_AT, _WAL = 20, 18, b"\x02"
@@ -238,7 +237,7 @@ def _view(source: str, raw: _Raw) -> View:
     pid = _whole(_of(data, "pid"))
     elsewhere = _text(_of(data, "host")) not in {"", socket.gethostname(), "localhost"}
     pid_started = _moment(_of(data, "pid_started"))
-    alive, born = (None, None) if pid is None or pid <= 0 or elsewhere else process(pid, pid_started)
+    there = Process() if pid is None or pid <= 0 or elsewhere else process(pid, pid_started)
     scores = [
         score
         for score in (_number(_of(data, "safety")), *(step.safety for step in steps))
@@ -255,8 +254,9 @@ def _view(source: str, raw: _Raw) -> View:
         started_ms=_started(data),
         ended_ms=_moment(_of(data, "ended")),
         pid=pid,
-        pid_started_ms=pid_started if pid_started is not None else born,
-        alive=alive,
+        pid_started_ms=pid_started if pid_started is not None else there.born_ms,
+        pid_mark=there.mark,
+        alive=there.alive,
         steps=steps,
         gates=tuple(_gate(row) for row in beside["gates"].kept),
         progress=_digest(tables, {name: found.more for name, found in beside.items()}),
@@ -269,21 +269,6 @@ def _view(source: str, raw: _Raw) -> View:
         error=_shown(_of(data, "error")),
         rows=masked,
     )
-
-
-def process(pid: int, started_ms: int | None) -> tuple[bool, int | None]:
-    """Whether a process runs, and when it began; with `started_ms` only that very one counts."""
-    try:
-        found = psutil.Process(pid)
-        born = round(found.create_time() * 1000)
-        runs = found.status() != psutil.STATUS_ZOMBIE
-    except (psutil.NoSuchProcess, OverflowError):
-        return False, None
-    except psutil.AccessDenied:
-        return True, None
-    if started_ms is not None and abs(born - started_ms) > _CLOCK_SLACK_MS:
-        return False, None
-    return runs, born
 
 
 def _step(row: Mapping[str, Any]) -> Step:

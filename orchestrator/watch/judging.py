@@ -40,19 +40,27 @@ def observed(known: Watched, view: View, now_ms: int) -> Watched:
         workspace=view.workspace or known.workspace,
         pid=view.pid,
         pid_started_ms=known.pid_started_ms if known.pid == view.pid else view.pid_started_ms,
+        pid_mark=known.pid_mark
+        if known.pid == view.pid and known.pid_mark
+        else (view.pid_mark if view.alive else ""),
         gone_ms=(known.gone_ms if known.gone_ms is not None else now_ms) if gone else None,
         stalled_ms=None if moved else known.stalled_ms,
     )
 
 
+def with_known_process(known: Watched, view: View) -> View:
+    """The view, whose process lives where it is the very one that was seen to: the clock may have been set since."""
+    same = known.pid is not None and known.pid == view.pid and bool(known.pid_mark)
+    return structs.replace(view, alive=True) if same and known.pid_mark == view.pid_mark else view
+
+
 def _is_another(known: Watched, view: View) -> bool:
     """Whether the process of a view is a later one that got the number of the run's."""
-    if (
-        known.pid is None
-        or known.pid != view.pid
-        or known.pid_started_ms is None
-        or view.pid_started_ms is None
-    ):
+    if known.pid is None or known.pid != view.pid:
+        return False
+    if known.pid_mark and view.pid_mark:
+        return known.pid_mark != view.pid_mark
+    if known.pid_started_ms is None or view.pid_started_ms is None:
         return False
     return abs(known.pid_started_ms - view.pid_started_ms) > _CLOCK_SLACK_MS
 

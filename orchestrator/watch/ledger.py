@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from orchestrator.store.database import Store
 from orchestrator.watch.views import SESSION, View
-from tools.workspace import safe_name
+from tools.workspace import NAME_CHARS_MAX, safe_name
 
 _FIRST_START = "first start"
 
@@ -68,6 +68,7 @@ class Watched(Struct, frozen=True, kw_only=True):
     progressed_ms: int = 0
     pid: int | None = None
     pid_started_ms: int | None = None
+    pid_mark: str = ""
     gone_ms: int | None = None
     stalled_ms: int | None = None
     told_created: bool = False
@@ -171,13 +172,19 @@ class Ledger:
         query = "SELECT state, count(*) AS runs FROM watched_runs GROUP BY state"
         return {row["state"]: row["runs"] for row in self._store.rows(query)}
 
-    def settled(self, source: str) -> set[tuple[str, int]]:
-        """Ids and beginnings of runs of a source that need no look any more."""
+    def settled(self, source: str, before_ms: int) -> set[tuple[str, int]]:
+        """Ids and beginnings of runs of a source that need no look any more: none that may go on but ended long ago."""
         query = """
             SELECT run_id, started_ms FROM watched_runs WHERE source = ? AND state IN ('closed', 'passed')
-            AND coalesce(json_extract(data, '$.revivable'), 0) = 0
+            AND (ended_ms < ? OR coalesce(json_extract(data, '$.revivable'), 0) = 0)
         """
-        return {(row["run_id"], row["started_ms"]) for row in self._store.rows(query, (source,))}
+        return {(row["run_id"], row["started_ms"]) for row in self._store.rows(query, (source, before_ms))}
+
+    def clock_moved(self, by_ms: int) -> None:
+        """The clock was set, or the machine slept: of runs that are watched that time did not pass."""
+        for run in self.in_state(State.WATCHING):
+            gone_ms = None if run.gone_ms is None else run.gone_ms + by_ms
+            self.write(structs.replace(run, progressed_ms=run.progressed_ms + by_ms, gone_ms=gone_ms))
 
     def add(self, view: View, now_ms: int, *, passed: bool = False) -> Watched:
         """Remember a run that was not known."""
@@ -244,11 +251,12 @@ class Ledger:
                 ),
             )  # fmt: skip
 
-    def close(self, run: Watched) -> None:
-        """The chain of this end is through."""
+    def close(self, run: Watched, *, archived: bool) -> None:
+        """The chain of this end is through. What its source held of it stays here only where no archive has it."""
+        data = "json_remove(data, '$.view.rows')" if archived else "data"
         with self._store.writing() as database:
             database.execute(
-                "UPDATE watched_runs SET state = ? WHERE run_key = ? AND generation = ? AND state = ?",
+                f"UPDATE watched_runs SET state = ?, data = {data} WHERE run_key = ? AND generation = ? AND state = ?",  # noqa: S608 - our words
                 (State.CLOSED, run.key, run.generation, State.ENDED),
             )
 
@@ -290,7 +298,9 @@ def _free_key(database: sqlite3.Connection, view: View) -> str:
     """The run's id as a name that no other run has: of a file, in an archive's list, on the command line."""
     name = safe_name(view.run_id)
     for number in count(1):
-        key = name if number == 1 else f"{name}-{number}"
+        # Cut in front of its number: as a file's name it may not be longer than `name` can.
+        end = "" if number == 1 else f"-{number}"
+        key = f"{name[: NAME_CHARS_MAX - len(end)]}{end}"
         taken = database.execute("SELECT 1 FROM watched_runs WHERE run_key = ?", (key,)).fetchone()
         if taken is None and (view.kind == SESSION or not _is_ours(database, view, key)):
             return key

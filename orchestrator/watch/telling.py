@@ -36,7 +36,7 @@ _ENDED = {
 def stalled(run: Watched, minutes: int, now_ms: int) -> Episode:
     """A run whose process lives and that stands still."""
     title = f"run {run.run_id} has made no progress for {minutes} minutes; its process runs"
-    return _episode(run, f" still {run.stalled_ms}", "run.stalled", Severity.HIGH, title, "", now_ms)
+    return _episode(run, f" still {run.progressed_ms}", "run.stalled", Severity.HIGH, title, "", now_ms)
 
 
 def anomaly_of(run: Watched, found: tuple[Anomaly, ...], report: str, now_ms: int) -> Iterator[Episode]:

@@ -31,6 +31,10 @@ _REVIVED_MS = 7 * 86_400_000
 """A run that was taken for over is looked at for a week: it may go on."""
 
 
+_CLOCK_MOVED_MS = 10_000
+"""More than a clock that is corrected slowly goes wrong between two looks."""
+
+
 class Watcher:
     """Looks. `look` is called again and again; what it finds is in the ledger and in `logs/monitor.jsonl`."""
 
@@ -42,6 +46,7 @@ class Watcher:
         self._beside = Beside(config.watch, config.project.root)
         self._refused: dict[str, str] = {}
         self._shelf_seen: set[str] = set()
+        self._looked: tuple[int, float] | None = None
 
     def check(self) -> None:
         """Raises UsageError, naming path and table, where a configured database cannot be watched."""
@@ -55,6 +60,7 @@ class Watcher:
 
     def look(self) -> Iterator[str]:
         """Look at every source once; a line for each thing that happened. Raises UsageError, OSError."""
+        yield from self._clock_moved()
         for source in (SOURCE, OWN, *(database.source for database in self._databases)):
             try:
                 found = list(self._beside.seen(self._views(source)))
@@ -67,13 +73,25 @@ class Watcher:
             for view in found:
                 yield from self._one(view)
 
+    def _clock_moved(self) -> Iterator[str]:
+        """Time that no process had: the clock was set, or the machine slept. No run stood still for so long."""
+        now_ms, ticks_s = self._clock.now_ms(), self._clock.monotonic()
+        before, self._looked = self._looked, (now_ms, ticks_s)
+        if before is None:
+            return
+        moved_ms = now_ms - before[0] - round((ticks_s - before[1]) * 1000)
+        if abs(moved_ms) >= _CLOCK_MOVED_MS:
+            self._ledger.clock_moved(moved_ms)
+            self._journal.tell("CLOCK_MOVED", seconds=moved_ms / 1000)
+            yield f"the clock moved by {moved_ms / 1000:.0f} s; runs did not stand still for so long"
+
     def unfinished(self) -> list[Watched]:
         """The runs that are looked at now."""
         return self._ledger.in_state(State.WATCHING)
 
     def _views(self, source: str) -> Iterator[View]:
         now_ms, store = self._clock.now_ms(), self._ledger.store
-        settled = self._ledger.settled(source)
+        settled = self._ledger.settled(source, now_ms - _REVIVED_MS)
         if source == SOURCE:
             workspace = self._config.output.workspace
             yield from sessions(store, workspace, settled, now_ms)
@@ -142,6 +160,7 @@ class Watcher:
 
     def _watched(self, known: Watched, view: View) -> Iterator[str]:
         now_ms, limits = self._clock.now_ms(), self._config.watch
+        view = judging.with_known_process(known, view)
         seen = judging.observed(known, view, now_ms)
         end = judging.ending(seen, view, now_ms, limits)
         if end is not None:
@@ -149,8 +168,9 @@ class Watcher:
             return
         if judging.is_still(seen, view, now_ms, limits) and seen.stalled_ms is None:
             seen = structs.replace(seen, stalled_ms=now_ms)
-            self._ledger.write(seen)
+            # First told, under an id that a second time has too: a kill in between repeats it and loses nothing.
             yield from self._stands_still(seen)
+            self._ledger.write(seen)
         elif seen != known:
             self._ledger.write(seen)
 
@@ -179,7 +199,7 @@ class Watcher:
     def _stands_still(self, seen: Watched) -> Iterator[str]:
         minutes = (self._clock.now_ms() - seen.progressed_ms) // 60_000
         self._journal.tell_once(
-            "RUN_STALLED", f"RUN_STALLED {seen.key} {seen.stalled_ms}", runId=seen.run_id, key=seen.key,
+            "RUN_STALLED", f"RUN_STALLED {seen.key} {seen.progressed_ms}", runId=seen.run_id, key=seen.key,
             source=seen.source, minutes=minutes,
         )  # fmt: skip
         yield f"{seen.key}: no progress for {minutes} minutes, its process runs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -179,3 +180,75 @@ def test_secrets_of_another_orchestrator_are_masked_everywhere(scene: Scene) -> 
         rows = store.rows("SELECT data FROM watched_runs UNION ALL SELECT detail FROM chain_steps")
         assert [row for row in rows if "hunter2pass" in row[0]] == []
     scene.parts = scene.daemon()
+
+
+def test_runs_of_one_beginning_have_a_report_each(scene: Scene) -> None:
+    ids = ["x" * 120 + letter for letter in "ab"]
+    for run_id in ids:
+        scene.other.begin(run_id)
+        scene.other.end(run_id)
+    scene.parts.tick()
+    reports = [json.loads(path.read_text()) for path in scene.folder.glob("reports/*_summary.json")]
+    assert sorted(item["runId"] for item in reports) == ids
+    assert counted(scene.folder)["archives"] == Counter(item["key"] for item in reports)
+
+
+@pytest.mark.parametrize("seconds", [8 * 3600, -8 * 3600])
+def test_time_that_nobody_had_is_no_standing_still(scene: Scene, seconds: int) -> None:
+    scene.other.begin("r", "build")
+    scene.parts.tick()
+    scene.clock.jump(seconds)
+    lines = ticks(scene.parts, scene.clock, 1790, every_s=10)
+    assert lines == [f"the clock moved by {seconds} s; runs did not stand still for so long"]
+    ticks(scene.parts, scene.clock, 20)
+    assert scene.summary("r")["status"] == "STALLED"
+
+
+def test_a_link_is_tried_again_though_the_clock_was_set_back(scene: Scene) -> None:
+    reports = scene.folder / "reports"
+    (reports / ".gitignore").unlink()
+    reports.rmdir()
+    reports.write_text("in the way", encoding="utf-8")
+    scene.other.begin("r")
+    scene.other.end("r")
+    scene.parts.tick()
+    reports.unlink()
+    scene.clock.jump(-86_400)
+    ticks(scene.parts, scene.clock, 20)
+    assert scene.summary("r")["status"] == "COMPLETED"
+
+
+def test_what_its_archive_holds_of_a_run_is_not_kept_twice(scene: Scene) -> None:
+    scene.other.begin("r", "build")
+    scene.other.step("r", "build")
+    scene.other.end("r")
+    scene.parts.tick()
+    run = scene.parts.ledger.named("r")
+    assert run is not None
+    assert run.view is not None
+    assert (run.view.rows, [step.name for step in run.view.steps]) == ({}, ["build"])
+
+
+def test_one_that_might_have_gone_on_is_not_looked_at_for_ever(scene: Scene) -> None:
+    scene.other.begin("r", "build")
+    ticks(scene.parts, scene.clock, 1900, every_s=60)
+    week_ms, source = 7 * 86_400_000, str(scene.folder / "other.db")
+    assert scene.parts.ledger.settled(source, scene.clock.now_ms() - week_ms) == set()
+    assert len(scene.parts.ledger.settled(source, scene.clock.now_ms() + 1)) == 1
+
+
+def test_that_a_run_stands_still_is_told_once_whatever_is_cut_off(scene: Scene) -> None:
+    scene.other.begin("r", "build", pid=os.getpid())
+    scene.parts.tick()
+    journal = scene.parts.effects.places.monitor
+    scene.clock.advance(1900)
+    lines = journal.read_text(encoding="utf-8")
+    journal.unlink()
+    journal.mkdir()
+    with pytest.raises(OSError, match="director"):
+        scene.parts.tick()
+    journal.rmdir()
+    journal.write_text(lines, encoding="utf-8")
+    ticks(scene.parts, scene.clock, 60)
+    assert [item["event"] for item in events(journal)] == ["RUN_CREATED", "RUN_STALLED"]
+    assert len(scene.told()) == 1

@@ -112,3 +112,17 @@ def test_the_verdict_of_a_run(seen: View, status: str, expected: str) -> None:
 )
 def test_what_is_out_of_the_ordinary(seen: View, kinds: list[str]) -> None:
     assert [item.kind for item in verdicts.anomalies(seen, LIMITS, NOW)] == kinds
+
+
+def test_a_process_that_was_seen_alive_lives_though_the_clock_was_set() -> None:
+    before = known(pid=7, pid_started_ms=NOW, pid_mark="boot 5.00")
+    seen = view(alive=False, pid=7, pid_started_ms=NOW + 9000, pid_mark="boot 5.00")
+    judged = judging.with_known_process(before, seen)
+    after = judging.observed(before, judged, NOW)
+    assert (judged.alive, after.gone_ms, after.pid_mark) == (True, None, "boot 5.00")
+
+
+def test_a_later_process_of_its_number_is_another_though_the_clock_says_otherwise() -> None:
+    before = known(pid=7, pid_started_ms=NOW, pid_mark="boot 5.00")
+    seen = view(alive=True, pid=7, pid_started_ms=NOW, pid_mark="boot 5.01")
+    assert judging.observed(before, judging.with_known_process(before, seen), NOW).gone_ms == NOW
