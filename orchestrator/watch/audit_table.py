@@ -6,47 +6,66 @@ The key comes from the environment and goes into headers alone; no message quote
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from orchestrator.config.watch import AuditTable
 from orchestrator.store.database import Store
 from orchestrator.watch.event_tail import INSERT, Read, row_of
+from tools.bounded_http import Deadline
 from tools.clock import Clock
 from tools.errors import SourceUnavailable
 
+if TYPE_CHECKING:
+    import httpx
+
 PAGE_ROWS, PAGES_MAX = 500, 20
 """What is more waits for the next look."""
-_TIMEOUT_S = 10.0
+_TIMEOUT_S, _ALL_S = 10.0, 30.0
+"""For the next byte, and for all pages of one look."""
 _BYTES_MAX = 16 << 20
 
 
 class TableTail:
     """Reads one table on."""
 
-    def __init__(self, table: AuditTable, store: Store, environ: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self,
+        table: AuditTable,
+        store: Store,
+        environ: Mapping[str, str],
+        clock: Clock,
+        *,
+        seconds: float = _ALL_S,
+    ) -> None:
+        """`seconds` are all that one look may take."""
+        self._seconds = seconds
         self._table, self._store, self._environ, self._clock = table, store, environ, clock
         self.name = f"{table.url}/{table.table}"
 
     def read(self) -> Read:
         """Take what is new. Raises SourceUnavailable where the server does not give it, UsageError."""
+        import httpx
+
         total = Read(0, 0)
-        for _ in range(PAGES_MAX):
-            page = self._page(self._last())
-            if not page:
-                break
-            found = self._take(page)
-            total = Read(total.lines + found.lines, total.bad + found.bad)
-            if len(page) < PAGE_ROWS:
-                break
+        # Without redirects: the key is for this address alone.
+        with Deadline(self._seconds) as deadline, httpx.Client(timeout=_TIMEOUT_S) as client:
+            for _ in range(PAGES_MAX):
+                page = self._page(client, deadline, self._last())
+                if not page:
+                    break
+                found = self._take(page)
+                total = Read(total.lines + found.lines, total.bad + found.bad)
+                if len(page) < PAGE_ROWS:
+                    break
         return total
 
     def _last(self) -> str | None:
         found = self._store.one("SELECT data FROM watch_state WHERE name = ?", (f"table {self.name}",))
         return None if found is None else str(found)
 
-    def _page(self, after: str | None) -> list[dict[str, Any]]:
+    def _page(self, client: httpx.Client, deadline: Deadline, after: str | None) -> list[dict[str, Any]]:
         import httpx
 
         key, column = self._environ.get(self._table.key_env, ""), self._table.column
@@ -55,17 +74,14 @@ class TableTail:
         if after is not None:
             query[column] = f"gt.{after}"
         try:
-            # Without redirects: the key is for this address alone.
-            answer = httpx.get(self.name, params=query, headers=headers, timeout=_TIMEOUT_S)
+            answer, body = deadline.ask(client, "GET", self.name, _BYTES_MAX, params=query, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unavailable(f"it does not answer ({type(error).__name__})") from error
         if answer.status_code != httpx.codes.OK:
             raise self._unavailable(f"it answers {answer.status_code}")
         try:
-            if len(answer.content) > _BYTES_MAX:
-                raise self._unavailable("its answer is too large")
-            return msgspec.json.decode(answer.content, type=list[dict[str, Any]])
-        except msgspec.MsgspecError as error:
+            return msgspec.json.decode(body, type=list[dict[str, Any]])
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise self._unavailable("its answer is no list of rows") from error
 
     def _take(self, page: list[dict[str, Any]]) -> Read:

@@ -6,13 +6,15 @@ answer is fetched. The key comes from the environment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
+from tools.bounded_http import Deadline
 from tools.clock import from_iso
 from tools.errors import SourceUnavailable
 from tools.masking import mask
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     import httpx
 
 PAGE, PAGES_MAX = 100, 50
-_TIMEOUT_S = 15.0
+_TIMEOUT_S, _ALL_S = 15.0, 60.0
+"""For the next byte, and for all that is asked about one run."""
+_BYTES_MAX = 16 << 20
 _URL = "https://api.smith.langchain.com"
 _SELECT = (
     "id", "name", "run_type", "start_time", "end_time", "error", "total_tokens", "total_cost", "extra", "parent_run_id",
@@ -98,7 +102,9 @@ class _Project(Struct, frozen=True):
     id: str
 
 
-def read(project: str, key: str, run_id: str, environ: Mapping[str, str]) -> RunSpans | None:
+def read(
+    project: str, key: str, run_id: str, environ: Mapping[str, str], seconds: float = _ALL_S
+) -> RunSpans | None:
     """The spans of a run whose metadata holds its id under `key`; None where there is none. Raises SourceUnavailable."""
     import httpx
 
@@ -107,17 +113,26 @@ def read(project: str, key: str, run_id: str, environ: Mapping[str, str]) -> Run
         raise _unavailable("LANGSMITH_API_KEY is not set")
     address = (environ.get("LANGSMITH_ENDPOINT") or _URL).rstrip("/")
     try:
-        with httpx.Client(base_url=address, headers={"x-api-key": secret}, timeout=_TIMEOUT_S) as client:
-            found = _answer(client.get("/sessions", params={"name": project}), list[_Project])
+        with (
+            Deadline(seconds) as deadline,
+            httpx.Client(base_url=address, headers={"x-api-key": secret}, timeout=_TIMEOUT_S) as client,
+        ):
+            ask = partial(deadline.ask, client)
+            found = _answer(ask("GET", "/sessions", _BYTES_MAX, params={"name": project}), list[_Project])
             if not found:
                 raise _unavailable(f"it has no project {project}")
-            spans = list(_spans(client, found[0].id, key, run_id))
+            spans = list(_spans(ask, found[0].id, key, run_id))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _unavailable(f"it does not answer ({type(error).__name__})") from error
-    return _added(project, spans) if spans else None
+    try:
+        return _added(project, spans) if spans else None
+    except (ValueError, ArithmeticError) as error:
+        raise _unavailable("a time or a cost in its answer is none") from error
 
 
-def _spans(client: httpx.Client, project: str, key: str, run_id: str) -> Iterator[_Span]:
+def _spans(
+    ask: Callable[..., tuple[httpx.Response, bytes]], project: str, key: str, run_id: str
+) -> Iterator[_Span]:
     quoted = [msgspec.json.encode(text).decode("utf-8") for text in (key, run_id)]
     body: dict[str, Any] = {
         "session": [project],
@@ -126,7 +141,7 @@ def _spans(client: httpx.Client, project: str, key: str, run_id: str) -> Iterato
         "limit": PAGE,
     }
     for _ in range(PAGES_MAX):
-        page = _answer(client.post("/runs/query", json=body), _Page)
+        page = _answer(ask("POST", "/runs/query", _BYTES_MAX, json=body), _Page)
         yield from page.runs
         cursor = (page.cursors or {}).get("next")
         if not cursor:
@@ -135,12 +150,13 @@ def _spans(client: httpx.Client, project: str, key: str, run_id: str) -> Iterato
     raise _unavailable(f"the run has more than {PAGE * PAGES_MAX} spans")
 
 
-def _answer(response: httpx.Response, kind: type[Any]) -> Any:
+def _answer(answer: tuple[httpx.Response, bytes], kind: type[Any]) -> Any:
+    response, body = answer
     if not response.is_success:
         raise _unavailable(f"it answers {response.status_code}")
     try:
-        return msgspec.json.decode(response.content, type=kind)
-    except msgspec.MsgspecError as error:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise _unavailable("its answer is not what was asked for") from error
 
 

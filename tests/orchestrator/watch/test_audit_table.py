@@ -13,6 +13,7 @@ from orchestrator.store.database import Store
 from orchestrator.watch.audit_table import PAGE_ROWS, TableTail
 from orchestrator.watch.ingest import Ingest
 from tests.fakes.clock import ManualClock
+from tests.fakes.drip import Drip
 from tests.fakes.postgrest import PostgRest
 from tools.errors import SourceUnavailable
 
@@ -73,3 +74,12 @@ def test_one_that_does_not_answer_is_told_once_and_its_rows_wait(peer: PostgRest
         "answers again",
         "1 events",
     ]
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-More: "])
+def test_an_answer_that_never_ends_is_left(store: Store, head: bytes) -> None:
+    with Drip(head) as peer:
+        table = AuditTable(url=peer.url, table="audit")
+        with pytest.raises(SourceUnavailable, match="it does not answer"):
+            TableTail(table, store, {}, ManualClock(), seconds=0.3).read()
+        assert peer.left.wait(30)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.watch import langsmith_runs
+from tests.fakes.drip import Drip
 from tools.errors import SourceUnavailable
 
 KEY = "lsv2_hunter2pass"
@@ -106,3 +107,18 @@ def test_why_it_does_not_tell_is_said(service: Service, project: str, key: str, 
     with pytest.raises(SourceUnavailable, match=why) as raised:
         langsmith_runs.read(project, "run_id", "r1", environ(service, key))
     assert "hunter2pass" not in str(raised.value)
+
+
+def test_an_answer_that_never_ends_is_left() -> None:
+    with Drip(b"HTTP/1.1 200 OK\r\n\r\n") as peer:
+        asked = {"LANGSMITH_API_KEY": KEY, "LANGSMITH_ENDPOINT": peer.url}
+        with pytest.raises(SourceUnavailable, match="it does not answer"):
+            langsmith_runs.read("autopilot", "run_id", "r1", asked, seconds=0.3)
+        assert peer.left.wait(30)
+
+
+@pytest.mark.parametrize("wrong", [{"start_time": "soon"}, {"total_cost": "much"}])
+def test_a_span_that_is_none_is_one_sentence(service: Service, wrong: dict[str, str]) -> None:
+    service.spans = [span("builder", 1, **wrong)]
+    with pytest.raises(SourceUnavailable, match="a time or a cost"):
+        langsmith_runs.read("autopilot", "run_id", "r1", environ(service))
