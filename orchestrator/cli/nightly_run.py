@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import signal
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ from orchestrator.config.nightly import is_address
 from orchestrator.nightly.ping import Dead, Ping
 from orchestrator.nightly.shortness import EARLIER_MAX, length_s, why_short
 from orchestrator.session.earlier import store_of
-from tools.clock import NEVER, Clock, SystemClock
+from tools.clock import Clock, SystemClock
 from tools.errors import StreamgaugeError
 from tools.quantities import format_duration
 from tools.sources import session_facts
@@ -61,8 +63,11 @@ def run(  # noqa: PLR0917 - as `run`, and what a test puts in
     except StreamgaugeError as error:
         _tell(Ping(_of_environment(environ), clock), boundary.code_of(error))
         raise
-    _wait(config, clock, chance)
     ping = Ping(_dead(config), clock)
+    if not _wait(config, clock, chance):
+        boundary.say("ended by SIGTERM; no session was begun.")
+        _tell(ping, boundary.TERMINATED)
+        return boundary.TERMINATED
     ping.start()
     begun_ms = clock.now_ms()
     code = boundary.INTERNAL
@@ -96,11 +101,23 @@ def _tell(ping: Ping, code: int, short: str = "", fail_on: str = "") -> None:
         boundary.say(f"the ping was not taken: {refused}")
 
 
-def _wait(config: Config, clock: Clock, chance: Chance) -> None:
-    if config.nightly.jitter > 0:
-        seconds = chance.wait_s(config.nightly.jitter)
-        boundary.say(f"begins in {format_duration(round(seconds))} (nightly.jitter)")
-        clock.sleep_until(clock.monotonic() + seconds, NEVER)
+def _wait(config: Config, clock: Clock, chance: Chance) -> bool:
+    """Wait as long as chance says; False where SIGTERM ended it."""
+    if config.nightly.jitter <= 0:
+        return True
+    seconds = chance.wait_s(config.nightly.jitter)
+    boundary.say(f"begins in {format_duration(round(seconds))} (nightly.jitter)")
+    ended, before = threading.Event(), signal.getsignal(signal.SIGTERM)
+    # Outside the main thread (a host application) there is no handler to set.
+    with suppress(ValueError):
+        # Not by its default either: the first process of a container would not even notice it.
+        signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    try:
+        clock.sleep_until(clock.monotonic() + seconds, ended)
+    finally:
+        with suppress(ValueError):
+            signal.signal(signal.SIGTERM, before)
+    return not ended.is_set()
 
 
 def _dead(config: Config) -> Dead | None:

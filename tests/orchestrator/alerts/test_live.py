@@ -263,3 +263,15 @@ def test_ctrl_c_while_it_is_waited_for_ends_it_and_costs_the_session_nothing(
     monkeypatch.setattr(process, "wait", interrupted)
     assert alerts.end() == "it was ended by Ctrl-C"
     assert process.poll() == -signal.SIGKILL
+
+
+def test_facts_that_cannot_be_read_end_no_look(running: Running) -> None:
+    running.finds(finding(1))
+    facts = running.workspace.path("session.json")
+    whole = facts.read_bytes()
+    facts.write_bytes(b"{")
+    (said,) = running.look()
+    assert said.startswith("nobody is alerted while the session runs")
+    facts.write_bytes(whole)
+    running.look(31)
+    assert len(running.look(31)) == 1

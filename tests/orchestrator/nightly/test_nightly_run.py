@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from orchestrator.session.lock import hold
 from orchestrator.store import database
 from tests.fakes.clock import ManualClock
 from tests.fakes.http_peer import HttpPeer, Reply
+from tools.clock import StopSignal
 from tools.errors import ConfigError, LockHeld
 
 VARIABLE = "STREAMGAUGE_NIGHTLY_PING_URL"
@@ -33,13 +36,15 @@ def write(folder: Path, config: str = "") -> Path:
     return folder
 
 
-def nightly(folder: Path, peer: HttpPeer | None = None, **flags: object) -> int:
+def nightly(
+    folder: Path, peer: HttpPeer | None = None, clock: ManualClock | None = None, **flags: object
+) -> int:
     given = {"session.mode": "static"} | {key.replace("__", "."): value for key, value in flags.items()}
     environ = {} if peer is None else {VARIABLE: f"{peer.url}/secret-uuid"}
     request = Request(flags=given, nightly=True)
     state = boundary.StateFolder(folder / ".state")
     chance = Chance(wait_s=lambda most: most / 2)
-    return nightly_run.run(request, Show(plain=True), environ, folder, state, ManualClock(), chance)
+    return nightly_run.run(request, Show(plain=True), environ, folder, state, clock or ManualClock(), chance)
 
 
 def paths(peer: HttpPeer) -> list[str]:
@@ -89,6 +94,20 @@ def test_a_night_pings_start_and_end_and_leaves_archive_and_store(
         assert store.one("SELECT count(*) FROM runs") == 1
     left = [path for path in (tmp_path / "monitor-session").rglob("*") if path.is_file()]
     assert not [path for path in left if b"secret-uuid" in path.read_bytes()]
+
+
+def test_sigterm_ends_the_wait_before_a_session_and_is_told(tmp_path: Path, peer: HttpPeer) -> None:
+    class Ended(ManualClock):
+        def sleep_until(self, when: float, stop: StopSignal) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            super().sleep_until(when, stop)
+
+    write(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+    assert nightly(tmp_path, peer, Ended(), nightly__jitter="20m") == boundary.TERMINATED
+    assert paths(peer) == ["/fail"]
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert not (tmp_path / "monitor-session").exists()
 
 
 def test_findings_are_no_failure_of_the_night_and_a_ping_that_fails_none_of_the_session(
