@@ -30,6 +30,7 @@ BROAD_EXCEPTS = {  # module → why an unknown error is caught there
     "orchestrator/alerts/channels/bounded.py": "a channel's boundary: whatever a library makes of a proxy or an address",
     "orchestrator/cli/app.py": "command line boundary: an unknown error becomes exit code 4",
     "orchestrator/cli/boundary.py": "command line boundary: an unknown error becomes exit code 4",
+    "orchestrator/diagnostics/bundle.py": "a bundle: whatever one piece is about, the others are made",
     "tools/functions/calling.py": "what a function raises in its thread is raised in the caller's",
     "orchestrator/mcp_server/server.py": "protocol boundary: an unknown error is kept, masked, and told to the client",
     "orchestrator/session/model_part.py": "a round of the model that fails is an event and costs the session nothing",
