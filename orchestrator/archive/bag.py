@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import zipfile
-import zlib
-from calendar import timegm
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from orchestrator.archive import layout, members
+from orchestrator.archive import containers, layout, members
 from orchestrator.archive.layout import BAGIT, INFO, MANIFEST, PAYLOAD, TAG_MANIFEST, BagInfo
-from tools.errors import ArchiveRefused, UsageError
-
-_CHUNK_BYTES = 1 << 20
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What the ZIP reader raises on bytes that are not what they say."""
+from tools.errors import ArchiveRefused
 
 
 class Bag:
@@ -27,9 +19,9 @@ class Bag:
     def __init__(self, path: Path) -> None:
         """Open it. Raises ArchiveRefused, with the archive's name; UsageError where it cannot be read."""
         self.path = path
-        self._zip = _opened(path)
+        self._packed = containers.opened(path)
         with ExitStack() as stack:
-            stack.callback(self._zip.close)
+            stack.callback(self._packed.close)
             try:
                 self._read_structure(path.stat().st_size)
             except ArchiveRefused as error:
@@ -38,28 +30,31 @@ class Bag:
 
     def _read_structure(self, packed_bytes: int) -> None:
         try:
-            infos = self._zip.infolist()
-        except _BROKEN as error:
+            self._top, self._members = members.checked(
+                self._packed.members(), packed_bytes, self._packed.ratio_max
+            )
+            read = {f"{self._top}/{name}": name for name in members.TAGS}
+            held = {read[name]: b"".join(pieces) for name, pieces in self._packed.each(read)}
+        except self._packed.broken as error:
             raise ArchiveRefused(f"it cannot be read ({error})") from error
-        self._top, self._members = members.checked(infos, packed_bytes)
-        if self._tag(BAGIT) != layout.DECLARATION:
+        if held[BAGIT] != layout.DECLARATION:
             raise ArchiveRefused(f"{BAGIT} is not that of a bag of ours")
-        tags = self._tag(TAG_MANIFEST)
+        tags = held[TAG_MANIFEST]
         self.tag_hash = hashlib.sha256(tags).hexdigest()
         listed = layout.manifest_of(tags, TAG_MANIFEST)
         wrong = layout.differences(listed, {BAGIT, INFO, MANIFEST}, TAG_MANIFEST)
         wrong += [
             f"{name} was changed"
             for name in listed
-            if name in self._members and not self._holds(name, listed)
+            if name in held and hashlib.sha256(held[name]).hexdigest() != listed[name]
         ]
         if wrong:
             raise ArchiveRefused("; ".join(wrong))
-        self.info: BagInfo = layout.info_of(self._tag(INFO))
-        self._digests = layout.manifest_of(self._tag(MANIFEST), MANIFEST)
+        self.info: BagInfo = layout.info_of(held[INFO])
+        self._digests = layout.manifest_of(held[MANIFEST], MANIFEST)
         payload = {name for name in self._members if name.startswith(PAYLOAD)}
         wrong = layout.differences(self._digests, payload, MANIFEST)
-        size = sum(self._members[name].file_size for name in payload)
+        size = sum(self._members[name].size for name in payload)
         if (size, len(payload)) != (self.info.payload_bytes, self.info.payload_files):
             wrong.append(f"{len(payload)} files of {size} bytes are there, {INFO} says otherwise")
         if wrong:
@@ -69,12 +64,12 @@ class Bag:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._zip.close()
+        self._packed.close()
 
     @property
     def files(self) -> dict[str, int]:
         """The session's files by their name in the workspace, with their size in bytes."""
-        return {name.removeprefix(PAYLOAD): self._members[name].file_size for name in sorted(self._digests)}
+        return {name.removeprefix(PAYLOAD): self._members[name].size for name in sorted(self._digests)}
 
     @property
     def digests(self) -> dict[str, str]:
@@ -84,59 +79,49 @@ class Bag:
     def verify(self) -> list[str]:
         """Every file that is not what the manifest says, a sentence each; none where all are."""
         wrong = []
-        for name in self.files:
-            try:
-                for _ in self.read(name):
-                    pass
-            except ArchiveRefused as error:
-                wrong.append(str(error))
+        try:
+            for _, pieces in self.each(self.files):
+                try:
+                    for _ in pieces:
+                        pass
+                except ArchiveRefused as error:
+                    wrong.append(str(error))
+        except ArchiveRefused as error:
+            wrong.append(str(error))
         return wrong
 
     def read(self, name: str) -> Iterator[bytes]:
         """A file of the session in pieces. Raises ArchiveRefused after the last one where it is not what was archived."""
-        member = f"{PAYLOAD}{name}"
-        if member not in self._digests:
-            raise ArchiveRefused(f"{self.path.name} holds no file {name}.")
+        for _, pieces in self.each((name,)):
+            yield from pieces
+
+    def each(self, names: Iterable[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Files of the session in one go, with their pieces as `read` has them; each is read before the next is taken.
+
+        They come in the order in which they are read fastest. Raises ArchiveRefused.
+        """
+        wanted: dict[str, str] = {}
+        for name in names:
+            if f"{PAYLOAD}{name}" not in self._digests:
+                raise ArchiveRefused(f"{self.path.name} holds no file {name}.")
+            wanted[self._members[f"{PAYLOAD}{name}"].name] = name
+        try:
+            for member, pieces in self._packed.each(wanted):
+                yield wanted[member], self._as_archived(wanted[member], pieces)
+        except self._packed.broken as error:
+            raise ArchiveRefused(f"{self.path.name} cannot be unpacked ({error}).") from error
+
+    def _as_archived(self, name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
         digest = hashlib.sha256()
-        for piece in self._pieces(member):
-            digest.update(piece)
-            yield piece
-        if digest.hexdigest() != self._digests[member]:
+        try:
+            for piece in pieces:
+                digest.update(piece)
+                yield piece
+        except self._packed.broken as error:
+            raise ArchiveRefused(f"{self.path.name}: {name} cannot be unpacked ({error}).") from error
+        if digest.hexdigest() != self._digests[f"{PAYLOAD}{name}"]:
             raise ArchiveRefused(f"{self.path.name}: {name} is not what was archived.")
 
     def modified_s(self, name: str) -> int:
-        """When a file was last changed: seconds since the epoch, to two of them; 0 where that is no time."""
-        try:
-            return timegm((*self._members[f"{PAYLOAD}{name}"].date_time, 0, 0, 0))
-        except ValueError:
-            return 0
-
-    def _pieces(self, member: str) -> Iterator[bytes]:
-        try:
-            with self._zip.open(self._members[member]) as stream:
-                while piece := stream.read(_CHUNK_BYTES):
-                    yield piece
-        except (*_BROKEN, OSError) as error:  # a place before the file's beginning is one too
-            name = member.removeprefix(PAYLOAD)
-            raise ArchiveRefused(f"{self.path.name}: {name} cannot be unpacked ({error}).") from error
-
-    def _tag(self, name: str) -> bytes:
-        return b"".join(self._pieces(name))
-
-    def _holds(self, name: str, listed: dict[str, str]) -> bool:
-        return hashlib.sha256(self._tag(name)).hexdigest() == listed[name]
-
-
-def _opened(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except OSError as error:
-        if error.errno == errno.EINVAL:
-            raise ArchiveRefused(
-                f"{path.name} is no archive of a session ({error}). Name another."
-            ) from error
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror or error}. Name another archive."
-        ) from error
-    except _BROKEN as error:
-        raise ArchiveRefused(f"{path.name} is no archive of a session ({error}). Name another.") from error
+        """When a file was last changed: seconds since the epoch, in a ZIP to two of them; 0 where that is no time."""
+        return self._members[f"{PAYLOAD}{name}"].modified_s

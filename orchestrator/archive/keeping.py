@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator.archive.form import Form
 from orchestrator.archive.shelf import Shelf
 from orchestrator.archive.writing import Archived, archive, make_room
 from orchestrator.session.lock import hold_file
@@ -13,13 +14,13 @@ from tools.errors import UsageError
 from tools.workspace import Workspace, workspace_at
 
 
-def keep(folder: Path, clock: Clock) -> Archived:
-    """Archive the session of a workspace; the workspace stays as it is.
+def keep(folder: Path, clock: Clock, form: Form | None = None) -> Archived:
+    """Archive the session of a workspace; the workspace stays as it is. Without a form, one archive of any will do.
 
     Raises LockHeld where a session is at work in it, UsageError where it holds none or cannot be archived.
     """
     workspace = workspace_at(folder)
-    return _archived(workspace, Shelf.beside(workspace.root), clock)
+    return _archived(workspace, Shelf.beside(workspace.root, form), clock)
 
 
 def pack(workspace: Workspace, shelf: Shelf, clock: Clock) -> Archived:

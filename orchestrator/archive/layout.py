@@ -1,4 +1,4 @@
-"""The layout of an archive: a BagIt 1.0 bag (RFC 8493) in a ZIP file, as bytes and back. Nothing here does I/O."""
+"""The layout of an archive: a BagIt 1.0 bag (RFC 8493), as bytes and back. Nothing here does I/O."""
 
 from __future__ import annotations
 

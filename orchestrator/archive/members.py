@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import stat
 import unicodedata
-import zipfile
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from orchestrator.archive.layout import BAGIT, INFO, MANIFEST, PAYLOAD, TAG_MANIFEST
 from tools.errors import ArchiveRefused
@@ -13,17 +12,22 @@ from tools.errors import ArchiveRefused
 MEMBERS_MAX = 100_000
 EXPANDED_BYTES_MAX = 32 << 30
 """All members together; a session of a day with a fast-growing fleet stays far below."""
-RATIO_MAX = 500
-"""Expanded bytes a packed byte. Repeated log lines reach some 200; a bomb of deflate 1,000."""
 RATIO_FREE_BYTES = 64 << 20
 """Below it no ratio is judged: a few empty polls may pack very well."""
 TAG_BYTES_MAX = 64 << 20
 _COMPONENT_BYTES_MAX = 255
 _NAME_BYTES_MAX = 2000
-_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-_ENCRYPTED = 0x1
 _UNWANTED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_TAGS = frozenset({BAGIT, INFO, MANIFEST, TAG_MANIFEST})
+TAGS = frozenset({BAGIT, INFO, MANIFEST, TAG_MANIFEST})
+
+
+class Member(NamedTuple):
+    """A file in an archive, by its whole name; `size` in bytes, when it was last changed in seconds since the epoch."""
+
+    name: str
+    size: int
+    modified_s: int
+    mode: int = 0o644
 
 
 def why_not(name: str) -> str | None:
@@ -42,53 +46,49 @@ def why_not(name: str) -> str | None:
     return None
 
 
-def checked(infos: Iterable[zipfile.ZipInfo], packed_bytes: int) -> tuple[str, dict[str, zipfile.ZipInfo]]:
+def checked(told: Iterable[Member], packed_bytes: int, ratio_max: int) -> tuple[str, dict[str, Member]]:
     """The bag's folder and its files by name below it. Raises ArchiveRefused for anything that no bag of ours holds.
 
-    In: the members as the ZIP's directory tells them, and the size of the file.
+    In: the members as the archive tells them, each judged before the next is asked for; the size of the file, and how
+    many bytes one of it may expand to.
     """
-    found: dict[str, zipfile.ZipInfo] = {}
-    tops: set[str] = set()
+    found: dict[str, Member] = {}
+    bag = ""
     expanded = 0
-    for number, info in enumerate(infos):
+    expanded_max = min(EXPANDED_BYTES_MAX, max(RATIO_FREE_BYTES, ratio_max * packed_bytes))
+    for number, member in enumerate(told):
         if number >= MEMBERS_MAX:
-            raise ArchiveRefused(f"it holds more than {MEMBERS_MAX:,} files")
-        _check_kind(info)
-        top, _, rest = info.filename.partition("/")
-        why = why_not(info.filename) or ("it lies beside the bag" if not rest else None)
+            raise ArchiveRefused(too_many())
+        top, _, rest = member.name.partition("/")
+        why = why_not(member.name) or ("it lies beside the bag" if not rest else None)
         if why is not None:
-            raise ArchiveRefused(f"{info.filename!r}: {why}")
-        expanded += info.file_size
-        tops.add(top)
+            raise ArchiveRefused(f"{member.name!r}: {why}")
+        if bag not in {"", top}:
+            raise ArchiveRefused("it is no archive of a session: a bag is one folder")
         if rest in found:
             raise ArchiveRefused(f"{rest} is in it twice")
-        found[rest] = info
-    if len(tops) != 1:
-        raise ArchiveRefused("it is no archive of a session: a bag is one folder")
-    if expanded > EXPANDED_BYTES_MAX or (expanded > RATIO_FREE_BYTES and expanded > RATIO_MAX * packed_bytes):
-        raise ArchiveRefused(f"it would unpack to {expanded:,} bytes")
+        if rest in TAGS and member.size > TAG_BYTES_MAX:
+            raise ArchiveRefused(f"{rest} is too large")
+        expanded += member.size
+        if expanded > expanded_max:
+            raise ArchiveRefused(f"it would unpack to {expanded:,} bytes or more")
+        bag, found[rest] = top, member
     _check_names(found)
-    return tops.pop(), found
+    return bag, found
 
 
-def _check_kind(info: zipfile.ZipInfo) -> None:
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if not info.filename or info.is_dir() or kind not in {0, stat.S_IFREG}:
-        raise ArchiveRefused(f"{info.filename!r} is no plain file")
-    if info.flag_bits & _ENCRYPTED or info.compress_type not in _METHODS:
-        raise ArchiveRefused(f"{info.filename!r} is encrypted or packed in another way than ours")
+def too_many() -> str:
+    """Why an archive with more files than any of ours is refused."""
+    return f"it holds more than {MEMBERS_MAX:,} files"
 
 
-def _check_names(found: dict[str, zipfile.ZipInfo]) -> None:
-    missing = sorted(_TAGS - found.keys())
+def _check_names(found: dict[str, Member]) -> None:
+    missing = sorted(TAGS - found.keys())
     if missing:
         raise ArchiveRefused(f"it is no archive of a session: {missing[0]} is missing")
     for name in found:
-        if name not in _TAGS and not name.startswith(PAYLOAD):
+        if name not in TAGS and not name.startswith(PAYLOAD):
             raise ArchiveRefused(f"{name} is no part of a bag of ours")
-    for name in _TAGS:
-        if found[name].file_size > TAG_BYTES_MAX:
-            raise ArchiveRefused(f"{name} is too large")
     # On some file systems names that differ in case or composition are one file, and a file is no folder.
     folded: dict[str, str] = {}
     for name in found:

@@ -10,7 +10,7 @@ from msgspec import structs
 from orchestrator.archive import chain, retention
 from orchestrator.archive.bag import Bag
 from orchestrator.archive.retention import Kept, Policy
-from orchestrator.archive.shelf import ENDING, Shelf
+from orchestrator.archive.shelf import Shelf
 from tools.clock import Clock
 from tools.errors import UsageError
 
@@ -51,7 +51,7 @@ def prune(shelf: Shelf, decided: Plan, clock: Clock) -> list[str]:
     wrong = list(decided.refused)
     for item in decided.archives:
         if item.reasons and not wrong:
-            with Bag(shelf.folder / f"{item.name}{ENDING}") as bag:
+            with Bag(shelf.path_of(item.name)) as bag:
                 wrong += bag.verify()
     if wrong:
         raise UsageError(f"Nothing was pruned, for not all that would stay is whole: {wrong[0]}")
@@ -66,5 +66,5 @@ def prune(shelf: Shelf, decided: Plan, clock: Clock) -> list[str]:
     )
     for name in sorted(going):
         with suppress(FileNotFoundError):
-            (shelf.folder / f"{name}{ENDING}").unlink()
+            shelf.path_of(name).unlink()
     return sorted(going)

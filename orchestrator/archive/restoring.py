@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.archive.bag import Bag
+from orchestrator.archive.form import name_of
 from tools.errors import UsageError
 
 _ROOM_BYTES = 16 << 20
@@ -50,7 +51,7 @@ def opened(path: Path) -> Iterator[Path]:
         except OSError as error:
             raise UsageError(f"No copy of {path.name} can be made: {error}. Set TMPDIR elsewhere.") from error
         with folder as name:
-            copy = Path(name).resolve() / path.stem
+            copy = Path(name).resolve() / name_of(path)
             try:
                 copy.mkdir()
                 _fill(bag, copy)
@@ -67,10 +68,10 @@ def _fill(bag: Bag, folder: Path) -> None:
     wanted = sum(bag.files.values())
     if wanted + _ROOM_BYTES > shutil.disk_usage(folder).free:
         raise UsageError(f"{folder.parent} has no room for {wanted:,} bytes. Name another place with --to.")
-    for name in bag.files:
+    for name, pieces in bag.each(bag.files):
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("xb") as target:
-            for piece in bag.read(name):
+            for piece in pieces:
                 target.write(piece)
         os.utime(file, (bag.modified_s(name), bag.modified_s(name)))

@@ -5,31 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import stat
-import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from msgspec import structs
 
-from orchestrator.archive import chain, content, layout
+from orchestrator.archive import chain, containers, content, layout
 from orchestrator.archive.bag import Bag
+from orchestrator.archive.containers import Packer
 from orchestrator.archive.content import File
+from orchestrator.archive.form import Form, form_of, name_of
 from orchestrator.archive.layout import BAGIT, INFO, MANIFEST, PAYLOAD, TAG_MANIFEST, BagInfo
-from orchestrator.archive.shelf import ENDING, Shelf
+from orchestrator.archive.members import Member
+from orchestrator.archive.shelf import Shelf
 from tools.clock import Clock
 from tools.errors import ArchiveRefused, UsageError
 from tools.workspace import Workspace
 
-_LEVEL = 1
-"""Of deflate: 200 MB of logs in 0.9 s, a tenth larger than level 6, which takes three times as long."""
-_PACKED = (".gz", ".zst", ".png")
 _CHUNK_BYTES = 1 << 20
-_ZIP64_BYTES = 1 << 30
-_EARLIEST_MS, _LATEST_MS = 315_532_800_000, 4_354_819_198_000
-"""What a ZIP can say of a time: from 1980-01-01 to 2107-12-31T23:59:58Z. A file of another time has the nearest."""
 
 
 class Archived(NamedTuple):
@@ -46,7 +41,7 @@ def archive(
 ) -> Archived:
     """Archive a workspace that no session writes to; the caller holds its lock and the shelf's.
 
-    One that was archived as it is, is verified and not written again. `about` is what is known of it where it is no
+    One that was archived as it is (in the shelf's form, where it has one), is verified and not written again. `about` is what is known of it where it is no
     session's. Raises ArchiveRefused (something in it can be no part of an archive, or what was written does not
     verify), UsageError, OSError; nothing is left then.
     """
@@ -68,14 +63,15 @@ def archive(
         payload_bytes=sum(file.size for file in files),
         payload_files=len(files),
     )
-    name = shelf.free_name(session_id)
+    name, form = shelf.free_name(session_id), shelf.form or Form.ZIP
     temporary = shelf.folder / f".{name}.tmp.{os.getpid()}"
     try:
-        _write(temporary, name, files, info)
+        with temporary.open("xb") as raw:
+            _write(raw, form, name, files, info)
         seen = _verified(temporary)
         if not content.unchanged(workspace, files):
             raise ArchiveRefused(f"{workspace.root} changed while it was archived. Try again.")
-        path = shelf.folder / f"{name}{ENDING}"
+        path = shelf.folder / f"{name}{form.ending}"
         temporary.replace(path)
         _sync(shelf.folder)
     finally:
@@ -89,7 +85,7 @@ def make_room(workspace: Workspace, archived: Archived, shelf: Shelf) -> bool:
     if not content.unchanged(workspace, archived.files):
         return False
     # In one step: a half of a workspace never stands where the next session begins.
-    away = shelf.folder / f".removing-{archived.path.stem}.{os.getpid()}"
+    away = shelf.folder / f".removing-{name_of(archived.path)}.{os.getpid()}"
     workspace.root.rename(away)
     with suppress(OSError):
         shutil.rmtree(away)
@@ -98,7 +94,7 @@ def make_room(workspace: Workspace, archived: Archived, shelf: Shelf) -> bool:
 
 def _same(shelf: Shelf, session_id: str, files: list[File]) -> tuple[Path, BagInfo] | None:
     """The archive of this session that holds just these files, verified; None where there is none."""
-    earlier = shelf.of_session(session_id)
+    earlier = [path for path in shelf.of_session(session_id) if shelf.form in {None, form_of(path)}]
     if not earlier:
         return None
     digests = {file.name: _digest(file.path) for file in files}
@@ -109,45 +105,35 @@ def _same(shelf: Shelf, session_id: str, files: list[File]) -> tuple[Path, BagIn
     return None
 
 
-def _write(path: Path, name: str, files: list[File], info: BagInfo) -> None:
+def _write(raw: BinaryIO, form: Form, name: str, files: list[File], info: BagInfo) -> None:
     digests: dict[str, str] = {}
-    with path.open("xb") as raw:
-        with zipfile.ZipFile(raw, "w", allowZip64=True, compresslevel=_LEVEL) as packed:
-            for file in files:
-                digests[f"{PAYLOAD}{file.name}"] = _add_file(packed, name, file)
-            manifest = layout.manifest_bytes(digests)
-            tags = {BAGIT: layout.DECLARATION, INFO: layout.info_bytes(info), MANIFEST: manifest}
-            hashes = {tag: hashlib.sha256(data).hexdigest() for tag, data in tags.items()}
-            tags[TAG_MANIFEST] = layout.manifest_bytes(hashes)
-            for tag, data in tags.items():
-                packed.writestr(_member(f"{name}/{tag}", 0o644, info.archived_ms), data)
-        raw.flush()
-        os.fsync(raw.fileno())
+    with containers.packer(form, raw) as packed:
+        for file in files:
+            digests[f"{PAYLOAD}{file.name}"] = _add_file(packed, name, file)
+        manifest = layout.manifest_bytes(digests)
+        tags = {BAGIT: layout.DECLARATION, INFO: layout.info_bytes(info), MANIFEST: manifest}
+        hashes = {tag: hashlib.sha256(data).hexdigest() for tag, data in tags.items()}
+        tags[TAG_MANIFEST] = layout.manifest_bytes(hashes)
+        for tag, data in tags.items():
+            packed.add(Member(f"{name}/{tag}", len(data), info.archived_ms // 1000), (data,))
+    raw.flush()
+    os.fsync(raw.fileno())
 
 
-def _add_file(packed: zipfile.ZipFile, name: str, file: File) -> str:
-    member = _member(f"{name}/{PAYLOAD}{file.name}", file.mode, file.mtime_ns // 1_000_000)
-    if file.name.endswith(_PACKED):
-        member.compress_type = zipfile.ZIP_STORED
+def _add_file(packed: Packer, name: str, file: File) -> str:
     digest = hashlib.sha256()
     # Without following a link: what the walk saw as a file may have been replaced.
     descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with (
-        os.fdopen(descriptor, "rb") as source,
-        packed.open(member, "w", force_zip64=file.size >= _ZIP64_BYTES) as target,
-    ):
-        while piece := source.read(_CHUNK_BYTES):
-            digest.update(piece)
-            target.write(piece)
+    with os.fdopen(descriptor, "rb") as source:
+
+        def pieces() -> Iterator[bytes]:
+            while piece := source.read(_CHUNK_BYTES):
+                digest.update(piece)
+                yield piece
+
+        modified_s = file.mtime_ns // 1_000_000_000
+        packed.add(Member(f"{name}/{PAYLOAD}{file.name}", file.size, modified_s, file.mode), pieces())
     return digest.hexdigest()
-
-
-def _member(name: str, mode: int, at_ms: int) -> zipfile.ZipInfo:
-    within_ms = min(max(at_ms, _EARLIEST_MS), _LATEST_MS)
-    member = zipfile.ZipInfo(name, datetime.fromtimestamp(within_ms / 1000, tz=UTC).timetuple()[:6])
-    member.compress_type = zipfile.ZIP_DEFLATED
-    member.external_attr = (stat.S_IFREG | mode) << 16
-    return member
 
 
 def _verified(path: Path) -> chain.Seen:

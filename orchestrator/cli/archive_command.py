@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.archive.form import Form
 from orchestrator.cli import boundary
 
 EXIT_CODES = (
@@ -37,6 +38,12 @@ def archive(
         str | None,
         typer.Option("--run", metavar="ID", help="Archive this session of those that lie there unpacked."),
     ] = None,
+    form: Annotated[
+        Form | None,
+        typer.Option(
+            "--format", help="zip (the default), or tar.zst: smaller for raw logs, read from its beginning."
+        ),
+    ] = None,
 ) -> int:
     """Archive the session of the workspace, and what lies in .archive unpacked; the workspace stays."""
     if ctx.invoked_subcommand is not None:
@@ -44,7 +51,7 @@ def archive(
     from orchestrator.cli import archives
     from tools.clock import SystemClock
 
-    _lines(archives.make(workspace, run, SystemClock()))
+    _lines(archives.make(workspace, run, SystemClock(), form))
     return boundary.OK
 
 

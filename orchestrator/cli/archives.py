@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator.archive import chain, keeping, pruning, restoring
 from orchestrator.archive.bag import Bag
+from orchestrator.archive.form import Form, name_of
 from orchestrator.archive.layout import BagInfo
 from orchestrator.archive.retention import Policy
 from orchestrator.archive.shelf import Shelf
@@ -24,9 +25,9 @@ _SPOOL_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 20
 
 
-def make(folder: Path, run: str | None, clock: Clock) -> Iterator[str]:
+def make(folder: Path, run: str | None, clock: Clock, form: Form | None = None) -> Iterator[str]:
     """Archive the workspace's session and unpacked ones, or the one named. Raises UsageError, LockHeld."""
-    shelf, own = Shelf.beside(folder), existing_session_id(workspace_at(folder))
+    shelf, own = Shelf.beside(folder, form), existing_session_id(workspace_at(folder))
     unpacked = [item for item in shelf.unpacked() if run in {None, existing_session_id(item), item.root.name}]
     with_own = own is not None and run in {None, own}
     if not with_own and not unpacked:
@@ -37,7 +38,7 @@ def make(folder: Path, run: str | None, clock: Clock) -> Iterator[str]:
     for item in unpacked:
         yield _told(keeping.pack(item, shelf, clock))
     if with_own:
-        yield _told(keeping.keep(folder, clock))
+        yield _told(keeping.keep(folder, clock, form))
 
 
 def _told(archived: Archived) -> str:
@@ -67,7 +68,7 @@ def listed(folder: Path, *, as_json: bool) -> tuple[str, bool]:
         info = item.info
         started = iso(info.started_ms)[:19].replace("T", " ")
         state = f"  incomplete: {info.incomplete}" if info.incomplete else ""
-        size = _size(info, shelf.folder / f"{name}.zip")
+        size = _size(info, shelf.path_of(name))
         lines.append(
             f"{name:<22} {started:<20} {info.mode:<8} {info.health:<9} {info.open_criticals:>10}  {size}{state}"
         )
@@ -94,7 +95,7 @@ def _row(name: str, item: chain.Seen, shelf: Shelf) -> dict[str, object]:
         "openCriticals": info.open_criticals,
         "files": info.payload_files,
         "bytes": info.payload_bytes,
-        "packedBytes": (shelf.folder / f"{name}.zip").stat().st_size,
+        "packedBytes": shelf.path_of(name).stat().st_size,
         "sha256": item.hash,
     }
 
@@ -111,7 +112,7 @@ def verified(folder: Path, runs: list[str], *, fast: bool, chain: bool) -> tuple
         wrong = _wrong(path, fast=fast)
         whole = whole and not wrong
         lines += [f"damaged    {text}" for text in wrong] or [
-            f"whole      {path.stem}: {_depth(path, fast=fast)}"
+            f"whole      {name_of(path)}: {_depth(path, fast=fast)}"
         ]
     if chain:
         broken = _chain_problems(shelf)
@@ -143,7 +144,7 @@ def restored(folder: Path, run: str, to: Path) -> Iterator[str]:
     """Unpack an archive. Raises UsageError, ArchiveRefused."""
     path = Shelf.beside(folder).find(run)
     files = restoring.restore(path, to)
-    yield f"restored   {path.stem}: {files} files, each as it was archived: {to}"
+    yield f"restored   {name_of(path)}: {files} files, each as it was archived: {to}"
 
 
 def files(folder: Path, run: str) -> Iterator[str]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator.archive.form import form_of
 from orchestrator.archive.restoring import opened
-from orchestrator.archive.shelf import ENDING, Shelf
+from orchestrator.archive.shelf import Shelf
 from orchestrator.cli.trace import folder_of
 from orchestrator.session.opening import existing_session_id
 from tools.errors import UsageError
@@ -29,13 +30,13 @@ def archive_of(workspace: Path, session: str | None) -> Path | None:
     """The archive that is meant; None where a folder is, or nothing is known by that name."""
     if session is None or Path(session).is_dir():
         return None
-    if session.endswith(ENDING) and Path(session).is_file():
+    if form_of(Path(session)) is not None and Path(session).is_file():
         return Path(session)
     at, shelf = workspace_at(workspace), Shelf.beside(workspace)
     if (shelf.folder / safe_name(session)).is_dir() or existing_session_id(at) == session:
         return None
     archives = shelf.of_session(session)
-    by_name = shelf.folder / f"{safe_name(session)}{ENDING}"
+    by_name = shelf.path_of(safe_name(session))
     return archives[-1] if archives else by_name if by_name.is_file() else None
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.archive.shelf import ENDING, Shelf
+from orchestrator.archive.form import form_of, name_of
+from orchestrator.archive.shelf import Shelf
 from orchestrator.cli.terminal_text import clean
 from orchestrator.config.model import OutputSection
 from tools import masking
@@ -99,7 +100,9 @@ def folder_of(workspace: Path, session: str | None) -> Path:
             return workspace
     except (OSError, UnicodeDecodeError):
         pass
-    known = sorted({path.stem for path in archive.glob("*") if path.is_dir() or path.suffix == ENDING})
+    known = sorted(
+        {name_of(path) for path in archive.glob("*") if path.is_dir() or form_of(path) is not None}
+    )
     there = ", ".join(clean(name) for name in known[-_SESSIONS_NAMED:])
     hint = f" The newest there: {there}." if there else ""
     raise UsageError(

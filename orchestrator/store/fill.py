@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from orchestrator.archive import chain, content
+from orchestrator.archive.form import Form, name_of
 from orchestrator.archive.shelf import Shelf
 from orchestrator.store import journals
 from orchestrator.store.database import Store
@@ -145,16 +146,18 @@ def fill_archives(store: Store, shelf: Shelf) -> int:
     with store.writing() as database:
         for link in links:
             item = seen.get(link.name)
-            path = str(shelf.folder / f"{link.name}.zip")
             pruned = None if link.pruned_ms is None else iso(link.pruned_ms)
             if item is None:
-                database.execute("UPDATE archives SET pruned_at = ? WHERE path = ?", (pruned, path))
+                paths = [str(shelf.folder / f"{link.name}{form.ending}") for form in Form]
+                database.executemany(
+                    "UPDATE archives SET pruned_at = ? WHERE path = ?", [(pruned, path) for path in paths]
+                )
                 continue
             info = item.info
             database.execute(
                 _ARCHIVE,
                 (
-                    path, link.name, info.run, link.number, link.hash, link.previous_hash,
+                    str(shelf.path_of(link.name)), link.name, info.run, link.number, link.hash, link.previous_hash,
                     info.payload_files, info.payload_bytes, iso(link.archived_ms), pruned,
                 ),
             )  # fmt: skip
@@ -163,7 +166,7 @@ def fill_archives(store: Store, shelf: Shelf) -> int:
 
 def _known(store: Store, shelf: Shelf) -> set[str]:
     paths = [Path(row["path"]) for row in store.rows("SELECT path FROM archives")]
-    return {path.stem for path in paths if path.parent == shelf.folder}
+    return {name_of(path) for path in paths if path.parent == shelf.folder}
 
 
 def _fill_metrics(database: sqlite3.Connection, workspace: Workspace, run_id: str) -> dict[str, int]:

@@ -113,11 +113,11 @@ def some_of(path: Path, names: Collection[str]) -> Iterator[Path]:
     """A folder with a copy of these files of an archive, as far as it holds them. Raises UsageError, OSError."""
     with Bag(path) as bag, tempfile.TemporaryDirectory(prefix="streamgauge-") as name:
         folder = Path(name).resolve()
-        for file in bag.files.keys() & set(names):
+        for file, pieces in bag.each(bag.files.keys() & set(names)):
             target = folder / file
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as copy:
-                for piece in bag.read(file):
+                for piece in pieces:
                     copy.write(piece)
             os.utime(target, (bag.modified_s(file), bag.modified_s(file)))
         yield folder

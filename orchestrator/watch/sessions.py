@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from orchestrator.archive.bag import Bag
-from orchestrator.archive.shelf import ENDING, Shelf
+from orchestrator.archive.shelf import Shelf
 from orchestrator.session.opening import existing_session_id
 from orchestrator.session_status import is_alive
 from orchestrator.store.database import Store
@@ -75,7 +75,7 @@ def sessions(
 def of_archive(shelf: Shelf, name: str, workspace: Path) -> View | None:
     """The session of an archive; None where it is none, or cannot be read."""
     try:
-        with Bag(shelf.folder / f"{name}{ENDING}") as bag:
+        with Bag(shelf.path_of(name)) as bag:
             info = bag.info
             if "session.json" not in bag.files and "events.jsonl" not in bag.files:
                 return None

@@ -56,6 +56,35 @@ def test_a_session_is_archived_listed_verified_shown_and_restored(
     assert (project / "again" / "session.json").read_bytes() == left
 
 
+def test_a_tar_is_made_on_request_and_read_by_every_command(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = typed(capfd, "findings --format json")[1]
+    code, out, _ = typed(capfd, "archive --format tar.zst")
+    assert code == 0
+    assert f".archive/{SESSION_ID}.tar.zst" in out
+    assert [path.name for path in (project / ".archive").glob("2*")] == [f"{SESSION_ID}.tar.zst"]
+    assert SESSION_ID in typed(capfd, "archive list")[1].split()
+    row = json.loads(typed(capfd, "archive list --json")[1])["archives"][0]
+    assert row["packedBytes"] == (project / ".archive" / f"{SESSION_ID}.tar.zst").stat().st_size
+    for depth in ("", "--fast", "--full", "--chain"):
+        code, out, _ = typed(capfd, f"archive verify {depth}")
+        assert code == 0
+        assert f"whole      {SESSION_ID}: " in out
+    assert typed(capfd, f"archive show {SESSION_ID} SESSION_ID")[1] == f"{SESSION_ID}\n"
+    assert "  session.json\n" in typed(capfd, f"archive show {SESSION_ID}")[1]
+    assert typed(capfd, f"archive restore {SESSION_ID} --to again")[0] == 0
+    left = (project / "monitor-session" / "session.json").read_bytes()
+    assert (project / "again" / "session.json").read_bytes() == left
+    assert "stays" in typed(capfd, "archive prune --keep-last 1")[1]
+    (project / "monitor-session").rename(project / "elsewhere")
+    assert typed(capfd, f"findings --session {SESSION_ID} --format json")[1] == whole
+    assert typed(capfd, f"verify .archive/{SESSION_ID}.tar.zst")[0] == 0
+    assert typed(capfd, f"diff {SESSION_ID} elsewhere")[0] == 0
+    code, _, err = typed(capfd, "findings --session 2024")
+    assert (code, f" {SESSION_ID}." in err) == (2, True)
+
+
 def test_archived_sessions_are_read_like_others(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     whole = typed(capfd, "findings --format json")[1]
     assert typed(capfd, "archive")[0] == 0
@@ -106,6 +135,7 @@ def test_pruning_is_told_before_it_is_done(project: Path, capfd: pytest.CaptureF
         pytest.param("archive --run 7", "holds no session '7'", id="nothing to archive"),
         pytest.param("archive --workspace nowhere", "holds no session", id="no workspace"),
         pytest.param("archive prune", "holds no archive", id="nothing to prune"),
+        pytest.param("archive --format rar", "'zip', 'tar.zst'", id="an unknown form"),
         pytest.param("archive prune --keep-last -1", "keep-last", id="less than nothing"),
     ],
 )
@@ -125,14 +155,17 @@ def test_a_running_session_is_not_archived(project: Path, capfd: pytest.CaptureF
     assert not list((project / ".archive").glob("*.zip"))
 
 
-def test_a_folder_on_the_shelf_is_packed(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("asked", "form"), [("", "zip"), (" --format tar.zst", "tar.zst")])
+def test_a_folder_on_the_shelf_is_packed(
+    project: Path, capfd: pytest.CaptureFixture[str], asked: str, form: str
+) -> None:
     shelf = project / ".archive"
     shelf.mkdir()
     (project / "monitor-session").rename(shelf / SESSION_ID)
     assert "a folder, not archived" in typed(capfd, "archive list")[1]
-    assert typed(capfd, f"archive --run {SESSION_ID}")[0] == 0
+    assert typed(capfd, f"archive --run {SESSION_ID}{asked}")[0] == 0
     left = {path.name for path in shelf.iterdir() if not path.name.startswith(".")}
-    assert left == {f"{SESSION_ID}.zip", "chain.jsonl"}
+    assert left == {f"{SESSION_ID}.{form}", "chain.jsonl"}
 
 
 def test_an_archive_is_no_place_to_write_to(project: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from orchestrator.archive import chain
+from orchestrator.archive.form import Form
 from orchestrator.archive.keeping import keep
 from orchestrator.archive.shelf import Shelf
 from orchestrator.session.lock import hold_file
@@ -202,8 +204,9 @@ def test_a_number_that_no_table_holds_is_no_finding(made: Made, store: Store, cl
     assert len(fill(store, made.workspace, clock).problems) == 1
 
 
-def test_archives_are_listed(made: Made, store: Store, clock: ManualClock) -> None:
-    archived = keep(made.workspace.root, clock)
+@pytest.mark.parametrize("form", [None, *Form])
+def test_archives_are_listed(made: Made, store: Store, clock: ManualClock, form: Form | None) -> None:
+    archived = keep(made.workspace.root, clock, form)
     shelf = Shelf.beside(made.workspace.root)
     for _ in range(2):
         assert fill_archives(store, shelf) == 1
@@ -211,6 +214,11 @@ def test_archives_are_listed(made: Made, store: Store, clock: ManualClock) -> No
     assert (row["path"], row["run_id"], row["files"]) == (
         str(archived.path), SESSION_ID, archived.info.payload_files,
     )  # fmt: skip
+    archived.path.unlink()
+    links = chain.read(shelf.folder)
+    chain.write(shelf.folder, [structs.replace(link, pruned_ms=START_MS) for link in links])
+    fill_archives(store, shelf)
+    assert [row["pruned_at"] for row in store.rows("SELECT * FROM archives")] == [iso(START_MS)]
 
 
 def test_what_is_old_goes_and_what_is_not_settled_stays(made: Made, store: Store, clock: ManualClock) -> None:
