@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from orchestrator.archive.bag import Bag
 from orchestrator.archive.form import name_of
@@ -29,10 +33,12 @@ def restore(path: Path, target: Path) -> int:
             if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
                 raise UsageError(f"{target} is not an empty folder. Name another with --to.")
             target.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(target)
             temporary.mkdir()
             try:
-                _fill(bag, temporary)
-                temporary.rename(target)
+                with _held(temporary):
+                    _fill(bag, temporary)
+                    temporary.rename(target)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
@@ -40,6 +46,36 @@ def restore(path: Path, target: Path) -> int:
                 f"{target} cannot be written: {error.strerror or error}. Name another with --to."
             ) from error
         return len(bag.files)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed processes left of this target: their pid is gone, and the kernel let go of the folder's lock."""
+    half = re.compile(rf"\.{re.escape(target.name)}\.tmp\.([1-9][0-9]{{0,8}})")
+    for path in target.parent.iterdir():
+        match = half.fullmatch(path.name)
+        if match is None or psutil.pid_exists(int(match[1])):
+            continue
+        # Whoever restores in another container has a pid that is not known here, and holds the lock.
+        with suppress(OSError), _held(path) as held:
+            if held:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock for as long as this process lives; False where it is held, or no folder there has locks.
+
+    Raises OSError where it is no folder.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        held = False
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
+        yield held
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

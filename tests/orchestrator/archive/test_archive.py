@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -229,6 +234,49 @@ def test_nothing_is_restored_over_anything(sessions: Sessions, tmp_path: Path) -
     empty = tmp_path / "empty"
     empty.mkdir()
     assert restoring.restore(archived.path, empty) > 0
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from orchestrator.archive import restoring
+
+written = 0
+
+def hook(event, given):
+    global written
+    if event == "open" and ".tmp." in str(given[0]) and given[2] & os.O_WRONLY:
+        written += 1
+        if written == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(hook)
+restoring.restore(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_what_a_killed_restore_left_goes_with_the_next_one(sessions: Sessions, tmp_path: Path) -> None:
+    (archived,) = sessions.archived("1")
+    target = tmp_path / "again"
+    done = subprocess.run([sys.executable, "-c", _KILLED, archived.path, target], timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    (half,) = tmp_path.glob(".again.tmp.*")
+    gone = half.name.rpartition(".")[2]
+    stay = [
+        tmp_path / f".again.tmp.{os.getppid()}", tmp_path / f".other.tmp.{gone}", tmp_path / f".again.tmp.{gone}x",
+    ]  # fmt: skip
+    for folder in stay:
+        folder.mkdir()
+    descriptor = os.open(half, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    restoring.restore(archived.path, target)
+    assert half.is_dir()  # of a process in another container, which is not seen here
+    os.close(descriptor)
+    with pytest.raises(UsageError, match="not an empty folder"):
+        restoring.restore(archived.path, target)
+    shutil.rmtree(target)
+    restoring.restore(archived.path, target)
+    assert sorted(tmp_path.glob(".*.tmp.*")) == sorted(stay)
 
 
 def test_a_flipped_bit_is_found_named_and_nothing_is_left(sessions: Sessions, tmp_path: Path) -> None:
