@@ -13,6 +13,7 @@ from agents.detecting import OF_FILES_MAX
 from agents.looks import ConfigLook, Look, StreamLook, looks_file
 from orchestrator import replay, replay_parts
 from orchestrator.archive import keeping
+from orchestrator.archive.form import Form
 from orchestrator.cli import diff, replay_command
 from orchestrator.cli.boundary import StateFolder
 from orchestrator.cli.request import Request
@@ -243,12 +244,15 @@ def test_a_configuration_may_ask_for_a_replay_and_say_where_sessions_lie(
     assert (tmp_path / "elsewhere" / "all-findings.json").exists()
 
 
-def test_an_archive_is_replayed_byte_for_byte_and_compared(recorded: Workspace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [*Form])
+def test_an_archive_is_replayed_byte_for_byte_and_compared(
+    recorded: Workspace, tmp_path: Path, form: Form
+) -> None:
     then = recorded.all_findings.read_bytes()
-    archived = keeping.keep(recorded.root, ManualClock(START_MS + 60_000)).path
+    archived = keeping.keep(recorded.root, ManualClock(START_MS + 60_000), form).path
     other = record(tmp_path / "other", {**CODE, "b.py": 'r.xadd("more", {})\n'})
     clock = ManualClock(START_MS + 60_000)
-    later = keeping.keep(other.root, clock).path
+    later = keeping.keep(other.root, clock, form).path
     shutil.rmtree(recorded.root)
     shutil.rmtree(other.root)
     state = StateFolder(tmp_path / ".state")
