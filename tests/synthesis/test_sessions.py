@@ -433,6 +433,20 @@ def test_an_edited_line_is_neither_new_nor_resolved(
         assert row.is_news is worse
 
 
+@pytest.mark.parametrize(
+    ("title", "state"),
+    [
+        pytest.param("one cause", State.UPDATED, id="its root's line was edited"),
+        pytest.param("another cause", State.NEW, id="another root"),
+    ],
+)
+def test_what_joins_findings_goes_on_under_an_edited_root(title: str, state: State) -> None:
+    then, now = (known(number, "scout.cross-agent", title="one cause") for number in (1, 2))
+    found = compare(session(then), session(structs.replace(now, title=title), at=2))
+    (row,) = [row for row in found.findings if row.finding_id == now.finding_id]
+    assert (row.state, "root" in row.change) == (state, state is State.UPDATED)
+
+
 def test_an_edited_line_is_updated(tmp_path: Path) -> None:
     earlier = session_on({"app.py": CODE}, tmp_path / "1")
     edited = CODE.replace('client.xadd("orders", order)', "client.xadd('orders', order, approximate=True)")

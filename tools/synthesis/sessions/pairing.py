@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from tools.synthesis import cross_agent
 from tools.synthesis.sessions.record import KnownFinding, SessionRecord
 
 
@@ -22,6 +23,7 @@ class Pair(NamedTuple):
 
 _Pairs = Mapping[str, Pair]
 _EDITED = "its line reads otherwise"
+_OF_ROOT = "its root is another one, of which the same is said"
 
 
 def pairs(absent: Sequence[KnownFinding], fresh: Sequence[KnownFinding], later: SessionRecord) -> _Pairs:
@@ -62,7 +64,9 @@ def _edits(absent: Iterable[KnownFinding], fresh: Iterable[KnownFinding]) -> dic
     """
     left, came = _by(_said, absent), _by(_said, fresh)
     return {
-        now.fingerprint: Pair(then, _EDITED, alone=len(left[key]) == len(came[key]) == 1)
+        now.fingerprint: Pair(
+            then, _EDITED if then.files else _OF_ROOT, alone=len(left[key]) == len(came[key]) == 1
+        )
         for key in left.keys() & came.keys()
         for then, now in zip(left[key], came[key], strict=False)
     }
@@ -85,4 +89,5 @@ def _content(known: KnownFinding) -> tuple[object, ...] | None:
 
 def _said(known: KnownFinding) -> tuple[object, ...] | None:
     said = (known.rule_id, known.title, known.streams, known.group, known.services, known.files)
-    return said if known.files else None
+    # What joins findings is called after its root: it is another one where that is, and has no file itself.
+    return said if known.files or known.rule_id == cross_agent.RULE.id else None
