@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from tools.workspace import Workspace
+
 _FILES_MAX = 50
 _PATH_MAX = 200
 _GLOBS = ("logs/*.log", "log/*.log", "*/logs/*.log", "*.log")
@@ -47,6 +49,8 @@ def _is_source(root: Path, file: Path) -> bool:
     """A file of a service; a path with odd characters would not survive being a glob."""
     path = file.relative_to(root).as_posix()
     plain = path.isprintable() and not set(path) & set("*?[]") and len(path) <= _PATH_MAX
+    if Workspace(file.parent.parent).session_id_file.exists():
+        return False  # what an earlier session of ours kept of the services' lines
     return (
         plain and not file.name.startswith(_OF_TOOLS) and "node_modules" not in file.parts and file.is_file()
     )

@@ -282,6 +282,12 @@ def test_log_files_are_sources_of_a_session_that_attaches_and_of_no_other(tmp_pa
     assert with_logs(attached) == attached
 
 
+def test_what_an_earlier_session_kept_of_the_logs_is_no_log_of_the_project(tmp_path: Path) -> None:
+    kept = {"monitor-session/SESSION_ID": "20250615_150640\n", "monitor-session/logs/merged.log": ""}
+    attached = with_logs(found(tmp_path, {"Procfile": PROCFILE, "web/logs/x.log": "", **kept}))
+    assert [source.service for source in attached.config.logs.sources] == ["x"]
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
