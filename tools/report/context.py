@@ -12,7 +12,7 @@ from tools.synthesis.clusters import Cluster, clusters
 from tools.synthesis.drift import DriftRow
 from tools.synthesis.flows.roles import roles
 from tools.synthesis.session_data import SessionData
-from tools.synthesis.wiring import Wiring
+from tools.synthesis.wiring import Seen, Wiring
 
 SEVERITIES = tuple(Severity)
 
@@ -40,7 +40,7 @@ def prepare(data: SessionData, now_ms: int) -> Context:
     measured = [finding for finding in findings if finding.origin is Origin.MEASURED]
     known = wiring.build(data.index, measured, streams)
     seen = roles(data.logs.flow_lines, data.samples, known)
-    topology = wiring.build(data.index, measured, streams, seen)
+    topology = wiring.build(data.index, measured, streams, seen) if seen != Seen() else known
     found = clusters(measured, topology)
     return Context(
         data=data,

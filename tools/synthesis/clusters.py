@@ -239,19 +239,23 @@ def _root(members: list[Finding], explanation: Explanation) -> Finding:
 
 def _chain(root: Finding, by_id: Mapping[str, Finding], links: list[Link]) -> tuple[Link, ...]:
     """A link for each member but the root, so that every link touches a member named before it."""
-    touching: dict[str, list[Link]] = {}
+    causes: dict[str, list[Link]] = {}
+    names: dict[str, list[Link]] = {}
     for link in links:
+        touching = names if link.rule.startswith(SHARED) else causes
         touching.setdefault(link.cause, []).append(link)
         touching.setdefault(link.effect, []).append(link)
     reached: set[str] = {root.finding_id}
     chain: list[Link] = []
     causal, company = deque(reached), deque(reached)
     while causal or company:
-        shared = not causal  # what joins two findings only by a name comes where no cause leads on
-        name = (company if shared else causal).popleft()
-        # Effects first: a chain reads from cause to symptom wherever it can.
-        near = [link for link in touching[name] if link.rule.startswith(SHARED) is shared]
-        for link in sorted(near, key=lambda item: (item.cause != name, _step(item, by_id))):
+        # What joins two findings only by a name comes where no cause leads on.
+        waiting, touching = (causal, causes) if causal else (company, names)
+        name = waiting.popleft()
+        near: Sequence[Link] = touching.get(name, ())
+        if len(near) > 1:  # effects first: a chain reads from cause to symptom wherever it can
+            near = sorted(near, key=lambda item: (item.cause != name, _step(item, by_id)))
+        for link in near:
             other = link.effect if link.cause == name else link.cause
             if other not in reached:
                 reached.add(other)

@@ -266,7 +266,8 @@ def _join_strong(ordered: list[Finding], wiring: Wiring, explanation: Explanatio
         for entity in strong_entities_of(finding, wiring):
             explanation.lookups += 1
             sharing.setdefault(entity, []).append(finding)
-    for entity in sorted(sharing, key=lambda item: (STRONG.index(item.kind), item.name, item.stream)):
+    shared = [entity for entity, sharers in sharing.items() if len(sharers) > 1]
+    for entity in sorted(shared, key=lambda item: (STRONG.index(item.kind), item.name, item.stream)):
         sharers = sharing[entity]
         if entity.kind is EntityKind.CORRELATION and len(sharers) > POPULAR:
             continue

@@ -57,11 +57,10 @@ def build(context: Context) -> tuple[RoadmapItem, ...]:
         _cluster_item(context, cluster, [by_id[name] for name in cluster.members])
         for cluster in context.clusters
     ]
-    clustered = {name for cluster in context.clusters for name in cluster.members}
     single = [
         finding
         for finding in context.findings
-        if finding.finding_id not in clustered
+        if finding.finding_id not in context.cluster_ids
         and not is_cross_agent(finding)
         and rank_of(finding) < Severity.INFO.rank
     ]

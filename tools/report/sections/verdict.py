@@ -98,14 +98,13 @@ def _first(context: Context, roadmap: tuple[RoadmapItem, ...]) -> list[RoadmapIt
 
 def _open_secrets(context: Context) -> list[Finding]:
     """Measured CRITICAL findings of secrets, outside of any cluster."""
-    clustered = {name for cluster in context.clusters for name in cluster.members}
     return [
         finding
         for finding in context.findings
-        if is_measured(finding)
-        and finding.category is LogCategory.SECURITY
+        if finding.category is LogCategory.SECURITY
+        and is_measured(finding)
         and rank_of(finding) == Severity.CRITICAL.rank
-        and finding.finding_id not in clustered
+        and finding.finding_id not in context.cluster_ids
     ]
 
 
