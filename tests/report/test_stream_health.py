@@ -40,6 +40,15 @@ def test_a_stream_under_a_finding_of_its_family_is_not_healthy() -> None:
     assert (made["jobs:2"].status, made["jobs:2"].finding_ids) == ("HEALTHY", ())
 
 
+def test_a_member_that_its_familys_finding_lists_is_under_it_whatever_it_shows_now() -> None:
+    found = stream_finding(
+        1, "CONSUMER_LAG", "jobs:{}", severity="CRITICAL", consumer_group="g", members=["jobs:2"]
+    )
+    states = (stream(f"jobs:{n}", 9, group("g", lag=lag)) for n, lag in ((1, 5000), (2, 0)))
+    made = rows(*states, findings=(found,))
+    assert (made["jobs:1"].status, made["jobs:2"].status) == ("HEALTHY", "CRITICAL")
+
+
 def test_a_verdict_says_when_its_finding_ended() -> None:
     found = stream_finding(1, "CONSUMER_LAG", severity="CRITICAL", consumer_group="g", last_s=100)
     (row,) = rows(stream("orders", 9, group("g", lag=0)), findings=(found,)).values()

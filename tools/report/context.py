@@ -23,6 +23,7 @@ class Context:
 
     data: SessionData
     findings: tuple[Finding, ...]
+    by_id: Mapping[str, Finding]
     wiring: Wiring
     clusters: tuple[Cluster, ...]
     cluster_ids: Mapping[str, str]
@@ -45,6 +46,7 @@ def prepare(data: SessionData, now_ms: int) -> Context:
     return Context(
         data=data,
         findings=findings,
+        by_id={finding.finding_id: finding for finding in findings},
         wiring=topology,
         clusters=found,
         cluster_ids={name: cluster.cluster_id for cluster in found for name in cluster.members},

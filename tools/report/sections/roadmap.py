@@ -52,9 +52,8 @@ _EFFORTS = {
 
 def build(context: Context) -> tuple[RoadmapItem, ...]:
     """All items, by priority, then the weight of their cluster, then id."""
-    by_id = {finding.finding_id: finding for finding in context.findings}
     items = [
-        _cluster_item(context, cluster, [by_id[name] for name in cluster.members])
+        _cluster_item(context, cluster, [context.by_id[name] for name in cluster.members])
         for cluster in context.clusters
     ]
     single = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import PurePath
 
@@ -37,7 +37,6 @@ def build(
 ) -> Verdict:
     """Headline, what it is about, at most five reasons, the other troubles by name, at most five things to do first."""
     why = _why(context)
-    titles = {finding.finding_id: finding.title for finding in context.findings}
     others = [make() for make in why[WHY_MAX : WHY_MAX + OTHERS_MAX]]
     first = _first(context, roadmap)
     return Verdict(
@@ -45,7 +44,7 @@ def build(
         about=_about(context, dashboard),
         harm=harm.told(context, streams),
         why=tuple(make() for make in why[:WHY_MAX]),
-        others=tuple(structs.replace(one, text=titles[one.finding_ids[0]]) for one in others),
+        others=tuple(structs.replace(one, text=context.by_id[one.finding_ids[0]].title) for one in others),
         more=max(0, len(why) - WHY_MAX - OTHERS_MAX),
         first=tuple(
             Reason(text=item.action, finding_ids=item.finding_ids[:1], now=item.now) for item in first
@@ -165,7 +164,6 @@ def _why(context: Context) -> list[Callable[[], Reason]]:
         for finding in context.findings
         if is_measured(finding) and rank_of(finding) <= Severity.HIGH.rank
     ]
-    by_id = {finding.finding_id: finding for finding in context.findings}
     reasons: list[tuple[int, float, Callable[[], Reason]]] = []
     open_secrets = _open_secrets(context)
     told = {finding.finding_id for finding in open_secrets}
@@ -181,7 +179,7 @@ def _why(context: Context) -> list[Callable[[], Reason]]:
     for number, cluster in enumerate(context.clusters):
         if cluster.severity.rank <= Severity.HIGH.rank:
             told.update(cluster.members)
-            made = partial(_of_cluster, context, cluster, by_id)
+            made = partial(_of_cluster, context, cluster)
             reasons.append((cluster.severity.rank, number, made))
     for number, finding in enumerate(serious, start=len(context.clusters)):
         if finding.finding_id not in told:
@@ -193,8 +191,8 @@ def _of_finding(finding: Finding) -> Reason:
     return Reason(text=finding.title, finding_ids=(finding.finding_id,), severity=severity(finding))
 
 
-def _of_cluster(context: Context, cluster: Cluster, by_id: Mapping[str, Finding]) -> Reason:
-    root = by_id[cluster.root]
+def _of_cluster(context: Context, cluster: Cluster) -> Reason:
+    root = context.by_id[cluster.root]
     effects = len(chains.explained(cluster.root, cluster.chain))
     company = len(cluster.members) - 1 - effects
     said = [f"explains {_count(effects, 'other finding')}"] if effects else []
@@ -204,16 +202,16 @@ def _of_cluster(context: Context, cluster: Cluster, by_id: Mapping[str, Finding]
             if effects
             else f"goes together with {_count(company, 'other finding')}"
         )
-    if seen := _seen_at(context, cluster, by_id):
+    if seen := _seen_at(context, cluster):
         said.append(seen)
     *first, last = said
     tail = f"{', '.join(first)} and {last}" if first else last
     return Reason(text=f"{root.title}; it {tail}", finding_ids=cluster.members, severity=cluster.severity)
 
 
-def _seen_at(context: Context, cluster: Cluster, by_id: Mapping[str, Finding]) -> str:
+def _seen_at(context: Context, cluster: Cluster) -> str:
     """Where it was seen, by name, and how many services more messages reach from there."""
-    members = [by_id[name] for name in cluster.members]
+    members = [context.by_id[name] for name in cluster.members]
     seen = {name: None for finding in members for name in services_of(finding)}
     for finding in members:
         if isinstance(finding, StreamFinding):
