@@ -123,7 +123,7 @@ def _has_section(pyproject: Path) -> bool:
     """Whether the section is there; a pyproject.toml that does not parse is its owner's business."""
     try:
         tool = tomllib.loads(_read(pyproject)).get("tool")
-    except (tomllib.TOMLDecodeError, OSError, ValueError):
+    except (tomllib.TOMLDecodeError, OSError, ValueError, RecursionError):
         return False
     return isinstance(tool, dict) and "streamgauge" in tool
 
@@ -146,6 +146,8 @@ def _add_file(layers: _Layers, file: Path, cwd: Path) -> None:
         raise ConfigError(f"not valid TOML: {problem}", remedy="Correct it", file=shown, line=line) from error
     except UnicodeDecodeError as error:
         raise ConfigError("not UTF-8 text", remedy="Save the file as UTF-8", file=shown) from error
+    except RecursionError as error:
+        raise ConfigError("nested too deeply", remedy="Correct it", file=shown) from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot be read: {error}", remedy="Check the file", file=shown) from error
     lines = toml_lines.find(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -180,9 +180,14 @@ class Effects:
             *telling.anomaly_of(run, made.anomalies if made is not None else (), report, now_ms),
             *telling.failed_links(run, _failed(links), report, now_ms),
         ]
-        if run.kind != views.SESSION or path is None:
+        is_there = (
+            run.kind == views.SESSION and existing_session_id(Workspace(Path(run.workspace))) == run.run_id
+        )
+        if run.kind != views.SESSION or (path is None and not is_there):
             return Observed((telling.end_of(run, verdict, report, now_ms), *more), ())
-        with archived.some_of(path, _FOR_ALERTS) as folder:
+        # Without an archive from its workspace: told as the session itself tells it, it is not told twice.
+        files = nullcontext(Path(run.workspace)) if path is None else archived.some_of(path, _FOR_ALERTS)
+        with files as folder:
             seen = observing.observed(Workspace(folder), now_ms)
         at = Workspace(Path(run.workspace)).report(run.run_id)
         where = str(at) if at.exists() else report

@@ -579,3 +579,8 @@ def test_databases_that_are_none_are_refused_at_their_line(tmp_path: Path, value
     with pytest.raises(ConfigError, match=r"^streamgauge\.toml:2: redis\.databases: ") as caught:
         load(project=None, config_file=None, environ={}, flags={}, cwd=tmp_path)
     assert len(caught.value.errors) == 1
+
+
+def test_a_file_that_is_nested_too_deeply_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        loaded(tmp_path, f"a = {'[' * 3000}")

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from orchestrator.alerts.after import Places, tell
 from orchestrator.session import opening
 from orchestrator.session.lock import hold_file
 from orchestrator.watch.foreign import Database
 from orchestrator.watch.views import View
 from tests.fakes.clock import ManualClock
-from tests.orchestrator.watch.scenes import OtherOrchestrator, Parts, counted, events
+from tests.fakes.http_peer import HttpPeer
+from tests.orchestrator.watch.scenes import OtherOrchestrator, Parts, counted, events, rules, ticks
 from tests.report.made_session import START_MS, Made, make
 from tools.errors import UsageError
 from tools.sources import session_facts
@@ -294,6 +296,25 @@ def test_looking_at_our_own_store_takes_no_lock_from_it(tmp_path: Path, clock: M
     assert path.with_name(f"{path.name}-wal").exists()
     parts.tick()
     parts.close()
+
+
+def test_a_session_without_an_archive_tells_its_end_once(made: Made, clock: ManualClock) -> None:
+    workspace, root = made.workspace, made.workspace.root.parent
+    complete(made)
+    with HttpPeer() as peer:
+        (root / "alerts.yaml").write_text(rules(peer.url), encoding="utf-8")
+        (root / ".archive").mkdir()
+        (root / ".archive" / ".lock").mkdir()  # in the way
+        parts = parts_of(made, clock)
+        state_db = parts.config.output.state_db
+        list(tell(Places(root / "alerts.yaml", state_db, workspace.root), {}, clock, shadow=False))
+        ticks(parts, clock, 4 * 3600, every_s=60)
+        ((_, row),) = parts.ledger.failures(5)
+        titles = [request.data["title"] for request in peer.requests]
+        parts.close()
+    assert row.link == "archive"
+    assert len(titles) == len(set(titles))
+    assert [title for title in titles if " VALIDATED" in title or "no report" in title] == []
 
 
 def test_our_own_store_is_no_other_database(tmp_path: Path, clock: ManualClock) -> None:
