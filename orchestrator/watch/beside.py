@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,8 @@ _RUNS, _TOKENS, _COSTS = (
     ("tokens", "total_tokens", "input_tokens", "output_tokens", "prompt_tokens", "completion_tokens"),
     ("cost_usd", "total_cost_usd", "total_cost", "cost"),
 )
+_NUMBER_MAX = 1e15
+"""What is more, or no number at all (nan), counts nothing."""
 _WHOLE = 2
 """Of the names of tokens, so many are totals; where one of them is given its parts are not added."""
 
@@ -119,6 +122,7 @@ def _sum(row: dict[str, str], names: tuple[str, ...]) -> float | None:
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text) if text else math.nan
     except ValueError:
         return None
+    return number if abs(number) < _NUMBER_MAX else None

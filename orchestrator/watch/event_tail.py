@@ -159,7 +159,7 @@ def _row_of(event: object, clock: Clock) -> tuple[object, ...] | None:
     if not isinstance(event, dict) or not kind:
         return None
     return (
-        _first(event, _RUNS) or None,
+        mask(_first(event, _RUNS)) or None,
         mask(_first(event, _AGENTS)),
         mask(kind),
         mask(_first(event, _MESSAGES))[:_MESSAGE_CHARS],

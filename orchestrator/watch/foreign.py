@@ -220,7 +220,7 @@ def _beside(
         if len(rows.kept) < _ROWS_MAX:
             rows.kept.append(dict(row))
         else:
-            status = _text(_of(dict(row), "status")).upper()
+            status = _status(dict(row))
             rows.more[status] = rows.more.get(status, 0) + 1
     return found
 
@@ -250,7 +250,7 @@ def _view(source: str, raw: _Raw) -> View:
         source=source,
         run_id=_text(_of(data, "id")),
         kind=views.FOREIGN,
-        status=_text(_of(data, "status")).upper(),
+        status=_status(data),
         started_ms=_started(data),
         ended_ms=_moment(_of(data, "ended")),
         pid=pid,
@@ -274,7 +274,7 @@ def _view(source: str, raw: _Raw) -> View:
 def _step(row: Mapping[str, Any]) -> Step:
     return Step(
         name=_shown(_of(row, "name")),
-        status=_text(_of(row, "status")).upper(),
+        status=_status(row),
         started_ms=_moment(_of(row, "started")),
         ended_ms=_moment(_of(row, "ended")),
         detail=_shown(_of(row, "detail")),
@@ -285,7 +285,11 @@ def _step(row: Mapping[str, Any]) -> Step:
 
 
 def _gate(row: Mapping[str, Any]) -> Gate:
-    return Gate(name=_shown(_of(row, "name")), verdict=_text(_of(row, "status")).lower() or "open")
+    return Gate(name=_shown(_of(row, "name")), verdict=_shown(_of(row, "status")).lower() or "open")
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    return _shown(_of(row, "status")).upper()
 
 
 def _digest(tables: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Mapping[str, int]]) -> str:

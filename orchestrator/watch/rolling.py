@@ -17,6 +17,7 @@ from tools.quantities import format_duration
 
 _WENT_WELL = frozenset({0, 1, 3})
 """Exit codes of a session that had its window: 3 is one that could not see everything, and the next may."""
+_NOT_STARTED = -1
 _WAIT_FIRST_S, _WAIT_MAX_S = 15.0, 600.0
 _SHORT_S = 5.0
 """A session that was over sooner had no window; the next one waits, whatever its exit code."""
@@ -45,7 +46,11 @@ class Rolling:
         wait_s = _WAIT_FIRST_S
         while not self._stop.is_set():
             begun = self._clock.monotonic()
-            code = self._one()
+            try:
+                code = self._one()
+            except OSError as error:
+                code = _NOT_STARTED
+                self._say(f"a session cannot be started: {error}")
             if self._stop.is_set():
                 return
             if code in _WENT_WELL and self._clock.monotonic() - begun >= _SHORT_S:

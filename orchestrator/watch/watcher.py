@@ -64,8 +64,11 @@ class Watcher:
         for source in (SOURCE, OWN, *(database.source for database in self._databases)):
             try:
                 found = list(self._beside.seen(self._views(source)))
-            except UsageError as error:
+            except (UsageError, OSError) as error:
                 yield from self._cannot(source, str(error))
+                continue
+            except Exception as error:  # noqa: BLE001 - what one source holds must end neither us nor the look at others
+                yield from self._cannot(source, f"{source}: {type(error).__name__}: {error}")
                 continue
             if self._refused.pop(source, None) is not None:
                 self._journal.tell("SOURCE_BACK", source=source)

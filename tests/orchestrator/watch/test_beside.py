@@ -50,3 +50,13 @@ def test_rows_of_costs_are_added_up_and_never_stand_for_what_the_source_says(tmp
     assert (a.tokens, a.cost_usd) == (16, 5.25)
     assert (b.tokens, b.cost_usd) == (None, None)
     assert (c.tokens, c.cost_usd) == (7, 1.0)
+
+
+@pytest.mark.parametrize("figure", ["inf", "-inf", "nan", "1e999", "1e300"])
+def test_a_figure_that_is_none_counts_nothing(tmp_path: Path, figure: str) -> None:
+    (tmp_path / "costs.csv").write_text(
+        f"run_id,tokens,cost_usd\nr 1,{figure},{figure}\nr 1,5,0.5\n", encoding="utf-8"
+    )
+    beside = Beside(WatchSection(costs=Path("costs.csv")), tmp_path)
+    (found,) = beside.seen([view()])
+    assert (found.tokens, found.cost_usd) == (5, 0.5)

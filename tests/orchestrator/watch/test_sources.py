@@ -184,6 +184,20 @@ def test_a_long_text_is_masked_before_it_is_cut_and_moves_where_it_grows(tmp_pat
     assert only(path).progress != before.progress
 
 
+def test_a_secret_in_a_status_is_masked(tmp_path: Path) -> None:
+    status = "waits for redis://default:hunter2pass@10.0.0.9:6379"
+    path = made_database(
+        tmp_path / "x.db",
+        "CREATE TABLE runs (run_id, status)",
+        "CREATE TABLE workstreams (run_id, name, status)",
+        "CREATE TABLE gates (run_id, name, status)",
+        f"INSERT INTO runs VALUES ('r', '{status}')",  # a text of this test
+        f"INSERT INTO workstreams VALUES ('r', 'build', '{status}')",
+        f"INSERT INTO gates VALUES ('r', 'review', '{status}')",
+    )
+    assert "hunter2pass" not in f"{only(path)}".lower()
+
+
 def test_a_column_whose_name_is_no_text_is_one_sentence(tmp_path: Path) -> None:
     path = made_database(
         tmp_path / "x.db",
