@@ -55,6 +55,8 @@ _LATEST_MS = 253_402_300_800_000
 """The year 10000: what is later is no time."""
 _HEADER_BYTES, _VERSION_AT, _WAL = 20, 18, b"\x02"
 """Of the database's file: the write version, which is 2 in WAL mode (SQLite's file format, 1.3.3)."""
+_PRIMARY, _BUSY = 0xFF, frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+"""Of an extended error code the part that is the code itself."""
 Result = TypeVar("Result")
 
 
@@ -70,6 +72,10 @@ class _Raw(NamedTuple):
 
     data: dict[str, Any]
     beside: dict[str, _Rows]
+
+
+class DatabaseBusy(UsageError):
+    """Its owner has it locked: nothing is wrong with it, and it can be read later."""
 
 
 class Database:
@@ -145,6 +151,9 @@ class Database:
                         return found
             with self._open("mode=ro") as connection:
                 return reader(connection)
+        except sqlite3.OperationalError as error:
+            kind = DatabaseBusy if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _BUSY else UsageError
+            raise kind(f"{self.path} cannot be read ({error}).") from error
         except (sqlite3.Error, OSError, UnicodeError) as error:  # the last: a column's name that is no text
             raise UsageError(f"{self.path} cannot be read ({error}).") from error
 

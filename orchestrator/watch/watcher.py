@@ -14,7 +14,7 @@ from orchestrator.session.opening import existing_session_id
 from orchestrator.store.fill import fill
 from orchestrator.watch import judging, telling, views
 from orchestrator.watch.beside import Beside
-from orchestrator.watch.foreign import Database, OwnDatabase
+from orchestrator.watch.foreign import Database, DatabaseBusy, OwnDatabase
 from orchestrator.watch.journal import EventJournal
 from orchestrator.watch.judging import Ending
 from orchestrator.watch.ledger import OWN, Ledger, State, Watched
@@ -56,7 +56,8 @@ class Watcher:
                 raise UsageError(
                     f"{database.path} is our own store, whose runs are watched anyway. Name another."
                 )
-            database.check()
+            with suppress(DatabaseBusy):  # its runs wait, which the first look tells
+                database.check()
 
     def look(self) -> Iterator[str]:
         """Look at every source once; a line for each thing that happened. Raises UsageError, OSError."""

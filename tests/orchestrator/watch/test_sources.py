@@ -331,6 +331,23 @@ def test_a_session_without_an_archive_tells_its_end_once(made: Made, clock: Manu
     assert [title for title in titles if " VALIDATED" in title or "no report" in title] == []
 
 
+def test_a_database_that_its_owner_has_locked_is_read_later(tmp_path: Path, clock: ManualClock) -> None:
+    path = made_database(
+        tmp_path / "x.db",
+        "CREATE TABLE runs (run_id, status)",
+        "CREATE TABLE workstreams (run_id, name, status)",
+        "INSERT INTO runs VALUES ('r', 'running')",
+    )
+    parts = Parts(tmp_path, clock, databases=[{"path": path}])
+    with closing(sqlite3.connect(path, isolation_level=None)) as owner:
+        owner.execute("BEGIN EXCLUSIVE")
+        parts.watcher.check()
+        assert list(parts.watcher.look()) == [f"{path} cannot be read (database is locked)."]
+        owner.execute("COMMIT")
+    assert list(parts.watcher.look()) == [f"{path}: can be read again", f"r: seen ({path})"]
+    parts.close()
+
+
 def test_our_own_store_is_no_other_database(tmp_path: Path, clock: ManualClock) -> None:
     parts = Parts(tmp_path, clock, databases=[{"path": tmp_path / ".state" / "orchestration.db"}])
     with pytest.raises(UsageError, match="is our own store"):
