@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
 from tools.findings.model import Severity
+from tools.synthesis.sessions.comparison import SESSIONS_MAX
 
 EVENTS = (
     "finding",
@@ -47,7 +48,10 @@ NAMES = tuple(Labels.__struct_fields__)
 
 
 class Episode(Struct, frozen=True, kw_only=True):
-    """One condition. Times in ms since the epoch; `ended_ms` is None while it lasts. `report` is where to read on."""
+    """One condition. Times in ms since the epoch; `ended_ms` is None while it lasts. `report` is where to read on.
+
+    `missed` is how many complete sessions in a row neither saw it nor found it gone, `missed_in` the id of the last.
+    """
 
     key: str
     labels: Labels
@@ -57,6 +61,8 @@ class Episode(Struct, frozen=True, kw_only=True):
     ended_ms: int | None = None
     momentary: bool = False
     report: str = ""
+    missed: int = 0
+    missed_in: str = ""
 
     @property
     def rank(self) -> int:
@@ -72,19 +78,23 @@ class Episode(Struct, frozen=True, kw_only=True):
 class Observed(Struct, frozen=True):
     """What a session says: what it saw, the keys of what it found resolved, and when it began (None: not told).
 
-    `renamed` are the keys, before and now, of what is the same under another fingerprint.
+    `renamed` are the keys, before and now, of what is the same under another fingerprint. `series` begins the keys of
+    all that a complete session could have seen, "" where it was none; `run` is its id.
     """
 
     episodes: tuple[Episode, ...]
     resolved: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...] = ()
     begun_ms: int | None = None
+    series: str = ""
+    run: str = ""
 
 
 def advance(known: Sequence[Episode], observed: Observed, now_ms: int) -> tuple[Episode, ...]:
     """The episodes after a session: seen ones go on or begin, resolved ones end, all others stay as they are.
 
-    Silence ends nothing: only what the session looked for and did not find is in `resolved`. One that ended and is
+    Silence ends nothing: only what the session looked for and did not find is in `resolved`. But what no complete
+    session saw any more, `SESSIONS_MAX` in a row, is let go, as the comparison of sessions does. One that ended and is
     seen again begins anew. One that is new joins the group of what lasts already and has the same root cause. The order
     is that of the keys.
     """
@@ -94,6 +104,7 @@ def advance(known: Sequence[Episode], observed: Observed, now_ms: int) -> tuple[
         if before is not None and before.ended_ms is None:
             found[key] = structs.replace(before, ended_ms=now_ms)
     groups = _groups(found, observed.episodes)
+    found = dict(_still_held(found, observed))
     for item in observed.episodes:
         before = found.get(item.key)
         if before is None or before.momentary or before.ended_ms is not None:
@@ -104,6 +115,17 @@ def advance(known: Sequence[Episode], observed: Observed, now_ms: int) -> tuple[
             labels = structs.replace(item.labels, cause=before.labels.cause)
             found[item.key] = structs.replace(item, started_ms=before.started_ms, labels=labels)
     return tuple(found[key] for key in sorted(found))
+
+
+def _still_held(known: Mapping[str, Episode], observed: Observed) -> Iterator[tuple[str, Episode]]:
+    """All but what is let go. What was told of a session that was killed, say, no comparison ever calls resolved."""
+    seen = {item.key for item in observed.episodes}
+    for key, item in known.items():
+        could_see = observed.series and key.startswith(observed.series) and item.ended_ms is None
+        if not could_see or key in seen or item.missed_in == observed.run:
+            yield key, item
+        elif item.missed + 1 < SESSIONS_MAX:
+            yield key, structs.replace(item, missed=item.missed + 1, missed_in=observed.run)
 
 
 def _groups(known: Mapping[str, Episode], seen: Iterable[Episode]) -> Mapping[str, str]:

@@ -98,7 +98,10 @@ def observed(workspace: Workspace, now_ms: int) -> Observed:
     gone = sorted({*resolved, *ended, *accepted})
     keys = tuple(key_of(series, fingerprint) for fingerprint in gone)
     renamed = tuple((key_of(series, row.was), key_of(series, row.fingerprint)) for row in rows if row.was)
-    return Observed(tuple(episodes), keys, renamed, facts.started_ms)
+    record = store.in_workspace(workspace)
+    complete = found is not None and record is not None and not record.incomplete
+    could_see = key_of(series, "") if complete else ""
+    return Observed(tuple(episodes), keys, renamed, facts.started_ms, could_see, facts.session_id)
 
 
 def _findings(workspace: Workspace) -> list[FindingLine] | None:

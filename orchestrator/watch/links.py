@@ -192,7 +192,8 @@ class Effects:
         at = Workspace(Path(run.workspace)).report(run.run_id)
         where = str(at) if at.exists() else report
         episodes = [msgspec.structs.replace(item, report=where) for item in seen.episodes]
-        return Observed((*episodes, *more), seen.resolved)
+        # The daemon comes back when a group's interval is over: nothing need be told with the end.
+        return msgspec.structs.replace(seen, episodes=(*episodes, *more), begun_ms=None)
 
     def _summary(self, run: Watched) -> Summary | None:
         try:

@@ -16,6 +16,7 @@ import pytest
 from msgspec import structs
 
 from orchestrator.alerts import live as live_module
+from orchestrator.alerts import observing
 from orchestrator.alerts.after import lock_of, tell
 from orchestrator.alerts.beside import LiveAlerts
 from orchestrator.alerts.live import Job, Live
@@ -28,7 +29,9 @@ from tools.findings.journal import Journal
 from tools.findings.model import AgentId
 from tools.sources import session_facts
 from tools.synthesis.sessions import against
+from tools.synthesis.sessions import store as kept
 from tools.synthesis.sessions.against import Acceptance, Against
+from tools.synthesis.sessions.comparison import SESSIONS_MAX
 
 
 class Running(Scene):
@@ -275,3 +278,20 @@ def test_facts_that_cannot_be_read_end_no_look(running: Running) -> None:
     facts.write_bytes(whole)
     running.look(31)
     assert len(running.look(31)) == 1
+
+
+def test_what_a_killed_session_told_and_no_complete_one_saw_any_more_is_let_go(running: Running) -> None:
+    running.finds(finding(1))
+    running.look()
+    running.look(31)
+    begun = observing._begun(session_facts.read(running.workspace))
+    for _ in range(2 * SESSIONS_MAX):
+        running.clock.advance(86_400)
+        running.session()
+        kept.write(running.workspace.path(*kept.FILE), begun)
+        running.tell()
+        running.tell()  # `alerts send`: a session counts once
+    assert running.told() == [("firing", "lag 1"), ("firing", "still: lag 1"), ("firing", "still: lag 1")]
+    running.session(finding(1))
+    running.tell()
+    assert running.told()[3:] == [("firing", "lag 1")]
