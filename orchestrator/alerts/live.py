@@ -44,13 +44,18 @@ _LINE = msgspec.json.Decoder(FindingLine)
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """What is watched and how it is told. `before` marks a session that lies there from before; it is not ours."""
+    """What is watched and how it is told. `before` marks a session that lies there from before; it is not ours.
+
+    `orphan_s` is what a message on its way may take when whoever started the process is gone.
+    """
 
     rules: str
     store: str
     workspace: str
     shadow: bool
     before: tuple[int, int] | None
+    orphan_s: float = 12.0
+    """A little more than the session itself waits (`beside.END_S`)."""
 
     @property
     def places(self) -> Places:

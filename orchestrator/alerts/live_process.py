@@ -1,6 +1,6 @@
 """The process that alerts while a session runs: a job on standard input, lines on standard output.
 
-It ends when its input does: whoever started it is done, or is gone.
+It ends when its input does: whoever started it is done, or is gone; in the middle of a message soon after.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import select
 import sys
+import threading
 from contextlib import suppress
 
 import msgspec
 
 from orchestrator.alerts.live import LOOK_S, Job, Live
 from orchestrator.cli.terminal_text import clean
-from tools.clock import SystemClock
+from tools.clock import NEVER, SystemClock
 from tools.masking import mask
 
 _NICE = 5
@@ -30,6 +31,13 @@ class InputEnds:
         return bool(readable)
 
 
+def _leave(orphan_s: float, clock: SystemClock) -> None:
+    """End the process whatever it does, once its input ended: peers that hang cost minutes, each its tries."""
+    select.select([sys.stdin], [], [])
+    clock.sleep_until(clock.monotonic() + orphan_s, NEVER)
+    os._exit(1)
+
+
 def main() -> None:
     """Look until the input ends."""
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as unbuffered:
@@ -37,6 +45,7 @@ def main() -> None:
     with suppress(OSError):
         os.nice(_NICE)
     clock, stop = SystemClock(), InputEnds()
+    threading.Thread(target=_leave, args=(job.orphan_s, clock), name="leave", daemon=True).start()
     live = Live(job, os.environ, clock)
     while not stop.is_set():
         for line in live.look():

@@ -295,3 +295,32 @@ def test_what_a_killed_session_told_and_no_complete_one_saw_any_more_is_let_go(r
     running.session(finding(1))
     running.tell()
     assert running.told()[3:] == [("firing", "lag 1")]
+
+
+def test_in_the_middle_of_a_message_it_does_not_outlive_whoever_started_it_for_long(running: Running) -> None:
+    running.finds(finding(1))
+    entered, leave = threading.Event(), threading.Event()
+
+    class Slow(HttpPeer):
+        def _answer(self, handler: Any) -> None:
+            entered.set()
+            leave.wait(60)
+            handler.close_connection = True
+
+    with Slow() as slow:
+        running.rules(url=slow.url)
+        text = running.places.rules.read_text(encoding="utf-8").replace(
+            "route: {", "route: {group_wait: 0s, "
+        )
+        running.places.rules.write_text(text, encoding="utf-8")
+        alerts = LiveAlerts(structs.replace(running.job, orphan_s=0.1), os.environ, lambda _: None)
+        process = alerts._process
+        try:
+            assert process is not None
+            assert process.stdin is not None
+            assert entered.wait(30)
+            process.stdin.close()  # as the kernel does for one that is killed
+            assert process.wait(60) == 1  # 0 is that of one that had its tries
+        finally:
+            leave.set()
+            alerts.end(0.1)
