@@ -35,6 +35,7 @@ BROAD_EXCEPTS = {  # module → why an unknown error is caught there
     "orchestrator/mcp_server/server.py": "protocol boundary: an unknown error is kept, masked, and told to the client",
     "orchestrator/session/model_part.py": "a round of the model that fails is an event and costs the session nothing",
     "orchestrator/watch/chain.py": "a link of the chain that fails is kept and told; all other runs get their turn",
+    "orchestrator/watch/watcher.py": "what one watched source holds ends neither the daemon nor the look at the others",
     "orchestrator/session/supervise.py": "supervisor: a look that fails must not cancel the agents beside it",
 }
 HEAVY = ("langgraph", "langchain_core", "rich", "typer", "anthropic", "langsmith")
