@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from orchestrator.store.database import Store
-from orchestrator.watch.ledger import Ledger
+from orchestrator.watch.ledger import Ledger, Watched
 from tools.clock import from_iso
 from tools.errors import UsageError
 from tools.quantities import format_duration
@@ -18,7 +18,7 @@ _PER_AGENT = """
 SELECT agent_id, count(*) AS events, min(timestamp) AS first, max(timestamp) AS last,
   sum(event_type LIKE '%retr%' OR event_type LIKE '%restart%') AS retries,
   sum(event_type LIKE '%safety%') AS safety
-FROM agent_events WHERE run_id = ? GROUP BY agent_id ORDER BY agent_id
+FROM agent_events WHERE run_id = ? OR run_id = ? GROUP BY agent_id ORDER BY agent_id
 """
 
 
@@ -65,7 +65,7 @@ def read(store: Store, run_id: str) -> RunUse:
         hint = f" The newest: {', '.join(row['run_id'] for row in newest)}." if newest else " It holds none."
         raise UsageError(f"{store.path} knows no run {run_id}.{hint}")
     row = rows[0]
-    agents = tuple(_agents(store, row["run_id"]))
+    agents = tuple(_agents(store, row["run_id"], _at_source(store, known) or row["run_id"]))
     view = None if known is None else known.view
     steps = () if view is None else view.steps
     return RunUse(
@@ -86,8 +86,16 @@ def read(store: Store, run_id: str) -> RunUse:
     )
 
 
-def _agents(store: Store, run_id: str) -> Iterator[AgentUse]:
-    found = {row["agent_id"]: row for row in store.rows(_PER_AGENT, (run_id,))}
+def _at_source(store: Store, known: Watched | None) -> str:
+    """How events name a run whose key is another, as that of `build/7` is; "" where two sources have a run of this id."""
+    if known is None:
+        return ""
+    runs = _count(store, "SELECT count(*) FROM watched_runs WHERE run_id = ?", known.run_id)
+    return known.run_id if runs == 1 else ""
+
+
+def _agents(store: Store, run_id: str, at_source: str) -> Iterator[AgentUse]:
+    found = {row["agent_id"]: row for row in store.rows(_PER_AGENT, (run_id, at_source))}
     findings = _by_agent(store, "findings", run_id)
     errors = _by_agent(store, "error_logs", run_id)
     for agent in sorted({*found, *findings, *errors} - {""}):

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store.database import open_store
+from orchestrator.watch import run_metrics
+from tests.fakes.clock import ManualClock
 from tests.orchestrator.cli.test_archive_command import typed
+from tests.orchestrator.watch.scenes import OtherOrchestrator, Parts
 from tests.report.made_session import SESSION_ID, make
 
 
@@ -35,3 +38,22 @@ def test_a_session_and_its_agents_are_told(
     assert f"run        {SESSION_ID}: " in typed(capfd, f"metrics {SESSION_ID}")[1]
     code, _, said = typed(capfd, "metrics nobody")
     assert (code, f"The newest: {SESSION_ID}" in said) == (2, True)
+
+
+def test_events_of_a_run_are_its_own_though_its_key_is_another(tmp_path: Path) -> None:
+    clock = ManualClock()
+    other = OtherOrchestrator(tmp_path / "other.db", clock)
+    other.begin("build/7", "compile")
+    other.end("build/7")
+    parts = Parts(tmp_path, clock, databases=[{"path": other.path}])
+    parts.tick()
+    with parts.store.writing() as database:
+        database.execute(
+            "INSERT INTO agent_events (run_id, agent_id, event_type, timestamp) VALUES ('build/7', 'builder', 'x', '2025-06-15')"
+        )
+    for name in ("build/7", "build_7"):
+        found = run_metrics.read(parts.store, name)
+        assert (found.run_id, [(item.agent, item.events) for item in found.agents]) == (
+            "build_7", [("builder", 1)],
+        )  # fmt: skip
+    parts.close()
