@@ -68,7 +68,8 @@ class Watcher:
             except (UsageError, OSError) as error:
                 yield from self._cannot(source, str(error))
                 continue
-            except Exception as error:  # noqa: BLE001 - what one source holds must end neither us nor the look at others
+            except (ArithmeticError, ValueError, RecursionError) as error:
+                # A value that nobody thought of must end neither us nor the look at others.
                 yield from self._cannot(source, f"{source}: {type(error).__name__}: {error}")
                 continue
             if self._refused.pop(source, None) is not None:
