@@ -28,6 +28,7 @@ BROAD_EXCEPTS = {  # module → why an unknown error is caught there
     "agents/model_client.py": "the SDK's boundary: whatever it makes of a broken answer is a failed call",
     "agents/node.py": "supervisor: a failed agent is restarted, never lost across the join",
     "orchestrator/alerts/channels/bounded.py": "a channel's boundary: whatever a library makes of a proxy or an address",
+    "orchestrator/diagnostics/bundle.py": "a piece of a bundle: one that fails is told and stops no other",
     "orchestrator/cli/app.py": "command line boundary: an unknown error becomes exit code 4",
     "orchestrator/cli/boundary.py": "command line boundary: an unknown error becomes exit code 4",
     "orchestrator/diagnostics/bundle.py": "a bundle: whatever one piece is about, the others are made",
