@@ -28,7 +28,6 @@ BROAD_EXCEPTS = {  # module → why an unknown error is caught there
     "agents/model_client.py": "the SDK's boundary: whatever it makes of a broken answer is a failed call",
     "agents/node.py": "supervisor: a failed agent is restarted, never lost across the join",
     "orchestrator/alerts/channels/bounded.py": "a channel's boundary: whatever a library makes of a proxy or an address",
-    "orchestrator/diagnostics/bundle.py": "a piece of a bundle: one that fails is told and stops no other",
     "orchestrator/cli/app.py": "command line boundary: an unknown error becomes exit code 4",
     "orchestrator/cli/boundary.py": "command line boundary: an unknown error becomes exit code 4",
     "orchestrator/diagnostics/bundle.py": "a bundle: whatever one piece is about, the others are made",
@@ -36,7 +35,6 @@ BROAD_EXCEPTS = {  # module → why an unknown error is caught there
     "orchestrator/mcp_server/server.py": "protocol boundary: an unknown error is kept, masked, and told to the client",
     "orchestrator/session/model_part.py": "a round of the model that fails is an event and costs the session nothing",
     "orchestrator/watch/chain.py": "a link of the chain that fails is kept and told; all other runs get their turn",
-    "orchestrator/watch/watcher.py": "what one watched source holds ends neither the daemon nor the look at the others",
     "orchestrator/session/supervise.py": "supervisor: a look that fails must not cancel the agents beside it",
 }
 HEAVY = ("langgraph", "langchain_core", "rich", "typer", "anthropic", "langsmith")
