@@ -12,7 +12,8 @@ from orchestrator.alerts.episodes import Episode, Labels, Observed
 from orchestrator.store.database import Store
 from orchestrator.watch import rotation
 from orchestrator.watch.event_tail import EventTail, Failure, Read, failures
-from tools.clock import Clock
+from orchestrator.watch.ledger import BEFORE_FIRST_MS, Ledger
+from tools.clock import Clock, iso
 from tools.errors import SourceUnavailable
 from tools.findings.model import Severity
 
@@ -41,6 +42,7 @@ class Ingest:
     ) -> None:
         """`patterns` are paths or globs."""
         self._patterns, self._store, self._clock, self._tails = patterns, store, clock, tails
+        self._first_ms = Ledger(store).first_start_ms(clock.now_ms())
         self._next = -_TAILS_EVERY_S
         self._refused: dict[str, str] = {}
 
@@ -86,6 +88,7 @@ class Ingest:
     def tell(self, desk: Desk | None) -> Iterator[str]:
         """Failures behind the last that was told; that they were is written after they are remembered by alerts.
 
+        What failed more than a day before the daemon was first started is history.
         Raises UsageError, OSError, LockHeld.
         """
         told = int(self._said() or "0")
@@ -93,8 +96,9 @@ class Ingest:
         # Where the newest went, their numbers are given again.
         newest = found if isinstance(found, int) else 0
         new = list(failures(self._store, told, newest, _FAILURES_MAX)) if newest > told else []
-        if new and desk is not None:
-            episodes = tuple(_episode(item, self._clock.now_ms()) for item in new)
+        since = iso(self._first_ms - BEFORE_FIRST_MS)
+        episodes = tuple(_episode(item, self._clock.now_ms()) for item in new if item.at >= since)
+        if episodes and desk is not None:
             yield from desk.tell(lambda _: Observed(episodes, ()))
         upto = new[-1].number if len(new) == _FAILURES_MAX else newest
         if upto != told:

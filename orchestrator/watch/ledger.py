@@ -17,6 +17,8 @@ from orchestrator.watch.views import SESSION, View
 from tools.workspace import NAME_CHARS_MAX, safe_name
 
 _FIRST_START = "first start"
+BEFORE_FIRST_MS = 86_400_000
+"""What was over for more than a day when the daemon was first started here is history, and nobody is told of it."""
 
 
 class State(StrEnum):
@@ -204,6 +206,9 @@ class Ledger:
                 pid=view.pid,
                 pid_started_ms=view.pid_started_ms,
                 status=view.status,
+                # One that its source left open is looked at for a while yet: it may go on.
+                revivable=passed and view.outcome is None,
+                ended_ms=now_ms if passed else None,
             )
             _write(database, known)
         return known

@@ -17,7 +17,7 @@ from orchestrator.watch.beside import Beside
 from orchestrator.watch.foreign import Database, DatabaseBusy, OwnDatabase
 from orchestrator.watch.journal import EventJournal
 from orchestrator.watch.judging import Ending
-from orchestrator.watch.ledger import OWN, Ledger, State, Watched
+from orchestrator.watch.ledger import BEFORE_FIRST_MS, OWN, Ledger, State, Watched
 from orchestrator.watch.links import Effects
 from orchestrator.watch.sessions import SOURCE, of_archive, sessions
 from orchestrator.watch.views import View
@@ -25,8 +25,6 @@ from tools.clock import Clock
 from tools.errors import StreamgaugeError, UsageError
 from tools.workspace import Workspace
 
-_BEFORE_FIRST_MS = 86_400_000
-"""What ended more than a day before the daemon was first started here is history, and nobody is told of it."""
 _REVIVED_MS = 7 * 86_400_000
 """A run that was taken for over is looked at for a week: it may go on."""
 
@@ -130,7 +128,9 @@ class Watcher:
         if known is None:
             known = self._ledger.add(view, now_ms, passed=self._is_history(view))
         if known.state is State.PASSED:
-            return
+            if not known.revivable or view.progress == known.progress:
+                return
+            known = structs.replace(known, state=State.WATCHING, revivable=False, ended_ms=None)
         if not known.told_created:
             yield from self._created(known)
             known = structs.replace(known, told_created=True)
@@ -144,8 +144,16 @@ class Watcher:
             yield from self._over(known, view)
 
     def _is_history(self, view: View) -> bool:
-        ended_ms = view.ended_ms if view.ended_ms is not None else view.started_ms
-        return view.outcome is not None and ended_ms < self._first_ms - _BEFORE_FIRST_MS
+        """Over for a day when the daemon was first started, or left open by its source for as long, as far as it says."""
+        times = (
+            view.ended_ms,
+            view.started_ms,
+            *(time for step in view.steps for time in (step.started_ms, step.ended_ms)),
+        )
+        newest_ms = max(time for time in times if time is not None)
+        left_open = view.kind != views.SESSION and not view.alive and newest_ms > 0
+        may_be_over = view.outcome is not None or left_open
+        return may_be_over and newest_ms < self._first_ms - BEFORE_FIRST_MS
 
     def _created(self, known: Watched) -> Iterator[str]:
         self._journal.tell_once(

@@ -126,6 +126,23 @@ def test_what_ended_long_before_the_first_start_is_history(scene: Scene) -> None
     assert scene.told() == {}
 
 
+@pytest.mark.parametrize("goes_on", [False, True], ids=["for good", "until it goes on"])
+def test_what_a_source_left_open_long_before_the_first_start_is_history(scene: Scene, goes_on: bool) -> None:
+    scene.other.begin("old", "a", "b")
+    scene.parts.close()
+    scene.clock.advance(2 * 86_400)
+    (scene.folder / ".state" / "orchestration.db").unlink()
+    scene.parts = scene.daemon()
+    assert ticks(scene.parts, scene.clock, 3600) == []
+    if goes_on:
+        scene.other.step("old", "a")
+        scene.parts.tick()
+        scene.other.end("old")
+        ticks(scene.parts, scene.clock, 10)
+    assert counted(scene.folder)["reports"] == ({"old": 1} if goes_on else {})
+    assert len(scene.told()) == goes_on
+
+
 def test_a_link_that_fails_is_tried_again_given_up_and_told(scene: Scene) -> None:
     reports = scene.folder / "reports"
     (reports / ".gitignore").unlink()

@@ -98,6 +98,20 @@ def test_what_failed_is_told_once_and_once_for_many(tmp_path: Path, store: Store
         assert [item.data["title"] for item in peer.requests] == ["build.failed of builder: n2 and 1 more"]
 
 
+def test_what_failed_long_before_the_first_start_is_taken_and_told_to_nobody(
+    tmp_path: Path, store: Store
+) -> None:
+    path, clock = tmp_path / "events.jsonl", ManualClock()
+    path.write_text(line(1, "build.failed") + line(2 * 86_400, "test.failed"), encoding="utf-8")
+    clock.advance(2 * 86_400)
+    with HttpPeer() as peer:
+        (tmp_path / "alerts.yaml").write_text(rules(peer.url), encoding="utf-8")
+        desk = Desk(read_rules(tmp_path / "alerts.yaml"), store.path, {}, clock, shadow=False)
+        list(Ingest([str(path)], store, clock).run(desk))
+        assert [item.data["title"] for item in peer.requests] == [f"test.failed of builder: n{2 * 86_400}"]
+    assert messages(store) == ["n1", f"n{2 * 86_400}"]
+
+
 def rotate(path: Path, number: int) -> None:
     """As logrotate and logging do: .1 becomes .2, the file becomes .1."""
     for old in range(number - 1, 0, -1):
