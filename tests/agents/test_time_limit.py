@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,46 @@ def without_end() -> None:
 
 def test_work_without_an_end_is_ended() -> None:
     before = signal.getsignal(signal.SIGALRM)
-    with pytest.raises(TookTooLong), limited(0.01):
+    with pytest.raises(TookTooLong), limited(0.01, again_s=0.05):
         without_end()
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+class Finalized:
+    """Its end takes as long as it takes until the time is over; what is raised in it goes nowhere."""
+
+    def __init__(self, rung: list[bool]) -> None:
+        self.rung = rung
+
+    def __del__(self) -> None:
+        try:
+            without_end()
+        except TookTooLong:
+            self.rung.append(True)
+            raise
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_ring_that_a_finalizer_swallows_is_not_the_last() -> None:
+    rung: list[bool] = []
+
+    def work() -> None:
+        Finalized(rung)
+        without_end()
+
+    with pytest.raises(TookTooLong), limited(0.01, again_s=0.01):
+        work()
+    assert rung == [True]
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_it_may_ring_while_it_is_switched_off() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    for _ in range(300):
+        with suppress(TookTooLong), limited(0.000_01, again_s=0.000_01):
+            sum(range(1000))
+        assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)) == (before, (0, 0))
 
 
 def test_work_that_ends_is_left_alone() -> None:
