@@ -41,6 +41,8 @@ _SERVER_REFUSES = re2.compile(
     r"\b(CLUSTERDOWN) |\b(MASTERDOWN) "
 )
 """Errors that say how a Redis server is, whoever asks."""
+_REFUSALS = ("OOM ", "READONLY ", "LOADING ", "MISCONF ", "CLUSTERDOWN ", "MASTERDOWN ")
+"""Without one of them in a text none of those errors is in it: looked for first, as most texts hold none."""
 _ADDRESS_REFUSES = re2.compile(r"\bECONNREFUSED ([A-Za-z0-9_.:\[\]-]*:\d{2,5})\b")
 # Python's own: every letter may end a word, so it cannot go back far, and re2 makes an object of each match.
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.:{}\-]*[A-Za-z0-9_}]")
@@ -146,10 +148,12 @@ def _strong(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 
 def _refusals(finding: LogFinding) -> Iterator[Entity]:
     text = finding.evidence[:EVIDENCE_CHARS_MAX]
-    for match in _SERVER_REFUSES.finditer(text):
-        yield Entity(EntityKind.REFUSAL, f"{next(filter(None, match.groups()))} by the server")
-    for match in _ADDRESS_REFUSES.finditer(text):
-        yield Entity(EntityKind.REFUSAL, f"of connections to {match.group(1)}")
+    if any(word in text for word in _REFUSALS):
+        for match in _SERVER_REFUSES.finditer(text):
+            yield Entity(EntityKind.REFUSAL, f"{next(filter(None, match.groups()))} by the server")
+    if "ECONNREFUSED " in text:
+        for match in _ADDRESS_REFUSES.finditer(text):
+            yield Entity(EntityKind.REFUSAL, f"of connections to {match.group(1)}")
 
 
 def _weak(finding: Finding) -> Iterator[Entity]:
@@ -169,7 +173,13 @@ def message_ids_of(finding: Finding) -> tuple[str, ...]:
     if not isinstance(finding, LogFinding):
         return ()
     named = (finding.stream_id,) if finding.stream_id else ()
-    return tuple(dict.fromkeys((*named, *_MESSAGE_ID.findall(finding.evidence[:EVIDENCE_CHARS_MAX]))))
+    return tuple(dict.fromkeys((*named, *_ids_in(finding.evidence))))
+
+
+@lru_cache(maxsize=16)
+def _ids_in(evidence: str) -> tuple[str, ...]:
+    """Several causal rules ask for those of one finding, one after the other."""
+    return tuple(_MESSAGE_ID.findall(evidence[:EVIDENCE_CHARS_MAX]))
 
 
 def words_of(finding: Finding) -> tuple[str, ...]:

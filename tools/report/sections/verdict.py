@@ -49,7 +49,7 @@ def build(
         first=tuple(
             Reason(text=item.action, finding_ids=item.finding_ids[:1], now=item.now) for item in first
         ),
-        first_more=sum(item.priority in _SOON and item not in first for item in roadmap),
+        first_more=_soon(roadmap) - _soon(first),
     )
 
 
@@ -58,6 +58,10 @@ _MODES = {
     "attach": "as it ran, attached to",
     "static": "its files alone",
 }
+
+
+def _soon(items: Sequence[RoadmapItem]) -> int:
+    return sum(item.priority in _SOON for item in items)
 
 
 def _about(context: Context, dashboard: Dashboard) -> str:
