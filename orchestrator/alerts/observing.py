@@ -18,7 +18,7 @@ from tools.sources import session_facts
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis.sessions import against, store
 from tools.synthesis.sessions.comparison import State
-from tools.synthesis.sessions.record import SessionRecord
+from tools.synthesis.sessions.record import begun
 from tools.workspace import Workspace
 
 MEASURED = "measured"
@@ -185,24 +185,8 @@ def _ending(facts: SessionFacts, *, whole: bool) -> tuple[_Ending, str]:
 def series_of(workspace: Workspace, facts: SessionFacts) -> str:
     """What sessions have in common that are compared with one another, as a short hash; the same at any moment."""
     record = store.in_workspace(workspace)
-    parts = (record or _begun(facts)).series
+    parts = (record or begun(facts)).series
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
-def _begun(facts: SessionFacts) -> SessionRecord:
-    """The record of a session that has none yet, or came to none."""
-    return SessionRecord(
-        session_id=facts.session_id,
-        product=facts.version,
-        mode=facts.mode,
-        project=facts.project_root,
-        redis=facts.redis,
-        started_ms=facts.started_ms,
-        ended_ms=None,
-        incomplete="",
-        findings=(),
-        scope=None,
-    )
 
 
 def key_of(series: str, fingerprint: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import boundary
+from orchestrator.cli.place_options import ConfigFile, Project
 
 if TYPE_CHECKING:
     from orchestrator.config.loaded import LoadedConfig
@@ -21,8 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-Project = Annotated[Path | None, typer.Option("--project", metavar="DIR", help="The audited project.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")]
 StateDb = Annotated[
     Path | None, typer.Option("--state-db", metavar="FILE", help="The store, in which alerts remember.")
 ]

@@ -33,6 +33,7 @@ from orchestrator.cli import (
 )
 from orchestrator.cli.llm_options import Llm, MaxCost
 from orchestrator.cli.nightly_options import Jitter, Nightly
+from orchestrator.cli.place_options import ConfigFile
 
 if TYPE_CHECKING:
     from orchestrator.cli.request import Request
@@ -82,7 +83,6 @@ Project = Annotated[
         "--project", metavar="DIR", help="The audited project; streamgauge.toml is looked for there."
     ),
 ]
-ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")]
 RedisUrl = Annotated[
     str | None,
     typer.Option(

@@ -12,24 +12,21 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import boundary
+from orchestrator.cli.place_options import ConfigFile, Project, StateDb
 
 
 def diagnostics(
     ctx: typer.Context,
     *,
-    project: Annotated[
-        Path | None, typer.Option("--project", metavar="DIR", help="The audited project.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
-    ] = None,
+    project: Project = None,
+    config: ConfigFile = None,
     redis_url: Annotated[
         str | None, typer.Option("--redis-url", metavar="URL", help="The server that is asked.")
     ] = None,
     workspace: Annotated[
         Path | None, typer.Option("--workspace", metavar="DIR", help="The session's folder.")
     ] = None,
-    state_db: Annotated[Path | None, typer.Option("--state-db", metavar="FILE", help="The store.")] = None,
+    state_db: StateDb = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", metavar="FILE", help="The bundle; else named by the time, here."),

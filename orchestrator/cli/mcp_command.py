@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import boundary
+from orchestrator.cli.place_options import ConfigFile
 
 MISSING = (
     "The MCP server needs the package `mcp`. Install it with streamgauge: "
@@ -27,9 +28,7 @@ def mcp(
             "--project", metavar="DIR", help="The audited project; streamgauge.toml is looked for there."
         ),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
     workspace: Annotated[
         Path | None,
         typer.Option("--workspace", metavar="DIR", help="The session's folder (monitor-session)."),

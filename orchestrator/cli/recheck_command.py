@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import boundary
+from orchestrator.cli.place_options import ConfigFile
 
 if TYPE_CHECKING:
     from orchestrator.recheck import Recheck, Verdict
@@ -33,9 +34,7 @@ def recheck(
         Path | None,
         typer.Option("--project", metavar="DIR", help="Where streamgauge.toml is; else the audited project."),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
     redis_url: Annotated[
         str | None, typer.Option("--redis-url", metavar="URL", help="Else as the configuration says.")
     ] = None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import boundary
+from orchestrator.cli.place_options import ConfigFile, Project, StateDb
 
 if TYPE_CHECKING:
     from orchestrator.config.model import Config
@@ -21,16 +22,12 @@ EXIT_CODES = "Exit codes: 0 ended by SIGTERM or Ctrl-C, or all is well; 1 someth
 def watch(
     ctx: typer.Context,
     *,
-    project: Annotated[
-        Path | None, typer.Option("--project", metavar="DIR", help="The audited project.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
-    ] = None,
+    project: Project = None,
+    config: ConfigFile = None,
     workspace: Annotated[
         Path | None, typer.Option("--workspace", metavar="DIR", help="Where sessions of ours appear.")
     ] = None,
-    state_db: Annotated[Path | None, typer.Option("--state-db", metavar="FILE", help="The store.")] = None,
+    state_db: StateDb = None,
     interval: Annotated[
         str | None,
         typer.Option(
@@ -75,13 +72,9 @@ def watch(
 def status(
     ctx: typer.Context,
     *,
-    project: Annotated[
-        Path | None, typer.Option("--project", metavar="DIR", help="The audited project.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
-    ] = None,
-    state_db: Annotated[Path | None, typer.Option("--state-db", metavar="FILE", help="The store.")] = None,
+    project: Project = None,
+    config: ConfigFile = None,
+    state_db: StateDb = None,
 ) -> int:
     """Tell how the daemon is, and the chains of the last runs: watch --status."""
     from orchestrator.cli.request import Request, read
@@ -106,16 +99,12 @@ def monitor(
             "--ingest-events", metavar="FILE", help="Read a JSONL file of events on; may be repeated."
         ),
     ] = None,
-    project: Annotated[
-        Path | None, typer.Option("--project", metavar="DIR", help="The audited project.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.")
-    ] = None,
+    project: Project = None,
+    config: ConfigFile = None,
     workspace: Annotated[
         Path | None, typer.Option("--workspace", metavar="DIR", help="Where sessions of ours appear.")
     ] = None,
-    state_db: Annotated[Path | None, typer.Option("--state-db", metavar="FILE", help="The store.")] = None,
+    state_db: StateDb = None,
 ) -> int:
     """Tell where a run is, deal once with what is over, or read event files on; --auto is the daemon."""
     from orchestrator.cli.request import Request, read

@@ -10,7 +10,7 @@ from orchestrator.session.context import Session
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis.sessions import against, store
 from tools.synthesis.sessions.against import Acceptance, Against
-from tools.synthesis.sessions.record import SessionRecord
+from tools.synthesis.sessions.record import SessionRecord, begun
 from tools.synthesis.sessions.store import SessionStore
 from tools.workspace import Workspace
 
@@ -42,18 +42,7 @@ def prepare(
     beside: Beside,
 ) -> None:
     """Leave in the workspace of a session that begins what it is compared with. Raises OSError."""
-    now = SessionRecord(
-        session_id=facts.session_id,
-        product=facts.version,
-        mode=facts.mode,
-        project=facts.project_root,
-        redis=facts.redis,
-        started_ms=facts.started_ms,
-        ended_ms=None,
-        incomplete="",
-        findings=(),
-        scope=None,
-    )
+    now = begun(facts)
     against.write(workspace, _against(now, facts, beside, store_of(config.output.state_folder)))
 
 

@@ -16,7 +16,6 @@ import pytest
 from msgspec import structs
 
 from orchestrator.alerts import live as live_module
-from orchestrator.alerts import observing
 from orchestrator.alerts.after import lock_of, tell
 from orchestrator.alerts.beside import LiveAlerts
 from orchestrator.alerts.live import Job, Live
@@ -32,6 +31,7 @@ from tools.synthesis.sessions import against
 from tools.synthesis.sessions import store as kept
 from tools.synthesis.sessions.against import Acceptance, Against
 from tools.synthesis.sessions.comparison import SESSIONS_MAX
+from tools.synthesis.sessions.record import begun as begun_record
 
 
 class Running(Scene):
@@ -284,7 +284,7 @@ def test_what_a_killed_session_told_and_no_complete_one_saw_any_more_is_let_go(r
     running.finds(finding(1))
     running.look()
     running.look(31)
-    begun = observing._begun(session_facts.read(running.workspace))
+    begun = begun_record(session_facts.read(running.workspace))
     for _ in range(2 * SESSIONS_MAX):
         running.clock.advance(86_400)
         running.session()

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from tools.findings.model import AgentId, Priority, Severity
+from tools.sources.session_facts import SessionFacts
 
 VERSION = 1
 """Of the format; a record of another one is not compared."""
@@ -162,3 +163,19 @@ class SessionRecord(Struct, frozen=True, kw_only=True, rename="camel"):
         """
         server = self.redis or "" if self.mode == "attach" else ""
         return self.mode, self.project, server
+
+
+def begun(facts: SessionFacts) -> SessionRecord:
+    """The record of a session that has none yet, or came to none."""
+    return SessionRecord(
+        session_id=facts.session_id,
+        product=facts.version,
+        mode=facts.mode,
+        project=facts.project_root,
+        redis=facts.redis,
+        started_ms=facts.started_ms,
+        ended_ms=None,
+        incomplete="",
+        findings=(),
+        scope=None,
+    )
