@@ -16,6 +16,7 @@ from tests.servers import binaries
 from tests.servers.binaries import NoServerHere, Product
 from tests.servers.ports import free_port
 from tests.servers.standalone import Server, server_binary
+from tools import masking
 
 __all__ = ["Server", "free_port", "server_binary"]
 
@@ -114,6 +115,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("figures")
         for text in figures:
             terminalreporter.line(text)
+
+
+@pytest.fixture(autouse=True)
+def _no_key_left_over() -> None:
+    """Each test begins without the fingerprint key that a command run in this process took from its project."""
+    masking.use_key(None)
 
 
 @pytest.fixture(scope="session")
