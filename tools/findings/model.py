@@ -381,4 +381,8 @@ def stream_shown(finding: StreamFinding) -> str:
 
 def dump(finding: Finding) -> dict[str, object]:
     """A finding as plain JSON data with camelCase keys; None values are left out."""
-    return finding.model_dump(mode="json", by_alias=True, exclude_none=True)
+    # By the model's own serializer: `model_dump` does the same with a sixth more time, and a large session has 100,000.
+    plain: dict[str, object] = finding.__pydantic_serializer__.to_python(
+        finding, mode="json", by_alias=True, exclude_none=True
+    )
+    return plain

@@ -11,6 +11,7 @@ from tools.synthesis import drift, wiring
 from tools.synthesis.clusters import Cluster, clusters
 from tools.synthesis.drift import DriftRow
 from tools.synthesis.flows.roles import roles
+from tools.synthesis.health import is_serious
 from tools.synthesis.session_data import SessionData
 from tools.synthesis.wiring import Seen, Wiring
 
@@ -29,6 +30,8 @@ class Context:
     cluster_ids: Mapping[str, str]
     """Finding id → id of the cluster that it is a member of."""
     drift: tuple[DriftRow, ...]
+    serious: tuple[Finding, ...]
+    """The measured findings that are HIGH or worse, in their order."""
     last_poll_ms: int | None
     now_ms: int
 
@@ -51,6 +54,7 @@ def prepare(data: SessionData, now_ms: int) -> Context:
         clusters=found,
         cluster_ids={name: cluster.cluster_id for cluster in found for name in cluster.members},
         drift=drift.registry(findings),
+        serious=tuple(finding for finding in findings if is_serious(finding)),
         last_poll_ms=data.final.at_ms if data.final is not None else None,
         now_ms=now_ms,
     )

@@ -90,12 +90,8 @@ def clusters(findings: Iterable[Finding], topology: Wiring | None = None) -> tup
     members = [finding for finding in findings if not is_information(finding) and not is_cross_agent(finding)]
     known = wiring.build(None, members) if topology is None else topology
     explanation = explain(members, known)
-    by_id = {finding.finding_id: finding for finding in members}
     sight = _Sight(explanation, known, members)
-    found = [
-        _cluster([by_id[name] for name in names], links, sight)
-        for names, links in _components(by_id, explanation.links)
-    ]
+    found = [_cluster(joined.findings, joined.links, sight) for joined in explanation.joined()]
     found.sort(key=lambda cluster: (-cluster.score, cluster.severity.rank, cluster.root))
     return tuple(
         structs.replace(cluster, cluster_id=f"C-{number:02d}")
@@ -120,29 +116,6 @@ def main_entity(finding: Finding) -> Entity:
     if services_of(finding) or not files:
         return entities.service(next(iter(services_of(finding)), "cross-service"))
     return Entity(EntityKind.FILE, files[0])
-
-
-def _components(
-    by_id: Mapping[str, Finding], links: Sequence[Link]
-) -> Iterable[tuple[list[str], list[Link]]]:
-    leader = {name: name for name in by_id}
-
-    def find(name: str) -> str:
-        while leader[name] != name:
-            leader[name] = leader[leader[name]]
-            name = leader[name]
-        return name
-
-    for link in links:
-        first, second = sorted((find(link.cause), find(link.effect)))
-        leader[second] = first
-    names: dict[str, list[str]] = {}
-    own_links: dict[str, list[Link]] = {}
-    for name in sorted(by_id):
-        names.setdefault(find(name), []).append(name)
-    for link in links:
-        own_links.setdefault(find(link.cause), []).append(link)
-    return [(group, own_links[head]) for head, group in sorted(names.items()) if len(group) > 1]
 
 
 class _Sight:
@@ -196,7 +169,7 @@ def _cluster(members: list[Finding], links: list[Link], sight: _Sight) -> Cluste
         root_fingerprint=root.fingerprint,
         severity=list(Severity)[rank_of(worst)],
         members=tuple(ordered),
-        agents=tuple(sorted({finding.agent_id.value for finding in members})),
+        agents=tuple(sorted({str(finding.agent_id) for finding in members})),
         chain=chain,
         alternatives=sight.alternatives(ordered),
         blast_radius=radius,

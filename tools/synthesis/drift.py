@@ -58,20 +58,20 @@ def registry(findings: Iterable[Finding]) -> tuple[DriftRow, ...]:
 def _row(finding: Finding) -> DriftRow | None:
     if isinstance(finding, ConfigFinding):
         return DriftRow(
-            type=_TYPES.get(finding.category.value, finding.category.value),
+            type=_TYPES.get(finding.category, str(finding.category)),
             service=finding.service,
             expected=finding.expected,
             actual=finding.actual
             if finding.ended_at is None
             else f"{finding.actual} (until {finding.ended_at})",
             source_of_truth=place_of(finding),
-            risk=_RISKS[finding.category.value],
+            risk=_RISKS[finding.category],
             severity=finding.severity,
             finding_id=finding.finding_id,
         )
     if isinstance(finding, LogFinding) and finding.category is LogCategory.DOC_DRIFT:
         return DriftRow(
-            type=finding.category.value,
+            type=str(finding.category),
             service=finding.service,
             expected="one log format for all services",
             actual=finding.title,

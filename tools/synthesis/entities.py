@@ -85,7 +85,7 @@ class Entity(NamedTuple):
     stream: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind.value} {self.name}"
+        return f"{self.kind} {self.name}"
 
 
 def stream(name: str) -> Entity:
@@ -148,7 +148,7 @@ def _strong(finding: Finding, wiring: Wiring) -> Iterator[Entity]:
 
 def _refusals(finding: LogFinding) -> Iterator[Entity]:
     text = finding.evidence[:EVIDENCE_CHARS_MAX]
-    if any(word in text for word in _REFUSALS):
+    if any(map(text.__contains__, _REFUSALS)):
         for match in _SERVER_REFUSES.finditer(text):
             yield Entity(EntityKind.REFUSAL, f"{next(filter(None, match.groups()))} by the server")
     if "ECONNREFUSED " in text:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from tools.clock import from_iso
-from tools.findings.model import ConfigCategory, ConfigFinding, Enhancement, Finding, rank_of
+from tools.findings.model import ConfigFinding, Enhancement, Finding, rank_of
 from tools.synthesis import causal_rules
+from tools.synthesis.asking import Asked, Told, ask
 from tools.synthesis.causal_rules.contract import CausalRule
-from tools.synthesis.entities import STRONG, Entity, EntityKind, strong_entities_of
+from tools.synthesis.entities import STRONG, Entity, EntityKind
 from tools.synthesis.wiring import Wiring
 
 SLACK_MS = 60_000
@@ -27,11 +27,8 @@ CANDIDATES_MAX = 8
 """How many causes of one key are tried for one effect, the strongest first."""
 ALTERNATIVES_MAX = 2
 """How many other explanations of one effect are kept for one rule."""
-KEYS_MAX = 16
-"""Keys of one effect that are kept, of those under which causes are filed."""
 POPULAR = 8
 """A correlation id in more findings than this is a constant, not one flow."""
-_DEPTH_MAX = 64
 SHARED = "same-"
 """Begins the rule of a link that only says that two findings are about one name."""
 
@@ -58,47 +55,81 @@ class Alternative(Struct, frozen=True, kw_only=True, rename="camel"):
     via: str
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Findings that links join, in the order of their ids, and those links."""
+
+    findings: list[Finding]
+    links: list[Link]
+
+
 @dataclass
 class Explanation:
-    """All links of a set of findings. `parents`: effect → cause; `lookups`: the work it took."""
+    """All links of a set of findings. `parents`: effect → cause; `lookups`: the work it took.
+
+    `told` are all findings, the strongest first, and `ends` the numbers of each link's cause and effect among them.
+    """
 
     parents: dict[str, str] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     alternatives: list[Alternative] = field(default_factory=list)
     lookups: int = 0
+    told: list[Told] = field(default_factory=list)
+    ends: list[tuple[int, int]] = field(default_factory=list)
 
-    def descends(self, finding_id: str, ancestor: str) -> bool:
-        """Whether `ancestor` is `finding_id` or explains it over any number of steps."""
-        current: str | None = finding_id
-        for _ in range(_DEPTH_MAX):
-            if current is None or current == ancestor:
-                return current is not None
-            current = self.parents.get(current)
-        return True
+    def joined(self) -> list[Joined]:
+        """What the links join, in the order of first ids; a finding without a link is in none."""
+        leader = list(range(len(self.told)))
 
-    def root_of(self, finding_id: str) -> str:
-        """What explains it over all steps; itself where nothing does."""
-        current = finding_id
-        for _ in range(_DEPTH_MAX):
-            if current not in self.parents:
-                break
-            current = self.parents[current]
-        return current
+        def find(number: int) -> int:
+            while leader[number] != number:
+                leader[number] = leader[leader[number]]
+                number = leader[number]
+            return number
+
+        for cause, effect in self.ends:
+            first, second = find(cause), find(effect)
+            if first < second:
+                leader[second] = first
+            else:
+                leader[first] = second
+        made: dict[int, Joined] = {}
+        for (cause, _), link in zip(self.ends, self.links, strict=True):
+            made.setdefault(find(cause), Joined([], [])).links.append(link)
+        for told in self.told:
+            whole = made.get(find(told.number))
+            if whole is not None:
+                whole.findings.append(told.finding)
+        for whole in made.values():
+            whole.findings.sort(key=_id)
+        return sorted(made.values(), key=lambda whole: whole.findings[0].finding_id)
+
+
+def _id(finding: Finding) -> str:
+    return finding.finding_id
 
 
 def explain(
     findings: Sequence[Finding], wiring: Wiring, rules: Iterable[CausalRule] = causal_rules.RULES
 ) -> Explanation:
     """Links between `findings`; their order does not matter."""
-    ordered = sorted(findings, key=_strength)
-    explanation = Explanation()
-    asked = _ask(tuple(rules), ordered, wiring, explanation)
-    times = _Times()
-    for one in asked:
-        _apply(one, explanation, times)
-    explanation.alternatives = _undecided(explanation)
-    _join_strong(ordered, wiring, explanation)
-    return explanation
+    told = [Told(number, finding) for number, finding in enumerate(sorted(findings, key=_strength))]
+    answers = ask(rules, told, wiring)
+    linking = _Linking(answers.lookups)
+    for one in answers.asked:
+        linking.apply(one)
+    alternatives = linking.undecided()
+    linking.join_strong(answers.sharing)
+    return Explanation(
+        parents={
+            one.finding.finding_id: one.parent.finding.finding_id for one in told if one.parent is not None
+        },
+        links=linking.links,
+        alternatives=alternatives,
+        lookups=linking.lookups,
+        told=told,
+        ends=linking.ends,
+    )
 
 
 def _strength(finding: Finding) -> tuple[int, float, bool, str, str]:
@@ -106,181 +137,96 @@ def _strength(finding: Finding) -> tuple[int, float, bool, str, str]:
     return rank_of(finding), -finding.confidence, found, finding.timestamp, finding.finding_id
 
 
-@dataclass
-class _Asked:
-    """One rule with what it said of the findings: causes by key, and effects with those keys that causes have."""
+class _Linking:
+    """Links as they are found, rule by rule, with their ends' numbers, and what would explain an effect as well."""
 
-    rule: CausalRule
-    causes: dict[Entity, list[Finding]] = field(default_factory=dict)
-    effects: list[tuple[Finding, list[Entity]]] = field(default_factory=list)
+    def __init__(self, lookups: int) -> None:
+        self.links: list[Link] = []
+        self.ends: list[tuple[int, int]] = []
+        self.lookups = lookups
+        self._others: dict[tuple[int, int], tuple[CausalRule, Told, Told, Entity]] = {}
 
+    def apply(self, asked: Asked) -> None:
+        """Find each effect's parent under one rule, or what else would explain it."""
+        rule = asked.rule
+        used: set[Entity] = set()
+        for effect, keys in asked.effects:
+            for key in keys:
+                causes = asked.causes[key][:CANDIDATES_MAX]
+                self.lookups += len(causes)
+                fitting = [cause for cause in causes if _explains(rule, cause, effect)]
+                if not fitting:
+                    continue
+                if rule.decides and effect.parent is None:
+                    effect.parent = fitting.pop(0)
+                    self._link(rule, effect.parent, effect, key)
+                    if rule.shared and key not in used:
+                        used.add(key)
+                        self._contribute(asked, effect, key)
+                    if rule.shared:
+                        break
+                for cause in fitting[:ALTERNATIVES_MAX]:
+                    self._others.setdefault((cause.number, effect.number), (rule, cause, effect, key))
+                break
 
-def _ask(
-    rules: tuple[CausalRule, ...], ordered: list[Finding], wiring: Wiring, explanation: Explanation
-) -> list[_Asked]:
-    """Every rule about the findings that concern it; finding by finding, so that its text is looked through once."""
-    asked = [_Asked(rule) for rule in rules]
-    causes = _by_kind(asked, [rule.causes for rule in rules])
-    for finding in ordered:
-        for one in _concerned(causes, finding):
-            for key in dict.fromkeys(one.rule.cause(finding, wiring)):
-                explanation.lookups += 1
-                one.causes.setdefault(key, []).append(finding)
-    effects = _by_kind(
-        asked, [rule.effects if one.causes else () for one, rule in zip(asked, rules, strict=True)]
-    )
-    for finding in ordered:
-        for one in _concerned(effects, finding):
-            known: list[Entity] = []
-            for key in one.rule.effect(finding, wiring):
-                explanation.lookups += 1
-                if key in one.causes and len(known) < KEYS_MAX:
-                    known.append(key)
-            if known:
-                one.effects.append((finding, known))
-    return asked
+    def _contribute(self, asked: Asked, effect: Told, key: Entity) -> None:
+        for cause in asked.causes[key]:
+            self.lookups += 1
+            if cause is not effect.parent and _explains(asked.rule, cause, effect):
+                self._link(asked.rule, cause, effect, key)
 
+    def _link(self, rule: CausalRule, cause: Told, effect: Told, key: Entity) -> None:
+        self._join(rule.name, rule.says, cause, effect, str(key))
 
-def _by_kind(asked: list[_Asked], kinds: list[tuple[str, ...]]) -> dict[str, list[_Asked]]:
-    found: dict[str, list[_Asked]] = {}
-    for one, names in zip(asked, kinds, strict=True):
-        for name in dict.fromkeys(names):
-            found.setdefault(name, []).append(one)
-    return found
-
-
-def _concerned(by_kind: dict[str, list[_Asked]], finding: Finding) -> list[_Asked]:
-    return [*by_kind.get(finding.category, ()), *by_kind.get(finding.rule_id, ())]
-
-
-def _apply(asked: _Asked, explanation: Explanation, times: _Times) -> None:
-    rule = asked.rule
-    used: set[Entity] = set()
-    for effect, keys in asked.effects:
-        for key in keys:
-            causes = asked.causes[key]
-            explanation.lookups += len(causes[:CANDIDATES_MAX])
-            fitting = [
-                cause
-                for cause in causes[:CANDIDATES_MAX]
-                if _explains(rule, cause, effect, explanation, times)
-            ]
-            if not fitting:
-                continue
-            if rule.decides and effect.finding_id not in explanation.parents:
-                parent = fitting.pop(0)
-                explanation.parents[effect.finding_id] = parent.finding_id
-                explanation.links.append(_link(rule, parent, effect, key))
-                if rule.shared and key not in used:
-                    used.add(key)
-                    _contribute(asked, effect, key, explanation, times)
-                if rule.shared:
-                    break
-            _keep(rule, fitting, effect, key, explanation)
-            break
-
-
-def _contribute(asked: _Asked, effect: Finding, key: Entity, explanation: Explanation, times: _Times) -> None:
-    for cause in asked.causes[key]:
-        explanation.lookups += 1
-        known = explanation.parents[effect.finding_id] == cause.finding_id
-        if not known and _explains(asked.rule, cause, effect, explanation, times):
-            explanation.links.append(_link(asked.rule, cause, effect, key))
-
-
-def _keep(
-    rule: CausalRule, causes: list[Finding], effect: Finding, key: Entity, explanation: Explanation
-) -> None:
-    explanation.alternatives.extend(
-        Alternative(
-            rule=rule.name,
-            says=rule.says,
-            cause=cause.finding_id,
-            effect=effect.finding_id,
-            via=str(key),
+    def _join(self, rule: str, says: str, cause: Told, effect: Told, via: str) -> None:
+        self.ends.append((cause.number, effect.number))
+        self.links.append(
+            Link(
+                rule=rule,
+                says=says,
+                cause=cause.finding.finding_id,
+                effect=effect.finding.finding_id,
+                via=via,
+                at=effect.finding.timestamp,
+            )
         )
-        for cause in causes[:ALTERNATIVES_MAX]
-    )
+
+    def undecided(self) -> list[Alternative]:
+        """Those that do not lead to the root that the effect has anyway, one a pair of findings."""
+        known = set(self.ends) if self._others else frozenset[tuple[int, int]]()
+        return [
+            Alternative(
+                rule=rule.name,
+                says=rule.says,
+                cause=cause.finding.finding_id,
+                effect=effect.finding.finding_id,
+                via=str(key),
+            )
+            for pair, (rule, cause, effect, key) in self._others.items()
+            if pair not in known and cause.root() is not effect.root()
+        ]
+
+    def join_strong(self, sharing: dict[Entity, list[Told]]) -> None:
+        """Link what shares a name that is enough, to the strongest that has it."""
+        shared = [entity for entity, sharers in sharing.items() if len(sharers) > 1]
+        for entity in sorted(shared, key=lambda item: (STRONG.index(item.kind), item.name, item.stream)):
+            first, *others = sharing[entity]
+            if entity.kind is EntityKind.CORRELATION and len(others) >= POPULAR:
+                continue
+            via = str(entity)
+            rule, says = f"{SHARED}{entity.kind.replace(' ', '-')}", f"both are about {via}"
+            for other in others:
+                self.lookups += 1
+                self._join(rule, says, first, other, via)
 
 
-def _undecided(explanation: Explanation) -> list[Alternative]:
-    """Those that do not lead to the root that the effect has anyway, one a pair of findings."""
-    known = {(link.cause, link.effect) for link in explanation.links}
-    kept: dict[tuple[str, str], Alternative] = {}
-    for found in explanation.alternatives:
-        pair = found.cause, found.effect
-        if pair not in known and explanation.root_of(found.cause) != explanation.root_of(found.effect):
-            kept.setdefault(pair, found)
-    return list(kept.values())
-
-
-def _explains(
-    rule: CausalRule, cause: Finding, effect: Finding, explanation: Explanation, times: _Times
-) -> bool:
+def _explains(rule: CausalRule, cause: Told, effect: Told) -> bool:
     """Whether the times fit, and the cause is no consequence of its effect."""
-    if not _is_standing(cause):
-        began_ms, last_ms = times.of(effect)
-        told_ms, _ = times.of(cause)
+    if not cause.is_standing():
+        began_ms, last_ms = effect.seen_ms
+        told_ms, _ = cause.seen_ms
         if last_ms < told_ms - SLACK_MS:
             return False
-        if rule.lead_ms is not None and began_ms < told_ms - rule.lead_ms - rule.told_late_ms(cause):
+        if rule.lead_ms is not None and began_ms < told_ms - rule.lead_ms - rule.told_late_ms(cause.finding):
             return False
-    return not explanation.descends(cause.finding_id, effect.finding_id)
-
-
-class _Times:
-    """When findings were seen first and last, in ms since the epoch; each is read once."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[int, int]] = {}
-
-    def of(self, finding: Finding) -> tuple[int, int]:
-        found = self._known.get(finding.finding_id)
-        if found is None:
-            found = from_iso(finding.timestamp), from_iso(finding.last_seen)
-            self._known[finding.finding_id] = found
-        return found
-
-
-def _is_standing(cause: Finding) -> bool:
-    """Whether it stands in files, which are older than the session; a stream that appears in it is not."""
-    if isinstance(cause, ConfigFinding):
-        return cause.category is not ConfigCategory.ROGUE_STREAM
-    return isinstance(cause, Enhancement)
-
-
-def _link(rule: CausalRule, cause: Finding, effect: Finding, key: Entity) -> Link:
-    return Link(
-        rule=rule.name,
-        says=rule.says,
-        cause=cause.finding_id,
-        effect=effect.finding_id,
-        via=str(key),
-        at=effect.timestamp,
-    )
-
-
-def _join_strong(ordered: list[Finding], wiring: Wiring, explanation: Explanation) -> None:
-    sharing: dict[Entity, list[Finding]] = {}
-    for finding in ordered:
-        for entity in strong_entities_of(finding, wiring):
-            explanation.lookups += 1
-            sharing.setdefault(entity, []).append(finding)
-    shared = [entity for entity, sharers in sharing.items() if len(sharers) > 1]
-    for entity in sorted(shared, key=lambda item: (STRONG.index(item.kind), item.name, item.stream)):
-        sharers = sharing[entity]
-        if entity.kind is EntityKind.CORRELATION and len(sharers) > POPULAR:
-            continue
-        first = sharers[0]
-        for other in sharers[1:]:
-            explanation.lookups += 1
-            explanation.links.append(
-                Link(
-                    rule=f"{SHARED}{entity.kind.value.replace(' ', '-')}",
-                    says=f"both are about {entity}",
-                    cause=first.finding_id,
-                    effect=other.finding_id,
-                    via=str(entity),
-                    at=other.timestamp,
-                )
-            )
+    return not cause.descends(effect)

@@ -38,13 +38,13 @@ def health(
     CRITICAL: a measured CRITICAL is open at the end. DEGRADED: a measured HIGH or worse was seen, or a
     configured source could not be looked at. HEALTHY: neither.
     """
-    measured = [finding for finding in findings if is_measured(finding)]
+    serious = [finding for finding in findings if is_serious(finding)]
     if any(
         rank_of(finding) == Severity.CRITICAL.rank and is_open(finding, last_poll_ms, poll_interval_ms)
-        for finding in measured
+        for finding in serious
     ):
         return "CRITICAL"
-    if any(rank_of(finding) <= Severity.HIGH.rank for finding in measured) or any(gap.blind for gap in gaps):
+    if serious or any(gap.blind for gap in gaps):
         return "DEGRADED"
     return "HEALTHY"
 
@@ -52,6 +52,11 @@ def health(
 def is_measured(finding: Finding) -> bool:
     """Whether a finding counts for health and exit code."""
     return finding.origin is Origin.MEASURED and not isinstance(finding, Enhancement)
+
+
+def is_serious(finding: Finding) -> bool:
+    """Whether a finding that counts is HIGH or worse."""
+    return rank_of(finding) <= Severity.HIGH.rank and is_measured(finding)
 
 
 def is_open(finding: Finding, last_poll_ms: int | None, poll_interval_ms: int = POLL_INTERVAL_MS) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tools.findings.model import ConfigFinding, Finding, Severity, StreamFinding, rank_of
 from tools.report.context import Context
 from tools.report.model import CriticalFinding
-from tools.synthesis.health import is_measured, is_open
+from tools.synthesis.health import is_open
 
 
 def build(context: Context) -> tuple[CriticalFinding, ...]:
@@ -18,8 +18,8 @@ def build(context: Context) -> tuple[CriticalFinding, ...]:
             else None,
             cluster_id=context.cluster_ids.get(finding.finding_id),
         )
-        for finding in context.findings
-        if is_measured(finding) and rank_of(finding) == Severity.CRITICAL.rank
+        for finding in context.serious
+        if rank_of(finding) == Severity.CRITICAL.rank
     ]
     return tuple(sorted(rows, key=lambda row: (row.cluster_id is None, row.cluster_id or "")))
 

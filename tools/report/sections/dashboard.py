@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from tools.findings.model import Enhancement, Priority, Severity, services_of
+from tools.findings.model import Enhancement, Finding, Priority, Severity, services_of
 from tools.report.context import Context, when
 from tools.report.model import Dashboard
 from tools.report.sections import language_model
@@ -16,15 +17,13 @@ from tools.synthesis.health import health
 def build(context: Context) -> Dashboard:
     """The dashboard. A figure that could not be measured is None, never 0."""
     data, facts, final = context.data, context.data.facts, context.data.final
-    severities = Counter(
-        item.severity.value for item in context.findings if not isinstance(item, Enhancement)
-    )
-    priorities = Counter(item.priority.value for item in context.findings if isinstance(item, Enhancement))
+    kinds = Counter(map(_kind, context.findings))
+    levels = _counted((kind.level, count) for kind, count in kinds.items())
     ended_ms = None if facts is None else facts.ended_ms
     return Dashboard(
         session_id=data.session_id,
         mode="unknown" if facts is None else facts.mode,
-        health=health(context.findings, data.gaps, context.last_poll_ms, data.poll_interval_ms),
+        health=health(context.serious, data.gaps, context.last_poll_ms, data.poll_interval_ms),
         started_at=when(None if facts is None else facts.started_ms),
         ended_at=when(ended_ms),
         ended_by="unknown" if facts is None else facts.ended_by,
@@ -32,11 +31,11 @@ def build(context: Context) -> Dashboard:
         services=services(context),
         streams_discovered=0 if final is None else len(final.streams),
         findings=len(context.findings),
-        by_severity={level.value: severities.get(level.value, 0) for level in Severity},
-        by_priority={level.value: priorities.get(level.value, 0) for level in Priority},
-        by_agent=_counted(item.agent_id.value for item in context.findings),
-        by_category=_counted(item.category.value for item in context.findings),
-        by_service=_counted(name for item in context.findings for name in services_of(item) or ("unknown",)),
+        by_severity={level.value: levels.get(level, 0) for level in Severity},
+        by_priority={level.value: levels.get(level, 0) for level in Priority},
+        by_agent=_counted((kind.agent, count) for kind, count in kinds.items()),
+        by_category=_counted((kind.category, count) for kind, count in kinds.items()),
+        by_service=_counted((name, count) for kind, count in kinds.items() for name in kind.services),
         unacked_messages=None if final is None else unacked(final),
         streams_with_lag=() if final is None else with_lag(final),
         drifts=len(context.drift),
@@ -86,6 +85,23 @@ def own_cost(context: Context) -> dict[str, float]:
     }
 
 
-def _counted(names: Iterable[str]) -> dict[str, int]:
-    counts = Counter(names)
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+class _Kind(NamedTuple):
+    """What findings are counted by: there are few kinds, so that of 100,000 findings each is looked at once."""
+
+    agent: str
+    category: str
+    level: str
+    services: tuple[str, ...]
+
+
+def _kind(finding: Finding) -> _Kind:
+    level = finding.priority if isinstance(finding, Enhancement) else finding.severity
+    return _Kind(finding.agent_id, finding.category, level, services_of(finding) or ("unknown",))
+
+
+def _counted(counted: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Sums by name, the largest first."""
+    counts: Counter[str] = Counter()
+    for name, count in counted:
+        counts[name] += count
+    return {str(name): count for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))}

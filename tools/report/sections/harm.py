@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tools.findings.model import Finding, LogCategory, LogFinding, Severity, StreamFinding, rank_of
+from tools.findings.model import Finding, LogCategory, LogFinding, StreamFinding
 from tools.report.context import Context
 from tools.report.model import StreamHealth
-from tools.synthesis.health import is_measured
 
 _DEAD_LETTERS = "stream.dead-letter"
 
@@ -43,15 +42,12 @@ def _of_groups(streams: Sequence[StreamHealth]) -> Iterator[str]:
 
 
 def _of_findings(context: Context) -> Iterator[str]:
-    serious = [
-        finding
-        for finding in context.findings
-        if is_measured(finding) and rank_of(finding) <= Severity.HIGH.rank
-    ]
-    for finding in serious:
+    for finding in context.serious:
         if isinstance(finding, StreamFinding) and finding.rule_id == _DEAD_LETTERS:
             yield f"{_messages(finding.occurrences)} given up to {finding.stream}"
-    waits = max(filter(_is_wait, serious), key=lambda one: (one.occurrences, one.finding_id), default=None)
+    waits = max(
+        filter(_is_wait, context.serious), key=lambda one: (one.occurrences, one.finding_id), default=None
+    )
     if isinstance(waits, LogFinding) and waits.occurrences > 1:
         yield f"{waits.occurrences:,} lines of {waits.service} tell of time-outs"
 

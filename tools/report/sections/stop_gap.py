@@ -13,15 +13,13 @@ from tools.findings.model import (
     Finding,
     LogCategory,
     LogFinding,
-    Severity,
     StreamCategory,
     StreamFinding,
-    rank_of,
     stream_shown,
 )
 from tools.synthesis.causal_rules.kinds import GHOSTS, LOSS, is_dead_letter
 from tools.synthesis.causal_rules.signs import TRACE
-from tools.synthesis.health import is_measured
+from tools.synthesis.health import is_serious
 from tools.synthesis.wiring import Wiring
 
 _NAMED_MAX = 3
@@ -29,7 +27,7 @@ _NAMED_MAX = 3
 
 def of(finding: Finding, wiring: Wiring) -> str | None:
     """One or two sentences; None where nothing helps but the mending itself, or it is not serious."""
-    if not is_measured(finding) or rank_of(finding) > Severity.HIGH.rank:
+    if not is_serious(finding):
         return None
     if isinstance(finding, StreamFinding):
         make = _OF_STREAMS.get(finding.category)

@@ -103,9 +103,8 @@ def _open_secrets(context: Context) -> list[Finding]:
     """Measured CRITICAL findings of secrets, outside of any cluster."""
     return [
         finding
-        for finding in context.findings
+        for finding in context.serious
         if finding.category is LogCategory.SECURITY
-        and is_measured(finding)
         and rank_of(finding) == Severity.CRITICAL.rank
         and finding.finding_id not in context.cluster_ids
     ]
@@ -163,11 +162,6 @@ def _headline(dashboard: Dashboard, troubles: int) -> str:
 
 def _why(context: Context) -> list[Callable[[], Reason]]:
     """All reasons, the gravest first; of thousands of troubles only the first few are put into words."""
-    serious = [
-        finding
-        for finding in context.findings
-        if is_measured(finding) and rank_of(finding) <= Severity.HIGH.rank
-    ]
     reasons: list[tuple[int, float, Callable[[], Reason]]] = []
     open_secrets = _open_secrets(context)
     told = {finding.finding_id for finding in open_secrets}
@@ -185,7 +179,7 @@ def _why(context: Context) -> list[Callable[[], Reason]]:
             told.update(cluster.members)
             made = partial(_of_cluster, context, cluster)
             reasons.append((cluster.severity.rank, number, made))
-    for number, finding in enumerate(serious, start=len(context.clusters)):
+    for number, finding in enumerate(context.serious, start=len(context.clusters)):
         if finding.finding_id not in told:
             reasons.append((rank_of(finding), number, partial(_of_finding, finding)))
     return [make for _, _, make in sorted(reasons, key=lambda entry: entry[:2])]

@@ -10,27 +10,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import re2
-
 from tools.findings.model import Finding, LogCategory, StreamCategory
 from tools.synthesis.causal_rules.contract import FIVE_MINUTES_MS, CausalRule
 from tools.synthesis.causal_rules.kinds import as_log, as_stream
+from tools.synthesis.causal_rules.sign import Sign
 from tools.synthesis.causal_rules.signs import hosts
 from tools.synthesis.entities import EVIDENCE_CHARS_MAX, Entity, EntityKind
 from tools.synthesis.wiring import Wiring
 
-_ELSEWHERE = re2.compile(
+_ELSEWHERE = Sign(
     r"\b(?:ETIMEDOUT|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|EPIPE)\b|"
-    r"(?i)\b(?:xadd|publish\w*|connect(?:ing|ion)?|database|db|sql|query|statement|postgres\w*|mysql|mongo\w*|smtp|dns)\b"
+    r"(?i:\b(?:xadd|publish\w*|connect(?:ing|ion)?|database|db|sql|query|statement|postgres\w*|mysql|mongo\w*|smtp|dns)\b)",
+    "etimedout|econn|ehostunreach|enotfound|eai_again|epipe|xadd|publish|connect|database|db|sql|query|statement|postgres|"
+    "mongo|smtp|dns",
 )
 """What a connection that failed says, and a wait for something that is no answer of another service."""
 _NAME = "['\"\x60]?([A-Za-z_][A-Za-z0-9_-]*)"
 _UNANSWERED = tuple(
-    re2.compile(pattern)
-    for pattern in (
-        rf"(?i)\b(?:answers?|repl(?:y|ies)|responses?) (?:from|of|by) {_NAME}",
-        rf"(?i){_NAME}['\"\x60]? (?:did|does|has) not (?:answer|repl|respond)",
-        rf"(?i)\b(?:requests?|calls?|calling|wait(?:s|ed|ing)?) (?:to|for|on) {_NAME}",
+    Sign(pattern, words)
+    for pattern, words in (
+        (rf"(?i)\b(?:answers?|repl(?:y|ies)|responses?) (?:from|of|by) {_NAME}", "answer|repl|response"),
+        (
+            rf"(?i){_NAME}['\"\x60]? (?:did|does|has) not (?:answer|repl|respond)",
+            " not answer| not repl| not respond",
+        ),
+        (rf"(?i)\b(?:requests?|calls?|calling|wait(?:s|ed|ing)?) (?:to|for|on) {_NAME}", "request|call|wait"),
     )
 )
 
@@ -58,9 +62,9 @@ def _effect(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
         return
     text = waiting.evidence[:EVIDENCE_CHARS_MAX]
     called = hosts(text)
-    said = called or {name: None for pattern in _UNANSWERED for name in pattern.findall(text)}
+    said = called or {name: None for sign in _UNANSWERED for name in sign.all(text)}
     yield from (Entity(EntityKind.MENTION, name) for name in said if name != waiting.service)
-    if not called and _ELSEWHERE.search(text) is None:
+    if not called and not _ELSEWHERE.is_in(text):
         yield Entity(EntityKind.WAITING, waiting.service)
 
 
