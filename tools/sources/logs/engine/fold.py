@@ -240,7 +240,7 @@ class Folder:
     def _judge(self, folded: Folded, rows: Ints, budget: Budget, activity: Activity) -> None:
         self._kinds.sort(folded, rows, budget)
         for judged, found in folded.groups.items():
-            members = np.sort(np.array(found, np.int64))
+            members = np.sort(np.concatenate(found))
             folded.telling.append(members)
             if judged.verdict == classify.START:
                 self._take_starts(folded, judged, members, activity)

@@ -51,7 +51,7 @@ class Folded:
     """Lines that are records of their own: they have a time, or are structured."""
     records: dict[int, LogLine] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
-    groups: dict[Judged, list[int]] = field(default_factory=dict)
+    groups: dict[Judged, list[Ints]] = field(default_factory=dict)
     """Rows of lines that say the same."""
     telling: list[Ints] = field(default_factory=list)
     """Rows whose line has a verdict, or belongs to a trace."""

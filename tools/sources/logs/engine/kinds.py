@@ -6,6 +6,8 @@ Many lines of a block get their keys at once (`alike`), few of them, and those t
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from tools.sources.logs.digits import apart, own_name, without_digits
@@ -14,15 +16,18 @@ from tools.sources.logs.engine.batch import plain
 from tools.sources.logs.engine.budgets import Budget, Work
 from tools.sources.logs.engine.folded import Folded
 from tools.sources.logs.engine.patterns import KEYED, Mark
+from tools.sources.logs.engine.positions import firsts
 from tools.sources.logs.engine.scanning import Ints
 from tools.sources.logs.window import Judged, Window
 
 CACHE_MAX = 50_000
 MANY = 24
 """Lines from which on it is quicker to make all keys at once."""
-TOGETHER_MAX = 512
+TOGETHER_MAX = 2048
 """So many at a time: their columns stay in a processor's cache."""
 _KEYED, _STATUS = int(KEYED), int(Mark.STATUS)
+_SPREAD = 0x1E3779B97F4A7C15
+"""So that marks move all bits of a key."""
 _ESCAPE = b"\x1b"
 
 
@@ -59,38 +64,33 @@ class Kinds:
     def take(self, folded: Folded, row: int, judged: Judged) -> None:
         """Put one line to those of its kind."""
         if judged.verdict:
-            folded.groups.setdefault(cached(judged), []).append(row)
+            folded.groups.setdefault(cached(judged), []).append(np.array([row], np.int64))
 
     def _sort_together(self, folded: Folded, rows: Ints, budget: Budget, *, access: bool) -> Ints:
         """As many as have a key; returns the others."""
         if len(rows) < MANY:
             return rows
-        parts = _parts(folded, rows)
-        said = alike.said_by(b"".join(parts), folded.marks[rows], access=access)
-        salts = _salts(folded)
-        levels = folded.batch.block.levels
-        marks, timed = (folded.marks[rows] & _KEYED).tolist(), (folded.times[rows] >= 0).tolist()
-        cache, left, groups = self._alike, [], folded.groups
-        for row, text, mark, has_time in zip(rows.tolist(), said, marks, timed, strict=True):
-            if text is None:
-                left.append(row)
-                continue
-            key = hash((text, mark, salts[has_time], levels[row] if levels else None))
+        said = alike.said_by(b"".join(_parts(folded, rows)), folded.marks[rows], access=access)
+        left = rows[[at for at, text in enumerate(said) if text is None]] if None in said else rows[:0]
+        cache, groups = self._alike, folded.groups
+        for key, members in _same(_keys(folded, rows, said)):
             judged = cache.get(key)
-            if judged is None:
-                judged = self._known(folded, row, budget)
-                if judged is None:
-                    continue
-                _keep(cache, key, judged)
-            if judged.verdict:
-                groups.setdefault(judged, []).append(row)
-        return np.array(left, np.int64)
+            known, unknown = (members, []) if judged is not None else (members[:0], members.tolist())
+            for number, at in enumerate(unknown):
+                judged = self._known(folded, int(rows[at]), budget) if said[at] is not None else None
+                if judged is not None:
+                    _keep(cache, key, judged)
+                    known = members[number:]
+                    break
+            if judged is not None and judged.verdict:
+                groups.setdefault(judged, []).append(rows[known])
+        return left
 
     def _sort_each(self, folded: Folded, rows: Ints, budget: Budget) -> None:
         for row in rows.tolist():
             judged = self._known(folded, row, budget)
-            if judged is not None and judged.verdict:
-                folded.groups.setdefault(judged, []).append(row)
+            if judged is not None:
+                self.take(folded, row, judged)
 
     def _known(self, folded: Folded, row: int, budget: Budget) -> Judged | None:
         """What a line is, by its own key; None where that is over the budget."""
@@ -142,6 +142,27 @@ def _parts(folded: Folded, rows: Ints) -> list[bytes]:
     if name is not None and service.encode().lower() in text.lower():
         text = apart(text, name)
     return [text, b"\n"]
+
+
+def _keys(folded: Folded, rows: Ints, said: Sequence[bytes | None]) -> Ints:
+    """One number for each line, the same for lines that mean the same: what they say, their marks, whether they have a time."""
+    keys_ = np.fromiter(map(hash, said), np.int64, len(said))
+    salts = np.array(_salts(folded), np.int64)[(folded.times[rows] >= 0).astype(np.int64)]
+    found: Ints = (keys_ ^ (folded.marks[rows] & _KEYED) * _SPREAD) * _SPREAD ^ salts
+    levels = folded.batch.block.levels
+    if levels:
+        found ^= np.fromiter((hash(levels[row]) for row in rows.tolist()), np.int64, len(rows))
+    return found
+
+
+def _same(keys_: Ints) -> Iterator[tuple[int, Ints]]:
+    """Each number and where it stands, in the order of the first places."""
+    order = np.argsort(keys_, kind="stable")
+    begins = firsts(keys_[order])
+    ends = [*begins[1:].tolist(), len(order)]
+    spans = sorted(zip(order[begins].tolist(), begins.tolist(), ends, strict=True))
+    for first, begin, end in spans:
+        yield int(keys_[first]), order[begin:end]
 
 
 def _salts(folded: Folded) -> tuple[int, int]:
