@@ -263,14 +263,20 @@ class Window:
         for line in trace.passing:
             self.take(line)
         head = trace.head
-        verdict = classify.classify_trace(
-            head, trace.text, trace.exception, bare=trace.bare, above=trace.aside
-        )
         if head.level:
             self.activity(head.service).take_format(head.format)
-        if verdict:
-            template = _trace_template(head, trace.exception, trace.text)
-            self._count(_alone(_spanning(head, trace.last), Judged(verdict, template, trace.text)))
+        judged = self.judge_trace(trace)
+        if judged.verdict:
+            self._count(_alone(_spanning(head, trace.last), judged))
+
+    @staticmethod
+    def judge_trace(trace: Trace) -> Judged:
+        """What a whole trace is."""
+        head, exception = trace.head, trace.exception
+        verdict = classify.classify_trace(head, trace.text, exception, bare=trace.bare, above=trace.aside)
+        return (
+            Judged(verdict, _trace_template(head, exception, trace.text), trace.text) if verdict else NOTHING
+        )
 
     def judge(self, line: LogLine) -> Judged:
         """What a line by itself is."""

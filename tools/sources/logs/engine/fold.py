@@ -25,6 +25,7 @@ from tools.sources.logs.engine.joined import Joined
 from tools.sources.logs.engine.kinds import Kinds
 from tools.sources.logs.engine.patterns import HEADS, JUDGED, Mark
 from tools.sources.logs.engine.scanning import Ints, Scanner
+from tools.sources.logs.engine.seen import Seen
 from tools.sources.logs.engine.shapes import Look, Shapes, formats, lines
 from tools.sources.logs.engine.table import Flags
 from tools.sources.logs.engine.wrote import Wrote
@@ -62,7 +63,7 @@ class Folder:
         self._window, self._scanner = window, scanner
         self._shapes: dict[str, Shapes] = {}
         self._clocks: dict[str, Clocks] = {}
-        self._kinds = Kinds(window)
+        self._kinds, self._seen = Kinds(window), Seen(window)
         self.budgets: dict[str, Budget] = {}
 
     def fold(self, batch: Batch, now: float) -> Folded:
@@ -180,12 +181,23 @@ class Folder:
         wrote = Wrote(certain, aside := taken | table.indented, folded.parsed)
         above = Above(folded)
         for row in rows.tolist():
-            if row >= at:
+            if row < at:
+                continue
+            trace = self._seen.take(folded, row, assembler)
+            if trace is not None:
+                taken[trace] = True
+                at = trace.stop
+            else:
                 above.tell(assembler, row, taken)
                 assembler.written.before = partial(wrote.before, row)
+                # One that is put together now comes after those that were known.
+                folded.items += self._seen.groups(folded)
+                known = len(folded.items)
                 at = self._run(folded, row, taken, budget, begins=True)
-                aside[row:at] |= taken[row:at]
+                self._seen.learn(folded, at, folded.items[known:])
+            aside[row:at] |= taken[row:at]
         assembler.written.before = None
+        folded.items += self._seen.groups(folded)
         if taken.any():
             folded.telling.append(np.flatnonzero(taken))
         return taken

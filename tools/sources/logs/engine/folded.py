@@ -53,6 +53,8 @@ class Folded:
     items: list[Item] = field(default_factory=list)
     groups: dict[Judged, list[Ints]] = field(default_factory=dict)
     """Rows of lines that say the same."""
+    traces: dict[Judged, list[slice]] = field(default_factory=dict)
+    """The rows of each trace that was known."""
     telling: list[Ints] = field(default_factory=list)
     """Rows whose line has a verdict, or belongs to a trace."""
     formats: Counter[str] = field(default_factory=Counter)
