@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import secret_samples
-from tests.sources.logs.engine.blocks import AT_MS
+from tests.sources.logs.engine.blocks import AT_MS, block_of
 from tests.sources.logs.engine.test_fold import NASTY, SERVICE, Engine, Reference, seen
 from tools import masking
 from tools.sources.logs.blocks import Block
@@ -106,9 +106,20 @@ def test_bytes_of_all_kinds_give_the_same_as_one_by_one(
 ) -> None:
     chance = random.Random(seed)
     blocks = list(
-        blocks_of(tmp_path / "orders.log", chance, most=chance.choice((7, 60, 2000)), rotate=rotate)
+        blocks_of(tmp_path / f"{seed}.log", chance, most=chance.choice((7, 60, 2000)), rotate=rotate)
     )
     same(blocks, scan, captured=seed % 2 == 1)
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        pytest.param(b"pk_1_JMTA950ORT3TPINV0IZLSYFDX26W0948[]DEBUG", id="a secret hides the level"),
+        pytest.param(b"2025-06-15 15:06:41,000 DEBUG " + b"x" * 3000 + b" failed", id="a long record"),
+    ],
+)
+def test_what_stands_above_a_trace_is_read_as_one_by_one(above: bytes, scan: Scanner) -> None:
+    same([block_of(above + b"\nError\n at f\n")], scan, captured=True)
 
 
 def test_a_line_of_a_gigabyte_gives_the_same_as_one_by_one(scan: Scanner, tmp_path: Path) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from tools import masking
 from tools.sources.logs import aside
 from tools.sources.logs.engine.batch import clean
-from tools.sources.logs.engine.folded import Folded
+from tools.sources.logs.engine.folded import READ_BYTES, Folded
+from tools.sources.logs.engine.patterns import Mark
 from tools.sources.logs.engine.table import Flags
 from tools.sources.logs.traces import Assembler
 from tools.sources.logs.written import is_indented
 
-_LINE_BYTES, _FIRST_BYTES = 2048, 64
+_FIRST_BYTES = 64
+_SECRET = int(Mark.SECRET)
 _BLANKS = b"\t\n "
 """An empty line's first byte is its newline."""
 
@@ -44,5 +49,11 @@ class Above:
         )
 
     def _of(self, row: int) -> aside.Above:
-        now_ms, raw = self._folded.batch.now_ms, self._folded.text(row, _LINE_BYTES)
-        return lambda: aside.of_text(clean(raw), now_ms), now_ms
+        now_ms, raw = self._folded.batch.now_ms, self._folded.text(row, READ_BYTES)
+        secret = bool(int(self._folded.marks[row]) & _SECRET)
+        return partial(_aside, raw, now_ms, secret=secret), now_ms
+
+
+def _aside(raw: bytes, now_ms: int, *, secret: bool) -> aside.Aside:
+    text = clean(raw)
+    return aside.of_text(masking.mask(text) if secret else text, now_ms)
