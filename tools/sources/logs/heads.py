@@ -100,12 +100,12 @@ _CLEANERS = tuple(
         r"^ \[MY-\d+\] \[\w+\] ",  # MySQL
         r"^(?:\[[^\[\]]{1,100}\])+(?: \[[^\[\]]{1,100}\])? ",  # Elasticsearch, Envoy
         r"^ <\d+\.\d+\.\d+> ",  # RabbitMQ
-        r"^\s*\|\s*[\w.<>$-]+:[\w.<>$-]+:\d+ - ",  # loguru
+        r"^\s*\|\s*[\w.<>$-]+:[\w.<>$-]+:\S+ - ",  # loguru
         r"^\s*\|\s*[\w.$:-]+\s*\|\s?",  # bars; NLog
         r"^:[\w.$-]+:",  # logging.BASIC_FORMAT
         r"^: [\w.`+]+\[\d+\]\s",  # .NET on one line
         r"^:?\s+(?:[\w$]+\.)+[\w$]+ - ",  # log4j, logback
-        r"^ [\w./-]+\.go:\d+ > ",  # zerolog with its caller
+        r"^ [\w./-]+\.go:\S+ > ",  # zerolog with its caller
         r"^(?:[/ ]\s*[\w:.@-]*)?\]:?\s+",  # a bracket that holds time and level: Celery, env_logger, Serilog
         r"^: [\w.`+]+\[\d+\]$",
     )

@@ -122,6 +122,11 @@ def test_what_stands_above_a_trace_is_read_as_one_by_one(above: bytes, scan: Sca
     same([block_of(above + b"\nError\n at f\n")], scan, captured=True)
 
 
+def test_a_message_id_before_the_end_of_a_key_is_read_as_one_by_one(scan: Scanner) -> None:
+    text = b"-----BEGIN PRIVATE KEY\n1750000000123-0-----END -----error\n"
+    same([block_of(text)], scan, captured=True)
+
+
 def test_a_line_of_a_gigabyte_gives_the_same_as_one_by_one(scan: Scanner, tmp_path: Path) -> None:
     path = tmp_path / "orders.log"
     with path.open("wb") as file:

@@ -119,7 +119,10 @@ class Folded:
         return self.data[start : min(end, start + most)]
 
     def said(self, row: int) -> str:
-        """What a line says, as its record would."""
+        """What a line says, as its record does or would."""
+        line = self.records.get(row)
+        if line is not None:
+            return line.text
         text = clean(self.text(row, READ_BYTES))
         return masking.mask(text) if int(self.marks[row]) & _SECRET else text
 
