@@ -105,13 +105,15 @@ def _scanned(files: list[Path]) -> dict[str, object]:
     """All patterns over the files, block by block; matches are taken, and nothing is made of them."""
     scan = Hyperscan(PATTERNS)
     buffer = bytearray(BLOCK_BYTES)
+    view = memoryview(buffer)
     cpu, wall, matches = time.process_time(), time.perf_counter(), 0
     for path in files:
         with path.open("rb", buffering=0) as file:
             offset = 0
             while count := os.preadv(file.fileno(), [buffer], offset):
                 end = buffer.rfind(b"\n", 0, count) + 1 or count
-                matches += len(scan.events(memoryview(buffer)[:end], odd=False))
+                found, ids = scan.matches(bytes(view[:end]))
+                matches += len(found) + len(ids)
                 offset += end
     return {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall, "lines": matches}
 

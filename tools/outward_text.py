@@ -11,22 +11,25 @@ _FOLDERS = "app|apps|srv|home|root|usr/src|usr/local|opt|var/www|var/task|var/li
 _ENDINGS = (
     "js|mjs|cjs|ts|tsx|jsx|py|rb|go|rs|java|kt|php|cs|json|ya?ml|toml|env|conf|ini|sql|pem|key|db|sqlite"
 )
-_PATH = (
-    rf"(?:^|[^\w/.:-])/(?:{_FOLDERS})/[\w.@/+-]{{1,200}}\.(?:{_ENDINGS})\b"
-    rf"|\b[A-Z]:(?:\\\\?|/)(?:Users|inetpub|app|src|Program Files)(?:\\\\?|/)[\w .@\\/+-]{{1,200}}\.(?:{_ENDINGS})\b"
+_PATHS = (
+    rf"(?:^|[^\w/.:-])/(?:{_FOLDERS})/[\w.@/+-]{{1,200}}\.(?:{_ENDINGS})\b",
+    rf"\b[A-Z]:(?:\\\\?|/)(?:Users|inetpub|app|src|Program Files)(?:\\\\?|/)[\w .@\\/+-]{{1,200}}\.(?:{_ENDINGS})\b",
 )
-_FRAME = (
-    r"(?:^|\s|>|;|\\n)at (?:async )?(?:[\w.<>$\[\] ]{1,120} )?\(?(?:file://)?(?:/|[A-Z]:\\|node:)[^\s()<>\"]{1,200}:\d+:\d+"
-    r"|\bat [\w.$]{3,200}\([\w$]{1,80}\.(?:java|kt|scala):\d+\)|File \\?\"[^\"]{1,300}\", line \d+|Traceback \(most recent call last\)"
-    r"|goroutine \d+ \[running\]| at [\w.]{3,200}\([^)]{0,200}\) in [^\s\"]{1,200}:line \d+"
+_FRAMES = (
+    r"(?:^|\s|>|;|\\n)at (?:async )?(?:[\w.<>$\[\] ]{1,120} )?\(?(?:file://)?(?:/|[A-Z]:\\|node:)[^\s()<>\"]{1,200}:\d+:\d+",
+    r"\bat [\w.$]{3,200}\([\w$]{1,80}\.(?:java|kt|scala):\d+\)",
+    r"File \\?\"[^\"]{1,300}\", line \d+",
+    r"Traceback \(most recent call last\)",
+    r"goroutine \d+ \[running\]",
+    r" at [\w.]{3,200}\([^)]{0,200}\) in [^\s\"]{1,200}:line \d+",
 )
-PATTERN = f"{_FRAME}|{_PATH}"
-"""What stands in every line that shows the inside: a frame or a path."""
-_INTERNAL = re2.compile(PATTERN)
+PATTERNS = (*_FRAMES, *_PATHS)
+"""One of these stands in every line that shows the inside: a frame or a path."""
+_INTERNAL = re2.compile("|".join(PATTERNS))
 _FAILS = re2.compile(
     r"(?i)error|exception|\bstack\b|stack[ _-]?trace|traceback|enoent|eacces|no such file|not found|cannot|failed|denied|unexpected"
 )
-_NAMED = re2.compile(_PATH)
+_NAMED = re2.compile("|".join(_PATHS))
 """A path: what its file is called tells of no failure."""
 _STATUSES = frozenset({"status", "statuscode", "status_code"})
 _FAILED_STATUS = 400

@@ -77,21 +77,31 @@ def _dashes(cells: NDArray[np.uint8], pairs: Ints) -> Ints:
     return np.concatenate((pairs[some] + place, last[cells[last] == _DASH]))
 
 
-def may_be_odd(data: bytes, lines: int) -> bool:
-    """Whether a block of so many lines may hold control characters, or escapes of what needs none."""
+def may_be_odd(data: bytes) -> bool:
+    """Whether a block may hold control characters, or escapes of what needs none."""
     cells = np.frombuffer(data, np.uint8)
-    numbers, found = _scratch(len(cells))
-    flags = numbers.view(np.bool_)
-    controls = int(np.count_nonzero(np.less(cells, _SPACE, out=flags))) - lines
-    if controls:
-        controls -= int(np.count_nonzero(np.equal(cells, _TAB, out=flags)))
-    if controls and b"\r" in data:
-        returned = np.equal(cells[:-1], _RETURN, out=flags[:-1])
-        returned &= np.equal(cells[1:], _NEWLINE, out=found[1:])
-        controls -= int(np.count_nonzero(returned))
-    if controls or _DELETE in data:
+    flags = _scratch(len(cells))[1]
+    controls = int(np.count_nonzero(np.less(cells, _SPACE, out=flags)))
+    for usual in (_NEWLINE, _TAB, _RETURN):
+        controls -= int(np.count_nonzero(np.equal(cells, usual, out=flags))) if controls else 0
+    return bool(controls) or _DELETE in data or has_odd_text(data)
+
+
+def has_odd_text(data: bytes) -> bool:
+    """The same of what is no single byte: a carriage return inside a line, C1 controls, escapes."""
+    if b"\r" in data and _returns_inside(data):
         return True
     return (not data.isascii() and b"\xc2" in data) or (b"\\" in data and b"\\u00" in data)
+
+
+def _returns_inside(data: bytes) -> bool:
+    cells = np.frombuffer(data, np.uint8)
+    numbers, found = _scratch(len(cells))
+    returned = np.equal(cells, _RETURN, out=numbers.view(np.bool_))
+    count = int(np.count_nonzero(returned))
+    ended = np.equal(cells[1:], _NEWLINE, out=found[1:])
+    ended &= returned[:-1]
+    return count != int(np.count_nonzero(ended))
 
 
 def _scratch(size: int) -> tuple[NDArray[np.uint8], Flags]:

@@ -35,7 +35,7 @@ class Buffers:
     def scan(self, data: bytes | memoryview, newlines: Ints) -> Hits:
         """What the lines hold."""
         text = bytes(data)
-        odd = may_be_odd(text, len(newlines))
+        odd = may_be_odd(text)
         ends = newlines.tolist()
         found: list[tuple[int, int, int]] = []
         for mark, pattern in self._groups:

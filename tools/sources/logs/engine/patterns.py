@@ -107,8 +107,6 @@ _EDGE = r"(?:\b|[0-9;\[]m|\\[tnr])"
 _QUOTE = r"(?:\\{0,7}\")"
 _COLON = rf"{_QUOTE}?[ \t]*:[ \t]*{_QUOTE}?"
 _LEVEL = r"(?:level|lvl|severity|level_?name|severity_?text|@l)"
-_BEGIN = rf"(?:^|\"log{_COLON})"
-"""A line's beginning, also inside a record of Docker's."""
 _SHORT = r"(?:err|eror|erro|severe|crit|alert|emerg(?:ency)?|dpanic|ftl|fata|fail)"
 _METHODS = "(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)"
 
@@ -145,8 +143,19 @@ def _numeric(mark: Mark, tens: str, syslog: str, otel: str, severities: range) -
         yield Pattern(f"{name}-{at}", meaning, mark, expression, caseless=True)
 
 
+def _letter(letter: str, meaning: str, mark: Mark) -> Iterator[Pattern]:
+    """A level as a letter. Each place where it stands has a pattern of its own: as one they cost several times as much."""
+    for at, expression in enumerate(
+        (
+            rf"^{letter}[0-9]{{4}} ",
+            rf"\"log{_COLON}{letter}[0-9]{{4}} ",  # inside a record of Docker's
+            rf"\"s{_COLON}{letter}",
+        )
+    ):
+        yield Pattern(f"letter-{letter.lower()}-{at}", meaning, mark, expression)
+
+
 _OTEL = rf"severity_?number{_COLON}"
-_MONGODB = rf"\"s{_COLON}"
 _WORDS = (
     Pattern("failures", "words of failure", Mark.WORD | Mark.HEAD, rf"{THROWN}|throwable|failure|warning|rejection", True),
     Pattern("ends", "other words of failure", Mark.WORD, ENDING, True),
@@ -158,17 +167,20 @@ _WORDS = (
     *_numeric(Mark.WARN, "4", "4", "1[3-6]", range(4, 5)),
     *_numeric(Mark.ERROR, "5", "3", "1[7-9]|20", range(3, 4)),
     *_numeric(Mark.FATAL, "[6-9]", "[0-2]", "2[1-4]", range(3)),
-    Pattern("letter-w", "a warning of klog or MongoDB", Mark.LETTER_WARN, rf"{_BEGIN}W[0-9]{{4}} |{_MONGODB}W"),
-    Pattern("letter-e", "an error of klog or MongoDB", Mark.LETTER_ERROR, rf"{_BEGIN}E[0-9]{{4}} |{_MONGODB}E"),
-    Pattern("letter-f", "a fatal error of klog or MongoDB", Mark.LETTER_FATAL, rf"{_BEGIN}F[0-9]{{4}} |{_MONGODB}F"),
+    *_letter("W", "a warning of klog or MongoDB", Mark.LETTER_WARN),
+    *_letter("E", "an error of klog or MongoDB", Mark.LETTER_ERROR),
+    *_letter("F", "a fatal error of klog or MongoDB", Mark.LETTER_FATAL),
     Pattern("redis", "a warning of Redis", Mark.LETTER_WARN, r"[0-9]:[XCSM] [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8}\.[0-9]{3} # "),
-    Pattern(
-        "quoted", "the line of code that node quotes above a trace", Mark.HEAD,
-        r"^(?:node:|(?:file://)?/[^ \t\r\n:]|[A-Za-z]:\\)[^:\n]{0,400}:[0-9]+[ \t\r]*$",
+    *(
+        Pattern(f"quoted-{at}", "the line of code that node quotes above a trace", Mark.HEAD, rf"^{begin}[^:\n]{{0,400}}:[0-9]+[ \t\r]*$")
+        for at, begin in enumerate(("node:", r"file:///[^ \t\r\n:]", r"/[^ \t\r\n:]", r"[A-Za-z]:\\"))
     ),
     Pattern("memory", "memory in use", Mark.MEASURE, inline(memory_figures.PATTERN) + "[0-9]", True),
     Pattern("agents", "the run of an agent", Mark.RUN, inline(agent_runs.PATTERN), True),
-    Pattern("inside", "paths and frames", Mark.MEASURE, inline(outward_text.PATTERN)),
+    *(
+        Pattern(f"inside-{at}", "paths and frames", Mark.MEASURE, inline(expression))
+        for at, expression in enumerate(outward_text.PATTERNS)
+    ),
     Pattern(
         "odd", "control characters inside a line's words", Mark.ODD,
         r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]|\r[^\r\n]|\x1b[^\[\n]|\x1b\[[^0-9;A-Za-z\n]"
