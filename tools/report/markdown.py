@@ -78,6 +78,8 @@ def _first_page(report: Report) -> str:
         lines.append(f"**This report is incomplete:** {names} could not be built (see section 7).")
     if report.verdict.harm:
         lines.append(f"**Harm so far:** {inline(report.verdict.harm, SUMMARY_CHARS_MAX)}")
+    if report.verdict.at_the_end:
+        lines.append(f"**Services:** {inline(report.verdict.at_the_end, SUMMARY_CHARS_MAX)}")
     if report.verdict.why:
         why = [f"- {_reason(reason)}" for reason in (*report.verdict.why, *report.verdict.others)]
         if report.verdict.more:

@@ -57,7 +57,9 @@ def critical(report: Report) -> str:
         parts.append(_in_full(row, findings[row.finding_id]))
         parts += markdown_model.of_finding(report.readings, row.finding_id, links)
         if row.cluster_id is not None and row.cluster_id in clusters:
-            parts.append(_chain(clusters[row.cluster_id], findings, first=row.cluster_id not in begun))
+            first = row.cluster_id not in begun
+            parts.append(_chain(clusters[row.cluster_id], findings, first=first))
+            parts += _at_the_end(report, clusters[row.cluster_id], findings) if first else []
             begun.add(row.cluster_id)
     named = {row.finding_id for row in full}
     left = sum(row.finding_id not in named for row in report.critical)
@@ -70,6 +72,14 @@ def critical(report: Report) -> str:
     if len(others) > OTHERS_MAX:
         parts.append(f"{len(others) - OTHERS_MAX} more are in `report.json`.")
     return "\n\n".join(parts)
+
+
+def _at_the_end(report: Report, cluster: Cluster, findings: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Whether the services of a trouble that ended or fell silent ran at the end."""
+    services = {findings[name].get("service") for name in cluster.members if name in findings}
+    for state in report.service_states:
+        if state.service in services:
+            yield f"**At the end:** {inline(state.service)}: {inline(state.says)}."
 
 
 def _rows_in_full(report: Report) -> list[CriticalFinding]:

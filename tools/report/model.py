@@ -33,6 +33,8 @@ class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
     """Which system this is, and when it was looked at."""
     harm: str = ""
     """What became of messages until the end, in figures; "" where nothing serious tells of any."""
+    at_the_end: str = ""
+    """Whether the services that ended or fell silent ran at the end; "" where none did."""
     why: tuple[Reason, ...]
     others: tuple[Reason, ...] = ()
     """Further causes and lone findings that are as serious, by their title alone."""
@@ -51,6 +53,21 @@ class Reason(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tr
     severity: Severity | None = None
     now: str | None = None
     """Of something to do: what limits the harm until it is done."""
+
+
+class ServiceState(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A service that ended, was started again or fell silent: how it was seen last. Times are ISO 8601."""
+
+    service: str
+    state: Literal["running", "down", "unknown"]
+    restarts: int
+    """How often it was seen to start again."""
+    last_start: str | None
+    """When it was seen to start again last."""
+    last_line: str | None
+    """When its last recorded line came."""
+    says: str
+    """The same in words, to follow the service's name."""
 
 
 class Comparison(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -314,6 +331,8 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     ledger: Ledger | None
     """Every message of every group accounted for, or why that cannot be known; None where Redis was never polled."""
     topology: tuple[TopologyEdge, ...]
+    service_states: tuple[ServiceState, ...] = ()
+    """Of services that ended, were started again or fell silent, as they were seen last."""
     flows: Flows | None
     drift: tuple[DriftRow, ...]
     roadmap: tuple[RoadmapItem, ...]

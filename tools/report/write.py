@@ -28,6 +28,7 @@ from tools.report.sections import (
     next_session,
     observability,
     roadmap,
+    service_states,
     streams,
     timeline,
     verdict,
@@ -113,6 +114,7 @@ def build(context: Context, builder: Builder, version: str) -> Report:
     gaps = builder.rows("observability gaps", lambda: observability.build(context))
     source_gaps = builder.rows("source gaps", lambda: coverage.source_gaps(context))
     seen = builder.attempt("coverage", lambda: coverage.build(context), None)
+    states = builder.rows("services at the end", lambda: service_states.build(context))
     health_map = builder.rows("stream health map", lambda: streams.build(context))
     unknown = Verdict(headline="It cannot be told: the dashboard could not be built.", why=(), first=())
     return Report(
@@ -122,7 +124,7 @@ def build(context: Context, builder: Builder, version: str) -> Report:
         completed_at=iso(context.now_ms),
         verdict=builder.attempt(
             "first page",
-            lambda: unknown if board is None else verdict.build(context, board, plan, health_map),
+            lambda: unknown if board is None else verdict.build(context, board, plan, health_map, states),
             unknown,
         ),
         change=builder.attempt("the change", lambda: change.build(context), None),
@@ -134,6 +136,7 @@ def build(context: Context, builder: Builder, version: str) -> Report:
         streams=health_map,
         ledger=builder.attempt("conservation ledger", lambda: ledger.build(context), None),
         topology=builder.rows("topology", lambda: streams.edges(context)),
+        service_states=states,
         flows=builder.attempt("event flows", lambda: _flows(context), None),
         drift=context.drift,
         roadmap=plan,

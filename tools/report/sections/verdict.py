@@ -12,8 +12,8 @@ from tools.findings.model import Finding, LogCategory, Priority, Severity, Strea
 from tools.quantities import format_duration
 from tools.report import session_failure
 from tools.report.context import Context, severity
-from tools.report.model import Dashboard, Reason, RoadmapItem, StreamHealth, Verdict
-from tools.report.sections import harm
+from tools.report.model import Dashboard, Reason, RoadmapItem, ServiceState, StreamHealth, Verdict
+from tools.report.sections import harm, service_states
 from tools.synthesis import chains
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.health import is_measured
@@ -34,6 +34,7 @@ def build(
     dashboard: Dashboard,
     roadmap: tuple[RoadmapItem, ...],
     streams: Sequence[StreamHealth] = (),
+    states: Sequence[ServiceState] = (),
 ) -> Verdict:
     """Headline, what it is about, at most five reasons, the other troubles by name, at most five things to do first."""
     why = _why(context)
@@ -43,6 +44,7 @@ def build(
         headline=_of_change(context) + _with_failure(context, _headline(dashboard, len(why))),
         about=_about(context, dashboard),
         harm=harm.told(context, streams),
+        at_the_end=service_states.told(states),
         why=tuple(make() for make in why[:WHY_MAX]),
         others=tuple(structs.replace(one, text=context.by_id[one.finding_ids[0]].title) for one in others),
         more=max(0, len(why) - WHY_MAX - OTHERS_MAX),

@@ -34,6 +34,7 @@ function clusterCard(cluster) {
     "article",
     { class: `card cluster edge-${cluster.severity.toLowerCase()}`, id: cluster.clusterId, "aria-labelledby": `${cluster.clusterId}-title` },
     el("h3", { id: `${cluster.clusterId}-title` }, chip(cluster.severity), " ", el("span", { class: "id-of" }, cluster.clusterId), " ", prose(root?.title ?? cluster.title, 300)),
+    statesOf(cluster),
     nowOf(cluster),
     el("p", { class: "fix" }, el("strong", {}, "Fix: "), advice(cluster.recommendation)),
     el(
@@ -52,6 +53,12 @@ function clusterCard(cluster) {
     (cluster.alternatives ?? []).map(alternative),
     wordingOf(cluster),
   );
+}
+
+/** Whether the services of a trouble that ended or fell silent ran at the end of the window. */
+function statesOf(cluster) {
+  const services = new Set(cluster.members.map((id) => findingById.get(id)?.service));
+  return (report.serviceStates ?? []).filter((state) => services.has(state.service)).map((state) => el("p", { class: state.state === "down" ? "state down" : "state" }, el("strong", {}, "At the end: "), prose(`${state.service}: ${state.says}.`)));
 }
 
 /** What limits the harm until the fix is made, as in the roadmap. */

@@ -11,6 +11,7 @@ function buildVerdict(section) {
       el("h1", { id: "verdict-title" }, prose(verdict.headline)),
       verdict.about ? el("p", { class: "when" }, prose(verdict.about)) : dashboard && windowLine(dashboard),
       verdict.harm && el("p", { class: "harm" }, el("strong", {}, "Harm so far: "), prose(verdict.harm)),
+      verdict.atTheEnd && el("p", { class: "harm" }, el("strong", {}, "Services: "), prose(verdict.atTheEnd)),
     ),
   );
   if (report.change) section.append(el("p", { class: "notice" }, prose(report.change.summary)));
