@@ -67,7 +67,7 @@ def test_what_only_goes_together_keeps_its_advice_and_many_are_counted() -> None
         pytest.param(stream_finding(3, "DELIVERY_FAILURE", "jobs:{}", consumer_group="billing", members=["jobs:7", "jobs:1"], message_ids=[MESSAGE]), f"XACK jobs:7 billing {MESSAGE};", id="an entry of a family that fails"),
         pytest.param(stream_finding(1, "DELIVERY_FAILURE", "orders:dlq", rule_id="stream.dead-letter"), "no XTRIM, no XDEL.", id="dead letters"),
         pytest.param(stream_finding(1, "STUCK_MESSAGE", consumer_group="billing"), "Restart billing;", id="an entry that hangs"),
-        pytest.param(log_finding(1, "CRASH", rule_id="log.restart-loop"), "go back to the one before.", id="a service that ends"),
+        pytest.param(log_finding(1, "CRASH", rule_id="log.restart-loop"), "If it came with a release, or with a change of settings or data, undo that (first seen at 15:06:40 UTC).", id="a service that ends"),
         pytest.param(config_finding(1, "GROUP_NAME_MISMATCH", affected_streams=["orders"]), "destroy no group of it.", id="two names of a group"),
         pytest.param(stream_finding(1, "STUCK_MESSAGE", consumer_group="billing", rule_id="stream.ghost-pending"), None, id="entries that are gone"),
         pytest.param(stream_finding(1, "CONSUMER_LAG", consumer_group="billing", severity="MEDIUM"), None, id="nothing serious"),

@@ -110,11 +110,11 @@ def _write(workspace: Workspace, project_root: Path, clock: Clock, version: str 
 def build(context: Context, builder: Builder, version: str) -> Report:
     """The report as data; a section that fails is left empty and named in `failures`."""
     board = builder.attempt("executive dashboard", lambda: dashboard.build(context), None)
-    plan = builder.rows("roadmap", lambda: roadmap.build(context))
+    states = builder.rows("services at the end", lambda: service_states.build(context))
+    plan = builder.rows("roadmap", lambda: roadmap.build(context, states))
     gaps = builder.rows("observability gaps", lambda: observability.build(context))
     source_gaps = builder.rows("source gaps", lambda: coverage.source_gaps(context))
     seen = builder.attempt("coverage", lambda: coverage.build(context), None)
-    states = builder.rows("services at the end", lambda: service_states.build(context))
     health_map = builder.rows("stream health map", lambda: streams.build(context))
     unknown = Verdict(headline="It cannot be told: the dashboard could not be built.", why=(), first=())
     return Report(

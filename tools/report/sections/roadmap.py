@@ -22,7 +22,7 @@ from tools.findings.model import (
 )
 from tools.report.context import Context, severity
 from tools.report.live_path import by_path
-from tools.report.model import Reason, RoadmapItem
+from tools.report.model import Reason, RoadmapItem, ServiceState
 from tools.report.sections import stop_gap
 from tools.synthesis import chains
 from tools.synthesis.clusters import Cluster, is_cross_agent
@@ -50,10 +50,11 @@ _EFFORTS = {
 """Where the finding itself does not say; everything else is a change of one place."""
 
 
-def build(context: Context) -> tuple[RoadmapItem, ...]:
-    """All items, by priority, then the weight of their cluster, then id."""
+def build(context: Context, states: Sequence[ServiceState] = ()) -> tuple[RoadmapItem, ...]:
+    """All items, by priority, then the weight of their cluster, then id. `states` of services decide what helps now."""
+    scene = stop_gap.Scene(context, {state.service: state for state in states})
     items = [
-        _cluster_item(context, cluster, [context.by_id[name] for name in cluster.members])
+        _cluster_item(scene, cluster, [context.by_id[name] for name in cluster.members])
         for cluster in context.clusters
     ]
     single = [
@@ -64,7 +65,7 @@ def build(context: Context) -> tuple[RoadmapItem, ...]:
         and rank_of(finding) < Severity.INFO.rank
     ]
     streams = [] if context.data.final is None else [state.name for state in context.data.final.streams]
-    items += [_item(context, group) for group in _grouped(by_path(single, streams))]
+    items += [_item(scene, group) for group in _grouped(by_path(single, streams))]
     # Python's sort is stable: clusters come first and by weight, then findings in their order.
     return tuple(sorted(items, key=lambda item: item.priority.rank))
 
@@ -78,7 +79,7 @@ def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def _cluster_item(context: Context, cluster: Cluster, members: Sequence[Finding]) -> RoadmapItem:
+def _cluster_item(scene: stop_gap.Scene, cluster: Cluster, members: Sequence[Finding]) -> RoadmapItem:
     """`members`, the root first, in the chain's order."""
     root = members[0]
     also, remains, left_out = _advice(cluster, members)
@@ -95,7 +96,7 @@ def _cluster_item(context: Context, cluster: Cluster, members: Sequence[Finding]
         cluster_id=cluster.cluster_id,
         snippet_before=before,
         snippet_after=after,
-        now=_now(context, members),
+        now=stop_gap.of_trouble(members, scene),
         also=also,
         remains=remains,
         advice_left_out=left_out,
@@ -127,17 +128,7 @@ def _advice(
     return tuple(kept), tuple(remains[:room]), len(also) + len(remains) - len(kept) - len(remains[:room])
 
 
-def _now(context: Context, members: Sequence[Finding]) -> str | None:
-    """What limits the harm of the cause; where nothing does, of what it leads to. What hangs is held by its cause."""
-    for at, finding in enumerate(members):
-        held = at > 0 and finding.category is StreamCategory.STUCK_MESSAGE
-        said = None if held else stop_gap.of(finding, context.wiring)
-        if said is not None:
-            return said
-    return None
-
-
-def _item(context: Context, group: Sequence[Finding]) -> RoadmapItem:
+def _item(scene: stop_gap.Scene, group: Sequence[Finding]) -> RoadmapItem:
     first = group[0]
     effort, estimated = _effort(first)
     before, after = _snippets(group)
@@ -153,7 +144,7 @@ def _item(context: Context, group: Sequence[Finding]) -> RoadmapItem:
         cluster_id=None,
         snippet_before=before,
         snippet_after=after,
-        now=_now(context, group[:1]),
+        now=stop_gap.of_trouble(group[:1], scene),
     )
 
 

@@ -5,8 +5,10 @@ Nothing here changes what messages say or where they go, and nothing deletes any
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+from tools.clock import from_iso
 from tools.findings.model import (
     ConfigCategory,
     ConfigFinding,
@@ -17,26 +19,53 @@ from tools.findings.model import (
     StreamFinding,
     stream_shown,
 )
+from tools.report.context import Context
+from tools.report.model import ServiceState
+from tools.report.sections import service_states
 from tools.synthesis.causal_rules.kinds import GHOSTS, LOSS, is_dead_letter
 from tools.synthesis.causal_rules.signs import TRACE
 from tools.synthesis.health import is_serious
 from tools.synthesis.wiring import Wiring
 
 _NAMED_MAX = 3
+_EARLY_MS = 60_000
+"""What is first seen so soon after the session began may be older than it."""
+_UNREAD = "0-0"
 
 
-def of(finding: Finding, wiring: Wiring) -> str | None:
-    """One or two sentences; None where nothing helps but the mending itself, or it is not serious."""
-    if not is_serious(finding):
-        return None
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What stop-gaps are told by: the session, and how its services were seen last, by name."""
+
+    context: Context
+    states: Mapping[str, ServiceState]
+
+    @property
+    def wiring(self) -> Wiring:
+        """Who reads and writes which stream."""
+        return self.context.wiring
+
+
+def of_trouble(members: Sequence[Finding], scene: Scene) -> str | None:
+    """What limits the harm of the root, `members[0]`; where nothing does, of what it leads to. None where only mending helps.
+
+    What hangs is held by its cause. An entry that fails whoever takes it is set aside, whatever failed on it.
+    """
+    for at, finding in enumerate(members):
+        held = at > 0 and finding.category is StreamCategory.STUCK_MESSAGE
+        said = None if held or not is_serious(finding) else _of(finding, members, scene)
+        if said is not None:
+            return said
+    return None
+
+
+def _of(finding: Finding, members: Sequence[Finding], scene: Scene) -> str | None:
     if isinstance(finding, StreamFinding):
         make = _OF_STREAMS.get(finding.category)
-        return None if make is None else make(finding, wiring)
+        return None if make is None else make(finding, members, scene)
     if isinstance(finding, LogFinding):
         ends = finding.category is LogCategory.CRASH or finding.rule_id == TRACE
-        return (
-            f"If this began with a release of {finding.service}, go back to the one before." if ends else None
-        )
+        return _of_failure(finding, members, scene) if ends else None
     if isinstance(finding, ConfigFinding) and finding.category is ConfigCategory.GROUP_NAME_MISMATCH:
         streams = ", ".join(finding.affected_streams[:_NAMED_MAX]) or "the stream"
         return (
@@ -45,33 +74,113 @@ def of(finding: Finding, wiring: Wiring) -> str | None:
     return None
 
 
-def _lag(finding: StreamFinding, wiring: Wiring) -> str:
-    who = _owners(finding, wiring)
+def _of_failure(finding: LogFinding, members: Sequence[Finding], scene: Scene) -> str | None:
+    """By what it failed on: an entry that comes back, an entry that it holds, a message that nothing waits for, or none."""
+    entries = [one for one in members if isinstance(one, StreamFinding) and one.message_ids]
+    for one in entries:
+        if (
+            one.category is StreamCategory.DELIVERY_FAILURE
+            and one.rule_id != LOSS
+            and not is_dead_letter(one)
+        ):
+            return _set_aside(one)
+    for one in entries:
+        if one.category is StreamCategory.STUCK_MESSAGE and one.rule_id != GHOSTS:
+            return _lost_part(finding, one, scene)
+    state = scene.states.get(finding.service)
+    down = state is not None and state.state == "down"
+    if finding.stream_id is not None and finding.category is not LogCategory.CRASH and not down:
+        return None
+    started = scene.context.data.facts
+    early = started is not None and from_iso(finding.timestamp) - started.started_ms <= _EARLY_MS
+    start = f"{finding.service} is down: start it again. " if down else ""
+    soon = ", soon after the session began: it may be older" if early else ""
     return (
-        f"Start one more process of {who or f'the service that reads with {finding.consumer_group}'}, if neither "
-        "the order of messages nor handling one twice matters (who waited may have sent it again); if it hangs, restart it."
+        f"{start}If it came with a release, or with a change of settings or data, undo that "
+        f"(first seen at {finding.timestamp[11:19]} UTC{soon})."
     )
 
 
-def _dead(finding: StreamFinding, wiring: Wiring) -> str:
-    who = _owners(finding, wiring)
-    return f"Start {who} again." if who else f"Start the service that reads with {finding.consumer_group}."
+def _lost_part(finding: LogFinding, held: StreamFinding, scene: Scene) -> str:
+    """A part of the service ended with an entry in its hands."""
+    state = scene.states.get(finding.service)
+    again = "Start" if state is not None and state.state == "down" else "Restart"
+    why = (
+        ": its process runs, but a part of it has ended"
+        if state is not None and state.state == "running"
+        else ""
+    )
+    entry, stream = held.message_ids[0], stream_shown(held)
+    return (
+        f"Keep a copy of the entry that it holds and may have failed on (XRANGE {stream} {entry} {entry}), then "
+        f"{again.lower()} {finding.service}{why}. If it fails on that entry again, XACK {stream} {held.consumer_group} {entry} "
+        "sets it aside; it counts as handled from then on."
+    )
 
 
-def _stuck(finding: StreamFinding, wiring: Wiring) -> str | None:
+def _lag(finding: StreamFinding, members: Sequence[Finding], scene: Scene) -> str:
+    who = _owners(finding, scene.wiring)
+    return (
+        f"{_repeats(finding, members, scene)}Start one more process of "
+        f"{who or f'the service that reads with {finding.consumer_group}'}, if neither the order of messages nor handling "
+        "one twice matters (who waited may have sent it again); if it hangs, restart it."
+    )
+
+
+def _repeats(finding: StreamFinding, members: Sequence[Finding], scene: Scene) -> str:
+    """Who adds to what waits by sending it again."""
+    writers = scene.wiring.producers.get(stream_shown(finding), ())
+    for one in members:
+        if isinstance(one, LogFinding) and one.category is LogCategory.RETRY_STORM and one.service in writers:
+            return (
+                f"{one.service} sends again what it waits for, and each repeat waits here too: stop or slow that first, "
+                "where you can. "
+            )
+    return ""
+
+
+def _dead(finding: StreamFinding, _members: Sequence[Finding], scene: Scene) -> str:
+    who = _owners(finding, scene.wiring)
+    if not who:
+        return f"Start the service that reads with {finding.consumer_group}."
+    group = finding.consumer_group
+    other = next(service_states.reads(scene.context, who, (stream_shown(finding), group or "")), None)
+    if other is None:
+        return f"Start {who} again."
+    never = ", and the group was never read" if _never_read(finding, scene) else ""
+    return (
+        f"{who} runs (it still reads {other}), but no part of it reads with {group}{never}. Restart it; if that changes "
+        "nothing, that part is not started at all."
+    )
+
+
+def _never_read(finding: StreamFinding, scene: Scene) -> bool:
+    """Whether the group was given no entry since it was created at the stream's beginning."""
+    final = scene.context.data.final
+    return any(
+        group.info.name == finding.consumer_group and group.info.last_delivered_id == _UNREAD
+        for stream in (final.streams if final is not None else ())
+        if stream.name == stream_shown(finding)
+        for group in stream.groups
+    )
+
+
+def _stuck(finding: StreamFinding, _members: Sequence[Finding], scene: Scene) -> str | None:
     if finding.rule_id == GHOSTS:
         return None
-    who = _owners(finding, wiring)
+    who = _owners(finding, scene.wiring)
     return f"Restart {who or 'the consumer that holds them'}; then see whether it takes them up again."
 
 
-def _failing(finding: StreamFinding, _wiring: Wiring) -> str | None:
+def _failing(finding: StreamFinding, _members: Sequence[Finding], _scene: Scene) -> str | None:
     if finding.rule_id == LOSS:
         return f"Raise the cap of {finding.stream} where it is written, so that no more is lost unread."
     if is_dead_letter(finding):
         return f"Keep what is on {finding.stream}, so that it can be replayed: no XTRIM, no XDEL."
-    if not finding.message_ids:
-        return None
+    return _set_aside(finding) if finding.message_ids else None
+
+
+def _set_aside(finding: StreamFinding) -> str:
     entry, stream = finding.message_ids[0], stream_shown(finding)
     return (
         f"If it holds up others, set it aside: keep a copy (XRANGE {stream} {entry} {entry}), then "
@@ -79,7 +188,7 @@ def _failing(finding: StreamFinding, _wiring: Wiring) -> str | None:
     )
 
 
-_OF_STREAMS: dict[StreamCategory, Callable[[StreamFinding, Wiring], str | None]] = {
+_OF_STREAMS: dict[StreamCategory, Callable[[StreamFinding, Sequence[Finding], Scene], str | None]] = {
     StreamCategory.CONSUMER_LAG: _lag,
     StreamCategory.DEAD_CONSUMER: _dead,
     StreamCategory.STUCK_MESSAGE: _stuck,
