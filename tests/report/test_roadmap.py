@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.synthesis.made import code_finding, config_finding, log_finding, shop, stream_finding
-from tools.findings.model import Finding
+from tools.findings.model import Effort, Finding
 from tools.report.context import prepare
 from tools.report.model import RoadmapItem
-from tools.report.sections import roadmap
+from tools.report.sections import efforts, roadmap
 from tools.synthesis.session_data import SessionData
 
 PYTHON = "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'amount'"
@@ -81,3 +81,27 @@ def test_what_limits_the_harm_stands_before_what_mends_it(finding: Finding, now:
         assert item.now is None
     else:
         assert now in (item.now or "")
+
+
+@pytest.mark.parametrize(
+    ("finding", "work", "effort"),
+    [
+        pytest.param(DEAD, efforts.OPERATION, Effort.HOURS_2_4, id="a service is started"),
+        pytest.param(LAG, efforts.CAPACITY, Effort.HOURS_4_8, id="a group that is behind"),
+        pytest.param(BUG, efforts.CODE, Effort.HOURS_2_4, id="an error"),
+        pytest.param(config_finding(1, "GROUP_NAME_MISMATCH"), efforts.SETTING, Effort.HOURS_2_4, id="a name"),
+        pytest.param(config_finding(1, "DOC_DRIFT"), efforts.DOCUMENT, Effort.HOURS_2_4, id="a document"),
+        pytest.param(log_finding(1, "DOC_DRIFT"), efforts.CODE, Effort.HOURS_2_4, id="formats of log lines"),
+        pytest.param(log_finding(1, "SECURITY"), efforts.ROTATION, Effort.HOURS_2_4, id="a secret"),
+        pytest.param(stream_finding(1, "SCHEMA_INCONSISTENCY"), efforts.CONTRACT, Effort.DAYS_1_2, id="two shapes of an entry"),
+        pytest.param(log_finding(1, "MEMORY_LEAK"), efforts.SEARCH, Effort.DAYS_1_2, id="a leak"),
+    ],
+)  # fmt: skip
+def test_an_item_tells_what_kind_of_work_it_is(finding: Finding, work: str, effort: Effort) -> None:
+    (item,) = items(finding)
+    assert (item.work, item.effort, item.estimated) == (work, effort, True)
+
+
+def test_the_rules_own_effort_is_no_estimate() -> None:
+    (item,) = items(code_finding(1, "code.xadd-no-maxlen", "orders", effort="DAYS_1_2"))
+    assert (item.work, item.effort, item.estimated) == (efforts.CODE, Effort.DAYS_1_2, False)

@@ -293,7 +293,7 @@ def _title(findings: dict[str, dict[str, Any]], name: str) -> str:
 
 
 def _item(item: RoadmapItem) -> str:
-    effort = f"effort {_EFFORTS[item.effort.value]}{', an estimate by its kind' if item.estimated else ''}"
+    effort = f"effort: {inline(item.work)}, {'about ' if item.estimated else ''}{_EFFORTS[item.effort.value]}"
     cluster = f", {item.cluster_id}" if item.cluster_id else ""
     lines = [f"- [ ] **{inline(item.title)}** ({links(item.finding_ids)}{cluster})"]
     if item.now is not None:

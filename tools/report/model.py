@@ -189,7 +189,7 @@ class TopologyEdge(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RoadmapItem(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Section 6: one thing to do. `estimated` tells that the effort is by kind of finding, not by the rule.
+    """Section 6: one thing to do. `work` is what kind of work that is; `estimated`: the effort is by kind of finding, not by the rule.
 
     `now` limits the harm until it is done. Of the other serious members of the cluster, `also` is the own advice of those
     that the root does not explain, `remains` of those that should go with it.
@@ -200,6 +200,7 @@ class RoadmapItem(Struct, frozen=True, kw_only=True, rename="camel"):
     action: str
     effort: Effort
     estimated: bool
+    work: str = ""
     finding_ids: tuple[str, ...]
     evidence: str
     cluster_id: str | None

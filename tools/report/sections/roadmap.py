@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tools.findings.model import (
-    ConfigCategory,
-    Effort,
     Enhancement,
     Finding,
-    LogCategory,
     Priority,
     Severity,
     StreamCategory,
@@ -23,7 +20,7 @@ from tools.findings.model import (
 from tools.report.context import Context, severity
 from tools.report.live_path import by_path
 from tools.report.model import Reason, RoadmapItem, ServiceState
-from tools.report.sections import stop_gap
+from tools.report.sections import efforts, stop_gap
 from tools.synthesis import chains
 from tools.synthesis.clusters import Cluster, is_cross_agent
 from tools.synthesis.drift import place_of
@@ -36,18 +33,6 @@ ADVICE_MAX = 4
 
 _MEASURES = frozenset({StreamCategory.STREAM_GROWING, StreamCategory.CONSUMER_LAG})
 _TRACE_HEADINGS = ("Traceback (most recent call last)", "Exception in thread ")
-_EFFORTS = {
-    LogCategory.MEMORY_LEAK: Effort.DAYS_1_2,
-    LogCategory.CRASH: Effort.HOURS_4_8,
-    LogCategory.RETRY_STORM: Effort.HOURS_4_8,
-    LogCategory.TIMEOUT: Effort.HOURS_4_8,
-    StreamCategory.CONSUMER_LAG: Effort.HOURS_4_8,
-    StreamCategory.DELIVERY_FAILURE: Effort.HOURS_4_8,
-    StreamCategory.SCHEMA_INCONSISTENCY: Effort.DAYS_1_2,
-    ConfigCategory.SCHEMA_DRIFT: Effort.DAYS_1_2,
-    ConfigCategory.MISSING_SCHEMA: Effort.DAYS_1_2,
-}
-"""Where the finding itself does not say; everything else is a change of one place."""
 
 
 def build(context: Context, states: Sequence[ServiceState] = ()) -> tuple[RoadmapItem, ...]:
@@ -83,7 +68,7 @@ def _cluster_item(scene: stop_gap.Scene, cluster: Cluster, members: Sequence[Fin
     """`members`, the root first, in the chain's order."""
     root = members[0]
     also, remains, left_out = _advice(cluster, members)
-    effort, estimated = _effort(root)
+    effort, estimated = efforts.effort(root)
     before, after = _snippets([root, *members])
     return RoadmapItem(
         priority=list(Priority)[min(cluster.severity.rank, Priority.P3_LOW.rank)],
@@ -91,6 +76,7 @@ def _cluster_item(scene: stop_gap.Scene, cluster: Cluster, members: Sequence[Fin
         action=cluster.recommendation,
         effort=effort,
         estimated=estimated,
+        work=efforts.work(root),
         finding_ids=cluster.members[:IDS_MAX],
         evidence=_evidence(root),
         cluster_id=cluster.cluster_id,
@@ -130,7 +116,7 @@ def _advice(
 
 def _item(scene: stop_gap.Scene, group: Sequence[Finding]) -> RoadmapItem:
     first = group[0]
-    effort, estimated = _effort(first)
+    effort, estimated = efforts.effort(first)
     before, after = _snippets(group)
     more = "" if len(group) == 1 else f" (and {len(group) - 1} more of {first.rule_id})"
     return RoadmapItem(
@@ -139,6 +125,7 @@ def _item(scene: stop_gap.Scene, group: Sequence[Finding]) -> RoadmapItem:
         action=first.recommendation,
         effort=effort,
         estimated=estimated,
+        work=efforts.work(first),
         finding_ids=tuple(finding.finding_id for finding in group[:IDS_MAX]),
         evidence=_evidence(first),
         cluster_id=None,
@@ -146,12 +133,6 @@ def _item(scene: stop_gap.Scene, group: Sequence[Finding]) -> RoadmapItem:
         snippet_after=after,
         now=stop_gap.of_trouble(group[:1], scene),
     )
-
-
-def _effort(finding: Finding) -> tuple[Effort, bool]:
-    if isinstance(finding, Enhancement):
-        return finding.effort, False
-    return _EFFORTS.get(finding.category, Effort.HOURS_2_4), True
 
 
 def _snippets(findings: Iterable[Finding]) -> tuple[str | None, str | None]:

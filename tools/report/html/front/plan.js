@@ -34,7 +34,7 @@ function roadmapCard(item) {
     adviceOf("Also", item.also),
     adviceOf("If it stays", item.remains),
     item.adviceLeftOut > 0 && el("p", { class: "via" }, `${number(item.adviceLeftOut)} more of these findings have advice of their own.`),
-    el("p", { class: "via" }, `effort of the mending ${EFFORTS[item.effort] ?? item.effort}${item.estimated ? " (an estimate by its kind)" : ""} · proof: `, links(item.findingIds, 6), " at ", name(item.evidence), item.clusterId && [" · ", el("a", { href: `#${item.clusterId}` }, item.clusterId)]),
+    el("p", { class: "via" }, `Effort: ${shown(item.work, 120)}, ${item.estimated ? "about " : ""}${EFFORTS[item.effort] ?? item.effort} · proof: `, links(item.findingIds, 6), " at ", name(item.evidence), item.clusterId && [" · ", el("a", { href: `#${item.clusterId}` }, item.clusterId)]),
     item.snippetAfter && lazy("The change", () => el("div", { class: "pair code" }, item.snippetBefore && el("div", {}, el("h5", {}, "Now"), block(item.snippetBefore, "Code as it is")), el("div", {}, el("h5", {}, "Proposed"), block(item.snippetAfter, "Code as proposed")))),
   );
 }
