@@ -40,7 +40,7 @@ def test_a_wide_reach_is_named_in_part(report: Report) -> None:
     names = tuple(f"s{at:03}" for at in range(markdown_findings.REACHED_MAX + 5))
     radius = BlastRadius(services=("billing",), streams=names, more_streams=100)
     clusters = tuple(replace(cluster, blast_radius=radius) for cluster in report.clusters)
-    text = markdown_findings.critical(replace(report, clusters=clusters))
+    text = markdown_findings.critical(replace(report, clusters=clusters, reaches=()))
     assert "**Blast radius:** services `billing`; streams `s000`, " in text
     assert f"`{names[markdown_findings.REACHED_MAX - 1]}` and 105 more." in text
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.report import markdown_model
 from tools.report.markdown_text import advice, code, fence, inline, table
-from tools.report.model import CriticalFinding, Report, RoadmapItem
+from tools.report.model import CriticalFinding, Reach, Reached, Report, RoadmapItem
 from tools.synthesis import chains
 from tools.synthesis.chains import ChainStep
 from tools.synthesis.clusters import Cluster
@@ -22,7 +22,7 @@ OTHERS_MAX = 20
 """Clusters without a critical finding in section 2."""
 STEPS_BRIEF = 6
 STEPS_MAX = 20
-REACHED_MAX = 20
+REACHED_MAX = 8
 """Services, and streams, of a blast radius that are named."""
 P2_MAX = 40
 """Roadmap items from P2 on; the rest is in `report.json`."""
@@ -53,12 +53,13 @@ def critical(report: Report) -> str:
     full = _rows_in_full(report)
     told = {row.cluster_id for row in full}
     begun: set[str] = set()
+    reaches = {reach.cluster_id: reach for reach in report.reaches}
     for row in full:
         parts.append(_in_full(row, findings[row.finding_id]))
         parts += markdown_model.of_finding(report.readings, row.finding_id, links)
         if row.cluster_id is not None and row.cluster_id in clusters:
             first = row.cluster_id not in begun
-            parts.append(_chain(clusters[row.cluster_id], findings, first=first))
+            parts.append(_chain(clusters[row.cluster_id], findings, reaches.get(row.cluster_id), first=first))
             parts += _at_the_end(report, clusters[row.cluster_id], findings) if first else []
             begun.add(row.cluster_id)
     named = {row.finding_id for row in full}
@@ -229,7 +230,7 @@ def _sources(finding: dict[str, Any]) -> str:
     return "; ".join(places)
 
 
-def _chain(cluster: Cluster, findings: dict[str, dict[str, Any]], *, first: bool) -> str:
+def _chain(cluster: Cluster, findings: dict[str, dict[str, Any]], reach: Reach | None, *, first: bool) -> str:
     if not first:
         return f"_Part of the same trouble, {cluster.cluster_id}; its chain stands above._"
     head = (
@@ -244,10 +245,7 @@ def _chain(cluster: Cluster, findings: dict[str, dict[str, Any]], *, first: bool
         lines.append(
             "_Times are when each was first seen: a limit is passed some time after its cause began._"
         )
-    radius = cluster.blast_radius
-    services = _named(radius.services, radius.more_services)
-    streams = _named(radius.streams, radius.more_streams)
-    lines.append(f"**Blast radius:** services {services}; streams {streams}.")
+    lines.append(_blast_radius(cluster, reach))
     lines += [_alternative(one, findings) for one in cluster.alternatives]
     return "\n\n".join(lines)
 
@@ -275,10 +273,50 @@ def _step(step: ChainStep, findings: dict[str, dict[str, Any]]) -> str:
     return f"{links([step.told])} together with {links([step.added])} {title}"
 
 
+def _blast_radius(cluster: Cluster, reach: Reach | None) -> str:
+    """Where it shows, then where messages lead from there, nearest first; the bare names where that was not told."""
+    if reach is None:
+        radius = cluster.blast_radius
+        services = _named(radius.services, radius.more_services)
+        streams = _named(radius.streams, radius.more_streams)
+        return f"**Blast radius:** services {services}; streams {streams}."
+    size = f"{_count(reach.services_count, 'service')}, {_count(reach.streams_count, 'stream')}"
+    shown = _both(
+        reach.services_shown, reach.services_shown_count, reach.streams_shown, reach.streams_shown_count
+    )
+    quiet = _both(
+        reach.services_quiet,
+        reach.services_count - reach.services_shown_count,
+        reach.streams_quiet,
+        reach.streams_count - reach.streams_shown_count,
+    )
+    onward = (
+        f" Messages lead on from there, nearest first, and no symptom of it was seen there: {quiet}."
+        if quiet
+        else ""
+    )
+    return f"**Blast radius:** {size}. It shows at {shown or 'nothing that has a name'}.{onward}"
+
+
+def _both(
+    services: tuple[Reached, ...], services_count: int, streams: tuple[Reached, ...], streams_count: int
+) -> str:
+    parts = []
+    for what, some, count in (("services", services, services_count), ("streams", streams, streams_count)):
+        names = tuple(one.name for one in some)
+        if names:
+            parts.append(f"{what} {_named(names, max(0, count - len(names)))}")
+    return "; ".join(parts)
+
+
 def _named(names: tuple[str, ...], more: int) -> str:
     more += max(0, len(names) - REACHED_MAX)
     shown = ", ".join(map(code, names[:REACHED_MAX])) or "none known"
     return f"{shown} and {more} more" if more else shown
+
+
+def _count(amount: int, what: str) -> str:
+    return f"{amount:,} {what}{'' if amount == 1 else 's'}"
 
 
 def _alternative(one: Alternative, findings: dict[str, dict[str, Any]]) -> str:

@@ -188,6 +188,31 @@ class TopologyEdge(Struct, frozen=True, kw_only=True, rename="camel"):
     """`seen`: no code says it; the service's log lines name messages of the stream."""
 
 
+class Reached(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A service or a stream in the reach of a trouble. `findings` of the trouble are about it; none: no symptom was seen."""
+
+    name: str
+    steps: int | None = None
+    """Over how many streams messages come there from where the trouble began; None where none lead there."""
+    findings: tuple[str, ...] = ()
+
+
+class Reach(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where a cluster's trouble shows, and where messages lead from there. Nearest first; of many the first are named."""
+
+    cluster_id: str
+    services_count: int
+    streams_count: int
+    services_shown: tuple[Reached, ...]
+    """Services with a symptom."""
+    streams_shown: tuple[Reached, ...]
+    services_quiet: tuple[Reached, ...]
+    """Downstream, and no symptom of this trouble was seen."""
+    streams_quiet: tuple[Reached, ...]
+    services_shown_count: int
+    streams_shown_count: int
+
+
 class RoadmapItem(Struct, frozen=True, kw_only=True, rename="camel"):
     """Section 6: one thing to do. `work` is what kind of work that is; `estimated`: the effort is by kind of finding, not by the rule.
 
@@ -328,6 +353,8 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     """A model's words for clusters; they stand beside the rules' own."""
     readings: tuple[Reading, ...] = ()
     """What a model made of findings; beside them, never in them."""
+    reaches: tuple[Reach, ...] = ()
+    """Of the weightiest clusters; `clusters` have the bare names of all."""
     streams: tuple[StreamHealth, ...]
     ledger: Ledger | None
     """Every message of every group accounted for, or why that cannot be known; None where Redis was never polled."""

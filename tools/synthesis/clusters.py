@@ -244,7 +244,7 @@ def _step(link: Link, by_id: Mapping[str, Finding]) -> tuple[int, str, str, str]
 
 
 def _blast_radius(root: Finding, members: list[Finding], sight: _Sight) -> BlastRadius:
-    reached_services, reached_streams = sight.downstream(frozenset(_first_reached(root, sight.topology)))
+    reached_services, reached_streams = sight.downstream(frozenset(first_reached(root, sight.topology)))
     named_services = {name for finding in members for name in services_of(finding)}
     named_streams = {name for finding in members for name in _streams_named(finding)}
     services_named, more_services = _bounded(named_services, reached_services)
@@ -276,7 +276,7 @@ def _unlisted(members: list[Finding], named: set[str], reached: tuple[str, ...])
     return sum(max(0, size - known[family]) for family, size in sizes.items())
 
 
-def _first_reached(root: Finding, topology: Wiring) -> set[str]:
+def first_reached(root: Finding, topology: Wiring) -> set[str]:
     """The services from which a trouble spreads: who reads the streams it is about, not all who write to them.
 
     Of several readers those that the root names, its group's or its own; a root about no stream spreads from its services.

@@ -168,6 +168,17 @@ class Wiring:
         found_streams.update(*(self.written_by(name) for name in found))
         return tuple(sorted(found)), tuple(sorted(found_streams))
 
+    def distances(self, services: Iterable[str]) -> dict[str, int]:
+        """The services that messages reach from these, nearest first, with over how many streams they come there."""
+        found = dict.fromkeys(sorted(services), 0)
+        waiting = deque(found)
+        while waiting:
+            name = waiting.popleft()
+            for other in sorted(self._next.get(name, frozenset()) - found.keys()):
+                found[other] = found[name] + 1
+                waiting.append(other)
+        return found
+
     def beyond(self, streams: Iterable[str], names_max: int) -> Mapping[str, Beyond]:
         """For each stream what its messages reach: `downstream` from it, it left out. Linear in the streams."""
         known: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]] = {}

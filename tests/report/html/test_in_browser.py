@@ -99,7 +99,7 @@ def test_a_cluster_goes_from_its_root_to_its_symptoms_with_reach_and_fix(
     cluster = report.clusters[0]
     card = seen.page.locator(f"#{cluster.cluster_id}")
     expect(card).to_contain_text(f"Fix: {cluster.recommendation}")
-    expect(card).to_contain_text("Reaches: ")
+    expect(card).to_contain_text("Shows at: ")
     ids = card.locator(".step .id-of").all_inner_texts()
     assert ids[0] == cluster.root
     assert sorted(ids) == sorted(cluster.members)

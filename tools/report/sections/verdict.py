@@ -221,7 +221,8 @@ def _seen_at(context: Context, cluster: Cluster) -> str:
         return f"may reach {_count(beyond, 'service')}" if beyond else ""
     names = sorted(seen)
     more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
-    further = f", with {_count(beyond, 'service')} downstream" if beyond else ""
+    shows = "shows" if beyond == 1 else "show"
+    further = f" ({_count(beyond, 'service')} downstream {shows} nothing of it)" if beyond else ""
     return f"was seen at {', '.join(names[:_NAMES_TOLD])}{more}{further}"
 
 

@@ -29,7 +29,6 @@ function revealCluster(id) {
 
 function clusterCard(cluster) {
   const root = findingById.get(cluster.root);
-  const reach = cluster.blastRadius;
   return el(
     "article",
     { class: `card cluster edge-${cluster.severity.toLowerCase()}`, id: cluster.clusterId, "aria-labelledby": `${cluster.clusterId}-title` },
@@ -37,14 +36,7 @@ function clusterCard(cluster) {
     statesOf(cluster),
     nowOf(cluster),
     el("p", { class: "fix" }, el("strong", {}, "Fix: "), advice(cluster.recommendation)),
-    el(
-      "p",
-      { class: "reach" },
-      el("strong", {}, "Reaches: "),
-      reach.services.length + reach.streams.length
-        ? [reached(reach.services, reach.moreServices, "service", 8), reach.services.length && reach.streams.length ? ", " : "", reached(reach.streams, reach.moreStreams, "stream", 6)]
-        : "nothing beyond itself",
-    ),
+    reachOf(cluster),
     root && rootEvidence(root),
     root && lazy("Evidence of the root", () => block(root.evidence, `Evidence of ${root.findingId}, the root of ${cluster.clusterId}`)),
     el("h4", {}, `From root to symptoms: ${count(cluster.members.length, "finding")} of ${cluster.agents.map((agent) => AGENTS[agent] ?? agent).join(", ")}`),
@@ -67,8 +59,38 @@ function nowOf(cluster) {
   return item?.now ? el("p", { class: "now" }, el("strong", {}, "Now: "), advice(item.now)) : null;
 }
 
+const reachById = new Map((report.reaches ?? []).map((reach) => [reach.clusterId, reach]));
+
+/** Where a trouble shows, then where messages lead from there, nearest first; the bare names where that was not told. */
+function reachOf(cluster) {
+  const reach = reachById.get(cluster.clusterId);
+  if (!reach) return bareReach(cluster.blastRadius);
+  const shownAt = both(reach.servicesShown, reach.servicesShownCount, reach.streamsShown, reach.streamsShownCount);
+  const quiet = both(reach.servicesQuiet, reach.servicesCount - reach.servicesShownCount, reach.streamsQuiet, Math.max(reach.streamsQuiet.length, reach.streamsCount - reach.streamsShownCount));
+  return el(
+    "p",
+    { class: "reach" },
+    el("strong", {}, "Shows at: "),
+    shownAt.length ? shownAt : "nothing that has a name",
+    quiet.length > 0 && [el("br"), el("strong", {}, "Messages lead on to, without a symptom so far, nearest first: "), quiet],
+  );
+}
+
+/** Services and streams, where there are any. */
+function both(services, servicesCount, streams, streamsCount) {
+  const parts = [reached(services.map((one) => one.name), servicesCount - services.length, "service", 6), reached(streams.map((one) => one.name), streamsCount - streams.length, "stream", 4)];
+  return parts.filter((part) => part.length).flatMap((part, at) => (at ? ["; ", part] : [part]));
+}
+
+function bareReach(reach) {
+  const found = both(reach.services.map((one) => ({ name: one })), reach.services.length + (reach.moreServices ?? 0), reach.streams.map((one) => ({ name: one })), reach.streams.length + (reach.moreStreams ?? 0));
+  return el("p", { class: "reach" }, el("strong", {}, "Reaches: "), found.length ? found : "nothing beyond itself");
+}
+
 function reached(some, more = 0, what, most) {
-  return some.length ? [`${count(some.length + more, what)} (`, names(some, most), ")"] : "";
+  if (!some.length) return "";
+  const left = more + Math.max(0, some.length - most);
+  return [`${count(some.length + more, what)} (`, names(some.slice(0, most), most), left > 0 ? ` and ${number(left)} more)` : ")"];
 }
 
 /** What would explain a member too: it is named, for the evidence does not decide. */
