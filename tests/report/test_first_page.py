@@ -8,12 +8,13 @@ import pytest
 from msgspec import structs
 
 from tests.report.made_session import make, record
-from tools.findings.model import AgentId, EvidenceKind, Locator, LogCategory, Severity
+from tests.synthesis.made import log_finding, shop, stream_finding
+from tools.findings.model import AgentId, EvidenceKind, Finding, Locator, LogCategory, Severity
 from tools.findings.rule import Quote, Rule, Symptom
 from tools.report import project_paths
 from tools.report.context import prepare
 from tools.report.sections import harm, verdict
-from tools.report.write import write_report
+from tools.report.write import Builder, build, write_report
 from tools.synthesis.session_data import SessionData
 
 SECRET = Rule("log.secret", AgentId.LOG_WATCHER, LogCategory.SECURITY, "a secret", severity=Severity.CRITICAL)
@@ -125,3 +126,33 @@ def test_files_of_the_project_stand_by_their_path_in_it(tmp_path: Path, root: st
     report = project_paths.relative(told, root)
     assert (report.findings[0]["recommendation"], report.findings[0]["evidence"]) == (shown, text)
     assert report.roadmap[0].action == shown
+
+
+LAG = stream_finding(1, "CONSUMER_LAG", consumer_group="billing", severity="CRITICAL")
+STUCK = stream_finding(2, "STUCK_MESSAGE", consumer_group="billing")
+MILD = [
+    stream_finding(at, "STREAM_GROWING", "audit", consumer_group="auditors", severity="MEDIUM")
+    for at in (3, 4)
+]
+SECRETS = [log_finding(at, "SECURITY", f"s{at}", severity="CRITICAL") for at in (1, 2)]
+ALONE = [log_finding(at, "BUG", f"s{at}") for at in (5, 6)]
+
+
+@pytest.mark.parametrize(
+    ("findings", "headline", "counted"),
+    [
+        pytest.param([LAG, STUCK], "come down to 1 trouble.", "The trouble is 1 root cause.", id="one"),
+        pytest.param([LAG, STUCK, *MILD, *SECRETS, *ALONE], "come down to 4 troubles.", "The 4 troubles are 1 root cause, 2 secrets in logs (told as one) and 2 findings that nothing else explains. 1 more root cause is MEDIUM or milder.", id="of each kind"),
+        pytest.param([*SECRETS[:1]], "1 critical finding and 0 high ones.", "The trouble is 1 secret in logs.", id="a secret"),
+        pytest.param(MILD, "No. ", "1 root cause is MEDIUM or milder.", id="nothing serious"),
+        pytest.param([], "No. ", "", id="nothing"),
+    ],
+)  # fmt: skip
+def test_the_figures_of_troubles_and_root_causes_agree(
+    findings: list[Finding], headline: str, counted: str
+) -> None:
+    made = build(
+        prepare(SessionData(session_id="s", index=shop(), findings=tuple(findings)), 0), Builder(), "0"
+    )
+    assert headline in made.verdict.headline
+    assert made.verdict.counted == counted

@@ -49,7 +49,9 @@ def critical(report: Report) -> str:
     """
     findings = {finding["findingId"]: finding for finding in report.findings}
     clusters = {cluster.cluster_id: cluster for cluster in report.clusters}
-    parts: list[str] = [] if report.critical else ["None was measured."]
+    parts = [inline(report.verdict.counted)] if report.verdict.counted else []
+    if not report.critical:
+        parts.append("No critical finding was measured.")
     full = _rows_in_full(report)
     told = {row.cluster_id for row in full}
     begun: set[str] = set()

@@ -40,6 +40,8 @@ class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
     """Further causes and lone findings that are as serious, by their title alone."""
     more: int = 0
     """As serious, and not named here."""
+    counted: str = ""
+    """What the troubles of the headline are, and which root causes are not among them."""
     first: tuple[Reason, ...]
     first_more: int = 0
     """What else is to be done at once or soon (P0, P1), in the roadmap alone."""

@@ -48,6 +48,7 @@ def build(
         why=tuple(make() for make in why[:WHY_MAX]),
         others=tuple(structs.replace(one, text=context.by_id[one.finding_ids[0]].title) for one in others),
         more=max(0, len(why) - WHY_MAX - OTHERS_MAX),
+        counted=_counted(context, len(why)),
         first=tuple(
             Reason(text=item.action, finding_ids=item.finding_ids[:1], now=item.now) for item in first
         ),
@@ -185,6 +186,26 @@ def _why(context: Context) -> list[Callable[[], Reason]]:
         if finding.finding_id not in told:
             reasons.append((rank_of(finding), number, partial(_of_finding, finding)))
     return [make for _, _, make in sorted(reasons, key=lambda entry: entry[:2])]
+
+
+def _counted(context: Context, troubles: int) -> str:
+    """The figures of the first page and of the root causes, each of which counts something else."""
+    serious = sum(cluster.severity.rank <= Severity.HIGH.rank for cluster in context.clusters)
+    milder = len(context.clusters) - serious
+    secrets = len(_open_secrets(context))
+    alone = troubles - serious - bool(secrets)
+    parts = [_count(serious, "root cause")] if serious else []
+    if secrets:
+        parts.append(f"{_count(secrets, 'secret')} in logs{' (told as one)' if secrets > 1 else ''}")
+    if alone:
+        parts.append(f"{_count(alone, 'finding')} that nothing else explains")
+    *first, last = parts or [""]
+    named = "trouble is" if troubles == 1 else f"{troubles} troubles are"
+    said = f"The {named} {', '.join(first)}{' and ' if first else ''}{last}." if last else ""
+    if milder:
+        is_are = "is" if milder == 1 else "are"
+        said += f"{' ' if said else ''}{_count(milder, 'more root cause' if serious else 'root cause')} {is_are} MEDIUM or milder."
+    return said
 
 
 def _of_finding(finding: Finding) -> Reason:

@@ -3,10 +3,10 @@
 let causeList = null;
 
 function buildCauses(section) {
-  section.append(heading("causes", "Root causes", el("span", { class: "amount" }, number(report.clusters.length))));
+  section.append(heading("causes", "Root causes", el("span", { class: "amount" }, causesCounted())));
   causeList = paged(report.clusters, clusterCard, 12);
   if (!report.clusters.length) section.append(el("p", {}, report.findings.length ? "No two findings belong to one trouble. Each stands for itself." : "Nothing was found, so nothing needs a cause."));
-  else section.append(el("p", { class: "lead" }, "Findings that tell of one trouble, the weightiest first. Mend the root, and its symptoms should go."), causeList);
+  else section.append(el("p", { class: "lead" }, "Findings that tell of one trouble, the weightiest first. Mend the root, and its symptoms should go. ", prose(report.verdict.counted)), causeList);
   const alone = report.findings.filter((finding) => !clusterOf.has(finding.findingId) && !isAdvice(finding) && LEVELS.indexOf(levelOf(finding)) <= 1);
   if (alone.length) {
     const rows = alone.slice(0, 60).map((finding) => el("li", {}, chip(gradeOf(finding)), " ", link(finding.findingId, true), el("p", { class: "fix" }, el("strong", {}, "Do: "), advice(finding.recommendation, 400))));
@@ -16,6 +16,12 @@ function buildCauses(section) {
       el("p", { class: "via" }, alone.length > rows.length ? `${number(alone.length - rows.length)} more stand in the findings.` : ""),
     );
   }
+}
+
+function causesCounted() {
+  const serious = report.clusters.filter((cluster) => LEVELS.indexOf(cluster.severity) <= 1).length;
+  const milder = report.clusters.length - serious;
+  return milder && serious ? `${number(serious)} serious, ${number(milder)} milder` : number(report.clusters.length);
 }
 
 /** Bring a cluster into view, also one that was not made yet. False where there is none of that id. */
