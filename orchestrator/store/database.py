@@ -10,6 +10,8 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
 from orchestrator.store.migrations import MIGRATIONS, REQUIRED
 from tools.errors import UsageError
 
@@ -74,7 +76,7 @@ def open_store(path: Path) -> Store:
         check(connection, path, REQUIRED)
         if _pragma(connection, "application_id") != APPLICATION_ID:
             raise UsageError(f"{path} was made by another program. Name another with --state-db.")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         stack.pop_all()
     return Store(path, connection)
@@ -96,6 +98,7 @@ def create(path: Path) -> bool:
             try:
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 _migrate(connection, 0)
+                _write_ahead(connection)
             finally:
                 connection.close()
         os.link(temporary, path)
@@ -143,6 +146,28 @@ def _connected(path: Path) -> sqlite3.Connection:
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have the file written ahead, as all of ours are. Raises sqlite3.Error.
+
+    SQLite does not wait here: it reads the file's version, and where another connection writes as it then asks for
+    the lock, waiting could be for ever, so it refuses at once, whatever the busy time-out.
+    """
+    for turn in Retrying(
+        retry=retry_if_exception(_is_busy),
+        stop=stop_after_delay(_BUSY_MS / 1000),
+        wait=wait_random(0.005, 0.05),
+        reraise=True,
+    ):
+        with turn:
+            connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _is_busy(error: BaseException) -> bool:
+    return (
+        isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    )
 
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -31,6 +31,7 @@ def test_a_store_is_made_once_and_appears_whole(path: Path) -> None:
     assert database.create(path)
     assert not database.create(path)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert path.read_bytes()[18:20] == b"\2\2", "written ahead from the beginning, for nobody to switch it"
     with database.open_store(path) as store:
         assert store.one("PRAGMA journal_mode") == "wal"
         assert store.one("PRAGMA user_version") == len(MIGRATIONS)
@@ -123,6 +124,19 @@ def test_several_that_bring_a_store_forward_at_once_keep_a_copy_of_it_as_it_was(
     with closing(sqlite3.connect(path.with_name(f"{path.name}.before-{version + 1}"))) as copy:
         assert copy.execute("PRAGMA user_version").fetchone() == (version,)
     assert [left.name for left in path.parent.glob(".*.tmp.*")] == []
+
+
+def test_a_store_that_another_writes_to_at_its_first_opening_is_waited_for(path: Path) -> None:
+    database.create(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer, ThreadPoolExecutor(1) as pool:
+        # As a copy from before an upgrade is, or a store that an earlier version made.
+        writer.execute("PRAGMA journal_mode = DELETE")
+        writer.execute("BEGIN IMMEDIATE")
+        opened = pool.submit(database.open_store, path)
+        assert wait([opened], timeout=0.5).not_done == {opened}
+        writer.execute("COMMIT")
+        with opened.result(timeout=10) as store:
+            assert store.one("PRAGMA journal_mode") == "wal"
 
 
 def test_a_step_that_fails_leaves_the_version_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
