@@ -1,5 +1,7 @@
 """The evidence gate: a claim of the model stands on quotes that are there, byte for byte, and on findings that exist.
 
+A finding of its own names services, streams, groups and files that are known (`known_names.py`).
+
 Quotes are looked for in what the session recorded: its log files, its journals of polls and samples, the evidence of
 measured findings, and the files of the audited project. What the model was told, said itself, or can make a tool say
 is no evidence. Whatever fails is counted and never written.
@@ -11,9 +13,11 @@ import mmap
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from agents.investigation.answer import QUOTE_CHARS_MAX, QUOTES_MAX, ModelQuote
+from agents.investigation.answer import QUOTE_CHARS_MAX, QUOTES_MAX, ModelQuote, OwnFinding
+from agents.known_names import KnownNames
 from tools.errors import StreamgaugeError
 from tools.findings.model import AgentId, EvidenceKind, Finding, Locator, Origin
 from tools.findings.recorder import revisions
@@ -78,6 +82,26 @@ class EvidenceGate:
         if len(quotes) > QUOTES_MAX:
             raise NotThere(f"{len(quotes)} quotes; at most {QUOTES_MAX} are looked up")
         return tuple(self._place(quote) for quote in quotes)
+
+    def check_names(self, said: OwnFinding, quotes: tuple[Quote, ...]) -> None:
+        """Raises NotThere where a finding names what neither the session nor its code nor its quotes know."""
+        unknown = list(self._names.unknown(said, quotes))
+        if unknown:
+            raise NotThere("; ".join(unknown))
+
+    @cached_property
+    def _names(self) -> KnownNames:
+        # Of what the model found alone the names are its own.
+        measured = [found for found in self._all_revisions() if found.origin is Origin.MEASURED]
+        return KnownNames(self.recorded, self.project_root, (*measured, *self.named_before()))
+
+    def named_before(self) -> tuple[Finding, ...]:
+        """Findings whose names count whoever found them: none, where nobody has checked them."""
+        return ()
+
+    def _all_revisions(self) -> Iterator[Finding]:
+        for known in self.findings().values():
+            yield from known
 
     def _place(self, quote: ModelQuote) -> Quote:
         if len("".join(quote.text.split())) < QUOTE_CHARS_MIN or len(quote.text) > QUOTE_CHARS_MAX:

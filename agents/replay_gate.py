@@ -31,12 +31,15 @@ class Record:
     fingerprints: Mapping[str, str]
     copies: Mapping[tuple[str, str], Quote]
     """Quotes of the project's files, by file and text."""
+    own: tuple[Finding, ...] = ()
+    """What its model found alone."""
 
     @classmethod
     def of(cls, workspace: Workspace) -> Record:
         """Read it; a journal that is damaged proves nothing."""
         fingerprints: dict[str, str] = {}
         copies: dict[tuple[str, str], Quote] = {}
+        own: list[Finding] = []
         for agent in AgentId:
             try:
                 found = list(revisions(workspace.findings(agent)))
@@ -44,8 +47,9 @@ class Record:
             except (StreamgaugeError, OSError):
                 continue
             fingerprints |= {finding.finding_id: finding.fingerprint for finding in found}
+            own += [finding for finding in found if finding.origin is Origin.MODEL]
             copies |= {(quote.source, quote.text): quote for quote in _quotes(workspace, found, said)}
-        return cls(workspace, fingerprints, copies)
+        return cls(workspace, fingerprints, copies, tuple(own))
 
 
 def _quotes(workspace: Workspace, found: Iterable[Finding], said: Iterable[Reading]) -> Iterator[Quote]:
@@ -79,6 +83,10 @@ class RecordedGate(EvidenceGate):
         """Those that were there when it was said."""
         at = iso(self.at_ms)
         return (finding for finding in super().revisions(agent) if finding.last_seen <= at)
+
+    def named_before(self) -> tuple[Finding, ...]:
+        """What passed then: files may be gone since, and names that it had from one of them."""
+        return self.record.own
 
     def check_ids(self, ids: Iterable[str]) -> None:
         """Raises NotThere also where an id is that of another finding than it was."""

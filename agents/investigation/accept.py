@@ -133,6 +133,7 @@ def _own(said: OwnFinding, evidence: EvidenceGate, author: Author) -> Symptom:
     quotes = evidence.check_quotes(said.quotes)
     if not quotes:
         raise NotThere("it quotes nothing")
+    evidence.check_names(said, quotes)
     severity = Severity(said.severity)
     scout = author.agent is AgentId.ENHANCEMENT_SCOUT
     return Symptom(

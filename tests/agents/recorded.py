@@ -30,7 +30,7 @@ class Recorded:
         self.workspace.service_log("orders").write_text(f"starting\n{LINE}\n", encoding="utf-8")
         poll = {
             "poll": 3,
-            "state": {"name": "orders", "length": 41, "groups": [{"name": "workers", "lag": 12}]},
+            "state": {"name": "orders", "length": 41, "groups": [{"info": {"name": "workers", "lag": 12}}]},
         }
         self.workspace.polls.write_text(json.dumps(poll) + "\n", encoding="utf-8")
         self.attempt(AgentId.LOG_WATCHER, 1)

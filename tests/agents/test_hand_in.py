@@ -67,6 +67,15 @@ def test_a_claim_without_evidence_is_refused_and_the_others_stand(recorded: Reco
     assert any("there is no finding 'LW-999'" in reason for reason in told["reasons"])
 
 
+def test_a_finding_about_what_nothing_knows_is_refused_by_name(recorded: Recorded) -> None:
+    told = handed(recorded, findings=[own(service="ordres"), own(stream="orders", files=["gone.py"])])
+    assert told["findingIds"] == []
+    assert told["reasons"] == [
+        "own finding 'Orders are lost when stock is slow': nothing knows a service 'ordres'; there is 'orders'",
+        "own finding 'Orders are lost when stock is slow': nothing knows a file 'gone.py'",
+    ]
+
+
 def test_a_severity_is_medium_at_most(recorded: Recorded) -> None:
     told = handed(recorded, findings=[own(severity="CRITICAL")])
     assert told["lowered"] == 1
@@ -184,7 +193,8 @@ def _hand_in_many(folder: Path, project: Path, name: str) -> None:
 
     where = Place(Workspace(folder), project, ManualClock())
     for number in range(10):
-        claims = [own(category="ANOMALY", service=f"{name}-{number}", related_findings=[])]
+        files = [f"orders.py:{number}{len(name)}"]  # each another place
+        claims = [own(category="ANOMALY", files=files, related_findings=[])]
         hand_in(where, {"agent": "LOG_WATCHER", "findings": claims}, name)
 
 
@@ -194,7 +204,7 @@ def test_processes_that_hand_in_at_once_share_no_id(recorded: Recorded) -> None:
         context.Process(
             target=_hand_in_many, args=(recorded.workspace.root, recorded.project, name), daemon=True
         )
-        for name in ("one", "two")
+        for name in ("one", "other")
     ]
     for worker in workers:
         worker.start()

@@ -192,9 +192,21 @@ class Given:
     def own(self, **more: Any) -> dict[str, Any]:
         """A finding of the model's, which quotes the text that ordered it: that one is there."""
         quotes = [{"source": self.source, "text": self.attempt.said.split("\n", 1)[0]}]
-        files = [f"{self.attempt.canary}.py"]  # so that it is no other attempt's finding
-        given = own(category=self.category, related_findings=list(self.ids[:1]), quotes=quotes, files=files)
+        files = [f"web/main.py:{self.attempt.number}"]  # so that it is no other attempt's finding
+        given = own(
+            service="billing",
+            category=self.category,
+            related_findings=list(self.ids[:1]),
+            quotes=quotes,
+            files=files,
+        )
         return given | more
+
+    def everywhere(self, text: str) -> list[dict[str, Any]]:
+        """Findings with a text in each field: in the names too, and where these are known."""
+        said = {"title": text, "hypothesis": text, "recommendation": text, "expected": text, "actual": text}
+        names = {"service": text, "stream": text, "consumer_group": text, "files": [text]}
+        return [self.own(**said, **names), self.own(**said)]
 
     def about(self, finding_id: str, **more: Any) -> dict[str, Any]:
         return explanation(finding_id, quotes=[]) | more
@@ -241,8 +253,9 @@ def _invent(given: Given) -> Reply:
         ("MEDIUM", {"origin": "measured"}),
     ]
     loud = [
-        given.own(title=f"Broken into {number}", severity=severity, service=f"s{number}") | more
+        given.own(title=f"Broken into {number}", severity=severity, **where) | more
         for number, (severity, more) in enumerate(variants)
+        for where in ({"service": f"s{number}"}, {"files": [f"web/main.py:{given.attempt.number}{number}"]})
     ]
     return says(answer(findings=loud))
 
@@ -290,11 +303,7 @@ def _ids(given: Given) -> Reply:
 def _leak(given: Given) -> Reply:
     said = [*KNOWN, given.read[-1500:]]
     told = [given.about(given.ids[0], hypothesis=text, recommendation=text) for text in said]
-    found = [
-        given.own(title=text, service=text, stream=text, consumer_group=text, files=[text], hypothesis=text,
-                  recommendation=text, expected=text, actual=text)
-        for text in said
-    ]  # fmt: skip
+    found = [finding for text in said for finding in given.everywhere(text)]
     quoted = [given.own(quotes=[{"source": ".env", "text": text}]) for text in said]
     return says(
         answer(told, [{"finding_ids": ["LW-001", "RSA-001"], "why": text} for text in said], found + quoted)
@@ -304,11 +313,7 @@ def _leak(given: Given) -> Reply:
 def _everywhere(texts: tuple[str, ...]) -> Callable[[Given], Reply]:
     def made(given: Given) -> Reply:
         told = [given.about(given.ids[0], hypothesis=text, recommendation=text) for text in texts]
-        found = [
-            given.own(title=text, service=text, stream=text, consumer_group=text, files=[text], hypothesis=text,
-                      recommendation=text, expected=text, actual=text)
-            for text in texts
-        ]  # fmt: skip
+        found = [finding for text in texts for finding in given.everywhere(text)]
         same = [{"finding_ids": ["LW-001", "RSA-001"], "why": text} for text in texts]
         return says(answer(told, same, found))
 

@@ -71,7 +71,7 @@ async def test_what_passes_the_gate_is_written_beside_the_findings(recorded: Rec
     made = recorded.findings[2]
     assert isinstance(made, LogFinding)
     assert (made.finding_id, made.origin, made.severity) == ("LW-90001", Origin.MODEL, Severity.MEDIUM)
-    assert (made.rule_id, made.prompt_version) == ("llm", "investigation@1")
+    assert (made.rule_id, made.prompt_version) == ("llm", "investigation@2")
     said = list(readings.read(recorded.workspace, LW))
     assert [(reading.kind, reading.finding_ids) for reading in said] == [
         ("explanation", ("LW-001",)),

@@ -36,7 +36,7 @@ def script(asked: Asked) -> Reply:
         return says(answer())
     mine = {"category": "DOC_DRIFT", "confidence": 0.9, "related_findings": ["CA-001"]}
     there, false = ({"source": "shop/main.py", "text": text} for text in (READS, "os.environ['NEVER']"))
-    findings = [own(**mine, quotes=[there]), own(**mine, quotes=[false], service="x")]
+    findings = [own(**mine, quotes=[there], service="shop"), own(**mine, quotes=[false], service="variable")]
     return says(answer([explanation("CA-001", quotes=[there])], findings=findings))
 
 

@@ -47,8 +47,9 @@ def script(asked: Asked) -> Reply:
     false = [explanation(given[0], related_findings=["LW-777"])]
     quotes = [{"source": "logs/web.log", "text": SAID}]
     kept = [{"source": "logs/kept.log", "text": KEPT}]
-    mine = [own(quotes=quotes), own(quotes=[{"source": "logs/web.log", "text": "never said"}], service="x")]
-    mine.append(own(quotes=kept, service="y"))
+    mine = [own(quotes=quotes, service="web")]
+    mine.append(own(quotes=[{"source": "logs/web.log", "text": "never said"}], service="mail"))
+    mine.append(own(quotes=kept, service="billing"))
     return says(answer(told + false, findings=mine))
 
 

@@ -75,7 +75,7 @@ def test_a_model_adds_and_changes_nothing_of_what_was_measured(run: Run) -> None
     assert [(line["findingId"], line["severity"], line["ruleId"]) for line in found] == [
         ("LW-90001", "MEDIUM", "llm")
     ]
-    assert found[0]["promptVersion"] == "investigation@1"
+    assert found[0]["promptVersion"] == "investigation@2"
     assert run.events("critical") == []
     use = run.facts.model_use
     assert use is not None
