@@ -18,6 +18,7 @@ from tools.findings.model import (
     Finding,
     LogFinding,
     Origin,
+    StreamFinding,
     rank_of,
     services_of,
     streams_of,
@@ -96,7 +97,6 @@ def _order(finding: Finding) -> tuple[str, int]:
 
 
 def _known(finding: Finding, session_id: str, started_ms: int) -> KnownFinding:
-    files = finding.affected_files if isinstance(finding, ConfigFinding | Enhancement) else ()
     seen_ms = from_iso(finding.timestamp)
     quoted = [ref.sha256 for ref in finding.evidence_refs if ref.kind is EvidenceKind.FILE]
     return KnownFinding(
@@ -113,10 +113,18 @@ def _known(finding: Finding, session_id: str, started_ms: int) -> KnownFinding:
         services=services_of(finding),
         streams=streams_of(finding),
         group=None if isinstance(finding, LogFinding | Enhancement) else finding.consumer_group,
-        files=tuple(sorted({_path(place) for place in files})),
+        files=tuple(sorted(set(_files_of(finding)))),
         quoted=tuple(sorted({sha256[:_HASH_CHARACTERS] for sha256 in quoted})),
         entries=0 if is_of_entries(finding) else None,
     )
+
+
+def _files_of(finding: Finding) -> Iterator[str]:
+    """The files that it is about; of one about a stream those with the code that it quotes."""
+    if isinstance(finding, ConfigFinding | Enhancement):
+        yield from map(_path, finding.affected_files)
+    elif isinstance(finding, StreamFinding):
+        yield from (ref.source for ref in finding.evidence_refs if ref.kind is EvidenceKind.FILE)
 
 
 def _path(place: str) -> str:

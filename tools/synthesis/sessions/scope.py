@@ -25,6 +25,8 @@ _LIVE = "live."
 _UNSEEN = "Redis was not seen to the end of the later session"
 _WRONG_BY_BEING_THERE = frozenset({"stream.orphaned", "config.rogue-stream"})
 """Rules about streams that should not be: one that is gone is put right."""
+_OF_CODE_TOO = frozenset({"stream.missing-maxlen", "stream.unbounded", "stream.growing"})
+"""Rules about streams that speak of what the code does, and say nothing where it cannot be read."""
 
 
 class Looking:
@@ -65,6 +67,8 @@ class Looking:
             return _services(known, scope) or _long_enough(known, scope.window_ms)
         if known.agent == _STREAMS or known.rule_id.startswith(_LIVE):
             unseen = self._stream(known, scope) or not_read(known, self._entries)
+            if known.rule_id in _OF_CODE_TOO:
+                unseen = unseen or self._of_files(known, scope)
             return unseen or _long_enough(known, scope.window_ms - scope.unpolled_ms)
         return self._of_files(known, scope) or not_read(known, self._entries)
 

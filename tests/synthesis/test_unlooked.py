@@ -1,0 +1,47 @@
+"""What a session could not see, by a record of a session: a finding that is only hidden is never called resolved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from tests.synthesis.test_sessions import SCOPE, known, session
+from tools.synthesis.sessions.comparison import Compared, State, compare
+from tools.synthesis.sessions.record import KnownFinding, Scope
+
+RULES = (*SCOPE.rules, "stream.missing-maxlen", "stream.unbounded", "stream.growing")
+
+
+def row_of(finding: KnownFinding, change: dict[str, Any], earlier: Scope = SCOPE) -> Compared:
+    """What a later session that is as the earlier one, but for `change` of its scope, makes of a finding."""
+    then = structs.replace(earlier, rules=RULES)
+    now = structs.replace(then, **change)
+    (row,) = compare(session(finding, scope=then), session(at=2, scope=now)).findings
+    return row
+
+
+@pytest.mark.parametrize("rule", ["stream.missing-maxlen", "stream.unbounded", "stream.growing"])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        pytest.param({"files": None}, "not all of the project's files", id="not read to the end"),
+        pytest.param({"unread_files": ("web/main.py",)}, "web/main.py was not read whole", id="too big now"),
+        pytest.param(
+            {"ignore_rules": "other", "files": ("billing/main.py",)},
+            "web/main.py was not among the files",
+            id="ignored now",
+        ),
+        pytest.param({"unnamed": {"web/main.py": 1}}, "known only at run time", id="a name at run time"),
+    ],
+)
+def test_what_a_rule_about_streams_says_of_code_is_not_resolved_where_the_code_is_hidden(
+    rule: str, change: dict[str, Any], why: str
+) -> None:
+    finding = known(1, rule, streams=("orders",), files=("web/main.py",))
+    row = row_of(finding, change)
+    assert (row.state, why in row.change) == (State.NOT_OBSERVED, True), row
+    assert row_of(finding, {}).state is State.RESOLVED
+    lag = structs.replace(finding, rule_id="stream.consumer-lag")
+    assert row_of(lag, change).state is State.RESOLVED
