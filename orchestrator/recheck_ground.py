@@ -5,7 +5,7 @@ Each function gives why it was not, as a sentence; "" where it was.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tools import masking
 from tools.clock import from_iso
@@ -23,9 +23,8 @@ from tools.sources.code.syntax import LANGUAGES
 from tools.sources.code.walk import ProjectFile, in_scope, read_source
 from tools.sources.records import CodeIndex, Gap, Poll, entry_time_ms, plain_name
 from tools.synthesis.sessions.entries import is_of_entries
+from tools.synthesis.sessions.scope import OF_ARRIVAL, WRONG_BY_BEING_THERE
 
-WRONG_BY_BEING_THERE = frozenset({"stream.orphaned", "config.rogue-stream"})
-"""Rules about streams that should not be: one that is gone is put right."""
 _AGAIN = "Run a session."
 _LOST_LINES = "lines of "
 """How the Log Watcher's gaps begin where lines were lost between two reads."""
@@ -95,12 +94,12 @@ def streams_unseen(finding: Finding, last: Poll | None, needed: Collection[str] 
         return "a part of the server was not seen by the last poll."
     if not last.streams:
         return f"the server holds no stream at all. {_AGAIN}"
-    if finding.rule_id in WRONG_BY_BEING_THERE:
-        return ""
     groups: dict[str, set[str]] = {}
     for state in last.streams:
         for name in {state.name, plain_name(state.name)}:
             groups.setdefault(family_of(name), set()).update(group.info.name for group in state.groups)
+    if finding.rule_id in WRONG_BY_BEING_THERE:
+        return _arrived(finding, groups) if finding.rule_id in OF_ARRIVAL else ""
     wanted = [name for name in streams_of(finding) if needed is None or family_of(name) in needed]
     gone = next((name for name in wanted if family_of(name) not in groups), None)
     if gone is not None:
@@ -108,6 +107,17 @@ def streams_unseen(finding: Finding, last: Poll | None, needed: Collection[str] 
     group = None if needed is not None else getattr(finding, "consumer_group", None)
     lost = next((name for name in wanted if group is not None and group not in groups[family_of(name)]), None)
     return "" if lost is None else f"group {group} of {lost} is not there now. {_AGAIN}"
+
+
+def _arrived(finding: Finding, groups: Mapping[str, Collection[str]]) -> str:
+    """That it is there; whether anything names it by now, its rule does not say of what was there before."""
+    group = getattr(finding, "consumer_group", None)
+    for name in streams_of(finding):
+        there = groups.get(family_of(name))
+        if there is not None and (group is None or group in there):
+            what = f"stream {name}" if group is None else f"group {group} of {name}"
+            return f"{what} is there, and its rule speaks only of what appears while it watches."
+    return ""
 
 
 def entries_unseen(finding: Finding, last: Poll | None) -> str:

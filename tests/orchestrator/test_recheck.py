@@ -231,6 +231,22 @@ def test_a_server_without_the_stream_is_no_proof(wanted: Recheck, server: Server
     assert (other.state, "stream orders is not there" in other.why) == ("cannot be checked", True), other.why
 
 
+def test_a_stream_that_appeared_is_gone_only_once_it_is(wanted: Recheck, server: Server) -> None:
+    server.client.xadd("orders", {"a": 1})
+    server.client.xadd("ordres", {"a": 1})
+    found = finding(wanted.session, "config.rogue-stream", ("ordres",), kind=EvidenceKind.REDIS)
+    wanted = replace(
+        wanted,
+        finding=found.model_copy(update={"affected_streams": ("ordres",)}),
+        config=wanted.config.model_copy(update={"redis": RedisSection(url=SecretStr(server.url))}),
+    )
+    there = recheck(wanted)
+    assert (there.state, "stream ordres is there" in there.why) == ("cannot be checked", True), there.why
+    server.client.delete("ordres")
+    gone = recheck(wanted)
+    assert gone.state == "gone", gone.why
+
+
 def test_another_server_is_no_proof(wanted: Recheck, server: Server) -> None:
     from msgspec import structs
 

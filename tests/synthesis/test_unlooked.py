@@ -11,7 +11,7 @@ from tests.synthesis.test_sessions import SCOPE, known, session
 from tools.synthesis.sessions.comparison import Compared, State, compare
 from tools.synthesis.sessions.record import KnownFinding, Scope
 
-RULES = (*SCOPE.rules, "stream.missing-maxlen", "stream.unbounded", "stream.growing")
+RULES = (*SCOPE.rules, "stream.missing-maxlen", "stream.unbounded", "stream.growing", "config.rogue-stream")
 
 
 def row_of(finding: KnownFinding, change: dict[str, Any], earlier: Scope = SCOPE) -> Compared:
@@ -45,3 +45,21 @@ def test_what_a_rule_about_streams_says_of_code_is_not_resolved_where_the_code_i
     assert row_of(finding, {}).state is State.RESOLVED
     lag = structs.replace(finding, rule_id="stream.consumer-lag")
     assert row_of(lag, change).state is State.RESOLVED
+
+
+@pytest.mark.parametrize(
+    ("stream", "group", "state"),
+    [
+        pytest.param("orders", None, State.NOT_OBSERVED, id="the stream is there"),
+        pytest.param("cart:99", None, State.NOT_OBSERVED, id="another of its family is there"),
+        pytest.param("ordres", None, State.RESOLVED, id="the stream is gone"),
+        pytest.param("orders", "billing", State.NOT_OBSERVED, id="the group is there"),
+        pytest.param("orders", "biling", State.RESOLVED, id="the group is gone"),
+    ],
+)
+def test_what_appeared_and_stays_is_not_resolved_by_being_there_from_the_beginning(
+    stream: str, group: str | None, state: State
+) -> None:
+    rogue = known(1, "config.rogue-stream", streams=(stream,), group=group, on_server=(stream,))
+    row = row_of(rogue, {})
+    assert (row.state, "is there still" in row.change) == (state, state is State.NOT_OBSERVED)

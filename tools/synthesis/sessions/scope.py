@@ -23,8 +23,10 @@ _PHASES = {
 """The session's own rules: with the phase that looks."""
 _LIVE = "live."
 _UNSEEN = "Redis was not seen to the end of the later session"
-_WRONG_BY_BEING_THERE = frozenset({"stream.orphaned", "config.rogue-stream"})
+WRONG_BY_BEING_THERE = frozenset({"stream.orphaned", "config.rogue-stream"})
 """Rules about streams that should not be: one that is gone is put right."""
+OF_ARRIVAL = frozenset({"config.rogue-stream"})
+"""Rules that speak of what appears within a session: the next one has it from the beginning, and they are silent."""
 _OF_CODE_TOO = frozenset({"stream.missing-maxlen", "stream.unbounded", "stream.growing"})
 """Rules about streams that speak of what the code does, and say nothing where it cannot be read."""
 
@@ -77,7 +79,7 @@ class Looking:
             return f"the later session looked at another server ({self._later.redis or 'none'})"
         if scope.streams is None:
             return _UNSEEN
-        if known.rule_id in _WRONG_BY_BEING_THERE:
+        if known.rule_id in WRONG_BY_BEING_THERE:
             return ""
         for name in known.streams:
             groups = self._groups.get(family_of(name))
@@ -112,9 +114,19 @@ class Looking:
             return f"the later session looked at another server ({self._later.redis or 'none'})"
         if scope.streams is None:
             return _UNSEEN
-        may_go = known.rule_id in _WRONG_BY_BEING_THERE
+        if known.rule_id in OF_ARRIVAL:
+            return self._still_there(known)
+        may_go = known.rule_id in WRONG_BY_BEING_THERE
         gone = [name for name in known.on_server if family_of(name) not in self._groups]
         return f"stream {gone[0]} was not there in the later session" if gone and not may_go else ""
+
+    def _still_there(self, known: KnownFinding) -> str:
+        for name in known.streams:
+            groups = self._groups.get(family_of(name))
+            if groups is not None and (known.group is None or known.group in groups):
+                what = f"stream {name}" if known.group is None else f"group {known.group} of {name}"
+                return f"{what} is there still, and its rule speaks only of what appears within a session"
+        return ""
 
 
 def _rule(known: KnownFinding, scope: Scope) -> str:
