@@ -45,6 +45,7 @@ from tools.sources.redis.look_limits import LookLimits
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
 from tools.synthesis.sessions.entries import is_of_entries
+from tools.synthesis.sessions.scope import OF_CODE_TOO
 from tools.workspace import Workspace, write_atomically
 
 WATCH_S = 15.0
@@ -233,6 +234,8 @@ def _streams_now(wanted: Recheck, folder: Path) -> Verdict:
     last = ground.last_of(polls.read_polls(Workspace(folder).polls))
     unseen = _other_server(wanted) or ground.streams_unseen(wanted.finding, last)
     unseen = unseen or ground.entries_unseen(wanted.finding, last)
+    if wanted.finding.rule_id in OF_CODE_TOO:
+        unseen = unseen or _files_unseen(wanted, job)
     found = _verdict(wanted, folder, said, unseen)
     after_s = max(0.0, (from_iso(wanted.finding.timestamp) - wanted.facts.started_ms) / 1000)
     if found.state == "gone" and after_s > wanted.watch_s:

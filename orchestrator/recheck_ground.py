@@ -23,7 +23,7 @@ from tools.sources.code.syntax import LANGUAGES
 from tools.sources.code.walk import ProjectFile, in_scope, read_source
 from tools.sources.records import CodeIndex, Gap, Poll, entry_time_ms, plain_name
 from tools.synthesis.sessions.entries import is_of_entries
-from tools.synthesis.sessions.scope import OF_ARRIVAL, WRONG_BY_BEING_THERE
+from tools.synthesis.sessions.scope import OF_ARRIVAL, OF_CODE_TOO, WRONG_BY_BEING_THERE
 
 _AGAIN = "Run a session."
 _LOST_LINES = "lines of "
@@ -31,9 +31,11 @@ _LOST_LINES = "lines of "
 
 
 def files_of(finding: Finding) -> tuple[str, ...]:
-    """The paths of the files that a finding is about, masked, without the lines."""
-    places = finding.affected_files if isinstance(finding, ConfigFinding | Enhancement) else ()
-    return tuple(dict.fromkeys(map(_path, places)))
+    """The paths of the files that a finding is about, masked, without the lines; for a stream's, of what it quotes."""
+    if isinstance(finding, ConfigFinding | Enhancement):
+        return tuple(dict.fromkeys(map(_path, finding.affected_files)))
+    quoted = (ref.source for ref in finding.evidence_refs if ref.kind is EvidenceKind.FILE)
+    return tuple(dict.fromkeys(quoted))
 
 
 def akin(finding: Finding, now: Iterable[Finding], then: Collection[str]) -> Finding | None:
@@ -167,7 +169,8 @@ def _unread(finding: Finding, file: ProjectFile) -> str:
         return f"cannot be read ({error.strerror or error})"
     if data is None:
         return "is too big, binary or minified, and not read"
-    of_code = finding.agent_id is AgentId.ENHANCEMENT_SCOUT and file.ending in LANGUAGES
+    speaks_of_code = finding.agent_id is AgentId.ENHANCEMENT_SCOUT or finding.rule_id in OF_CODE_TOO
+    of_code = speaks_of_code and file.ending in LANGUAGES
     return (
         "is generated code or a test now, of which no rule speaks"
         if of_code and not in_scope(file.path, data)

@@ -247,6 +247,32 @@ def test_a_stream_that_appeared_is_gone_only_once_it_is(wanted: Recheck, server:
     assert gone.state == "gone", gone.why
 
 
+@pytest.mark.parametrize(
+    ("text", "state", "why"),
+    [
+        pytest.param(f"{CODE}# {'x' * 60}\n" * 12_000, "cannot be checked", "too big", id="too big"),
+        pytest.param(CODE.replace('"orders"', "NAME"), "cannot be checked", "known only at run time", id="a name at run time"),
+        pytest.param(CODE.replace("})", "}, maxlen=9)"), "gone", "do not show it", id="mended"),
+        pytest.param(CODE, "still there", "seen at", id="as it was"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_stream_by_its_code_is_gone_only_where_the_code_is_read(
+    wanted: Recheck, server: Server, text: str, state: str, why: str
+) -> None:
+    server.client.xadd("orders", {"a": 1})
+    project = Path(wanted.facts.project_root)
+    (project / "app.py").write_text(text, encoding="utf-8")
+    (project / "other.py").write_text("X = 1\n", encoding="utf-8")
+    wanted = replace(
+        wanted,
+        finding=finding(wanted.session, "stream.missing-maxlen", ("orders", "app.py")),
+        facts=replace_started(wanted.facts),
+        config=wanted.config.model_copy(update={"redis": RedisSection(url=SecretStr(server.url))}),
+    )
+    verdict = recheck(wanted)
+    assert (verdict.state, why in verdict.why) == (state, True), verdict.why
+
+
 def test_another_server_is_no_proof(wanted: Recheck, server: Server) -> None:
     from msgspec import structs
 

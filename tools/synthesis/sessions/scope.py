@@ -27,7 +27,7 @@ WRONG_BY_BEING_THERE = frozenset({"stream.orphaned", "config.rogue-stream"})
 """Rules about streams that should not be: one that is gone is put right."""
 OF_ARRIVAL = frozenset({"config.rogue-stream"})
 """Rules that speak of what appears within a session: the next one has it from the beginning, and they are silent."""
-_OF_CODE_TOO = frozenset({"stream.missing-maxlen", "stream.unbounded", "stream.growing"})
+OF_CODE_TOO = frozenset({"stream.missing-maxlen", "stream.unbounded", "stream.growing"})
 """Rules about streams that speak of what the code does, and say nothing where it cannot be read."""
 
 
@@ -69,7 +69,7 @@ class Looking:
             return _services(known, scope) or _long_enough(known, scope.window_ms)
         if known.agent == _STREAMS or known.rule_id.startswith(_LIVE):
             unseen = self._stream(known, scope) or not_read(known, self._entries)
-            if known.rule_id in _OF_CODE_TOO:
+            if known.rule_id in OF_CODE_TOO:
                 unseen = unseen or self._of_files(known, scope)
             return unseen or _long_enough(known, scope.window_ms - scope.unpolled_ms)
         return self._of_files(known, scope) or not_read(known, self._entries)
