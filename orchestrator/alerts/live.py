@@ -147,9 +147,13 @@ class Live:
 
 
 def _accepted(workspace: Workspace, started_ms: int) -> frozenset[str]:
-    """Fingerprints that the owners accept."""
+    """Fingerprints that the owners accept at CRITICAL."""
     found = against.read(workspace)
-    return frozenset() if found is None else frozenset(against.in_force(found, started_ms))
+    return (
+        frozenset()
+        if found is None
+        else frozenset(against.accepted_at(found, started_ms, Severity.CRITICAL.rank))
+    )
 
 
 def _causes(workspace: Workspace) -> Mapping[str, str]:

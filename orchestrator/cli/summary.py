@@ -60,10 +60,15 @@ def _compared(found: SessionComparison) -> Iterator[str]:
     if found.earlier:
         counts = ", ".join(f"{count} {state}" for state, count in found.counts.items() if count)
         yield f"compared   {counts or 'nothing'} (against {clean(found.earlier)})"
-    over = [entry for entry in found.acceptances if entry.state in {"expired", "unused"} or entry.now]
+    over = [
+        entry for entry in found.acceptances if entry.state in {"worse", "expired", "unused"} or entry.now
+    ]
     for entry in over[:TOP]:
         now = f"; its finding is {clean(entry.now)} now" if entry.now else ""
         now += ", write that" if entry.now and entry.state == "in force" else ""
+        if entry.level:
+            level = clean(entry.level)
+            now = f'; its finding is {level} now, which nobody accepted: level = "{level}" does'
         yield f"accepted   {entry.state}: {clean(entry.fingerprint)} at {clean(entry.place)}{now}"
     if len(over) > TOP:
         yield f"           and {len(over) - TOP} more; the report names each"

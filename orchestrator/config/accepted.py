@@ -10,12 +10,14 @@ from pathlib import Path
 
 from orchestrator.config import toml_lines
 from tools.errors import ConfigError
-from tools.synthesis.sessions.against import Acceptance
+from tools.findings.model import Priority, Severity
+from tools.synthesis.sessions.accepting import Acceptance
 
 FILE_NAME = "streamgauge-ignore.toml"
 """Beside streamgauge.toml, in the audited project."""
 _TABLE = "ignore"
-_KEYS = ("fingerprint", "reason", "expires")
+_KEYS = ("fingerprint", "reason", "expires", "level")
+_LEVELS = tuple(level.value for level in (*Severity, *Priority))
 _FINGERPRINT = re.compile(r"v1:[0-9a-f]{20}")
 _EXAMPLE = 'Write fingerprint = "v1:…" (as `streamgauge findings ID` shows it), reason = "…" and expires = 2030-12-31'
 
@@ -47,6 +49,7 @@ def read(root: Path) -> tuple[Acceptance, ...]:
             reason=" ".join(entry["reason"].split()),
             expires=entry["expires"],
             place=f"{FILE_NAME}:{lines.get((_TABLE, number), 1)}",
+            level=entry.get("level"),
         )
         for number, entry in enumerate(data.get(_TABLE, []))
     )
@@ -78,10 +81,12 @@ def _problems(
 
 
 def _wrong(entry: dict[str, object]) -> Iterator[tuple[str, str]]:
-    fingerprint, reason, expires = (entry.get(key) for key in _KEYS)
+    fingerprint, reason, expires, level = (entry.get(key) for key in _KEYS)
     if not isinstance(fingerprint, str) or not _FINGERPRINT.fullmatch(fingerprint):
         yield "fingerprint", "is missing" if fingerprint is None else "is no fingerprint"
     if not isinstance(reason, str) or not reason.strip():
         yield "reason", "is missing: an accepted finding needs one"
     if not isinstance(expires, date) or isinstance(expires, datetime):
         yield "expires", "is missing: nothing is accepted for ever" if expires is None else "is no date"
+    if "level" in entry and level not in _LEVELS:
+        yield "level", f"is no severity or priority; leave it out, or give one of {', '.join(_LEVELS)}"

@@ -9,7 +9,8 @@ from orchestrator.config.model import Config
 from orchestrator.session.context import Session
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis.sessions import against, store
-from tools.synthesis.sessions.against import Acceptance, Against
+from tools.synthesis.sessions.accepting import Acceptance
+from tools.synthesis.sessions.against import Against
 from tools.synthesis.sessions.record import SessionRecord, begun
 from tools.synthesis.sessions.store import SessionStore
 from tools.workspace import Workspace

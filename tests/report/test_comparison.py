@@ -22,7 +22,8 @@ from tools.sources.change import ChangeBase
 from tools.sources.session_facts import AgentRun
 from tools.synthesis import cross_agent, session_data
 from tools.synthesis.sessions import against, making, store
-from tools.synthesis.sessions.against import Acceptance, Against
+from tools.synthesis.sessions.accepting import Acceptance
+from tools.synthesis.sessions.against import Against
 from tools.synthesis.sessions.comparison import SessionComparison, past_of
 from tools.synthesis.sessions.record import SessionRecord
 

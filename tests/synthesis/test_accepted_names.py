@@ -11,7 +11,8 @@ from msgspec import structs
 
 from tests.synthesis.test_sessions import IN_APP, SCOPE, known, session
 from tools.synthesis.sessions import against, naming
-from tools.synthesis.sessions.against import Acceptance, Against
+from tools.synthesis.sessions.accepting import Acceptance
+from tools.synthesis.sessions.against import Against
 from tools.synthesis.sessions.comparison import SessionComparison, State, carried_on
 from tools.synthesis.sessions.record import NAMES_MAX, KnownFinding, SessionRecord
 from tools.synthesis.sessions.store import SessionStore
@@ -125,9 +126,9 @@ def test_an_entry_that_does_nothing_says_what_its_finding_is_now(
 def test_alerts_of_a_running_session_know_the_names_of_the_last_one() -> None:
     second, _ = next_session(session(in_app(1)), in_app(2), at=2)
     beside = Against(record=second, acceptances=(entry(),))
-    assert set(against.in_force(beside, 0)) == {A, B}
+    assert set(against.accepted_at(beside, 0, 1)) == {A, B}
     named = Against(record=session(at=1), last=second, acceptances=(entry(),))
-    assert set(against.in_force(named, 0)) == {A, B}
+    assert set(against.accepted_at(named, 0, 1)) == {A, B}
 
 
 def test_names_are_bounded_and_kept(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from tools.synthesis.sessions.comparison import (
 ROWS_MAX = 50
 """Rows of one table; `report.json` has all."""
 TREND_MAX = 10
+LAPSED = "accepted before, and not any more"
 
 
 def figure(board: Dashboard, found: SessionComparison | None) -> str:
@@ -54,7 +55,9 @@ def _against(found: SessionComparison) -> list[str]:
     parts = [f"### Against session {code(found.earlier)}"]
     if found.notes:
         parts.append("Not like the earlier session: " + "; ".join(inline(note) for note in found.notes) + ".")
-    changed = [row for row in found.findings if row.state is not State.PERSISTING or row.is_flapping]
+    changed = [
+        row for row in found.findings if row.state is not State.PERSISTING or row.is_flapping or row.lapsed
+    ]
     if changed:
         head = ("what", "finding", "level", "title", "why")
         parts.append(table(head, [_row(row, found.later) for row in changed[:ROWS_MAX]]))
@@ -82,6 +85,8 @@ def _why(row: Compared) -> Iterator[str]:
         yield f"flapping: it came back {row.returned} time{'' if row.returned == 1 else 's'}"
     if row.accepted:
         yield f"accepted: {inline(row.accepted)}"
+    if row.lapsed:
+        yield LAPSED
 
 
 def _trend(points: Sequence[TrendPoint]) -> str:
@@ -100,7 +105,7 @@ def _trend(points: Sequence[TrendPoint]) -> str:
 
 def _acceptances(entries: Sequence[AcceptedView]) -> str:
     # What has to be looked at first: entries that do nothing any more.
-    order = ("expired", "unused", "not looked for", "in force")
+    order = ("worse", "expired", "unused", "not looked for", "in force")
     shown = sorted(entries, key=lambda entry: (order.index(entry.state), not entry.now))
     rows = [
         (_entry_state(entry), code(entry.fingerprint), inline(entry.reason), entry.expires, code(entry.place))
@@ -113,6 +118,9 @@ def _acceptances(entries: Sequence[AcceptedView]) -> str:
 
 
 def _entry_state(entry: AcceptedView) -> str:
+    if entry.level:
+        level = inline(entry.level, 20)
+        return f'worse: its finding is {level} now, which nobody accepted; level = "{level}" does'
     if not entry.now:
         return entry.state
     do = ", write that" if entry.state == "in force" else ""

@@ -29,7 +29,8 @@ from tools.findings.model import AgentId
 from tools.sources import session_facts
 from tools.synthesis.sessions import against
 from tools.synthesis.sessions import store as kept
-from tools.synthesis.sessions.against import Acceptance, Against
+from tools.synthesis.sessions.accepting import Acceptance
+from tools.synthesis.sessions.against import Against
 from tools.synthesis.sessions.comparison import SESSIONS_MAX
 from tools.synthesis.sessions.record import begun as begun_record
 

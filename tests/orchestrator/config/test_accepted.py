@@ -22,7 +22,9 @@ def test_an_entry_is_read_with_its_place(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text(text, encoding="utf-8")
     (entry,) = read(tmp_path)
     assert (entry.fingerprint, entry.reason, entry.expires) == (ONE, "agreed with ops", date(2030, 1, 31))
-    assert entry.place == f"{FILE_NAME}:2"
+    assert (entry.place, entry.level) == (f"{FILE_NAME}:2", None)
+    (tmp_path / FILE_NAME).write_text(f'{text}level = "CRITICAL"\n', encoding="utf-8")
+    assert [entry.level for entry in read(tmp_path)] == ["CRITICAL"]
 
 
 def test_the_mark_of_an_editor_on_windows_is_no_error(tmp_path: Path) -> None:
@@ -43,6 +45,7 @@ def test_the_mark_of_an_editor_on_windows_is_no_error(tmp_path: Path) -> None:
         pytest.param(f'[[ignore]]\nfingerprint = "{ONE}"\nreason = "x"\nexpires = "soon"\n', ":4: ignore[0].expires: is no date", id="no date"),
         pytest.param(f'[[ignore]]\nfingerprint = "{ONE}"\nreason = "x"\nexpires = 2030-01-01\nwho = "me"\n', ":5: ignore[0].who: is no key", id="unknown key"),
         pytest.param(f'[[ignore]]\nfingerprint = "{ONE}"\nreason = "x"\nexpires = 2030-01-01\n' * 2, "accepted by ignore[0] too", id="twice"),
+        pytest.param(f'[[ignore]]\nfingerprint = "{ONE}"\nreason = "x"\nexpires = 2030-01-01\nlevel = "bad"\n', ":5: ignore[0].level: is no severity", id="no level"),
         pytest.param("[ignored]\n", ":1: ignored: is no key", id="unknown table"),
         pytest.param("ignore = 1\n", "begins with [[ignore]]", id="no list"),
         pytest.param("ignore = [\n", "is no TOML", id="no toml"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -13,7 +12,8 @@ from msgspec import Struct, structs
 
 from tools import masking
 from tools.synthesis.session_data import SessionData
-from tools.synthesis.sessions import making, store
+from tools.synthesis.sessions import accepting, making, store
+from tools.synthesis.sessions.accepting import Acceptance, Accepted
 from tools.synthesis.sessions.comparison import (
     PRESENT,
     AcceptedView,
@@ -31,15 +31,6 @@ FILE = ("recording", "earlier.json.gz")
 RESULT = ("recording", "comparison.json")
 """What the comparison came to, for who needs no report."""
 NO_EARLIER = "there is no complete earlier session of this kind on this project"
-
-
-class Acceptance(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One entry of the ignore file: a finding that is accepted, why, and the last day (UTC). `place` is file and line."""
-
-    fingerprint: str
-    reason: str
-    expires: date
-    place: str
 
 
 class Against(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -83,24 +74,30 @@ def conclude(workspace: Workspace, data: SessionData) -> SessionComparison | Non
         return None
     record = making.record_of(workspace, data)
     found = compared(record, against)
-    carried = _carried(record, against, found)
-    names = former_names(_last(against), record)
-    findings = tuple(structs.replace(it, formerly=names.get(it.fingerprint, ())) for it in record.findings)
-    store.write(workspace.path(*store.FILE), structs.replace(record, findings=findings, carried=carried))
+    store.write(workspace.path(*store.FILE), left(record, against, found))
     workspace.write_json(workspace.path(*RESULT), found)
     return found
 
 
+def left(record: SessionRecord, against: Against, found: SessionComparison) -> SessionRecord:
+    """The record with what later sessions need of its comparison."""
+    names = former_names(_last(against), record)
+    findings = tuple(structs.replace(it, formerly=names.get(it.fingerprint, ())) for it in record.findings)
+    accepted = _accepted(record, against, names)
+    return structs.replace(
+        record, findings=findings, carried=_carried(record, against, found), accepted=accepted.ranks
+    )
+
+
 def compared(record: SessionRecord, against: Against) -> SessionComparison:
     """A session against what it has beside it; entries of the ignore file count as of the session's start."""
-    today = _day(record.started_ms)
     names = former_names(_last(against), record)
-    accepted = _following(_in_force(against, record.started_ms), names)
+    accepted = _accepted(record, against, names)
     why = "" if against.record is not None else against.why_none
-    found = compare(against.record, record, against.past, accepted, why)
+    found = compare(against.record, record, against.past, accepted.reasons, why)
     open_still = {known.fingerprint for known in _carried(record, against, found)}
     needless = _Needless(record, against, found, open_still)
-    views = _views(against.acceptances, today, _now(found, names), needless)
+    views = _views(against.acceptances, record, _now(found, names, accepted), needless)
     return structs.replace(found, acceptances=tuple(views))
 
 
@@ -116,28 +113,26 @@ def _carried(record: SessionRecord, against: Against, found: SessionComparison) 
     return carried_on(against.record, found)
 
 
-def in_force(against: Against, started_ms: int) -> dict[str, str]:
-    """Reasons by fingerprint of what is accepted in a session that began then, under its names of the last one too."""
-    return _following(_in_force(against, started_ms), known_by(_last(against)))
+def _accepted(record: SessionRecord, against: Against, names: accepting.Names) -> Accepted:
+    entries = accepting.in_force(against.acceptances, record.started_ms)
+    return accepting.accepted(entries, record.findings, _last(against), names)
 
 
-def _following(accepted: Mapping[str, str], names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """With the findings that had an accepted fingerprint before."""
-    found = dict(accepted)
-    for now, before in names.items():
-        name = accepted_by(before, accepted)
-        if name is not None:
-            found.setdefault(now, accepted[name])
+def accepted_at(against: Against, started_ms: int, rank: int) -> dict[str, str]:
+    """Reasons by fingerprint of what is accepted at this rank in a session that began then.
+
+    Findings are known by the names that the last session gave them, too.
+    """
+    last = _last(against)
+    names = known_by(last)
+    entries = accepting.in_force(against.acceptances, started_ms)
+    found: dict[str, str] = {}
+    for name, entry in entries.items():
+        most = accepting.rank_of(entry, last)
+        if most is None or most <= rank:
+            now = (it for it, before in names.items() if accepted_by(before, entries) == name)
+            found |= dict.fromkeys((name, *now), entry.reason)
     return found
-
-
-def _in_force(against: Against, started_ms: int) -> dict[str, str]:
-    today = _day(started_ms)
-    return {entry.fingerprint: entry.reason for entry in against.acceptances if today <= entry.expires}
-
-
-def _day(ms: int) -> date:
-    return datetime.fromtimestamp(ms / 1000, tz=UTC).date()
 
 
 def result(workspace: Workspace) -> SessionComparison | None:
@@ -170,29 +165,37 @@ class _Needless:
 
 
 class _Now(NamedTuple):
-    """The fingerprints that are there; those of before → what these are now; and those under which they are accepted."""
+    """The fingerprints that are there; those of before → what these are now; and those under which they are accepted.
+
+    `worse` are entries of findings that got worse, with the level of now.
+    """
 
     here: frozenset[str]
     called: Mapping[str, str]
     followed: Mapping[str, str]
+    worse: Mapping[str, str]
 
 
-def _now(found: SessionComparison, names: Mapping[str, tuple[str, ...]]) -> _Now:
+def _now(found: SessionComparison, names: accepting.Names, accepted: Accepted) -> _Now:
     followed = {before: now for now, all_before in names.items() for before in all_before}
     called = {row.was: row.fingerprint for row in found.findings if row.was}
     here = frozenset(row.fingerprint for row in found.of(*PRESENT))
-    return _Now(here=here, called={**called, **followed}, followed=followed)
+    levels = {row.fingerprint: row.level for row in found.of(*PRESENT)}
+    worse = {entry: levels[name] for name, entry in accepted.worse.items() if name in levels}
+    return _Now(here=here, called={**called, **followed}, followed=followed, worse=worse)
 
 
 def _views(
-    entries: Sequence[Acceptance], today: date, now: _Now, is_needless: Callable[[str], bool]
+    entries: Sequence[Acceptance], record: SessionRecord, now: _Now, is_needless: Callable[[str], bool]
 ) -> Iterator[AcceptedView]:
     # What is named as it is called now needs no other entry.
-    named = {entry.fingerprint for entry in entries if today <= entry.expires}
+    named = accepting.in_force(entries, record.started_ms)
     follows = {before for before, name in now.followed.items() if name not in named}
     for entry in entries:
-        if today > entry.expires:
+        if entry.fingerprint not in named:
             state = "expired"
+        elif entry.fingerprint in now.worse:
+            state = "worse"
         elif entry.fingerprint in now.here or entry.fingerprint in follows:
             state = "in force"
         else:
@@ -204,4 +207,5 @@ def _views(
             state=state,
             place=entry.place,
             now=now.called.get(entry.fingerprint, ""),
+            level=now.worse.get(entry.fingerprint, "") if state == "worse" else "",
         )

@@ -9,6 +9,7 @@ from itertools import dropwhile, pairwise
 from msgspec import Struct, structs
 
 from tools.findings.model import Priority, Severity
+from tools.synthesis.sessions.accepting import no_more
 from tools.synthesis.sessions.pairing import Pair, pairs
 from tools.synthesis.sessions.record import KnownFinding, SessionRecord, was_of
 from tools.synthesis.sessions.scope import Looking
@@ -50,11 +51,13 @@ class Compared(Struct, frozen=True, kw_only=True, rename="camel"):
     accepted: str = ""
     was: str = ""
     """Its fingerprint in the earlier session, where that was another."""
+    lapsed: bool = False
+    """Whether it was accepted in the earlier session and is not any more."""
 
     @property
     def is_news(self) -> bool:
-        """Whether it was not there before, or not as bad."""
-        return self.state is State.NEW or self.worse
+        """Whether it was not there before, not as bad, or accepted."""
+        return self.state is State.NEW or self.worse or self.lapsed
 
     @property
     def is_flapping(self) -> bool:
@@ -73,9 +76,9 @@ class TrendPoint(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AcceptedView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What became of an entry that accepts a finding: `in force`, `expired`, `unused` or `not looked for`.
+    """What became of an entry that accepts a finding: `in force`, `worse`, `expired`, `unused` or `not looked for`.
 
-    `now` is the fingerprint that its finding has since its line was edited or its file moved, "" where it has none. One
+    `worse` is one whose finding is worse than what was accepted: `level` is what it has now. `now` is the fingerprint that its finding has since its line was edited or its file moved, "" where it has none. One
     that is in force accepts it all the same.
     """
 
@@ -85,6 +88,7 @@ class AcceptedView(Struct, frozen=True, kw_only=True, rename="camel"):
     state: str
     place: str
     now: str = ""
+    level: str = ""
 
 
 class SessionComparison(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -108,7 +112,9 @@ class SessionComparison(Struct, frozen=True, kw_only=True, rename="camel"):
     def told(self) -> SessionComparison:
         """Without what only persists: a report holds these findings already, and counts them here."""
         rows = [
-            row for row in self.findings if row.state is not State.PERSISTING or row.returned or row.accepted
+            row
+            for row in self.findings
+            if row.state is not State.PERSISTING or row.returned or row.accepted or row.lapsed
         ]
         return structs.replace(self, findings=tuple(rows))
 
@@ -134,10 +140,11 @@ def compare(
 ) -> SessionComparison:
     """What changed from the earlier to the later session. `past` is oldest first, without these two.
 
-    `accepted` are reasons by fingerprint. Without an earlier session everything is new.
+    `accepted` are reasons by fingerprint, None where nobody knows of any. Without an earlier session everything is new.
     """
     reasons = accepted or {}
     rows = _rows(earlier, later)
+    lapsed = frozenset[str]() if earlier is None or accepted is None else no_more(earlier, reasons)
     unobserved = frozenset(row.fingerprint for row in rows if row.state is State.NOT_OBSERVED)
     now = structs.replace(past_of(later), unobserved=unobserved)
     sessions = (now,) if earlier is None else (*past, past_of(earlier), now)
@@ -146,6 +153,7 @@ def compare(
             row,
             returned=_returned(row.fingerprint, sessions),
             accepted=reasons.get(row.fingerprint, ""),
+            lapsed=_is_lapsed(row, lapsed, reasons),
         )
         for row in rows
     ]
@@ -238,6 +246,11 @@ def _otherwise(now: KnownFinding, pair: Pair) -> Compared:
     level = "" if then.level == now.level else f", {then.level} before"
     row = _row(State.UPDATED, now, f"{how}{level}", worse=now.rank < then.rank)
     return structs.replace(row, was=then.fingerprint)
+
+
+def _is_lapsed(row: Compared, lapsed: frozenset[str], reasons: Mapping[str, str]) -> bool:
+    known = not lapsed.isdisjoint({row.fingerprint, row.was})
+    return known and row.state in PRESENT and row.fingerprint not in reasons
 
 
 def _absent(known: KnownFinding, looking: Looking) -> Compared:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from tools.synthesis.sessions.pairing import pairs
 from tools.synthesis.sessions.record import NAMES_MAX, KnownFinding, SessionRecord
@@ -28,7 +28,7 @@ def former_names(earlier: SessionRecord | None, later: SessionRecord) -> Mapping
     return {name: names for name, names in kept.items() if names}
 
 
-def accepted_by(names: tuple[str, ...], accepted: Mapping[str, str]) -> str | None:
+def accepted_by(names: tuple[str, ...], accepted: Container[str]) -> str | None:
     """The newest of the names that is accepted."""
     return next((name for name in names if name in accepted), None)
 

@@ -154,6 +154,8 @@ class SessionRecord(Struct, frozen=True, kw_only=True, rename="camel"):
     findings: tuple[KnownFinding, ...]
     scope: Scope | None
     carried: tuple[KnownFinding, ...] = ()
+    accepted: Mapping[_Fingerprint, Annotated[int, Meta(ge=0, le=9)]] = {}
+    """Of what the owners accept, and of what they accepted under another fingerprint: the worst rank that they do."""
 
     @property
     def series(self) -> tuple[str, ...]:

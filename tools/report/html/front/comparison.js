@@ -18,7 +18,7 @@ function sinceLine(found) {
 }
 
 function changesOf(found) {
-  const changed = found.findings.filter((row) => row.state !== "persisting" || row.returned);
+  const changed = found.findings.filter((row) => row.state !== "persisting" || row.returned || row.lapsed);
   const rows = changed.slice(0, CHANGES_MAX).map((row) => el("li", {}, ...changeOf(row)));
   return [
     found.notes.length > 0 && el("p", { class: "notice" }, "Not like the earlier session: ", found.notes.flatMap((note, at) => [at ? "; " : "", prose(note, 300)]), "."),
@@ -29,7 +29,7 @@ function changesOf(found) {
 
 function changeOf(row) {
   const here = row.sessionId === report.sessionId && findingById.has(row.findingId);
-  const why = [row.change, row.returned ? `flapping: it came back ${count(row.returned, "time")}` : "", row.accepted ? `accepted: ${row.accepted}` : ""].filter(Boolean);
+  const why = [row.change, row.returned ? `flapping: it came back ${count(row.returned, "time")}` : "", row.accepted ? `accepted: ${row.accepted}` : "", row.lapsed ? "accepted before, and not any more" : ""].filter(Boolean);
   return [
     el("strong", {}, `${row.worse && row.state !== "new" ? "worse" : row.state} `),
     chip(row.level[0] === "P" ? row.level.slice(0, 2) : row.level),
@@ -50,6 +50,6 @@ function trendOf(points) {
 }
 
 function acceptedOf(entries) {
-  const rows = entries.map((entry) => [entry.now ? [`${entry.state}: its finding is `, name(entry.now), entry.state === "in force" ? " now, write that" : " now"] : entry.state, name(entry.fingerprint), prose(entry.reason, 200), entry.expires, name(entry.place)]);
+  const rows = entries.map((entry) => [entry.level ? `worse: its finding is ${entry.level} now, which nobody accepted; level = "${entry.level}" does` : entry.now ? [`${entry.state}: its finding is `, name(entry.now), entry.state === "in force" ? " now, write that" : " now"] : entry.state, name(entry.fingerprint), prose(entry.reason, 200), entry.expires, name(entry.place)]);
   return table("Findings that are accepted, and until when", ["entry", "fingerprint", "reason", "until", "place"], rows);
 }
