@@ -96,6 +96,15 @@ def test_the_report_says_what_is_new_and_what_persists(made: Made) -> None:
     assert [point["sessionId"] for point in data["comparison"]["trend"]] == ["20250614_150640", SESSION_ID]
 
 
+def test_a_record_says_what_was_joined(made: Made) -> None:
+    found = as_earlier(made).findings
+    names = {known.fingerprint for known in found}
+    joined = [known.joins for known in found if known.rule_id == cross_agent.RULE.id]
+    assert joined
+    assert all(len(joins) > 1 and names.issuperset(joins) for joins in joined)
+    assert not any(known.joins for known in found if known.rule_id != cross_agent.RULE.id)
+
+
 def test_a_report_made_again_compares_alike(made: Made) -> None:
     against.write(made.workspace, Against(record=as_earlier(made)))
     first = write_report(made.workspace, made.project, made.clock)

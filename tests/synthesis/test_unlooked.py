@@ -63,3 +63,22 @@ def test_what_appeared_and_stays_is_not_resolved_by_being_there_from_the_beginni
     rogue = known(1, "config.rogue-stream", streams=(stream,), group=group, on_server=(stream,))
     row = row_of(rogue, {})
     assert (row.state, "is there still" in row.change) == (state, state is State.NOT_OBSERVED)
+
+
+def test_what_joins_findings_is_not_resolved_where_one_of_them_was_not_observed() -> None:
+    lag = known(1, streams=("orders",), group="billing")
+    gone = known(2, streams=("carts",))
+    cross = [
+        known(number, "scout.cross-agent", joins=tuple(it.fingerprint for it in joined))
+        for number, joined in ((3, [lag, gone]), (4, [lag]))
+    ]
+    scope = structs.replace(SCOPE, rules=(*RULES, "scout.cross-agent"))
+    earlier = session(lag, gone, *cross, scope=scope)
+    found = compare(earlier, session(at=2, scope=scope))
+    assert {row.finding_id: row.state for row in found.findings} == {
+        "RSA-001": State.RESOLVED,
+        "RSA-002": State.NOT_OBSERVED,
+        "RSA-003": State.NOT_OBSERVED,
+        "RSA-004": State.RESOLVED,
+    }
+    assert any("it joined RSA-002 of s, which was not observed" in row.change for row in found.findings)

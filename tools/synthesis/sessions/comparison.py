@@ -232,7 +232,9 @@ def _rows(earlier: SessionRecord | None, later: SessionRecord) -> list[Compared]
     rows += [_row(State.NEW, known) for known in fresh if known.fingerprint not in same]
     paired = {pair.then.fingerprint for pair in same.values()}
     looking = Looking(earlier, later)
-    return rows + [_absent(known, looking) for known in absent if known.fingerprint not in paired]
+    gone = [known for known in absent if known.fingerprint not in paired]
+    unseen = {known.fingerprint: known for known in gone if not known.joins and looking.not_observed(known)}
+    return rows + [_absent(known, looking, unseen) for known in gone]
 
 
 def _still(then: KnownFinding, now: KnownFinding) -> Compared:
@@ -253,8 +255,12 @@ def _is_lapsed(row: Compared, lapsed: frozenset[str], reasons: Mapping[str, str]
     return known and row.state in PRESENT and row.fingerprint not in reasons
 
 
-def _absent(known: KnownFinding, looking: Looking) -> Compared:
+def _absent(known: KnownFinding, looking: Looking, unseen: Mapping[str, KnownFinding]) -> Compared:
+    """`unseen` are those that are not observed: what joined one of them may only have lost its sight."""
     why = looking.not_observed(known)
+    lost = next((unseen[name] for name in known.joins if name in unseen), None)
+    if not why and lost is not None:
+        why = f"it joined {lost.finding_id} of {lost.session_id}, which was not observed"
     if why and _is_let_go(known):
         why += f"; so for {known.missed + 1} sessions: it is let go, and new if it is seen again"
     return _row(State.NOT_OBSERVED, known, why) if why else _row(State.RESOLVED, known)

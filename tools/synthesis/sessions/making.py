@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import structs
 
@@ -63,7 +63,8 @@ def known_findings(findings: Sequence[Finding], session_id: str, started_ms: int
     What a model alone found may come and go with its words, so nothing follows from its absence.
     """
     kept = [finding for finding in findings if _counts(finding)]
-    return tuple(_known(finding, session_id, started_ms) for finding in sorted(kept, key=_order))
+    by_id = {finding.finding_id: finding.fingerprint for finding in kept}
+    return tuple(_known(finding, session_id, started_ms, by_id) for finding in sorted(kept, key=_order))
 
 
 def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFinding]:
@@ -96,7 +97,7 @@ def _order(finding: Finding) -> tuple[str, int]:
     return prefix, int(number)
 
 
-def _known(finding: Finding, session_id: str, started_ms: int) -> KnownFinding:
+def _known(finding: Finding, session_id: str, started_ms: int, by_id: Mapping[str, str]) -> KnownFinding:
     seen_ms = from_iso(finding.timestamp)
     quoted = [ref.sha256 for ref in finding.evidence_refs if ref.kind is EvidenceKind.FILE]
     return KnownFinding(
@@ -116,7 +117,14 @@ def _known(finding: Finding, session_id: str, started_ms: int) -> KnownFinding:
         files=tuple(sorted(set(_files_of(finding)))),
         quoted=tuple(sorted({sha256[:_HASH_CHARACTERS] for sha256 in quoted})),
         entries=0 if is_of_entries(finding) else None,
+        joins=tuple(by_id[name] for name in _joined(finding) if name in by_id),
     )
+
+
+def _joined(finding: Finding) -> tuple[str, ...]:
+    if isinstance(finding, Enhancement) and finding.rule_id == cross_agent.RULE.id:
+        return finding.related_findings
+    return ()
 
 
 def _files_of(finding: Finding) -> Iterator[str]:

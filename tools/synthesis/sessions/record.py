@@ -69,6 +69,8 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     """Of one about sampled entries: how many of its streams were read until it was seen."""
     formerly: Annotated[tuple[_Fingerprint, ...], Meta(max_length=NAMES_MAX)] = ()
     """Fingerprints that it had before its line was edited or its file moved, the newest first."""
+    joins: tuple[_Fingerprint, ...] = ()
+    """Of one that joins findings of several agents: what it joins."""
     was: Was | None = None
     missed: _Count = 0
     """Sessions in a row that neither saw it nor looked for it."""
