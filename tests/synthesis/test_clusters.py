@@ -231,6 +231,20 @@ def test_a_cluster_that_grows_keeps_its_identity() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stream", "members"), [pytest.param("jobs:8", (), id="another member"), pytest.param("jobs:{}", ("jobs:3", "jobs:8"), id="several")]
+)  # fmt: skip
+def test_a_cluster_about_a_family_keeps_its_identity(stream: str, members: tuple[str, ...]) -> None:
+    def entity(name: str, listed: tuple[str, ...] = ()) -> tuple[str, ...]:
+        held = stream_finding(
+            3, "DELIVERY_FAILURE", name, consumer_group="g", message_ids=[MESSAGE], members=listed
+        )
+        (found,) = symptoms([held, log_finding(2, "BUG", "mail", stream_id=MESSAGE)], START_MS)
+        return found.entity
+
+    assert entity(stream, members) == entity("jobs:3")
+
+
+@pytest.mark.parametrize(
     ("severity", "priority"),
     [
         pytest.param("CRITICAL", Priority.P0_CRITICAL, id="critical"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tools.detectors.streams.families import family_of
 from tools.findings.model import (
     AgentId,
     Effort,
@@ -60,8 +61,11 @@ def symptoms(findings: Sequence[Finding], now_ms: int, index: CodeIndex | None =
 
 
 def entity_of(cluster: Cluster, root: Finding) -> tuple[str, ...]:
-    """What a cluster's finding is fingerprinted by: the root's rule, entity and own fingerprint."""
-    return root.rule_id, cluster.entity, root.fingerprint
+    """What a cluster's finding is fingerprinted by: the root's rule, entity and own fingerprint.
+
+    Of a family one member has the trouble today, another or several tomorrow; the root's own fingerprint knows that.
+    """
+    return root.rule_id, family_of(cluster.entity), root.fingerprint
 
 
 def _worst_rank(members: Sequence[Finding]) -> int:
