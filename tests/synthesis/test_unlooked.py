@@ -8,6 +8,8 @@ import pytest
 from msgspec import structs
 
 from tests.synthesis.test_sessions import SCOPE, known, session
+from tools.sources.gaps import logs_unread
+from tools.sources.records import Gap
 from tools.synthesis.sessions.comparison import Compared, State, compare
 from tools.synthesis.sessions.record import KnownFinding, Scope
 
@@ -82,3 +84,38 @@ def test_what_joins_findings_is_not_resolved_where_one_of_them_was_not_observed(
         "RSA-004": State.RESOLVED,
     }
     assert any("it joined RSA-002 of s, which was not observed" in row.change for row in found.findings)
+
+
+@pytest.mark.parametrize(
+    ("services", "change", "why"),
+    [
+        pytest.param((), {"services": ("web",)}, "no line of billing", id="about all of them, one was silent"),
+        pytest.param((), {"services": ()}, "no line of web", id="about all of them, no line was read"),
+        pytest.param(("web",), {"unread_logs": ("log file web.log",)}, "log file web.log", id="a file that could not be read"),
+        pytest.param(("web",), {"unread_logs": ("a", "lines of b")}, "lines of b", id="lines that were lost"),
+        pytest.param(("web",), {"unread_logs": ("a",)}, "", id="as it was"),
+        pytest.param(("web",), {"services": ("web",)}, "", id="another service was silent"),
+    ],
+)  # fmt: skip
+def test_what_lines_said_is_not_resolved_where_lines_were_not_read(
+    services: tuple[str, ...], change: dict[str, Any], why: str
+) -> None:
+    earlier = structs.replace(SCOPE, unread_logs=("a",))
+    row = row_of(known(1, "log.error", services=services), change, earlier)
+    assert (row.state, why in row.change) == (State.NOT_OBSERVED if why else State.RESOLVED, True), row
+
+
+@pytest.mark.parametrize(
+    ("what", "blind", "is_told"),
+    [
+        pytest.param("log source docker mail", True, True, id="a program that does not answer"),
+        pytest.param("log file mail.log", True, True, id="a file that cannot be read"),
+        pytest.param("lines of mail.log", False, True, id="lines lost by rotation"),
+        pytest.param("the services' logs", True, True, id="no log at all"),
+        pytest.param("the rest of long lines in mail.log", False, False, id="a long line"),
+        pytest.param("Redis at 127.0.0.1: clients", True, False, id="something else"),
+    ],
+)
+def test_gaps_tell_of_which_logs_not_all_was_read(what: str, *, blind: bool, is_told: bool) -> None:
+    gap = Gap(what=what, why="", fix="", source="x", at_ms=0, blind=blind)
+    assert list(logs_unread([gap])) == ([what] if is_told else [])

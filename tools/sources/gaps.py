@@ -20,6 +20,10 @@ _FINDINGS_OF = "findings of "
 ENTRIES = ": entries"
 """How what a gap is about ends where the entries of a server's streams are not read."""
 
+_LOGS_WHOLE = ("log source ", "log file ", "log files ", "the services' logs", "the newest log lines")
+_LOGS_PART = ("lines of ", "the other pods of ", "the other containers of ", "other users' entries of ")
+"""How gaps begin that are about logs which were not read, and about parts of logs."""
+
 
 class GapBook:
     """What is told already, and what of a gap is new. `write` appends one record and may raise OSError."""
@@ -77,6 +81,13 @@ def untold_rules(gaps: Iterable[Gap]) -> Iterator[str]:
 def entries_unread(gaps: Iterable[Gap]) -> Iterator[Gap]:
     """The gaps that tell of a server whose entries are not read."""
     return (gap for gap in gaps if gap.what.endswith(ENTRIES))
+
+
+def logs_unread(gaps: Iterable[Gap]) -> Iterator[str]:
+    """What gaps say of logs of which not all, or nothing, was read."""
+    for gap in gaps:
+        if gap.what.startswith(_LOGS_PART) or (gap.blind and gap.what.startswith(_LOGS_WHOLE)):
+            yield gap.what
 
 
 def read(path: Path) -> tuple[Gap, ...]:

@@ -37,6 +37,7 @@ class Was(Struct, frozen=True, kw_only=True, rename="camel"):
     globs: tuple[tuple[str, ...], tuple[str, ...]]
     asked: bool
     ignore_rules: str = ""
+    unread_logs: tuple[str, ...] = ()
 
 
 class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -102,6 +103,8 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     unpolled_ms: _Count = 0
     """Of the window, the times in which Redis or a part of it was not seen."""
     services: tuple[str, ...] = ()
+    unread_logs: tuple[str, ...] = ()
+    """Logs of which not all, or nothing, was read, as its gaps name them."""
     streams: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     """Name and groups of each at the last poll."""
     entries: Mapping[str, EntriesRead] | None = None
@@ -134,6 +137,7 @@ def was_of(scope: Scope | None) -> Was | None:
         globs=scope.globs,
         asked=scope.streams is not None,
         ignore_rules=scope.ignore_rules,
+        unread_logs=scope.unread_logs,
     )
 
 

@@ -37,6 +37,7 @@ class Looking:
     def __init__(self, earlier: SessionRecord, later: SessionRecord) -> None:
         self._later, self._scope = later, later.scope
         self._was = was_of(earlier.scope)
+        self._spoke = () if earlier.scope is None else earlier.scope.services
         self._server_differs = "attach" in {earlier.mode, later.mode} and earlier.redis != later.redis
         scope = later.scope
         self._files = frozenset(scope.files or ()) if scope is not None else frozenset[str]()
@@ -66,13 +67,23 @@ class Looking:
         if known.rule_id == cross_agent.RULE.id:
             return _long_enough(known, scope.window_ms - scope.unpolled_ms)
         if known.agent == _LOGS:
-            return _services(known, scope) or _long_enough(known, scope.window_ms)
+            return self._lines(known, scope) or _long_enough(known, scope.window_ms)
         if known.agent == _STREAMS or known.rule_id.startswith(_LIVE):
             unseen = self._stream(known, scope) or not_read(known, self._entries)
             if known.rule_id in OF_CODE_TOO:
                 unseen = unseen or self._of_files(known, scope)
             return unseen or _long_enough(known, scope.window_ms - scope.unpolled_ms)
         return self._of_files(known, scope) or not_read(known, self._entries)
+
+    def _lines(self, known: KnownFinding, scope: Scope) -> str:
+        # What is about no one service is about all of them.
+        silent = [name for name in known.services or self._spoke if name not in scope.services]
+        if silent:
+            return f"no line of {silent[0]} was read in the later session"
+        was = known.was or self._was
+        before = () if was is None else was.unread_logs
+        unread = [what for what in scope.unread_logs if what not in before]
+        return f"not all lines were read in the later session: {unread[0]}" if unread else ""
 
     def _stream(self, known: KnownFinding, scope: Scope) -> str:
         if self._server_differs:
@@ -151,8 +162,3 @@ def _long_enough(known: KnownFinding, watched_ms: int) -> str:
         return ""
     after, watched = (format_duration(round(ms / 1000)) for ms in (known.seen_after_ms, watched_ms))
     return f"it was first seen after {after}, the later session watched for {watched}"
-
-
-def _services(known: KnownFinding, scope: Scope) -> str:
-    silent = [name for name in known.services if name not in scope.services]
-    return f"no line of {silent[0]} was read in the later session" if silent else ""
