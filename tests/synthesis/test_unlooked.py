@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from tests.detectors.config.polls import poll
+from tests.synthesis.made import START_MS, stream_finding
 from tests.synthesis.test_sessions import SCOPE, known, session
+from tools.detectors.thresholds import Limits
 from tools.sources.gaps import logs_unread
 from tools.sources.records import Gap
+from tools.synthesis.sessions import polled
 from tools.synthesis.sessions.comparison import Compared, State, compare
 from tools.synthesis.sessions.record import KnownFinding, Scope
 
@@ -119,3 +123,34 @@ def test_what_lines_said_is_not_resolved_where_lines_were_not_read(
 def test_gaps_tell_of_which_logs_not_all_was_read(what: str, *, blind: bool, is_told: bool) -> None:
     gap = Gap(what=what, why="", fix="", source="x", at_ms=0, blind=blind)
     assert list(logs_unread([gap])) == ([what] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("polls", "state"),
+    [
+        pytest.param(3, State.NOT_OBSERVED, id="too few"),
+        pytest.param(4, State.RESOLVED, id="as many as it takes"),
+        pytest.param(None, State.RESOLVED, id="of a version that counted none"),
+    ],
+)
+def test_what_takes_some_polls_in_a_row_is_not_resolved_by_fewer(polls: int | None, state: State) -> None:
+    row = row_of(known(1, streams=("orders",), polls=4), {"polls": polls})
+    assert (row.state, "needs 4 polls in a row" in row.change) == (state, state is State.NOT_OBSERVED)
+
+
+@pytest.mark.parametrize(
+    ("rule", "polls", "needs"),
+    [
+        pytest.param("stream.time-lag", 40, 4, id="time lag"),
+        pytest.param("stream.growing", 40, 4, id="growing"),
+        pytest.param("stream.growing", 3, 3, id="it was seen by fewer"),
+        pytest.param("stream.consumer-lag", 40, 2, id="any other"),
+        pytest.param("stream.consumer-lag", 1, 1, id="at the first one"),
+    ],
+)
+def test_a_finding_needs_as_many_polls_as_its_rule_and_no_more_than_there_were(
+    rule: str, polls: int, needs: int
+) -> None:
+    finding = stream_finding(1, "CONSUMER_LAG", rule_id=rule, seen_s=polls)
+    made = [poll(number, {}, at_ms=START_MS + number * 1000) for number in range(1, 100)]
+    assert polled.needed(finding, made, Limits()) == needs

@@ -30,6 +30,7 @@ from tools.sources.records import CodeIndex
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
 from tools.synthesis.session_data import SOURCE, SessionData
+from tools.synthesis.sessions import polled
 from tools.synthesis.sessions.entries import Seen, entries_read, is_of_entries
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
 from tools.workspace import Workspace
@@ -70,20 +71,23 @@ def known_findings(findings: Sequence[Finding], session_id: str, started_ms: int
 def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFinding]:
     """The findings, with what only the whole session tells of them."""
     at_run_time = _unnamed(data.index)
-    of_entries = {it.finding_id: it for it in data.findings if is_of_entries(it)}
-    seen = Seen(data.samples if of_entries else ())
+    by_id = {it.finding_id: it for it in data.findings}
+    seen = Seen(data.samples if any(map(is_of_entries, data.findings)) else ())
     last = data.polls.final
     there = frozenset(() if last is None else (family_of(state.name) for state in last.streams))
     window_ms = None if facts is None else facts.deadline_ms - facts.started_ms
     for known in known_findings(data.findings, data.session_id, 0 if facts is None else facts.started_ms):
         # The last look comes a moment after the deadline; another session of this length gets as far.
         after_ms = known.seen_after_ms if window_ms is None else min(known.seen_after_ms, window_ms)
+        finding = by_id[known.finding_id]
+        of_server = known.agent == AgentId.REDIS_STREAM_ANALYST.slug or known.rule_id.startswith("live.")
         yield structs.replace(
             known,
             seen_after_ms=after_ms,
+            polls=polled.needed(finding, data.polls.heads, data.judgement.limits) if of_server else 0,
             unnamed=sum(at_run_time.get(path, 0) for path in known.files),
             on_server=tuple(name for name in known.streams if family_of(name) in there),
-            entries=None if known.entries is None else seen.until(of_entries[known.finding_id]),
+            entries=None if known.entries is None else seen.until(finding),
         )
 
 
@@ -165,6 +169,7 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
         capped_rules=tuple(sorted(set(untold_rules(data.gaps)))),
         window_ms=_window_ms(facts),
         unpolled_ms=_unpolled_ms(data, facts),
+        polls=len(data.polls.heads),
         services=tuple(sorted(log.service for log in data.logs.services if log.lines)),
         unread_logs=tuple(sorted(set(logs_unread(data.gaps)))),
         streams=_streams(data),

@@ -68,6 +68,8 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     """Those of its streams that the server had at the end of its session."""
     entries: _Count | None = None
     """Of one about sampled entries: how many of its streams were read until it was seen."""
+    polls: _Count = 0
+    """Of one about the server: so many polls in a row its rule needed to see it."""
     formerly: Annotated[tuple[_Fingerprint, ...], Meta(max_length=NAMES_MAX)] = ()
     """Fingerprints that it had before its line was edited or its file moved, the newest first."""
     joins: tuple[_Fingerprint, ...] = ()
@@ -102,6 +104,8 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     """Without the times in which the session did not run."""
     unpolled_ms: _Count = 0
     """Of the window, the times in which Redis or a part of it was not seen."""
+    polls: _Count | None = None
+    """How many were made; None in a record of before they were counted."""
     services: tuple[str, ...] = ()
     unread_logs: tuple[str, ...] = ()
     """Logs of which not all, or nothing, was read, as its gaps name them."""

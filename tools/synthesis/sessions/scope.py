@@ -72,6 +72,7 @@ class Looking:
             unseen = self._stream(known, scope) or not_read(known, self._entries)
             if known.rule_id in OF_CODE_TOO:
                 unseen = unseen or self._of_files(known, scope)
+            unseen = unseen or _often_enough(known, scope)
             return unseen or _long_enough(known, scope.window_ms - scope.unpolled_ms)
         return self._of_files(known, scope) or not_read(known, self._entries)
 
@@ -154,6 +155,12 @@ def _rule(known: KnownFinding, scope: Scope) -> str:
     needed = _ALL if rule == cross_agent.RULE.id else (known.agent,)
     missing = [agent for agent in needed if agent not in scope.agents]
     return f"{missing[0]} did not finish in the later session" if missing else ""
+
+
+def _often_enough(known: KnownFinding, scope: Scope) -> str:
+    if scope.polls is None or known.polls <= scope.polls:
+        return ""
+    return f"its rule needs {known.polls} polls in a row, the later session made {scope.polls}"
 
 
 def _long_enough(known: KnownFinding, watched_ms: int) -> str:
