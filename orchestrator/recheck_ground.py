@@ -19,11 +19,18 @@ from tools.findings.model import (
     services_of,
     streams_of,
 )
+from tools.sources.code.index import unnamed
 from tools.sources.code.syntax import LANGUAGES
 from tools.sources.code.walk import ProjectFile, in_scope, read_source
 from tools.sources.records import CodeIndex, Gap, Poll, entry_time_ms, plain_name
 from tools.synthesis.sessions.entries import is_of_entries
-from tools.synthesis.sessions.scope import OF_ARRIVAL, OF_CODE_TOO, WRONG_BY_BEING_THERE
+from tools.synthesis.sessions.scope import (
+    HIDDEN_BY_NAMES,
+    MORE_NAMES,
+    OF_ARRIVAL,
+    OF_CODE_TOO,
+    WRONG_BY_BEING_THERE,
+)
 
 _AGAIN = "Run a session."
 _LOST_LINES = "lines of "
@@ -85,7 +92,13 @@ def files_unseen(
             return f"{path} {reason}. {_AGAIN}"
         if (gap := _fresh_gap(path, index.gaps, known)) is not None:
             return f"{gap.what}: {gap.why}. {_AGAIN}"
+    if finding.rule_id in HIDDEN_BY_NAMES and then is not None and _open_names(index) > _open_names(then):
+        return f"{MORE_NAMES}. {_AGAIN}"
     return ""
+
+
+def _open_names(index: CodeIndex) -> int:
+    return sum(map(len, unnamed(index.uses).values()))
 
 
 def streams_unseen(finding: Finding, last: Poll | None, needed: Collection[str] | None = None) -> str:

@@ -273,6 +273,19 @@ def test_what_is_said_of_a_stream_by_its_code_is_gone_only_where_the_code_is_rea
     assert (verdict.state, why in verdict.why) == (state, True), verdict.why
 
 
+def test_a_name_known_only_at_run_time_in_another_file_is_no_proof(wanted: Recheck) -> None:
+    from tools.sources.code.index import build_index, write_index
+
+    project = Path(wanted.facts.project_root)
+    write_index(wanted.session.code_index, build_index(project, (), (), START_MS))
+    trim = "import redis\n\n\ndef trim(name):\n    redis.Redis().xtrim({}, maxlen=9)\n"
+    (project / "other.py").write_text(trim.format("name"), encoding="utf-8")
+    verdict = recheck(wanted)
+    assert (verdict.state, "may hide it" in verdict.why) == ("cannot be checked", True), verdict.why
+    (project / "other.py").write_text(trim.format("'orders'"), encoding="utf-8")
+    assert recheck(wanted).state == "gone"
+
+
 def test_another_server_is_no_proof(wanted: Recheck, server: Server) -> None:
     from msgspec import structs
 

@@ -221,7 +221,7 @@ def test_what_was_not_looked_for_is_never_called_resolved(
 )  # fmt: skip
 def test_what_was_looked_for_in_vain_is_resolved(finding: dict[str, Any]) -> None:
     scope = structs.replace(SCOPE, unread_files=("other/main.py",), unnamed={"web/old.py": 1})
-    (row,) = compare(session(known(1, **finding)), session(at=2, scope=scope)).findings
+    (row,) = compare(session(known(1, **finding), scope=scope), session(at=2, scope=scope)).findings
     assert row.state is State.RESOLVED, row.change
 
 

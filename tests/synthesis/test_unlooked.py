@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from msgspec import structs
 
 from tests.detectors.config.polls import poll
 from tests.synthesis.made import START_MS, stream_finding
+from tests.synthesis.read_project import session_on
 from tests.synthesis.test_sessions import SCOPE, known, session
 from tools.detectors.thresholds import Limits
 from tools.sources.gaps import logs_unread
@@ -154,3 +156,29 @@ def test_a_finding_needs_as_many_polls_as_its_rule_and_no_more_than_there_were(
     finding = stream_finding(1, "CONSUMER_LAG", rule_id=rule, seen_s=polls)
     made = [poll(number, {}, at_ms=START_MS + number * 1000) for number in range(1, 100)]
     assert polled.needed(finding, made, Limits()) == needs
+
+
+ACK = "import redis\nr = redis.Redis()\n\n\ndef {name}(stream, group, entry):\n    r.xack({names}, entry)\n"
+READ = (
+    "import redis\nr = redis.Redis()\n\n\ndef work():\n    while True:\n"
+    "        for found in r.xreadgroup('billing', 'c1', {'orders': '>'}, block=5000):\n            print(found)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "state"),
+    [
+        pytest.param("stream, group", State.NOT_OBSERVED, id="names that a run tells"),
+        pytest.param("'orders', 'billing'", State.RESOLVED, id="it is acknowledged"),
+    ],
+)
+def test_a_name_known_only_at_run_time_in_another_file_resolves_nothing(
+    tmp_path: Path, names: str, state: State
+) -> None:
+    earlier = session_on({"svc/app.py": READ, "svc/b.py": "X = 1\n"}, tmp_path / "1")
+    other = ACK.format(name="done", names=names)
+    later = session_on({"svc/app.py": READ, "svc/b.py": other}, tmp_path / "2", "20250616_150640")
+    rows = {row.rule_id: row for row in compare(earlier, later).findings}
+    row = rows["code.xreadgroup-no-ack"]
+    assert (row.state, "may hide it" in row.change) == (state, state is State.NOT_OBSERVED)
+    assert rows["code.hardcoded-stream"].state is not State.NOT_OBSERVED

@@ -36,7 +36,14 @@ SOURCE = "code"
 _ENVIRONMENT = {FactKind.ENV_SET, FactKind.ENV_DECLARED}
 _IGNORE_WORD = b"streamgauge-ignore"
 _IGNORE = re.compile(r"streamgauge-ignore[: ]\s*([a-z]+\.[a-z-]+)\s+(\S[^\n*]{2,200})")
-_NAMED = {CodeKind.XADD, CodeKind.XREADGROUP, CodeKind.XACK, CodeKind.XGROUP_CREATE, CodeKind.XREAD}
+_NAMED = {
+    CodeKind.XADD,
+    CodeKind.XREADGROUP,
+    CodeKind.XACK,
+    CodeKind.XGROUP_CREATE,
+    CodeKind.XREAD,
+    CodeKind.XTRIM,
+}
 
 
 def build_index(root: Path, include: Sequence[str], exclude: Sequence[str], now_ms: int) -> CodeIndex:

@@ -38,6 +38,8 @@ class Was(Struct, frozen=True, kw_only=True, rename="camel"):
     asked: bool
     ignore_rules: str = ""
     unread_logs: tuple[str, ...] = ()
+    unnamed: int | None = None
+    """Lines of all files with names that are known only at run time; None in a record of before they were counted."""
 
 
 class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -142,6 +144,7 @@ def was_of(scope: Scope | None) -> Was | None:
         asked=scope.streams is not None,
         ignore_rules=scope.ignore_rules,
         unread_logs=scope.unread_logs,
+        unnamed=sum(scope.unnamed.values()),
     )
 
 

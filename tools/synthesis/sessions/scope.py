@@ -7,7 +7,7 @@ from tools.findings.model import AgentId
 from tools.quantities import format_duration
 from tools.synthesis import cross_agent
 from tools.synthesis.sessions.entries import families, not_read
-from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord, was_of
+from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord, Was, was_of
 
 _LOGS, _STREAMS = AgentId.LOG_WATCHER.slug, AgentId.REDIS_STREAM_ANALYST.slug
 _ALL = tuple(agent.slug for agent in AgentId)
@@ -29,6 +29,21 @@ OF_ARRIVAL = frozenset({"config.rogue-stream"})
 """Rules that speak of what appears within a session: the next one has it from the beginning, and they are silent."""
 OF_CODE_TOO = frozenset({"stream.missing-maxlen", "stream.unbounded", "stream.growing"})
 """Rules about streams that speak of what the code does, and say nothing where it cannot be read."""
+
+HIDDEN_BY_NAMES = frozenset(
+    {
+        "code.xadd-no-maxlen",
+        "code.xreadgroup-no-ack",
+        "code.xread-no-group",
+        "config.doc-drift",
+        "config.group-name-mismatch",
+        "config.naming-inconsistency",
+        "stream.unbounded",
+        "stream.growing",
+    }
+)
+"""Rules that are silent where a name that only a run tells, in whichever file, may be the one that they miss."""
+MORE_NAMES = "the code has more names that are known only at run time, one of which may hide it"
 
 
 class Looking:
@@ -115,6 +130,8 @@ class Looking:
                 return f"{path} was not read whole in the later session"
         if sum(scope.unnamed.get(path, 0) for path in known.files) > known.unnamed:
             return f"{known.files[0]} has more names that are known only at run time"
+        if known.rule_id in HIDDEN_BY_NAMES and _has_more_names(scope, was):
+            return MORE_NAMES
         # What a server had a part in is not gone because nobody asked the server.
         asked = was is None or was.asked
         about_server = known.rule_id.startswith("config.") and bool(known.streams)
@@ -139,6 +156,10 @@ class Looking:
                 what = f"stream {name}" if known.group is None else f"group {known.group} of {name}"
                 return f"{what} is there still, and its rule speaks only of what appears within a session"
         return ""
+
+
+def _has_more_names(scope: Scope, was: Was | None) -> bool:
+    return was is not None and was.unnamed is not None and sum(scope.unnamed.values()) > was.unnamed
 
 
 def _rule(known: KnownFinding, scope: Scope) -> str:
