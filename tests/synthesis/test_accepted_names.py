@@ -13,7 +13,7 @@ from tests.synthesis.test_sessions import IN_APP, SCOPE, known, session
 from tools.synthesis.sessions import against, naming
 from tools.synthesis.sessions.accepting import Acceptance
 from tools.synthesis.sessions.against import Against
-from tools.synthesis.sessions.comparison import SessionComparison, State, carried_on
+from tools.synthesis.sessions.comparison import SessionComparison, State, carried_on, compare, past_of
 from tools.synthesis.sessions.record import NAMES_MAX, KnownFinding, SessionRecord
 from tools.synthesis.sessions.store import SessionStore
 
@@ -121,6 +121,15 @@ def test_an_entry_that_does_nothing_says_what_its_finding_is_now(
     _, found = next_session(session(in_app(1)), in_app(2), at=2, entries=entries)
     assert views(found)[0] == (A, state, B)
     assert accepted(found) == {B: is_accepted}
+
+
+def test_a_line_that_is_edited_and_edited_back_does_not_flap() -> None:
+    first = session(in_app(1))
+    second, _ = next_session(first, in_app(2), at=2)
+    now = session(in_app(1), at=3)
+    assert [row.returned for row in compare(second, now, (past_of(first),)).findings] == [0]
+    gone = session(at=2)
+    assert [row.returned for row in compare(gone, now, (past_of(first),)).findings] == [1]
 
 
 def test_alerts_of_a_running_session_know_the_names_of_the_last_one() -> None:

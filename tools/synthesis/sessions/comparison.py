@@ -197,7 +197,8 @@ def past_of(record: SessionRecord) -> Past:
             by_severity=severities,
             enhancements=enhancements,
         ),
-        seen=frozenset(known.fingerprint for known in record.findings),
+        # What was edited and is edited back was there all the while.
+        seen=frozenset(name for known in record.findings for name in (known.fingerprint, *known.formerly)),
         unobserved=frozenset(known.fingerprint for known in record.carried),
     )
 
