@@ -9,12 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from tools.detectors.streams.families import family_of
 from tools.findings.model import Severity
 from tools.synthesis.sessions.record import KnownFinding, SessionRecord
 
 SESSIONS_MIN = 3
 """Complete sessions of one series in which a finding must stand."""
 SESSIONS_MAX = 20
+_ID = "*[0-9]*"
+"""A glob for what a family of streams has for an id: each holds a digit."""
 _OF_STREAM = {
     "stream.no-consumer-group": "no_group_ok",
     "stream.competing-consumers": "fan_out_ok",
@@ -76,7 +79,7 @@ def toml(proposal: Proposal, sessions: int) -> Iterator[str]:
     yield _plain(f"# {newest.finding_id} {newest.level} {newest.rule_id}: {newest.title}")
     yield "[[expect]]"
     for key, name in proposal.names:
-        yield f"{key} = {_string(_glob(name))}"
+        yield f"{key} = {_string(_of_family(name) if key == 'stream' else _glob(name))}"
     yield f"{proposal.flag} = true"
     yield 'reason = ""  # why it is meant; without a reason, mend it instead'
 
@@ -84,13 +87,17 @@ def toml(proposal: Proposal, sessions: int) -> Iterator[str]:
 def _entries(known: KnownFinding) -> Iterator[tuple[tuple[tuple[str, str], ...], str]]:
     if known.rule_id in _OF_STREAM:
         for stream in known.streams:
-            yield (("stream", stream),), _OF_STREAM[known.rule_id]
+            yield (("stream", family_of(stream)),), _OF_STREAM[known.rule_id]
     elif known.rule_id in _OF_GROUP and known.group is not None:
         for stream in known.streams:
-            yield (("stream", stream), ("group", known.group)), _OF_GROUP[known.rule_id]
+            yield (("stream", family_of(stream)), ("group", known.group)), _OF_GROUP[known.rule_id]
     elif known.rule_id in _OF_SERVICE:
         for service in known.services:
             yield (("service", service),), _OF_SERVICE[known.rule_id]
+
+
+def _of_family(name: str) -> str:
+    return _ID.join(map(_glob, name.split("{}")))
 
 
 def _glob(name: str) -> str:

@@ -34,6 +34,20 @@ def test_what_stays_is_proposed_with_its_ground() -> None:
     ]
 
 
+def test_a_family_of_streams_is_proposed_as_one_whatever_members_each_session_saw() -> None:
+    carts = [
+        structs.replace(record, findings=(structs.replace(record.findings[0], streams=(name,)),))
+        for record, name in zip(nights(3), ("cart:17", "cart:{}", "cart:18"), strict=True)
+    ]
+    (proposal,) = proposals(carts)
+    (entry,) = Config.model_validate(tomllib.loads("\n".join(toml(proposal, 3)))).expect
+    assert entry.stream == "cart:*[0-9]*"
+    matched = [
+        name for name in ("cart:17", "cart:0f3a91bc", "cart:all", "carts") if entry.matches(stream=name)
+    ]
+    assert matched == ["cart:17", "cart:0f3a91bc"]
+
+
 @pytest.mark.parametrize(
     "sessions",
     [
