@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from tests.detectors.config.polls import poll
-from tests.synthesis.made import START_MS, stream_finding
+from tests.synthesis.made import START_MS, config_finding, stream_finding
 from tests.synthesis.read_project import session_on
 from tests.synthesis.test_sessions import SCOPE, known, session
 from tools.detectors.thresholds import Limits
@@ -17,6 +17,7 @@ from tools.sources.gaps import logs_unread
 from tools.sources.records import Gap
 from tools.synthesis.sessions import polled
 from tools.synthesis.sessions.comparison import Compared, State, compare
+from tools.synthesis.sessions.making import known_findings
 from tools.synthesis.sessions.record import KnownFinding, Scope
 
 RULES = (*SCOPE.rules, "stream.missing-maxlen", "stream.unbounded", "stream.growing", "config.rogue-stream")
@@ -182,3 +183,38 @@ def test_a_name_known_only_at_run_time_in_another_file_resolves_nothing(
     row = rows["code.xreadgroup-no-ack"]
     assert (row.state, "may hide it" in row.change) == (state, state is State.NOT_OBSERVED)
     assert rows["code.hardcoded-stream"].state is not State.NOT_OBSERVED
+
+
+@pytest.mark.parametrize(
+    ("rule", "modes"),
+    [
+        pytest.param("session.service-not-ready", ["managed"], id="services that it starts"),
+        pytest.param("session.stream-command-missing", ["managed", "attach"], id="a server that it asks"),
+        pytest.param("session.leftover-port", ["managed", "attach", "static"], id="by the phase alone"),
+    ],
+)
+def test_what_a_session_finds_itself_is_resolved_only_in_a_mode_that_looks(
+    rule: str, modes: list[str]
+) -> None:
+    found = {
+        mode: compare(session(known(1, rule)), session(at=2, mode=mode)).findings[0].state
+        for mode in ("managed", "attach", "static")
+    }
+    assert [mode for mode, state in found.items() if state is State.RESOLVED] == modes
+
+
+def test_what_a_look_at_the_server_showed_is_not_resolved_without_one() -> None:
+    older = known(1, "config.port-conflict", files=("web/main.py",), of_server=True)
+    row = row_of(older, {"streams": None})
+    assert (row.state, "Redis was not seen" in row.change) == (State.NOT_OBSERVED, True)
+    assert row_of(older, {}).state is State.RESOLVED
+
+
+@pytest.mark.parametrize(
+    ("source", "is_of_server"),
+    [pytest.param("config/polls.jsonl", True, id="a poll"), pytest.param("compose.yml", False, id="a file")],
+)
+def test_a_record_says_whether_the_server_was_looked_at(source: str, *, is_of_server: bool) -> None:
+    finding = config_finding(1, "VERSION_MISMATCH", counted_to={source: 1})
+    (found,) = known_findings([finding], "s1", START_MS)
+    assert found.of_server is is_of_server

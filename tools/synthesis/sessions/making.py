@@ -38,6 +38,8 @@ from tools.workspace import Workspace
 _HASH_CHARACTERS = 16
 _CUT_SHORT = {"signal": "it was ended by a signal", "failure": "it failed", "running": "it did not end"}
 _POLLS = "streams/polls.jsonl"
+_POLLS_END = "/polls.jsonl"
+"""Of the journals of every agent that looks at the server."""
 
 
 def record_of(workspace: Workspace, data: SessionData) -> SessionRecord:
@@ -121,6 +123,8 @@ def _known(finding: Finding, session_id: str, started_ms: int, by_id: Mapping[st
         files=tuple(sorted(set(_files_of(finding)))),
         quoted=tuple(sorted({sha256[:_HASH_CHARACTERS] for sha256 in quoted})),
         entries=0 if is_of_entries(finding) else None,
+        of_server=isinstance(finding, ConfigFinding)
+        and any(name.endswith(_POLLS_END) for name in finding.counted_to),
         joins=tuple(by_id[name] for name in _joined(finding) if name in by_id),
     )
 

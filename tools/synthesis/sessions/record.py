@@ -70,6 +70,8 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     """Those of its streams that the server had at the end of its session."""
     entries: _Count | None = None
     """Of one about sampled entries: how many of its streams were read until it was seen."""
+    of_server: bool = False
+    """Of one about configuration: whether a look at the server is its ground."""
     polls: _Count = 0
     """Of one about the server: so many polls in a row its rule needed to see it."""
     formerly: Annotated[tuple[_Fingerprint, ...], Meta(max_length=NAMES_MAX)] = ()

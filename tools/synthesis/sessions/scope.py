@@ -21,6 +21,11 @@ _PHASES = {
     "session.leftover-connection": "shutdown",
 }
 """The session's own rules: with the phase that looks."""
+_MODES = {
+    "session.stream-command-missing": ("managed", "attach"),
+    "session.service-not-ready": ("managed",),
+}
+"""And the modes in which that phase looks, where it passes in others too."""
 _LIVE = "live."
 _UNSEEN = "Redis was not seen to the end of the later session"
 WRONG_BY_BEING_THERE = frozenset({"stream.orphaned", "config.rogue-stream"})
@@ -78,7 +83,9 @@ class Looking:
 
     def _entity(self, known: KnownFinding, scope: Scope) -> str:
         if known.rule_id.startswith(_OF_SESSION):
-            return ""  # the session itself looks once, in a phase that finished
+            # The session itself looks once, in a phase that finished.
+            looks = self._later.mode in _MODES.get(known.rule_id, (self._later.mode,))
+            return "" if looks else f"a session in mode {self._later.mode} does not look for it"
         if known.rule_id == cross_agent.RULE.id:
             return _long_enough(known, scope.window_ms - scope.unpolled_ms)
         if known.agent == _LOGS:
@@ -134,7 +141,7 @@ class Looking:
             return MORE_NAMES
         # What a server had a part in is not gone because nobody asked the server.
         asked = was is None or was.asked
-        about_server = known.rule_id.startswith("config.") and bool(known.streams)
+        about_server = known.rule_id.startswith("config.") and (known.of_server or bool(known.streams))
         return self._server(known, scope) if asked and about_server else ""
 
     def _server(self, known: KnownFinding, scope: Scope) -> str:
