@@ -30,7 +30,7 @@ _ADVICE = {
     LogCategory.MEMORY_LEAK: "Compare the memory of {service} with its limit, take a heap snapshot, and look for what grows.",
     LogCategory.TIMEOUT: "Check that the peer that {service} waits for answers, and set its time-out above the peer's p99.",
     LogCategory.CRASH: "Find what ended {service} in the lines before this one, and handle it where it is thrown.",
-    LogCategory.BUG: "Find where {service} logs this line and handle its cause; it is quoted below.",
+    LogCategory.BUG: "Find where {service} logs this line and handle its cause; it is the evidence.",
 }
 _REFUSED = re2.compile(r"(?i)econnrefused|connection refused")
 _RESET = re2.compile(r"(?i)econnreset|connection reset|broken pipe|epipe")
