@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from tests.report.made_session import make
-from tools.report import markdown, markdown_findings
-from tools.report.model import Report
+from tools.report import markdown, markdown_findings, markdown_text
+from tools.report.markdown_places import anchor
+from tools.report.model import CriticalFinding, Report
 from tools.report.write import write_report
 from tools.synthesis.clusters import BlastRadius
 from tools.synthesis.explain import Alternative
@@ -64,9 +65,9 @@ def test_a_cluster_without_a_critical_finding_is_told_in_a_few_lines(report: Rep
 def test_a_link_to_a_root_leads_to_its_fix_and_every_finding_has_one_anchor(report: Report) -> None:
     text = markdown.render(replace(report, verdict=replace(report.verdict, first=report.verdict.first[:1])))
     for finding in report.findings:
-        assert text.count(markdown_findings.anchor(finding["findingId"])) == 1
+        assert text.count(anchor(finding["findingId"])) == 1
     told, _, table = text.partition("## All findings")
-    assert all(markdown_findings.anchor(cluster.root) in told for cluster in report.clusters)
+    assert all(anchor(cluster.root) in told for cluster in report.clusters)
     assert "<a id=" in table
 
 
@@ -94,7 +95,9 @@ def test_what_the_first_page_leaves_out_is_counted(report: Report) -> None:
 def test_every_finding_is_anchored_once_where_its_links_lead(report: Report) -> None:
     text = markdown.render(report)
     anchors = re.findall(r'<a id="([^"]+)"></a>', text)
-    assert sorted(anchors) == sorted(finding["findingId"].lower() for finding in report.findings)
+    assert sorted(anchors) == sorted(
+        ["what-first", *(finding["findingId"].lower() for finding in report.findings)]
+    )
     for row in report.critical:
         assert f'<a id="{row.finding_id.lower()}"></a>\n\n### {row.finding_id} ' in text
 
@@ -106,4 +109,84 @@ def test_what_has_long_texts_is_no_wide_table(report: Report) -> None:
         section = rest.partition("\n## ")[0]
         assert section.strip().startswith("- **")
         assert "| --- |" not in section
-    assert "\n| finding | what, where, and where it can be read again |\n" in text
+    _, _, index = text.partition("## All findings\n")
+    assert "| --- |" not in index
+
+
+def test_a_fix_is_told_once_and_linked_elsewhere(report: Report) -> None:
+    """The first page has the gist, section 2 the whole, the roadmap the way there."""
+    first = replace(report.roadmap[0], action="Add consumers. Then look again.", now="Restart it.")
+    root = first.finding_ids[0]
+    findings = tuple(
+        {**finding, "recommendation": first.action} if finding["findingId"] == root else finding
+        for finding in report.findings
+    )
+    said = replace(report.verdict.first[0], text=first.action, now=first.now)
+    verdict = replace(report.verdict, first=(said, *report.verdict.first[1:]))
+    clusters = (replace(report.clusters[0], recommendation=first.action), *report.clusters[1:])
+    text = markdown.render(
+        replace(
+            report,
+            roadmap=(first, *report.roadmap[1:]),
+            findings=findings,
+            verdict=verdict,
+            clusters=clusters,
+        )
+    )
+    page, _, rest = text.partition("\n## 1. ")
+    section, _, plan = rest.partition("\n## 6. ")
+    assert f"**Now:** Restart it. **Then:** Add consumers. (in full: [{root}](#{root.lower()}))" in page
+    assert (
+        "**Now:** stands [on the first page](#what-first).\n\n**Do:** Add consumers. Then look again."
+        in section
+    )
+    assert (text.count("Then look again."), text.count("Restart it.")) == (1, 1)
+    assert f"What to do: at [{root}](#{root.lower()})" in plan
+
+
+def test_what_follows_from_a_root_has_its_own_advice_folded(report: Report) -> None:
+    first = report.clusters[0]
+    follower = first.members[1]
+    rows = (
+        *report.critical,
+        CriticalFinding(finding_id=follower, open_at_end=None, cluster_id=first.cluster_id),
+    )
+    text = markdown_findings.critical(replace(report, critical=rows))
+    told = text.partition(f"### {follower} ")[2].partition("\n### ")[0]
+    assert f"part of {first.cluster_id}, root [{first.root}](#{first.root.lower()})" in told
+    assert "**Do:**" not in told.partition("<details>")[0]
+    assert "**Do:**" in told.partition("<details>")[2].partition("</details>")[0]
+
+
+@pytest.mark.parametrize(
+    ("listed", "more", "said"),
+    [
+        pytest.param(2, 0, "**Streams:** 2 of this family, the worst first: `jobs:0`, `jobs:1`.\n", id="few"),
+        pytest.param(100, 0, "`jobs:7` and 92 more. The first 100 stand in `all-findings.json`.\n", id="many"),
+        pytest.param(100, 4_900, "**Streams:** 5,000 of this family, the worst first: `jobs:0`, ", id="more than are listed"),
+        pytest.param(100, 4_900, "The first 100 stand in `all-findings.json`. The other 4,900 are counted only; where the last poll shows the trouble on one, its row in `streams` of `report.json` names this finding.\n", id="and where the rest is"),
+    ],
+)  # fmt: skip
+def test_a_family_says_how_many_streams_it_has_and_where_they_are(
+    report: Report, listed: int, more: int, said: str
+) -> None:
+    root = report.clusters[0].root
+    names = [f"jobs:{at}" for at in range(listed)]
+    findings = tuple(
+        {**finding, "members": names, "moreMembers": more} if finding["findingId"] == root else finding
+        for finding in report.findings
+    )
+    assert said in markdown_findings.critical(replace(report, findings=findings))
+
+
+@pytest.mark.parametrize(
+    ("text", "gist"),
+    [
+        pytest.param("Restart it.", "Restart it.", id="one sentence"),
+        pytest.param("Restart it. Then look.", "Restart it.", id="the first of two"),
+        pytest.param("Mend a.py:3 in f; the whole trace is the evidence.", "Mend a.py:3 in f.", id="a pointer to the evidence"),
+        pytest.param("Set lib.Max to 1.5 s.", "Set lib.Max to 1.5 s.", id="dots that end no sentence"),
+    ],
+)  # fmt: skip
+def test_the_gist_of_an_advice_is_its_first_sentence(text: str, gist: str) -> None:
+    assert markdown_text.brief(text) == gist

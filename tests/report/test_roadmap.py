@@ -86,15 +86,15 @@ def test_what_limits_the_harm_stands_before_what_mends_it(finding: Finding, now:
 @pytest.mark.parametrize(
     ("finding", "work", "effort"),
     [
-        pytest.param(DEAD, efforts.OPERATION, Effort.HOURS_2_4, id="a service is started"),
-        pytest.param(LAG, efforts.CAPACITY, Effort.HOURS_4_8, id="a group that is behind"),
-        pytest.param(BUG, efforts.CODE, Effort.HOURS_2_4, id="an error"),
-        pytest.param(config_finding(1, "GROUP_NAME_MISMATCH"), efforts.SETTING, Effort.HOURS_2_4, id="a name"),
-        pytest.param(config_finding(1, "DOC_DRIFT"), efforts.DOCUMENT, Effort.HOURS_2_4, id="a document"),
-        pytest.param(log_finding(1, "DOC_DRIFT"), efforts.CODE, Effort.HOURS_2_4, id="formats of log lines"),
-        pytest.param(log_finding(1, "SECURITY"), efforts.ROTATION, Effort.HOURS_2_4, id="a secret"),
-        pytest.param(stream_finding(1, "SCHEMA_INCONSISTENCY"), efforts.CONTRACT, Effort.DAYS_1_2, id="two shapes of an entry"),
-        pytest.param(log_finding(1, "MEMORY_LEAK"), efforts.SEARCH, Effort.DAYS_1_2, id="a leak"),
+        pytest.param(DEAD, f"minutes: {efforts.OPERATION}", Effort.HOURS_2_4, id="a service is started"),
+        pytest.param(LAG, f"{efforts.CAPACITY}, about 4–8 h", Effort.HOURS_4_8, id="a group that is behind"),
+        pytest.param(BUG, f"{efforts.CODE}, about 2–4 h", Effort.HOURS_2_4, id="an error"),
+        pytest.param(config_finding(1, "GROUP_NAME_MISMATCH"), f"minutes: {efforts.SETTING}", Effort.HOURS_2_4, id="a name"),
+        pytest.param(config_finding(1, "DOC_DRIFT"), f"minutes: {efforts.DOCUMENT}", Effort.HOURS_2_4, id="a document"),
+        pytest.param(log_finding(1, "DOC_DRIFT"), f"{efforts.CODE}, about 2–4 h", Effort.HOURS_2_4, id="formats of log lines"),
+        pytest.param(log_finding(1, "SECURITY"), f"{efforts.ROTATION}, about 2–4 h", Effort.HOURS_2_4, id="a secret"),
+        pytest.param(stream_finding(1, "SCHEMA_INCONSISTENCY"), f"{efforts.CONTRACT}, about 1–2 days", Effort.DAYS_1_2, id="two shapes of an entry"),
+        pytest.param(log_finding(1, "MEMORY_LEAK"), f"{efforts.SEARCH}, about 1–2 days", Effort.DAYS_1_2, id="a leak"),
     ],
 )  # fmt: skip
 def test_an_item_tells_what_kind_of_work_it_is(finding: Finding, work: str, effort: Effort) -> None:
@@ -104,4 +104,4 @@ def test_an_item_tells_what_kind_of_work_it_is(finding: Finding, work: str, effo
 
 def test_the_rules_own_effort_is_no_estimate() -> None:
     (item,) = items(code_finding(1, "code.xadd-no-maxlen", "orders", effort="DAYS_1_2"))
-    assert (item.work, item.effort, item.estimated) == (efforts.CODE, Effort.DAYS_1_2, False)
+    assert (item.work, item.effort, item.estimated) == (f"{efforts.CODE}, 1–2 days", Effort.DAYS_1_2, False)

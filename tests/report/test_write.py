@@ -64,10 +64,12 @@ def test_the_first_page_says_whether_it_burns_why_and_what_first(made: Made) -> 
     assert "**What:** shop, Redis at " in first_page
     assert "2025-06-15 15:06:40 to 15:16:40 UTC." in first_page
     assert (
-        "- CRITICAL: Group billing of orders is 1,000 messages behind; it explains 2 other findings and was seen at "
+        "- **C-01** CRITICAL: Group billing of orders is 1,000 messages behind; it explains 2 other findings and was seen at "
         "billing, web" in first_page
     )
-    assert re.search(r"\n1\. \*\*Now:\*\* .* \*\*Then:\*\* Add consumers to group billing", first_page)
+    assert re.search(
+        r"\n1\. \*\*C-01\*\* \*\*Now:\*\* .* \*\*Then:\*\* Add consumers to group billing", first_page
+    )
     assert "**Not seen:** 1 gap in coverage: log of search" in first_page
     assert len(first_page.splitlines()) < 30
 

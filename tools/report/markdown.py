@@ -13,9 +13,11 @@ from tools.report import (
     markdown_gaps,
     markdown_ledger,
     markdown_model,
+    markdown_plan,
     mermaid,
 )
-from tools.report.markdown_text import advice, code, inline, table
+from tools.report.markdown_places import FIRST, links
+from tools.report.markdown_text import advice, brief, code, fold, inline, table
 from tools.report.model import Dashboard, Reason, Report, StreamHealth
 
 ROWS_MAX = 200
@@ -45,15 +47,15 @@ def render(report: Report) -> str:
         _streams,
         markdown_flows.flows,
         markdown_gaps.drift,
-        markdown_findings.roadmap,
+        markdown_plan.roadmap,
         markdown_gaps.gaps,
         markdown_gaps.next_session,
     )
     parts = [_first_page(report)]
     for number, (title, body) in enumerate(zip(_SECTIONS, bodies, strict=True), start=1):
         parts.append(f"## {number}. {title}\n\n{body(report)}")
-    parts.append(f"## All findings\n\n{markdown_findings.index(report)}")
-    said = markdown_model.section(report, markdown_findings.links)
+    parts.append(f"## All findings\n\n{markdown_plan.index(report)}")
+    said = markdown_model.section(report, links)
     if said:
         parts.append(f"## The language model's words\n\n{said}")
     parts.append(
@@ -89,7 +91,7 @@ def _first_page(report: Report) -> str:
         lines.append("**Why**\n\n" + "\n".join(why))
     if report.verdict.first:
         steps = (f"{number}. {_step(reason)}" for number, reason in enumerate(report.verdict.first, start=1))
-        lines.append("**What first**\n\n" + "\n".join(steps))
+        lines.append(f"{FIRST}**What first**\n\n" + "\n".join(steps))
         if report.verdict.first_more:
             more = f"{report.verdict.first_more} more that should not wait long"
             lines.append(f"and {more}, in {_to('the roadmap', _anchor(6))}")
@@ -98,8 +100,8 @@ def _first_page(report: Report) -> str:
         names = "; ".join(inline(gap.what, 80) for gap in blind[:5])
         what = "1 gap" if len(blind) == 1 else f"{len(blind)} gaps"
         lines.append(f"**Not seen:** {what} in coverage: {names} (section 7).")
-    links = (_to(f"{number} {title}", _anchor(number)) for number, title in enumerate(_SECTIONS, start=1))
-    lines.append(" · ".join(links))
+    sections = (_to(f"{number} {title}", _anchor(number)) for number, title in enumerate(_SECTIONS, start=1))
+    lines.append(" · ".join(sections))
     return "\n\n".join(lines)
 
 
@@ -114,14 +116,21 @@ def _to(text: str, anchor: str) -> str:
 
 def _reason(reason: Reason) -> str:
     level = f"{reason.severity.value}: " if reason.severity is not None else ""
-    return f"{level}{inline(reason.text)} ({markdown_findings.links(reason.finding_ids, PROOFS_MAX)})"
+    proof = links(reason.finding_ids[:1] if reason.cluster_id else reason.finding_ids, PROOFS_MAX)
+    return f"{_numbered(reason)}{level}{inline(reason.text)} ({proof})"
 
 
 def _step(reason: Reason) -> str:
-    """What limits the harm now, then what mends it."""
-    proof = markdown_findings.links(reason.finding_ids, PROOFS_MAX)
+    """What limits the harm now, then the gist of what mends it; the whole of it stands at its finding."""
+    proof = links(reason.finding_ids, PROOFS_MAX)
     now = "" if reason.now is None else f"**Now:** {advice(reason.now, ADVICE_CHARS_MAX)} **Then:** "
-    return f"{now}{advice(reason.text, ADVICE_CHARS_MAX)} ({proof})"
+    gist = brief(reason.text)
+    left = "in full: " if len(gist) < len(reason.text) else ""
+    return f"{_numbered(reason)}{now}{advice(gist, ADVICE_CHARS_MAX)} ({left}{proof})"
+
+
+def _numbered(reason: Reason) -> str:
+    return f"**{reason.cluster_id}** " if reason.cluster_id else ""
 
 
 def _dashboard(report: Report) -> str:
@@ -131,8 +140,10 @@ def _dashboard(report: Report) -> str:
     compared = markdown_comparison.render(report.comparison)
     return "\n\n".join([
         table(("what", "value"), _figures(board, report)),
-        f"**By category:** {_counts(board.by_category)}",
-        f"**By service:** {_counts(board.by_service)}",
+        fold(
+            "Counts by category and by service",
+            f"**By category:** {_counts(board.by_category)}\n\n**By service:** {_counts(board.by_service)}",
+        ),
         *([compared] if compared else []),
     ])  # fmt: skip
 
@@ -182,7 +193,7 @@ def _streams(report: Report) -> str:
     )
     diagram = mermaid.topology(report.streams, report.topology)
     if diagram:
-        parts.append(f"```mermaid\n{diagram}\n```")
+        parts.append(fold("Who writes and who reads, as a graph", f"```mermaid\n{diagram}\n```"))
         if len(report.streams) > mermaid.STREAMS_MAX:
             parts.append(
                 f"The {mermaid.STREAMS_MAX} streams in the worst state of {len(report.streams)} are drawn."
@@ -201,7 +212,7 @@ def _stream_row(row: StreamHealth) -> tuple[str, ...]:
 def _stream_verdict(row: StreamHealth) -> str:
     verdict = inline(row.verdict, 140)
     if row.finding_ids:
-        verdict += f" ({markdown_findings.links(row.finding_ids[:6])})"
+        verdict += f" ({links(row.finding_ids[:6])})"
     if row.forecast:
         verdict += f"; {row.forecast}"
     worse = f" ▲ {inline(', '.join(row.worse))}." if row.worse else ""

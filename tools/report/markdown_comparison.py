@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tools.clock import iso
 from tools.findings.model import Severity
-from tools.report import markdown_findings
+from tools.report.markdown_places import links
 from tools.report.markdown_text import code, inline, table
 from tools.report.model import Dashboard
 from tools.synthesis.sessions.comparison import (
@@ -70,11 +70,7 @@ def _against(found: SessionComparison) -> list[str]:
 
 def _row(row: Compared, later: str) -> tuple[str, ...]:
     here = row.state in PRESENT and row.session_id == later
-    name = (
-        markdown_findings.links((row.finding_id,))
-        if here
-        else f"{inline(row.finding_id, 20)} of {code(row.session_id)}"
-    )
+    name = links((row.finding_id,)) if here else f"{inline(row.finding_id, 20)} of {code(row.session_id)}"
     return (row.state.value, name, inline(row.level, 20), inline(row.title, 120), "; ".join(_why(row)))
 
 

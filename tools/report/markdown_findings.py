@@ -1,45 +1,28 @@
-"""Findings in Markdown: links, the critical ones in full, the roadmap, and the table of all."""
+"""Section 2 in Markdown: critical findings and the roots of troubles in full, other causes in a few lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 from tools.report import markdown_model
-from tools.report.markdown_text import advice, code, fence, inline, table
-from tools.report.model import CriticalFinding, Reach, Reached, Report, RoadmapItem
+from tools.report.markdown_places import OTHERS_MAX, Places, anchor, links, places
+from tools.report.markdown_text import advice, code, fence, fold, inline
+from tools.report.model import CriticalFinding, Reach, Reached, Report
 from tools.synthesis import chains
 from tools.synthesis.chains import ChainStep
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.explain import Alternative
 
-FULL_MAX = 40
-"""Critical findings in full; further ones stand in the table of all findings."""
-INDEX_MAX = 500
-LINKS_MAX = 8
-OTHERS_MAX = 20
-"""Clusters without a critical finding in section 2."""
 STEPS_BRIEF = 6
 STEPS_MAX = 20
 REACHED_MAX = 8
 """Services, and streams, of a blast radius that are named."""
-P2_MAX = 40
-"""Roadmap items from P2 on; the rest is in `report.json`."""
-_PHASES = {
-    "P0_CRITICAL": "P0 — now: limit the harm, then mend it",
-    "P1_HIGH": "P1 — this sprint",
-    "P2_MEDIUM": "P2 — backlog",
-    "P3_LOW": "P3 — when it is touched anyway",
-}
-_EFFORTS = {"HOURS_2_4": "2–4 h", "HOURS_4_8": "4–8 h", "DAYS_1_2": "1–2 days", "SPRINT": "a sprint"}
-
-
-def links(finding_ids: Iterable[str], shown_max: int = LINKS_MAX) -> str:
-    """Finding ids, each a link to its full text, or to its row in the table of all findings."""
-    names = list(finding_ids)
-    shown = ", ".join(f"[{name}](#{name.lower()})" for name in names[:shown_max])
-    return f"{shown} and {len(names) - shown_max} more" if len(names) > shown_max else shown
+EVIDENCE_LINES_MAX = 4
+EVIDENCE_CHARS_MAX = 240
+"""Evidence of more lines, or longer ones, is folded."""
+MEMBERS_NAMED = 8
 
 
 def critical(report: Report) -> str:
@@ -52,26 +35,26 @@ def critical(report: Report) -> str:
     parts = [inline(report.verdict.counted)] if report.verdict.counted else []
     if not report.critical:
         parts.append("No critical finding was measured.")
-    full = _rows_in_full(report)
-    told = {row.cluster_id for row in full}
+    told = places(report)
+    clusters_told = {row.cluster_id for row in told.full}
     begun: set[str] = set()
     reaches = {reach.cluster_id: reach for reach in report.reaches}
-    for row in full:
-        parts.append(_in_full(row, findings[row.finding_id]))
+    for row in told.full:
+        cluster = clusters.get(row.cluster_id or "")
+        follows = cluster is not None and cluster.cluster_id in begun
+        parts.append(_in_full(row, findings[row.finding_id], told, cluster if follows else None))
         parts += markdown_model.of_finding(report.readings, row.finding_id, links)
-        if row.cluster_id is not None and row.cluster_id in clusters:
-            first = row.cluster_id not in begun
-            parts.append(_chain(clusters[row.cluster_id], findings, reaches.get(row.cluster_id), first=first))
-            parts += _at_the_end(report, clusters[row.cluster_id], findings) if first else []
-            begun.add(row.cluster_id)
-    named = {row.finding_id for row in full}
-    left = sum(row.finding_id not in named for row in report.critical)
+        if cluster is not None and not follows:
+            parts.append(_chain(cluster, findings, reaches.get(cluster.cluster_id)))
+            parts += _at_the_end(report, cluster, findings)
+            begun.add(cluster.cluster_id)
+    left = sum(row.finding_id not in told.in_full for row in report.critical)
     if left:
-        parts.append(f"{left} more stand in the table of all findings.")
-    others = [cluster for cluster in report.clusters if cluster.cluster_id not in told]
+        parts.append(f"{left} more stand in the list of all findings.")
+    others = [cluster for cluster in report.clusters if cluster.cluster_id not in clusters_told]
     if others:
         parts.append("### Other causes, without a critical finding")
-        parts += [_brief(cluster, findings, named) for cluster in others[:OTHERS_MAX]]
+        parts += [_brief(cluster, findings, told) for cluster in others[:OTHERS_MAX]]
     if len(others) > OTHERS_MAX:
         parts.append(f"{len(others) - OTHERS_MAX} more are in `report.json`.")
     return "\n\n".join(parts)
@@ -85,35 +68,23 @@ def _at_the_end(report: Report, cluster: Cluster, findings: dict[str, dict[str, 
             yield f"**At the end:** {inline(state.service)}: {inline(state.says)}."
 
 
-def _rows_in_full(report: Report) -> list[CriticalFinding]:
-    """Critical findings, each cluster's root before its other members, then what is to be done first; without repeats."""
-    roots = {cluster.cluster_id: cluster.root for cluster in report.clusters}
-    cluster_of = {name: cluster.cluster_id for cluster in report.clusters for name in cluster.members}
-    known = {row.finding_id: row for row in report.critical}
-    names: dict[str, None] = {}
-    for row in report.critical[:FULL_MAX]:
-        root = roots.get(row.cluster_id or "")
-        names |= dict.fromkeys([root, row.finding_id] if root is not None else [row.finding_id])
-    names |= dict.fromkeys(name for reason in report.verdict.first for name in reason.finding_ids)
-    there = {finding["findingId"] for finding in report.findings}
-    return [
-        known.get(name) or CriticalFinding(finding_id=name, open_at_end=None, cluster_id=cluster_of.get(name))
-        for name in names
-        if name in there
-    ]
+def _now(name: str, told: Places) -> Iterator[str]:
+    """What limits the harm of a trouble now; what the first page says is not said again."""
+    item = told.items.get(name)
+    if item is not None and item.now is not None:
+        yield (
+            "**Now:** stands [on the first page](#what-first)."
+            if name in told.first
+            else f"**Now:** {advice(item.now, 1000)}"
+        )
 
 
-def _roots_in_brief(report: Report) -> set[str]:
-    told = {row.cluster_id for row in _rows_in_full(report)}
-    others = [cluster for cluster in report.clusters if cluster.cluster_id not in told]
-    return {cluster.root for cluster in others[:OTHERS_MAX]}
-
-
-def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]], in_full: set[str]) -> str:
+def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]], told: Places) -> str:
     """A cluster in a few lines: root, fix, and each step to a symptom; links to the root lead here."""
-    here = "" if cluster.root in in_full else anchor(cluster.root)
+    here = "" if cluster.root in told.in_full else anchor(cluster.root)
     lines = [
         f"- {here}**{cluster.cluster_id}** {cluster.severity.value} {inline(cluster.title, 160)} ({links([cluster.root])})",
+        *(f"  {text}" for text in _now(cluster.root, told)),
         f"  **Do:** {advice(cluster.recommendation, 600)}",
     ]
     steps = islice(chains.steps_of(cluster.root, cluster.chain), STEPS_BRIEF)
@@ -124,100 +95,72 @@ def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]], in_full: set[s
     return "  \n".join(lines)
 
 
-def roadmap(report: Report) -> str:
-    """Section 6, by phase."""
-    if not report.roadmap:
-        return "Nothing to do was found."
-    parts: list[str] = []
-    for phase, title in _PHASES.items():
-        items = [item for item in report.roadmap if item.priority.value == phase]
-        if items:
-            limit = len(items) if phase < "P2" else P2_MAX
-            parts.append(f"### {title}")
-            parts += [_item(item) for item in items[:limit]]
-            if len(items) > limit:
-                parts.append(f"{len(items) - limit} more items are in `report.json`.")
-    return "\n\n".join(parts)
-
-
-def index(report: Report) -> str:
-    """Every finding with an anchor, in the order of `all-findings.json`; two columns, for narrow screens."""
-    if not report.findings:
-        return "None."
-    in_full = {row.finding_id for row in _rows_in_full(report)} | _roots_in_brief(report)
-    rows = [_index_row(finding, in_full) for finding in report.findings[:INDEX_MAX]]
-    text = table(("finding", "what, where, and where it can be read again"), rows)
-    if len(report.findings) > INDEX_MAX:
-        text += f"\n\n{len(report.findings) - INDEX_MAX} more are in `all-findings.json`."
-    return text
-
-
-def _index_row(finding: dict[str, Any], in_full: set[str]) -> tuple[str, ...]:
+def _in_full(row: CriticalFinding, finding: dict[str, Any], told: Places, part_of: Cluster | None) -> str:
+    """A finding with all that it says; of one that is `part_of` a trouble told above, what is its own is folded."""
     name = finding["findingId"]
-    where, evidence = _where(finding), _evidence_place(finding)
-    places = code(where, 80) if evidence in where else f"{code(where, 80)}, evidence {code(evidence, 80)}"
-    label = links([name]) if name in in_full else f"{anchor(name)}{name}"
     level = finding.get("severity") or finding["priority"].split("_")[0]
-    seen = f"seen {finding['occurrences']}×, first at {finding['timestamp'][11:19]}"
-    return f"{label}<br>{level}", f"{_title_of(finding)}<br>`{finding['category']}` {places}, {seen}"
-
-
-def anchor(finding_id: str) -> str:
-    """What links to a finding lead to: it stands once, before its full text, at the cluster that it is the root of, or in its row."""
-    return f'<a id="{finding_id.lower()}"></a>'
-
-
-def _evidence_place(finding: dict[str, Any]) -> str:
-    """Where the first piece of evidence was seen."""
-    reference = finding["evidenceRefs"][0]
-    at = reference["locator"]
-    if "line" in at:
-        return f"{reference['source']}:{at['line']}"
-    if "poll" in at:
-        return f"{reference['source']} poll {at['poll']}"
-    return str(reference["source"])
-
-
-def _title_of(finding: dict[str, Any]) -> str:
-    """What a model alone found says so."""
-    title = inline(finding["title"], 160)
-    return f"_(the model's own)_ {title}" if finding.get("origin") == "model" else title
-
-
-def _where(finding: dict[str, Any]) -> str:
-    if "stream" in finding:
-        group = finding.get("consumerGroup")
-        return f"{finding['stream']} / {group}" if group else str(finding["stream"])
-    if finding["category"] == "CROSS_AGENT_SYNTHESIS" and finding.get("relatedFindings"):
-        return f"root {finding['relatedFindings'][0]}"
-    reference = finding["evidenceRefs"][0]
-    line = reference["locator"].get("line")
-    place = f"{reference['source']}:{line}" if line else str(reference["source"])
-    return f"{finding['service']} {place}" if finding["agentId"] == "LOG_WATCHER" else place
-
-
-def _in_full(row: CriticalFinding, finding: dict[str, Any]) -> str:
-    facts = [f"`{finding['category']}`", code(_where(finding)), f"rule {code(finding['ruleId'])}"]
-    facts += [f"seen {finding['occurrences']}×, {finding['timestamp']} to {finding['lastSeen']}"]
+    facts = [f"**{level}**", f"`{finding['category']}`", code(_where(finding))]
     if row.open_at_end is not None:
         facts.append("**open at the end**" if row.open_at_end else "no longer open at the end")
-    if finding["confidence"] < 1:
-        facts.append(f"confidence {finding['confidence']:.2f}")
-    name = finding["findingId"]
-    level = finding.get("severity") or finding["priority"].split("_")[0]
-    facts.insert(0, f"**{level}**")
-    parts = [anchor(name), f"### {name} {inline(finding['title'])}", " · ".join(facts)]
+    if part_of is not None:
+        facts.append(f"part of {part_of.cluster_id}, root {links([part_of.root])}")
+    parts = [f"{anchor(name)}\n\n### {name} {inline(finding['title'])}", " · ".join(facts)]
     for key, title in (("hypothesis", "What it means"), ("expected", "Expected"), ("actual", "Actual")):
         if finding.get(key):
             parts.append(f"**{title}:** {inline(finding[key], 1000)}")
-    metrics = {name: value for name, value in finding.get("metrics", {}).items() if value is not None}
-    if metrics:
-        parts.append(
-            "**Measured:** " + ", ".join(f"{name} {inline(str(value))}" for name, value in metrics.items())
+    parts += _members(finding)
+    own = _measured(finding)
+    do = f"**Do:** {advice(finding['recommendation'], 1000)}"
+    if part_of is not None:
+        body = [*own, do, f"**Evidence:** {_sources(finding)}", fence(finding["evidence"])]
+        return "\n\n".join([*parts, fold("Figures, its own advice, evidence", "\n\n".join(body))])
+    return "\n\n".join([*parts, *_now(name, told), do, *own, _evidence(finding)])
+
+
+def _measured(finding: dict[str, Any]) -> list[str]:
+    """When it was seen, by which rule, and its figures."""
+    facts = [f"{finding['occurrences']}×, {_span(finding['timestamp'], finding['lastSeen'])}"]
+    facts.append(f"rule {code(finding['ruleId'])}")
+    if finding["confidence"] < 1:
+        facts.append(f"confidence {finding['confidence']:.2f}")
+    metrics = [
+        f"{name} {inline(str(value))}"
+        for name, value in finding.get("metrics", {}).items()
+        if value is not None
+    ]
+    return [f"**Seen:** {' · '.join(facts)}", *([f"**Measured:** {', '.join(metrics)}"] if metrics else [])]
+
+
+def _span(first: str, last: str) -> str:
+    """Two moments in UTC, to the second; the day once where it is one."""
+    end = last[11:19] if last[:10] == first[:10] else f"{last[:10]} {last[11:19]}"
+    began = f"{first[:10]} {first[11:19]}"
+    return f"{began} UTC" if began.endswith(end) else f"{began} to {end} UTC"
+
+
+def _members(finding: dict[str, Any]) -> Iterator[str]:
+    """Of a family of streams: how many there are, the worst by name, and where the rest is."""
+    members, more = finding.get("members") or [], finding.get("moreMembers") or 0
+    if not members:
+        return
+    said = f"**Streams:** {len(members) + more:,} of this family, the worst first: {_named(tuple(members), 0, MEMBERS_NAMED)}."
+    if len(members) > MEMBERS_NAMED:
+        said += f" The first {len(members):,} stand in `all-findings.json`."
+    if more:
+        said += (
+            f" The other {more:,} are counted only; where the last poll shows the trouble on one, its row in "
+            "`streams` of `report.json` names this finding."
         )
-    parts.append(f"**Do:** {advice(finding['recommendation'], 1000)}")
-    parts.append(f"**Evidence** ({_sources(finding)}):\n\n{fence(finding['evidence'])}")
-    return "\n\n".join(parts)
+    yield said
+
+
+def _evidence(finding: dict[str, Any]) -> str:
+    """Where it was seen, and what was seen there, folded where it is long."""
+    text = finding["evidence"].rstrip("\n")
+    lines = text.split("\n")
+    short = len(lines) <= EVIDENCE_LINES_MAX and max(map(len, lines)) <= EVIDENCE_CHARS_MAX
+    what = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+    return f"**Evidence:** {_sources(finding)}\n\n{fence(text) if short else fold(f'The evidence, {what}', fence(text))}"
 
 
 def _sources(finding: dict[str, Any]) -> str:
@@ -227,14 +170,11 @@ def _sources(finding: dict[str, Any]) -> str:
         place = reference["source"]
         place += f":{at['line']}" if "line" in at else ""
         place += f", poll {at['poll']}" if "poll" in at else ""
-        place += f", byte {at['byteOffset']}" if "byteOffset" in at else ""
-        places.append(f"{code(place)}, sha256 `{reference['sha256'][:12]}…`")
-    return "; ".join(places)
+        places.append(code(place))
+    return ", ".join(dict.fromkeys(places))
 
 
-def _chain(cluster: Cluster, findings: dict[str, dict[str, Any]], reach: Reach | None, *, first: bool) -> str:
-    if not first:
-        return f"_Part of the same trouble, {cluster.cluster_id}; its chain stands above._"
+def _chain(cluster: Cluster, findings: dict[str, dict[str, Any]], reach: Reach | None) -> str:
     head = (
         f"**Chain {cluster.cluster_id}**, root {links([cluster.root])} ({inline(cluster.entity)}), "
         f"{len(cluster.members)} findings of {', '.join(cluster.agents)}:"
@@ -259,10 +199,7 @@ def _steps(cluster: Cluster, findings: dict[str, dict[str, Any]]) -> Iterator[st
         same = before == (step.link.rule, step.told)
         says = "likewise" if same else inline(step.link.says)
         before = step.link.rule, step.told
-        yield (
-            f"{number}. {_step(step, findings)} — {says} "
-            f"(`{step.link.rule}`, by {inline(step.link.via, 120)}, {step.link.at})"
-        )
+        yield (f"{number}. {_step(step, findings)} — {says} (`{step.link.rule}`, {step.link.at[11:19]})")
 
 
 def _step(step: ChainStep, findings: dict[str, dict[str, Any]]) -> str:
@@ -311,9 +248,9 @@ def _both(
     return "; ".join(parts)
 
 
-def _named(names: tuple[str, ...], more: int) -> str:
-    more += max(0, len(names) - REACHED_MAX)
-    shown = ", ".join(map(code, names[:REACHED_MAX])) or "none known"
+def _named(names: tuple[str, ...], more: int, named_max: int = REACHED_MAX) -> str:
+    more += max(0, len(names) - named_max)
+    shown = ", ".join(map(code, names[:named_max])) or "none known"
     return f"{shown} and {more} more" if more else shown
 
 
@@ -332,27 +269,11 @@ def _title(findings: dict[str, dict[str, Any]], name: str) -> str:
     return str(findings[name]["title"]) if name in findings else ""
 
 
-def _item(item: RoadmapItem) -> str:
-    effort = f"effort: {inline(item.work)}, {'about ' if item.estimated else ''}{_EFFORTS[item.effort.value]}"
-    cluster = f", {item.cluster_id}" if item.cluster_id else ""
-    lines = [f"- [ ] **{inline(item.title)}** ({links(item.finding_ids)}{cluster})"]
-    if item.now is not None:
-        lines.append(f"  **Now:** {advice(item.now, 600)}")
-    lines += [
-        f"  **Mend:** {advice(item.action, 600)} _({effort})_",
-        *(f"  **Also** ({links(one.finding_ids)}): {advice(one.text, 600)}" for one in item.also),
-        *(f"  **If it stays** ({links(one.finding_ids)}): {advice(one.text, 600)}" for one in item.remains),
-    ]
-    if item.advice_left_out:
-        lines.append(f"  {item.advice_left_out} more of these findings have advice of their own.")
-    lines.append(f"  Evidence: {code(item.evidence, 200)}")
-    text = "  \n".join(lines)
-    if item.snippet_after:
-        before = fence(item.snippet_before, "text") if item.snippet_before else ""
-        blocks = (
-            f"{before}\n\nbecomes\n\n{fence(item.snippet_after, 'text')}"
-            if before
-            else fence(item.snippet_after)
-        )
-        text += "\n\n" + "\n".join(f"  {line}" if line else "" for line in blocks.split("\n"))
-    return text
+def _where(finding: dict[str, Any]) -> str:
+    if "stream" in finding:
+        group = finding.get("consumerGroup")
+        return f"{finding['stream']} / {group}" if group else str(finding["stream"])
+    reference = finding["evidenceRefs"][0]
+    line = reference["locator"].get("line")
+    place = f"{reference['source']}:{line}" if line else str(reference["source"])
+    return f"{finding['service']} {place}" if finding["agentId"] == "LOG_WATCHER" else place

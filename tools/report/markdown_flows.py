@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tools.clock import iso
 from tools.report import mermaid
-from tools.report.markdown_text import code, fence, inline, table
+from tools.report.markdown_text import code, fence, fold, inline, table
 from tools.report.model import Report
 from tools.synthesis.flows.model import Flow, Flows, GroupDelay, Step
 
@@ -30,7 +30,12 @@ def flows(report: Report) -> str:
         parts.append(_delays(found.delays))
     if found.shown:
         head = ("flow", "steps", "services in order", "publish → consume (by log lines)", "whole", "flags")
-        parts.append(table(head, [_row(flow) for flow in found.shown]))
+        parts.append(
+            fold(
+                f"The {len(found.shown)} flows that are shown",
+                table(head, [_row(flow) for flow in found.shown]),
+            )
+        )
         parts += [_in_full(flow) for flow in _drawn(found) if flow.steps]
     return "\n\n".join(parts)
 
@@ -125,7 +130,8 @@ def _in_full(flow: Flow) -> str:
         "(after, who, `?` where only code or names tell it, action, stream and id, where it can be read again):"
     )
     flags = f" Flagged {inline(', '.join(flow.flags))}." if flow.flags else ""
-    return f"{title}{flags}\n\n```mermaid\n{mermaid.sequence(flow)}\n```\n\n{fence(chr(10).join(lines))}"
+    drawn = f"```mermaid\n{mermaid.sequence(flow)}\n```\n\n{fence(chr(10).join(lines))}"
+    return f"{title}{flags}\n\n{fold('Drawn, and step by step', drawn)}"
 
 
 def _line(step: Step, first_ms: int) -> str:

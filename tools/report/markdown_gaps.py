@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tools.clock import from_iso
 from tools.quantities import format_duration
 from tools.report import markdown_logs
-from tools.report.markdown_findings import links
-from tools.report.markdown_text import code, fence, inline, table
+from tools.report.markdown_places import links
+from tools.report.markdown_text import code, fence, fold, inline, table
 from tools.report.model import Advice, Coverage, ObservabilityGap, Report, SourceGap
 from tools.synthesis.drift import DriftRow
 
 ROWS_MAX = 200
 MISSING_MAX = 12
+FILES_MAX = 8
 
 
 def drift(report: Report) -> str:
@@ -87,19 +90,31 @@ def _observability(gap: ObservabilityGap) -> str:
         f"### {gap.letter}. {gap.title} ({gap.priority.value.split('_')[0]})",
         f"**Why it matters:** {gap.why}.",
     ]
-    missing = "\n".join(f"- {inline(text)}" for text in gap.missing[:MISSING_MAX])
+    missing = "\n".join(f"- {text}" for text in _alike(gap.missing[:MISSING_MAX]))
     if len(gap.missing) > MISSING_MAX:
         missing += f"\n- and {len(gap.missing) - MISSING_MAX} more in `report.json`"
     parts.append(f"**Not there:**\n\n{missing}")
     if gap.files:
-        parts.append(f"**Files concerned:** {', '.join(map(code, gap.files))}")
+        more = len(gap.files) - FILES_MAX
+        tail = f" and {more} more in `report.json`" if more > 0 else ""
+        parts.append(f"**Files concerned:** {', '.join(map(code, gap.files[:FILES_MAX]))}{tail}")
     if gap.change is not None:
         schemas = ", ".join(f"`docs/schemas/{name}`" for name in gap.schemas)
         tail = f" Fields: {schemas}." if schemas else ""
         parts.append(
-            f"**Change:** {code(gap.change.file)}.{tail}\n\n{fence(gap.change.code, gap.change.language)}"
+            f"**Change:** {code(gap.change.file)}.{tail}\n\n{fold('The code', fence(gap.change.code, gap.change.language))}"
         )
     return "\n\n".join(parts)
+
+
+def _alike(missing: tuple[str, ...]) -> Iterator[str]:
+    """Names that lack the same in one line: `a, b: traceId`."""
+    names: dict[str, list[str]] = {}
+    for text in missing:
+        name, colon, what = text.rpartition(": ")
+        names.setdefault(what if colon else text, []).extend([name] if colon else [])
+    for what, found in names.items():
+        yield f"{', '.join(map(code, found))}: {inline(what)}" if found else inline(what)
 
 
 def _coverage(coverage: Coverage) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.detectors.ledger.records import Ledger, LedgerRow, Term
-from tools.report.markdown_text import code, inline, table
+from tools.report.markdown_text import code, fold, inline, table
 
 ROWS_MAX = 50
 _HEAD = (
@@ -33,7 +33,7 @@ def render(ledger: Ledger | None) -> str:
             "waits, or was trimmed or deleted before the group was given it. “Acknowledged” is what left the pending "
             "list. `≥ n` and `n–m` are bounds; a number behind the balance says below what cannot be known."
         ),
-        table(_HEAD, [_row(row, notes) for row in shown]),
+        fold(f"The {len(shown)} groups", table(_HEAD, [_row(row, notes) for row in shown])),
     ]
     if more:
         parts.append(f"{more} more groups are in `report.json`, the uncertain ones first.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tools.report.markdown_findings import links
-from tools.report.markdown_text import code, inline, table
+from tools.report.markdown_places import links
+from tools.report.markdown_text import code, fold, inline, table
 from tools.report.model import LogTemplate, Report
 
 ROWS_MAX = 100
@@ -18,7 +18,10 @@ def logs(report: Report) -> str:
     expected = [row for row in report.log_templates if row.expected is not None]
     parts: list[str] = []
     if told:
-        parts += ["### What the logs said", _told(told)]
+        parts += [
+            "### What the logs said",
+            fold(f"{len(told)} kinds of lines that findings are about", _told(told)),
+        ]
         parts.append(
             "`<*>` stands for what varies. Lines that are meant to come are named in `[[logs.expected]]` with their"
             " template, a reason and a last day."

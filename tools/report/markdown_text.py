@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
+import re2
+
 from tools.report import commands
 
 INLINE_CHARS_MAX = 300
@@ -21,6 +23,8 @@ behind the @ ends the text in which it looks for them."""
 _ESCAPED = frozenset("\\`*_[]#|~!")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that are not shown as they are: control, format (bidi, zero width), surrogate, unassigned."""
+_POINTERS = ("; the whole trace is the evidence.", "; it is the evidence.")
+_SENTENCE = re2.compile(r"\. [A-Z]")
 _SAFE_LABEL = frozenset(" -_.,/()?+")
 
 
@@ -83,6 +87,19 @@ def fence(text: str, language: str = "text", chars_max: int = FENCE_CHARS_MAX) -
     body = visible(shortened(text.rstrip("\n"), chars_max), keep="\n\t")
     marks = "`" * max(3, _longest_run(body) + 1)
     return f"{marks}{language}\n{body}\n{marks}"
+
+
+def fold(summary: str, body: str) -> str:
+    """What is not for now, behind one line; `summary` is a text of ours without markup."""
+    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def brief(text: str) -> str:
+    """The first sentence of an advice, without a pointer to its evidence; what follows is told where its finding is."""
+    line = " ".join(text.split())
+    end = _SENTENCE.search(line)
+    first = line if end is None else line[: end.start() + 1]
+    return first.replace(_POINTERS[0], ".").replace(_POINTERS[1], ".")
 
 
 def label(text: str, chars_max: int = LABEL_CHARS_MAX) -> str:

@@ -55,6 +55,8 @@ class Reason(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tr
     severity: Severity | None = None
     now: str | None = None
     """Of something to do: what limits the harm until it is done."""
+    cluster_id: str | None = None
+    """Of a trouble that is a cluster: which one."""
 
 
 class ServiceState(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -216,7 +218,7 @@ class Reach(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RoadmapItem(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Section 6: one thing to do. `work` is what kind of work that is; `estimated`: the effort is by kind of finding, not by the rule.
+    """Section 6: one thing to do. `work` tells what kind of work that is, and how long; `estimated`: the effort is by kind of finding, not by the rule.
 
     `now` limits the harm until it is done. Of the other serious members of the cluster, `also` is the own advice of those
     that the root does not explain, `remains` of those that should go with it.

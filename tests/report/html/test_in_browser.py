@@ -68,6 +68,7 @@ def test_commands_in_advice_stand_as_code(show: Opener, report: Report) -> None:
     item = replace(
         report.roadmap[0],
         action="See XINFO CONSUMERS s <b>; from XADD at x.py on, XACK s g 1-0. Then XACK it",
+        cluster_id=None,
     )
     seen = show(html_of(replace(report, roadmap=(item,))))
     assert seen.page.locator("#roadmap code.command").all_inner_texts() == [
@@ -321,3 +322,13 @@ def test_a_session_that_saw_nothing_says_so(tmp_path: Path, show: Opener) -> Non
         assert "could not be shown" not in page.text(f"#{name}")
         assert len(page.text(f"#{name}")) > 10
     assert "sections could not be built" not in page.text("#gaps")
+
+
+def test_a_fix_stands_at_its_root_cause_and_is_linked_elsewhere(seen: Opened, report: Report) -> None:
+    first = report.roadmap[0]
+    assert first.cluster_id is not None
+    card = seen.page.locator("#roadmap .card").first
+    expect(card).to_contain_text(f"What to do stands at root cause {first.cluster_id}.")
+    assert seen.page.locator(f"#causes #{first.cluster_id} .fix").first.inner_text() == f"Fix: {first.action}"
+    numbers = seen.page.locator("#verdict .pair > .card").nth(1).locator("a.cause").all_inner_texts()
+    assert numbers == [one.cluster_id for one in report.verdict.first if one.cluster_id]

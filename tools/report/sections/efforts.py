@@ -14,7 +14,7 @@ from tools.findings.model import (
     StreamCategory,
 )
 
-OPERATION = "an operation: nothing is written but a command"
+OPERATION = "a command or a restart; nothing is written"
 SETTING = "a line of configuration, then a restart"
 CODE = "code in one place, tested and released"
 CAPACITY = "look first; then an operation or a setting, or code where each entry is slow"
@@ -59,6 +59,25 @@ _EFFORTS = {
     CONTRACT: Effort.DAYS_1_2,
 }
 """Where the finding itself does not say; everything else is a change of one place."""
+
+
+_HOURS = {
+    Effort.HOURS_2_4: "2–4 h",
+    Effort.HOURS_4_8: "4–8 h",
+    Effort.DAYS_1_2: "1–2 days",
+    Effort.SPRINT: "a sprint",
+}
+_QUICK = frozenset({OPERATION, SETTING, DOCUMENT})
+"""Done in minutes; what is tested and released with it is the owner's."""
+
+
+def told(finding: Finding) -> str:
+    """What is to be done, and how long that takes where it is no matter of minutes."""
+    kind = work(finding)
+    length, estimated = effort(finding)
+    if estimated and kind in _QUICK:
+        return f"minutes: {kind}"
+    return f"{kind}, {'about ' if estimated else ''}{_HOURS[length]}"
 
 
 def work(finding: Finding) -> str:

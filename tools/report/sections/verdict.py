@@ -21,7 +21,7 @@ from tools.synthesis.health import is_measured
 WHY_MAX = 5
 OTHERS_MAX = 15
 """Further troubles that the first page names by their title alone."""
-FIRST_MAX = 5
+FIRST_MAX = 8
 _SECRETS_TOLD = 3
 _NAMES_TOLD = 4
 _SOON = (Priority.P0_CRITICAL, Priority.P1_HIGH)
@@ -36,7 +36,7 @@ def build(
     streams: Sequence[StreamHealth] = (),
     states: Sequence[ServiceState] = (),
 ) -> Verdict:
-    """Headline, what it is about, at most five reasons, the other troubles by name, at most five things to do first."""
+    """Headline, what it is about, at most five reasons, the other troubles by name, at most eight things to do first."""
     why = _why(context)
     others = [make() for make in why[WHY_MAX : WHY_MAX + OTHERS_MAX]]
     first = _first(context, roadmap)
@@ -50,7 +50,10 @@ def build(
         more=max(0, len(why) - WHY_MAX - OTHERS_MAX),
         counted=_counted(context, len(why)),
         first=tuple(
-            Reason(text=item.action, finding_ids=item.finding_ids[:1], now=item.now) for item in first
+            Reason(
+                text=item.action, finding_ids=item.finding_ids[:1], now=item.now, cluster_id=item.cluster_id
+            )
+            for item in first
         ),
         first_more=_soon(roadmap) - _soon(first),
     )
@@ -93,13 +96,11 @@ def _when(dashboard: Dashboard) -> str:
 
 
 def _first(context: Context, roadmap: tuple[RoadmapItem, ...]) -> list[RoadmapItem]:
-    """The top of the roadmap, what makes an open secret worthless among it."""
+    """The top of the roadmap; what makes an open secret worthless stands second, as among the reasons."""
     open_secrets = {finding.finding_id for finding in _open_secrets(context)}
-    first = list(roadmap[:FIRST_MAX])
-    about = [item for item in roadmap if open_secrets.intersection(item.finding_ids)]
-    if about and not any(item in first for item in about):
-        first = [*first[:1], about[0], *first[1:]][:FIRST_MAX]
-    return first
+    about = [item for item in roadmap if open_secrets.intersection(item.finding_ids)][:_SECRETS_TOLD]
+    rest = [item for item in roadmap if item not in about]
+    return [*rest[:1], *about, *rest[1:]][:FIRST_MAX]
 
 
 def _open_secrets(context: Context) -> list[Finding]:
@@ -227,7 +228,12 @@ def _of_cluster(context: Context, cluster: Cluster) -> Reason:
         said.append(seen)
     *first, last = said
     tail = f"{', '.join(first)} and {last}" if first else last
-    return Reason(text=f"{root.title}; it {tail}", finding_ids=cluster.members, severity=cluster.severity)
+    return Reason(
+        text=f"{root.title}; it {tail}",
+        finding_ids=cluster.members,
+        severity=cluster.severity,
+        cluster_id=cluster.cluster_id,
+    )
 
 
 def _seen_at(context: Context, cluster: Cluster) -> str:

@@ -113,12 +113,22 @@ function readingsFor(finding) {
   );
 }
 
+/** Of a family of streams: how many it counts, how many it lists, and where the rest is. */
+function membersOf(finding) {
+  const listed = finding.members?.length ?? 0;
+  const more = finding.moreMembers ?? 0;
+  if (!listed) return "";
+  const rest = more ? `; the other ${number(more)} are counted only: where the last poll shows the trouble on one, its row among the streams names this finding` : "";
+  return `${number(listed + more)}, the worst first; ${number(listed)} are listed in all-findings.json${rest}`;
+}
+
 function facts(finding) {
   const rows = [
     ["Seen", `${number(finding.occurrences)}×, ${finding.timestamp} to ${finding.lastSeen}`],
     ["Source's own time", finding.eventTime],
     ["Service", servicesOf(finding).join(", ")],
     ["Stream", streamsOf(finding).slice(0, 20).join(", ")],
+    ["Streams in all", membersOf(finding)],
     ["Group", finding.consumerGroup],
     ["Consumer", finding.consumer],
     ["Correlation id", finding.correlationId],

@@ -28,15 +28,18 @@ function roadmapCard(item) {
   return el(
     "article",
     { class: "card", "aria-label": shown(item.title, 200) },
-    el("h4", {}, prose(item.title, 300)),
-    item.now && el("p", { class: "now" }, el("strong", {}, "Now: "), advice(item.now)),
-    el("p", { class: "fix" }, item.now && el("strong", {}, "Mend: "), advice(item.action)),
+    el("h4", {}, item.clusterId && [el("a", { class: "cause", href: `#${item.clusterId}` }, item.clusterId), " "], prose(item.title, 300)),
+    item.clusterId ? el("p", {}, "What to do stands at ", el("a", { href: `#${item.clusterId}` }, `root cause ${item.clusterId}`), ".") : whatToDo(item),
     adviceOf("Also", item.also),
     adviceOf("If it stays", item.remains),
     item.adviceLeftOut > 0 && el("p", { class: "via" }, `${number(item.adviceLeftOut)} more of these findings have advice of their own.`),
-    el("p", { class: "via" }, `Effort: ${shown(item.work, 120)}, ${item.estimated ? "about " : ""}${EFFORTS[item.effort] ?? item.effort} · proof: `, links(item.findingIds, 6), " at ", name(item.evidence), item.clusterId && [" · ", el("a", { href: `#${item.clusterId}` }, item.clusterId)]),
+    el("p", { class: "via" }, `Effort: ${shown(item.work, 160)} · proof: `, links(item.findingIds, 6), " at ", name(item.evidence)),
     item.snippetAfter && lazy("The change", () => el("div", { class: "pair code" }, item.snippetBefore && el("div", {}, el("h5", {}, "Now"), block(item.snippetBefore, "Code as it is")), el("div", {}, el("h5", {}, "Proposed"), block(item.snippetAfter, "Code as proposed")))),
   );
+}
+
+function whatToDo(item) {
+  return [item.now && el("p", { class: "now" }, el("strong", {}, "Now: "), advice(item.now)), el("p", { class: "fix" }, item.now && el("strong", {}, "Mend: "), advice(item.action))];
 }
 
 function adviceOf(title, reasons = []) {

@@ -88,6 +88,13 @@ function advice(value, most = TEXT_MAX) {
   return el("bdi", {}, pieces, text.slice(at));
 }
 
+/** The first sentence of an advice, without a pointer to its evidence; what follows is told where its finding is. */
+function brief(text) {
+  const end = /\. [A-Z]/.exec(text);
+  const first = end ? text.slice(0, end.index + 1) : text;
+  return first.replace("; the whole trace is the evidence.", ".").replace("; it is the evidence.", ".");
+}
+
 /** A block of verbatim text: scrolls by itself, so it can be reached by keyboard. */
 function block(value, label) {
   return el("pre", { tabindex: "0", role: "group", "aria-label": label, dir: "auto" }, el("code", {}, shown(value, 60000)));

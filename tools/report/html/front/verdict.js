@@ -20,7 +20,7 @@ function buildVerdict(section) {
   const why = [...verdict.why, ...(verdict.others ?? [])].map((reason) => el("li", {}, ...reasonOf(reason)));
   if (verdict.more) why.push(el("li", {}, `and ${number(verdict.more)} more that are serious: `, el("a", { href: "#causes" }, "root causes")));
   const first = verdict.first.map((reason) =>
-    el("li", {}, reason.now && [el("strong", {}, "Now: "), advice(reason.now, 600), " ", el("strong", {}, "Then: ")], advice(reason.text, 600), " ", el("span", { class: "proof" }, links(reason.findingIds, 3))),
+    el("li", {}, causeOf(reason), reason.now && [el("strong", {}, "Now: "), advice(reason.now, 600), " ", el("strong", {}, "Then: ")], advice(brief(reason.text), 600), " ", el("span", { class: "proof" }, brief(reason.text).length < reason.text.length ? "in full: " : "", links(reason.findingIds, 3))),
   );
   if (verdict.firstMore) first.push(el("li", { class: "more" }, `and ${number(verdict.firstMore)} more that should not wait long: `, el("a", { href: "#roadmap" }, "roadmap")));
   if (why.length || first.length) {
@@ -37,17 +37,23 @@ function buildVerdict(section) {
   section.append(...comparisonOf(report.comparison));
 }
 
+/** The number of a trouble, which leads to its chain and its fix. */
+function causeOf(reason) {
+  return reason.clusterId && [el("a", { class: "cause", href: `#${reason.clusterId}` }, reason.clusterId), " "];
+}
+
 /** A reason, its proof, and the way to the cluster that has its chain and its fix. A cause is as bad as its worst effect. */
 function reasonOf(reason) {
   const [root] = reason.findingIds;
   const finding = findingById.get(root);
   const cluster = clusterOf.get(root);
   return [
+    causeOf(reason),
     finding && chip(reason.severity ?? (cluster?.root === root ? cluster.severity : gradeOf(finding))),
     finding && " ",
     prose(reason.text, 400),
     " ",
-    el("span", { class: "proof" }, links(reason.findingIds, 3), cluster && [" · ", el("a", { href: `#${cluster.clusterId}` }, "chain and fix")]),
+    el("span", { class: "proof" }, links(reason.findingIds, reason.clusterId ? 1 : 3)),
   ];
 }
 
