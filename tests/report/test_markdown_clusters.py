@@ -190,3 +190,34 @@ def test_a_family_says_how_many_streams_it_has_and_where_they_are(
 )  # fmt: skip
 def test_the_gist_of_an_advice_is_its_first_sentence(text: str, gist: str) -> None:
     assert markdown_text.brief(text) == gist
+
+
+def test_the_list_of_all_findings_has_a_line_for_what_is_told_nowhere_else(report: Report) -> None:
+    own = {**report.findings[-1], "findingId": "LW-900", "origin": "model"}
+    _, _, index = markdown.render(replace(report, findings=(*report.findings, own))).partition(
+        "## All findings\n"
+    )
+    listed = re.findall(r"\b((?:LW|RSA|CA|ES)-\d{3})\b", index)
+    assert {finding["findingId"] for finding in report.findings} <= set(listed)
+    assert re.search(r"LW-900 \w+ _\(the model's own\)_ ", index)
+    critical = ", ".join(f"[{row.finding_id}](#{row.finding_id.lower()})" for row in report.critical)
+    assert len(critical.split(", ")) > 1
+    assert index.count("- **CRITICAL**, told above: ") == 1
+
+
+def test_what_may_wait_is_folded_behind_its_anchors(report: Report) -> None:
+    text = markdown.render(report)
+    plan = text.partition("\n## 6. ")[2].partition("\n## 7. ")[0]
+    now, *later = re.split(r"\n### (?=P[23])", plan)
+    assert later
+    for phase in later:
+        before, _, folded = phase.partition("<details><summary>")
+        assert re.match(r"\d+ items?</summary>", folded)
+        assert "- [ ]" not in before
+        assert "<a id=" not in folded
+    assert not re.search(r"<summary>\d+ items?<", now)
+
+
+def test_a_root_that_is_a_measure_says_that_nothing_explains_it(report: Report) -> None:
+    assert report.verdict.why[0].text.endswith("; what is behind it was not found")
+    assert not any(one.text.endswith("not found") for one in report.verdict.why[1:])

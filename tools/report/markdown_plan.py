@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tools.report.markdown_places import P2_MAX, Places, anchor, links, places, shown
@@ -10,7 +10,8 @@ from tools.report.markdown_text import advice, code, fence, fold, inline
 from tools.report.model import Reason, Report, RoadmapItem
 
 INDEX_MAX = 500
-TITLE_CHARS_MAX = 100
+_JOINT = "\n\n"
+TITLE_CHARS_MAX = 160
 _PHASES = {
     "P0_CRITICAL": "P0 — now: limit the harm, then mend it",
     "P1_HIGH": "P1 — this sprint",
@@ -30,7 +31,15 @@ def roadmap(report: Report) -> str:
         items = [item for item in told_items if item.priority.value == phase]
         if items:
             parts.append(f"### {title}")
-            parts += [_item(item, told, anchored) for item in items]
+            # What may wait is folded; its anchors stand before the fold, for not every viewer opens it for a link.
+            before = (
+                _marks([name for item in items for name in _named(item)], told, anchored)
+                if phase >= "P2"
+                else ""
+            )
+            said = [_item(item, told, anchored) for item in items]
+            what = "1 item" if len(items) == 1 else f"{len(items)} items"
+            parts += said if phase < "P2" else [f"{before}\n\n{fold(what, _JOINT.join(said))}"]
             left = sum(item.priority.value == phase for item in report.roadmap) - len(items)
             if left:
                 parts.append(f"{left} more items are in `report.json`: {P2_MAX} of a phase are told here.")
@@ -72,9 +81,14 @@ def _beside(title: str, reasons: tuple[Reason, ...], told: Places, anchored: set
             )
 
 
-def _marks(names: tuple[str, ...], told: Places, anchored: set[str]) -> str:
+def _named(item: RoadmapItem) -> list[str]:
+    """The findings that an item speaks of by itself."""
+    return [*item.finding_ids, *(name for one in (*item.also, *item.remains) for name in one.finding_ids)]
+
+
+def _marks(names: Iterable[str], told: Places, anchored: set[str]) -> str:
     """The anchors of what is told here and nowhere before."""
-    fresh = [name for name in names if name in told.planned and name not in anchored]
+    fresh = [name for name in dict.fromkeys(names) if name in told.planned and name not in anchored]
     anchored.update(fresh)
     return "".join(map(anchor, fresh))
 
@@ -91,32 +105,51 @@ def _indented(text: str) -> str:
 
 
 def index(report: Report) -> str:
-    """Every finding in a line or two, in the order of `all-findings.json`, linked to where it is told."""
+    """Every finding, in the order of `all-findings.json`: what is told above by a link, everything else in a line or two."""
     if not report.findings:
         return "None."
     told = places(report)
+    modelled = {finding["findingId"] for finding in report.findings if finding.get("origin") == "model"}
     elsewhere = told.in_full | told.brief | told.planned
     clusters = {cluster.root: cluster.cluster_id for cluster in report.clusters}
-    rows = [_row(finding, elsewhere, clusters) for finding in report.findings[:INDEX_MAX]]
+    shown_here = report.findings[:INDEX_MAX]
+    above = [
+        f"- **{level}**, told above: {links(names, len(names))}"
+        for level, names in _by_level(shown_here, elsewhere - modelled).items()
+    ]
+    rows = [
+        _row(finding, clusters, told=finding["findingId"] in elsewhere)
+        for finding in shown_here
+        if finding["findingId"] not in elsewhere - modelled
+    ]
     head = "All of each (category, rule, times, evidence and where it can be read again) is in `all-findings.json`."
-    text = "\n".join(rows)
+    text = "\n".join([*above, *rows])
     if len(report.findings) > INDEX_MAX:
         text += f"\n\n{len(report.findings) - INDEX_MAX} more are in `all-findings.json`."
     return f"{head}\n\n{text}"
 
 
-def _row(finding: dict[str, Any], elsewhere: frozenset[str], clusters: dict[str, str]) -> str:
+def _by_level(findings: Iterable[dict[str, Any]], names: frozenset[str]) -> dict[str, list[str]]:
+    levels: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding["findingId"] in names:
+            levels.setdefault(_level(finding), []).append(finding["findingId"])
+    return levels
+
+
+def _level(finding: dict[str, Any]) -> str:
+    return str(finding.get("severity") or finding["priority"].split("_")[0])
+
+
+def _row(finding: dict[str, Any], clusters: dict[str, str], *, told: bool) -> str:
+    """What is told nowhere else; and what a model alone found, which says so."""
     name = finding["findingId"]
-    label = links([name]) if name in elsewhere else f"{anchor(name)}{name}"
-    level = finding.get("severity") or finding["priority"].split("_")[0]
+    label = f"{links([name]) if told else f'{anchor(name)}{name}'} {_level(finding)}"
     related = finding.get("relatedFindings") or []
     if finding["category"] == "CROSS_AGENT_SYNTHESIS" and related and related[0] in clusters:
-        return f"- {label} {level} joins what {clusters[related[0]]} tells, root {links(related[:1])}"
-    title = inline(finding["title"], TITLE_CHARS_MAX)
+        return f"- {label} joins what {clusters[related[0]]} tells, root {links(related[:1])}"
     own = "_(the model's own)_ " if finding.get("origin") == "model" else ""
-    if name in elsewhere:
-        return f"- {label} {level} {own}{title}"
-    return f"- {label} {level} {own}{title}, {code(evidence_place(finding), 80)}"
+    return f"- {label} {own}{inline(finding['title'], TITLE_CHARS_MAX)}, {code(evidence_place(finding), 80)}"
 
 
 def evidence_place(finding: dict[str, Any]) -> str:

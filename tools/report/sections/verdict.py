@@ -8,7 +8,16 @@ from pathlib import PurePath
 
 from msgspec import structs
 
-from tools.findings.model import Finding, LogCategory, Priority, Severity, StreamFinding, rank_of, services_of
+from tools.findings.model import (
+    Finding,
+    LogCategory,
+    Priority,
+    Severity,
+    StreamCategory,
+    StreamFinding,
+    rank_of,
+    services_of,
+)
 from tools.quantities import format_duration
 from tools.report import session_failure
 from tools.report.context import Context, severity
@@ -25,6 +34,9 @@ FIRST_MAX = 8
 _SECRETS_TOLD = 3
 _NAMES_TOLD = 4
 _SOON = (Priority.P0_CRITICAL, Priority.P1_HIGH)
+_CAUSELESS = frozenset({StreamCategory.CONSUMER_LAG, StreamCategory.DEAD_CONSUMER})
+"""As a root they are what was measured, and no reason: nothing that was seen explains them."""
+_NO_CAUSE = "; what is behind it was not found"
 _SECOND = 0.5
 """The place of secrets that lie open: behind the gravest trouble, before all others, for they are rotated in minutes."""
 
@@ -229,7 +241,7 @@ def _of_cluster(context: Context, cluster: Cluster) -> Reason:
     *first, last = said
     tail = f"{', '.join(first)} and {last}" if first else last
     return Reason(
-        text=f"{root.title}; it {tail}",
+        text=f"{root.title}; it {tail}{_NO_CAUSE if root.category in _CAUSELESS else ''}",
         finding_ids=cluster.members,
         severity=cluster.severity,
         cluster_id=cluster.cluster_id,
