@@ -85,6 +85,21 @@ def test_other_verdicts_are_no_error(verdict: str) -> None:
     assert told(error, view(stats(verdict))) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        pytest.param(
+            "ERROR [orders] gave it up", "orders: gave it up", id="the service's own name at its head"
+        ),
+        pytest.param("ERROR [mail] gave it up", "orders: [mail] gave it up", id="another name"),
+        pytest.param("ERROR [orders]", "orders: [orders]", id="nothing else"),
+    ],
+)
+def test_an_error_is_titled_by_what_the_line_says(text: str, title: str) -> None:
+    (symptom,) = told(error, view(stats("error", text)))
+    assert symptom.title == title
+
+
 def test_an_error_carries_its_ids_and_place() -> None:
     record = line('{"level":50,"msg":"stuck","correlationId":"c-1"}', 7)
     [symptom] = told(error, view(stats("error", example=record, streams_ids=("1748771234567-0",))))
