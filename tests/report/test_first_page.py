@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from tests.report.made_session import make, record
+from tests.report.made_session import SESSION_ID, make, record
 from tests.synthesis.made import log_finding, shop, stream_finding
 from tools.findings.model import AgentId, EvidenceKind, Finding, Locator, LogCategory, Severity
 from tools.findings.rule import Quote, Rule, Symptom
@@ -45,6 +45,9 @@ def test_secrets_that_lie_open_are_one_trouble_and_stand_behind_the_gravest(tmp_
     assert after.first[0] == before.first[0]
     assert any(reason.text == "Rotate the key of s0." for reason in after.first)
     assert len(after.first) <= verdict.FIRST_MAX
+    assert after.first[1].seen == "logs/s0.log:1: s0 key=[masked:stripe-key]"
+    text = made.workspace.report(SESSION_ID).read_text(encoding="utf-8")
+    assert "Rotate the key of s0. The line: `logs/s0.log:1: s0 key=[masked:stripe-key]` ([" in text
 
 
 def test_without_secrets_the_roadmap_is_followed(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ ROWS_MAX = 200
 """Rows of one table; the rest is in `report.json`, and the text says so."""
 SUMMARY_CHARS_MAX = 1_000
 ADVICE_CHARS_MAX = 600
+SEEN_CHARS_MAX = 260
 PROOFS_MAX = 3
 """Findings that one sentence of the first page links."""
 _ALERTS = {"CRITICAL": "CAUTION", "DEGRADED": "WARNING", "HEALTHY": "TIP", "UNKNOWN": "IMPORTANT"}
@@ -126,7 +127,8 @@ def _step(reason: Reason) -> str:
     now = "" if reason.now is None else f"**Now:** {advice(reason.now, ADVICE_CHARS_MAX)} **Then:** "
     gist = brief(reason.text)
     left = "in full: " if len(gist) < len(reason.text) else ""
-    return f"{_numbered(reason)}{now}{advice(gist, ADVICE_CHARS_MAX)} ({left}{proof})"
+    line = "" if reason.seen is None else f" The line: {code(reason.seen, SEEN_CHARS_MAX)}"
+    return f"{_numbered(reason)}{now}{advice(gist, ADVICE_CHARS_MAX)}{line} ({left}{proof})"
 
 
 def _numbered(reason: Reason) -> str:

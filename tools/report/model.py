@@ -57,6 +57,8 @@ class Reason(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tr
     """Of something to do: what limits the harm until it is done."""
     cluster_id: str | None = None
     """Of a trouble that is a cluster: which one."""
+    seen: str | None = None
+    """Where a text that speaks of a line has it: place and line, masked."""
 
 
 class ServiceState(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -51,7 +51,8 @@ def build(
     """Headline, what it is about, at most five reasons, the other troubles by name, at most eight things to do first."""
     why = _why(context)
     others = [make() for make in why[WHY_MAX : WHY_MAX + OTHERS_MAX]]
-    first = _first(context, roadmap)
+    open_secrets = {finding.finding_id for finding in _open_secrets(context)}
+    first = _first(open_secrets, roadmap)
     return Verdict(
         headline=_of_change(context) + _with_failure(context, _headline(dashboard, len(why))),
         about=_about(context, dashboard),
@@ -107,9 +108,8 @@ def _when(dashboard: Dashboard) -> str:
     return f"watched for {lasted}, {start[:10]} {start[11:19]} to {until} UTC"
 
 
-def _first(context: Context, roadmap: tuple[RoadmapItem, ...]) -> list[RoadmapItem]:
+def _first(open_secrets: set[str], roadmap: tuple[RoadmapItem, ...]) -> list[RoadmapItem]:
     """The top of the roadmap; what makes an open secret worthless stands second, as among the reasons."""
-    open_secrets = {finding.finding_id for finding in _open_secrets(context)}
     about = [item for item in roadmap if open_secrets.intersection(item.finding_ids)][:_SECRETS_TOLD]
     rest = [item for item in roadmap if item not in about]
     return [*rest[:1], *about, *rest[1:]][:FIRST_MAX]
