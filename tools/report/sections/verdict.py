@@ -64,7 +64,11 @@ def build(
         counted=_counted(context, len(why)),
         first=tuple(
             Reason(
-                text=item.action, finding_ids=item.finding_ids[:1], now=item.now, cluster_id=item.cluster_id
+                text=item.action,
+                finding_ids=item.finding_ids[:1],
+                now=item.now,
+                cluster_id=item.cluster_id,
+                seen=item.evidence if open_secrets.intersection(item.finding_ids) else None,
             )
             for item in first
         ),
