@@ -37,7 +37,7 @@ _TRACE_HEADINGS = ("Traceback (most recent call last)", "Exception in thread ")
 
 def build(context: Context, states: Sequence[ServiceState] = ()) -> tuple[RoadmapItem, ...]:
     """All items, by priority, then the weight of their cluster, then id. `states` of services decide what helps now."""
-    scene = stop_gap.Scene(context, {state.service: state for state in states})
+    scene = stop_gap.Scene.of(context, states)
     items = [
         _cluster_item(scene, cluster, [context.by_id[name] for name in cluster.members])
         for cluster in context.clusters

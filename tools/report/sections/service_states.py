@@ -6,7 +6,7 @@ reads of its groups at the last poll. Where none of them does, it is not known, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +17,7 @@ from tools.report.context import Context
 from tools.report.model import ServiceState
 from tools.synthesis.causal_rules.kinds import as_log, is_restart, is_silence
 from tools.synthesis.health import is_measured
+from tools.synthesis.log_survey import ServiceLog
 
 NEAR_MS = 15_000
 """A line or a read so shortly before the end shows that the service ran then: one poll interval of the default."""
@@ -38,6 +39,15 @@ class _Story:
     troubled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """The end of the window: when, and what each service logged and read last."""
+
+    end_ms: int
+    logs: Mapping[str, ServiceLog]
+    alive: Mapping[str, Sequence[tuple[str, str]]]
+
+
 def build(context: Context) -> tuple[ServiceState, ...]:
     """One for each service about which something tells that it ended, or whose process was seen to go."""
     stories: dict[str, _Story] = {}
@@ -53,7 +63,11 @@ def build(context: Context) -> tuple[ServiceState, ...]:
         story.look = kind, at_ms
         story.looked_restarts += kind == _RESTARTED
         story.troubled = story.troubled or kind not in {"service-ready", "service-back"}
-    return tuple(_state(context, name, story) for name, story in sorted(stories.items()) if story.troubled)
+    troubled = {name: story for name, story in sorted(stories.items()) if story.troubled}
+    ending = _Ending(
+        context.data.end_ms, {log.service: log for log in context.data.logs.services}, alive_groups(context)
+    )
+    return tuple(_state(ending, name, story) for name, story in troubled.items())
 
 
 def told(states: Sequence[ServiceState]) -> str:
@@ -83,10 +97,10 @@ def _looks(context: Context) -> Iterator[tuple[str, str, int]]:
                 continue
 
 
-def _state(context: Context, service: str, story: _Story) -> ServiceState:
-    log = context.data.logs.of(service)
+def _state(ending: _Ending, service: str, story: _Story) -> ServiceState:
+    log = ending.logs.get(service)
     line_ms = None if log is None else log.last_arrived_ms
-    state, seen = _seen(context, service, story, line_ms)
+    state, seen = _seen(ending, service, story, line_ms)
     restarts, restart_ms = _restarts(story)
     times = "once" if restarts == 1 else f"{restarts} times"
     again = "" if restart_ms is None else f"started again {times}, last at {_clock(restart_ms)}; "
@@ -100,9 +114,9 @@ def _state(context: Context, service: str, story: _Story) -> ServiceState:
     )
 
 
-def _seen(context: Context, service: str, story: _Story, line_ms: int | None) -> tuple[State, str]:
+def _seen(ending: _Ending, service: str, story: _Story, line_ms: int | None) -> tuple[State, str]:
     """State, and the half sentence that tells it."""
-    end_ms, look = context.data.end_ms, story.look
+    end_ms, look = ending.end_ms, story.look
     silent_ms = None if line_ms is None else max(0, end_ms - line_ms)
     silent = "" if silent_ms is None else f"its last line came {_length(silent_ms)} before the end"
     if look is not None and look[0] == _GONE and (line_ms is None or line_ms <= look[1] + NEAR_MS):
@@ -111,9 +125,9 @@ def _seen(context: Context, service: str, story: _Story, line_ms: int | None) ->
         return "running", "it ran at the end of the window, and still logged"
     if look is not None and _outlived(story, look[1], end_ms):
         return "running", f"its process ran at the end of the window{f', but {silent}' if silent else ''}"
-    stream = next(reads(context, service), None)
-    if stream is not None:
-        return "running", f"it ran at the end of the window, and still read {stream}"
+    read = ending.alive.get(service)
+    if read:
+        return "running", f"it ran at the end of the window, and still read {read[0][0]}"
     return "unknown", f"whether it ran at the end of the window is not known{f': {silent}' if silent else ''}"
 
 
@@ -132,18 +146,17 @@ def _restarts(story: _Story) -> tuple[int, int | None]:
     return max(sum(one.occurrences for one in found), story.looked_restarts), max(times, default=None)
 
 
-def reads(context: Context, service: str, beside: tuple[str, str] | None = None) -> Iterator[str]:
-    """Streams that the service read within `NEAR_MS` of the last poll, with a group that by code is its own alone.
-
-    What it reads with the group `beside` (stream, group) is left out.
-    """
-    final = context.data.final
+def alive_groups(context: Context) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """By service the stream and group with which it read within `NEAR_MS` of the last poll, of those that by code only it has."""
+    final, owners = context.data.final, context.wiring.owners
+    found: dict[str, list[tuple[str, str]]] = {}
     for stream in final.streams if final is not None else ():
         for group in stream.groups:
             name = stream.name, group.info.name
-            own = name != beside and context.wiring.owners.get(name) == (service,)
-            if own and any(one.idle <= NEAR_MS for one in group.consumers or ()):
-                yield stream.name
+            who = owners.get(name, ())
+            if len(who) == 1 and any(one.idle <= NEAR_MS for one in group.consumers or ()):
+                found.setdefault(who[0], []).append(name)
+    return found
 
 
 def _clock(ms: int) -> str:

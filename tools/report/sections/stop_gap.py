@@ -5,7 +5,7 @@ Nothing here changes what messages say or where they go, and nothing deletes any
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.clock import from_iso
@@ -39,6 +39,23 @@ class Scene:
 
     context: Context
     states: Mapping[str, ServiceState]
+    alive: Mapping[str, Sequence[tuple[str, str]]]
+    """The stream and group with which a service still reads, by service."""
+    unread: frozenset[tuple[str, str]]
+    """Groups that were given no entry since they were created at their stream's beginning."""
+
+    @classmethod
+    def of(cls, context: Context, states: Iterable[ServiceState]) -> Scene:
+        """What one session tells; looked up once for all its findings."""
+        final = context.data.final
+        unread = (
+            (stream.name, group.info.name)
+            for stream in (final.streams if final is not None else ())
+            for group in stream.groups
+            if group.info.last_delivered_id == _UNREAD
+        )
+        alive = service_states.alive_groups(context)
+        return cls(context, {state.service: state for state in states}, alive, frozenset(unread))
 
     @property
     def wiring(self) -> Wiring:
@@ -144,24 +161,14 @@ def _dead(finding: StreamFinding, _members: Sequence[Finding], scene: Scene) -> 
     if not who:
         return f"Start the service that reads with {finding.consumer_group}."
     group = finding.consumer_group
-    other = next(service_states.reads(scene.context, who, (stream_shown(finding), group or "")), None)
+    own = stream_shown(finding), group or ""
+    other = next((stream for stream, name in scene.alive.get(who, ()) if (stream, name) != own), None)
     if other is None:
         return f"Start {who} again."
-    never = ", and the group was never read" if _never_read(finding, scene) else ""
+    never = ", and the group was never read" if own in scene.unread else ""
     return (
         f"{who} runs (it still reads {other}), but no part of it reads with {group}{never}. Restart it; if that changes "
         "nothing, that part is not started at all."
-    )
-
-
-def _never_read(finding: StreamFinding, scene: Scene) -> bool:
-    """Whether the group was given no entry since it was created at the stream's beginning."""
-    final = scene.context.data.final
-    return any(
-        group.info.name == finding.consumer_group and group.info.last_delivered_id == _UNREAD
-        for stream in (final.streams if final is not None else ())
-        if stream.name == stream_shown(finding)
-        for group in stream.groups
     )
 
 
