@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import re2
+from tools import linear
 
 SAFETY_MIN = 0.85
 """A run that scores lower (of 1) is a danger (specification 2)."""
@@ -13,27 +13,29 @@ TIMEOUT_MIN_S = 300.0
 
 Trouble = Literal["safety", "timeout", "retries"]
 
-_ABOUT = re2.compile(
+_ABOUT = linear.compile(
     r"(?i)\bagents?\b|agent[_ -]?(?:id|run|name|task)|\bllm\b|\bassistant\b|\bguard-?rails?\b|\bcompletion\b"
 )
-_SCORE = re2.compile(
+_SCORE = linear.compile(
     r"(?i)(?P<limit>(?:min(?:imum)?|threshold|required|limit|at least)[\w\s:=_-]{0,12})?safety[\"'{ .:_-]{0,6}score[\"' ]{0,2}"
     r"(?:is|was|of|dropped to|fell to|[:=])?[\"' ]{0,3}(0(?:\.\d+)?|\.\d+|1(?:\.0+)?)(?P<unit>\s?%|\d|\.\d)?"
 )
-_LIMIT_AFTER = re2.compile(r"(?i)^\s{0,2}(?:\)|is)?\s?(?:required|minimum|threshold)")
+_LIMIT_AFTER = linear.compile(r"(?i)^\s{0,2}(?:\)|is)?\s?(?:required|minimum|threshold)")
 _OUT = (
     r"(?:timed[ -]?out|time-?out (?:was |is |has been )?(?:exceeded|reached|expired|hit|after)|time-?out(?:error|exception|expired)"
     r"|time-?out[:,;]? (?:elapsed|waited|given up)|exceeded (?:its |the )?time(?: limit|-?out))"
 )
 """That the time was over, not that there is a limit to it."""
-_TIMED_OUT = re2.compile(
+_TIMED_OUT = linear.compile(
     rf"(?i)\b(?:agent|task|run|job)\b[^\n]{{0,120}}\b{_OUT}\b|\b{_OUT}\b[^\n]{{0,80}}\b(?:agent|task|run)\b"
     r"|\"(?:error|reason|status|event|outcome|state|result|code)\"\s?:\s?\"[^\"]{0,40}timed?[ -]?out"
 )
-_AFTER = re2.compile(
+_AFTER = linear.compile(
     r"(?i)\b(?:after|elapsed|took|of|duration|timeout|waited)[\"'\s:=]{0,4}(\d+(?:\.\d+)?)\s?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b"
 )
-_KEYED = re2.compile(r"(?i)\"(?:duration|elapsed|timeout|took)_?(ms|s|sec|seconds)?\"\s?:\s?(\d+(?:\.\d+)?)")
+_KEYED = linear.compile(
+    r"(?i)\"(?:duration|elapsed|timeout|took)_?(ms|s|sec|seconds)?\"\s?:\s?(\d+(?:\.\d+)?)"
+)
 RETRIES_PATTERN = (
     r"\b(?:retry|retries|attempts?|iteration|step|turn)[ _-]?limit[ _-](?:was |has been )?(?:hit|reached|exceeded|exhausted)\b"
     r"|\b(?:max(?:imum)?)[ _-](?:number of )?(?:retries|attempts|iterations|steps|turns)[ _-](?:was |were )?(?:hit|reached|exceeded|exhausted)\b"
@@ -43,8 +45,8 @@ RETRIES_PATTERN = (
 """That a run was stopped for its number of steps (without case)."""
 PATTERN = rf"safety|timed?[ -]?out|exceeded (?:its |the )?time|{RETRIES_PATTERN}"
 """What stands in every line that tells of a run's trouble (without case)."""
-_RETRIES = re2.compile(f"(?i){RETRIES_PATTERN}")
-_NOT_YET = re2.compile(r"(?i)\b(?:not|no|never|until|if|when|before|without|unless)\b[^,.;]{0,24}$")
+_RETRIES = linear.compile(f"(?i){RETRIES_PATTERN}")
+_NOT_YET = linear.compile(r"(?i)\b(?:not|no|never|until|if|when|before|without|unless)\b[^,.;]{0,24}$")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _CHARACTERS_MAX = 4000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import re2
+from tools import linear
 
 PATTERN = (
     r"(?:\b|_)(heap[_ -]?used|used[_ -]?heap|heap[_ -]?(?:size|usage)|heap[_ -]?alloc|rss|resident(?:[_ -]?set)?(?:[_ -]?size)?"
@@ -12,7 +12,7 @@ PATTERN = (
     r"[\"']?(?:\s?(?:is|at|of|now|[:=])){0,2}\s?[\"']?"
 )
 """What stands before a figure (without case)."""
-_FIGURE = re2.compile(rf"(?i){PATTERN}(\d+(?:\.\d+)?)\s?(bytes|[kmg]i?b\b|[kmg]\b)?")
+_FIGURE = linear.compile(rf"(?i){PATTERN}(\d+(?:\.\d+)?)\s?(bytes|[kmg]i?b\b|[kmg]\b)?")
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _BARE_MIN = 1_000_000
 """A figure without a unit is bytes only from here on; a smaller one may be anything."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import msgspec
-import re2
+
+from tools import linear
 
 _FOLDERS = "app|apps|srv|home|root|usr/src|usr/local|opt|var/www|var/task|var/lib|workspace|workdir|build|code|Users|mnt|data"
 _ENDINGS = (
@@ -25,23 +26,23 @@ _FRAMES = (
 )
 PATTERNS = (*_FRAMES, *_PATHS)
 """One of these stands in every line that shows the inside: a frame or a path."""
-_INTERNAL = re2.compile("|".join(PATTERNS))
-_FAILS = re2.compile(
+_INTERNAL = linear.compile("|".join(PATTERNS))
+_FAILS = linear.compile(
     r"(?i)error|exception|\bstack\b|stack[ _-]?trace|traceback|enoent|eacces|no such file|not found|cannot|failed|denied|unexpected"
 )
-_NAMED = re2.compile("|".join(_PATHS))
+_NAMED = linear.compile("|".join(_PATHS))
 """A path: what its file is called tells of no failure."""
 _STATUSES = frozenset({"status", "statuscode", "status_code"})
 _FAILED_STATUS = 400
 _BODIES = frozenset({"body", "responsebody", "response_body", "resbody", "res_body", "rawbody"})
 _ANSWERS = frozenset({"res", "response", "reply", "httpresponse", "http_response"})
 _PAYLOADS = frozenset({"data", "payload", "content", "text", "json"})
-_SPOKEN = re2.compile(
+_SPOKEN = linear.compile(
     r"(?i)\b(?:respon(?:se|ded|ding)|repl(?:y|ied|ying)|sent|sending|return(?:ed|ing)|answer(?:ed|ing)?)\b[^{\n]{0,80}?"
     r"(?:\bbody\b|\bpayload\b|\bto (?:the )?client\b|\b[45]\d\d\b)[^{\n]{0,30}?(?:\{|\bbody\b|[:=])"
     r"|\b(?:response|reply|res)[_ .]?body\b\"?\s?[:=]|^HTTP/[\d.]{1,3} [45]\d\d\b"
 )
-_NOT_OURS = re2.compile(
+_NOT_OURS = linear.compile(
     r"(?i)\brequest[_ .]?body\b|\breceived\b|\bupstream\b|\bgot (?:a )?response\b|\bfrom (?:the )?(?:server|api|peer|upstream)\b"
 )
 _CHARACTERS_MAX = 16_000

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-import re2
-
+from tools import linear
 from tools.sources.logs.parse import Parsed, parse
 from tools.sources.logs.trace_lines import PREAMBLE_NODE, own_head_at
 from tools.sources.logs.written import is_record, own_level
@@ -27,10 +26,10 @@ Above = tuple[Callable[[], Aside], int]
 NEAR_MS = 1000
 """A record and its trace are written at once; two reads of a file lie at most 250 ms apart."""
 _LEVELS = frozenset(("DEBUG", "TRACE", "INFO", "WARN"))
-_TAKES_CARE = re2.compile(
+_TAKES_CARE = linear.compile(
     r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect\w*|\brecover(?:ed|ing)\b|\bhandled\b|\bignor(?:ed|ing)\b|\bfall(?:ing)? back\b"
 )
-_TELLS = re2.compile(
+_TELLS = linear.compile(
     r"(?i)fail|error|exception|could ?n[o\']t|can ?n[o\']t|can't|unable|ignor|skip|fall(?:ing|s)? ?back|fallback|retr|miss|not found|invalid"
     r"|unavail|unreach|refus|closed|lost|timed? ?out|abort|reject|unexpected|traceback|stack|swallow|suppress|broken|disconnect|g[ia]v(?:e|ing) up"
     r"|no such|unknown|not supported|caught|handled|expected|problem|wrong"

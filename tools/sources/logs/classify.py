@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re2
 
-from tools import agent_runs, memory_figures, outward_text
+from tools import agent_runs, linear, memory_figures, outward_text
 from tools.memory_figures import figure_of
 from tools.outward_text import exposed
 from tools.sources.logs import other_words, parse
@@ -40,7 +40,7 @@ ENDING = (
 """Other words of what may be a failure."""
 RETRYING = r"retr(?:y|ie)|reconnect|attempt|back(?:ing)?[ -]?off"
 STARTING = r"listening|start(?:ed|ing|up)|boot(?:ing|ed)|ready|online|running|accepting connections|is up\b"
-_CANDIDATE = re2.compile(
+_CANDIDATE = linear.compile(
     rf"(?i){THROWN}|{ENDING}|{RETRYING}|{STARTING}"
     r"|warn|\" [5-9]\d\d| [5-9]\d\d(?: |$)"
     r"|\brss\b|resident|memory|working.?set|mem.?used|safety|limit|respon|body|repl(?:y|ied)|HTTP/"
@@ -57,7 +57,7 @@ _NAMES = r"(?:errors|exceptions|failures|fatals?|timeouts|panics|failed|retry|re
 """What a stream, a queue or a table for failures is called."""
 _PEER = r"(?:econn\w+|etimedout|epipe|enotfound)"
 _AT_FAULT = r"(?:unhandled|uncaught)[ -]?(?:promise )?(?:rejection|exception|error)s?"
-_NOT_A_FAILURE = re2.compile(
+_NOT_A_FAILURE = linear.compile(
     "(?i)"
     + "|".join(
         (
@@ -117,90 +117,92 @@ _NOT_A_FAILURE = re2.compile(
         )
     )
 )
-_SAID = re2.compile(
+_SAID = linear.compile(
     r"(?i)\b(\w*(?:errors?|exception)|fatal|failed)\s?[:=]\s?(0x[0-9a-f]|null (?:pointer|ref|byte|char|deref)|nil (?:pointer|deref|map|ref)"
     r"|undefined (?:is|was|symbol|ref|method|variable|function|behavio|index|offset|constant|property)|false positive|none of)"
 )
 """Where the value only begins as one that says there is none."""
-_STATEMENT = re2.compile(r"(?i)\b(?:select\b.*\bfrom\b|insert into\b|update \S{1,100} set\b|delete from\b)")
-_NAMED_BY_IT = re2.compile(
+_STATEMENT = linear.compile(
+    r"(?i)\b(?:select\b.*\bfrom\b|insert into\b|update \S{1,100} set\b|delete from\b)"
+)
+_NAMED_BY_IT = linear.compile(
     r"(?i)'[^']{0,200}'|\"[^\"]{0,200}\"|`[^`]{0,200}`|\b(?:from|into|update|join|table) [\w.]+"
 )
 """Values, columns and tables of a statement: what they are called says nothing of how it went."""
 _CONNECTION = r"econnrefused|econnreset|etimedout"
 _UNHANDLED = r"unhandled[ _-]?(?:promise[ _-]?)?(?:rejection|exception|error|panic|fault)\w*"
 """A message or an event of which a service knows nothing is unhandled too, and no failure."""
-_HARD = re2.compile(
+_HARD = linear.compile(
     rf"(?i)\b(?:{_CONNECTION}|uncaught|{_UNHANDLED}|sigkill|oom[- _]?kill\w*|out of memory|outofmemoryerror"
     r"|heap (?:out of|space|exhaust\w*)|javascript heap|\boom\b|segmentation fault|segfault|core dumped|panicked at"
     r"|sig(?:segv|abrt|bus|ill|fpe)|stack smashing detected|double free or corruption|free\(\): invalid pointer"
     r"|terminate called (?:after throwing|without an active)|no space left on device|enospc|emfile|: too many open files)\b"
     r"|\bpanic: |\bfatal(?: error)?\b(?:[:!,.]|$| \w)"
 )
-_TYPED = re2.compile(
+_TYPED = linear.compile(
     r"\b(?:OS|IO|EOF|[A-Za-z_$][\w.$]*[a-z])(?:Exception|Error)\b(?::|$|\s*\(|\s+(?:at|in|while|from|thrown)\b)"
 )
-_WORDS = re2.compile(r"(?i)\b(?:error|errors|exception|exceptions|fatal)\b|\berr!")
-_TERMINATED = re2.compile(
+_WORDS = linear.compile(r"(?i)\b(?:error|errors|exception|exceptions|fatal)\b|\berr!")
+_TERMINATED = linear.compile(
     r"(?i)\b(?:received|caught|got|by|with|on|signal|from)\W{0,3}(?:signal\W{0,3})?sigterm\b|\bsigterm\W{0,3}(?:received|caught|signal|,)"
 )
-_IN_ORDER = re2.compile(
+_IN_ORDER = linear.compile(
     r"(?i)\b(?:drain\w*|shut(?:ting|s)?[ -]?down|shutdown|stopp?(?:ing|ed)|graceful\w*|clos(?:e|ing)|finish\w*|exiting|quit(?:ting)?|bye"
     r"|clean(?:ing|ly)?(?: up)?|wind\w* down|(?:no longer|stop\w*|not) accept\w*|wait\w* for|exit request)\b"
 )
-_HANDLED = re2.compile(
+_HANDLED = linear.compile(
     r"(?i)\b(?:handled|handling|mapped|maps|mapping|translat\w+|convert\w*|ignor\w+|swallow\w*|suppress\w*|skipp\w+"
     r"|instead of)\b"
 )
-_SPOKEN_OF = re2.compile(
+_SPOKEN_OF = linear.compile(
     r"(?i)\b(?:expect\w*|test\w*|retr\w+|regist\w+|configur\w+|throws?|raises?|on|for|of|class|type|if|when|will|may|can|to|as)\b[^.;]*$"
 )
 """Words, before it, of a line that speaks of an exception without having one."""
-_SAYS_NOTHING = re2.compile(r"^[EF], \[\S+ #\d+\] +(?:ERROR|FATAL) -- [^:]*:\s*$")
+_SAYS_NOTHING = linear.compile(r"^[EF], \[\S+ #\d+\] +(?:ERROR|FATAL) -- [^:]*:\s*$")
 """The blank lines that Rails logs around an exception."""
-_WORST = re2.compile(
+_WORST = linear.compile(
     rf"(?i)\b(?:fatal|{_UNHANDLED}|uncaught|oom[- _]?kill\w*|oom|out of memory|outofmemoryerror|heap out of|java heap space"
     r"|javascript heap|heap exhaust\w*)\b"
 )
-_EXPECTED = re2.compile(
+_EXPECTED = linear.compile(
     r"(?i)\b(?:40[0134569]|422|429)\b.{0,40}\b(?:not found|unauthori[sz]ed|forbidden|bad request|conflict|validation|too many)"
     r"|\b(?:not found|unauthori[sz]ed|forbidden|bad request|validation)\b.{0,30}\b(?:40[0134569]|422|429)\b"
     r"|validation (?:failed|failure|error)|validationerror|failed validation|invalid (?:credentials|password|email|input|request|payload|token)"
     r"|cache miss|already exists|duplicate key|client (?:closed|aborted|disconnected)|token expired|rate limit"
     r"|\b(?:user|order|item|page|resource|record|entity|product|route) not found\b|\bhttp 404\b|\bstatus\W{0,3}404\b"
 )
-_RESOLVED = re2.compile(
+_RESOLVED = linear.compile(
     r"(?i)\b(?:recovered|reconnected|connections? (?:was |is |has been )?(?:re-?established|restored)|(?:connected|available) again|resolved|succeeded|ignored|ignoring|suppressed|handled gracefully|retry succeeded|expected)\b"
 )
-_RETRY = re2.compile(
+_RETRY = linear.compile(
     r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?(?:[2-9]|[1-9]\d)|\bback(?:ing)?[ -]?off\b"
 )
-_TRIED_AGAIN = re2.compile(
+_TRIED_AGAIN = linear.compile(
     r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?(?:[2-9]|[1-9]\d)|\bbacking[ -]?off\b"
 )
 """At INFO: `backoff` is a setting of each job there."""
-_SOFT = re2.compile(
+_SOFT = linear.compile(
     r"(?i)\b(?:failed|failure|failing|timed? ?out|timeout|refused|warning|warn|critical|broken pipe|epipe|enotfound)\b"
 )
-_START = re2.compile(
+_START = linear.compile(
     r"(?i)\blistening (?:on|at|for)\b|\b(?:now )?(?:accepting connections|ready to accept connections)\b|\bapplication startup complete\b"
     r"|\bstarted (?:server )?process\b|\bstarted [\w.]+ in \d|\bbooting (?:up|worker|server|service|\w+)$|\bserver (?:is )?running (?:on|at)\b"
     r"|\b(?:service|server|worker|consumer|producer|app|application|gateway|daemon)\b[\w\s'\":-]{0,30}"
     r"\b(?:started|starting|starting up|is ready|booting|booted|is up)(?:$|[\s]*[.,!;:\"'(]|\s(?:on|at|in|with|up|successfully|listening|pid|port|version)\b)"
     r"|^\W{0,3}(?:starting|booting|started)(?: up)? (?:the )?[\w-]{0,30}\s?(?:service|server|worker|consumer|application|app|gateway)\b\W{0,4}$"
 )
-_NAMED_START = re2.compile(
+_NAMED_START = linear.compile(
     r"(?i)(?:^|[\s\]:])([\w.@/-]{2,60}) (?:service )?(?:is )?(?:starting|started|ready|booting|booted|online|up and running)"
     r"(?:\s*$|\s*[.,!;(]|\s(?:on|at|in|with|version|pid|port|v\d)|\s\w+=)"
 )
-_PART = re2.compile(
+_PART = linear.compile(
     r"(?i)\b(?:health|readiness|liveness|probes?|heartbeats?)\b|\\?\"(?:job|task|partition|shard|order|request|message|batch)_?(?:id)?\\?\"\s?:"
     r"|\b(?:on|for|with|of) (?:job|task|partition|shard|batch|order|message)\b|\b(?:job|task|partition|shard)_?(?:id)?\s?[=#]"
 )
-_FAILED = re2.compile(r"(?i)\b(?:failed|failure|fails|cannot|can't|could not|couldn't|unable to|error)\b")
-_KEYED_ERROR = re2.compile(r'\b(?:err|error|cause|reason)=(?:"(?:[^"\\]|\\.)*"|\S+)')
+_FAILED = linear.compile(r"(?i)\b(?:failed|failure|fails|cannot|can't|could not|couldn't|unable to|error)\b")
+_KEYED_ERROR = linear.compile(r'\b(?:err|error|cause|reason)=(?:"(?:[^"\\]|\\.)*"|\S+)')
 _NO_VALUES = frozenset({"", "null", "nil", "<nil>", "none", "false", "undefined", "0"})
-_TELLING = re2.compile(r"(?:^|\D)(?:[01]|4\d\d)(?:\D|$)")
+_TELLING = linear.compile(r"(?:^|\D)(?:[01]|4\d\d)(?:\D|$)")
 """None of something, a first attempt, an HTTP status that is no fault."""
 _JUDGED_CHARACTERS = 4000
 FAILURES_IN_WORDS = f"{THROWN}|{ENDING}|{RETRYING}|{STARTING}|://"
@@ -347,10 +349,10 @@ def _failure(level: str | None, rest: str, words: str) -> str:
     return ERROR if level == "WARN" and _EXCEPTION.search(rest) else NOTHING
 
 
-_EXCEPTION = re2.compile(r"(?i)\b(?:an? |threw |caught |raised )?exception\b")
+_EXCEPTION = linear.compile(r"(?i)\b(?:an? |threw |caught |raised )?exception\b")
 
 
-_CRASHED = re2.compile(
+_CRASHED = linear.compile(
     r"(?i)^exception in thread\b|exception in thread [^\n\":]{1,200}:\s*\n|^panic: |^fatal error: |^thread '.{0,200}' (?:\(\d+\) )?panicked|\buncaught\b|\bunhandled\b|^Node\.js v\d|\nNode\.js v\d"
 )
 
@@ -380,4 +382,4 @@ def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool, abov
 
 
 TRACE, TRACE_FATAL, QUIET_TRACE = "trace", "trace-fatal", "quiet-trace"
-_WARNING = re2.compile(r"^(?:\(node:\d+\) )?(?:\[\w+\] )?Warning: |\b\w+Warning: ")
+_WARNING = linear.compile(r"^(?:\(node:\d+\) )?(?:\[\w+\] )?Warning: |\b\w+Warning: ")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import re2
 
+from tools import linear
 from tools.sources.logs.levels import level_of, syslog_level
 
 SEARCHED_CHARACTERS = 300
@@ -44,52 +45,52 @@ _ELSE = ("emergency", "alert", "informational", "system", "trce", "dbug", "fail"
 _WORDS = sorted(
     {word.lower() for word in (*_UPPER, *_SHORT, *_LOWER, *_ELSE)}, key=lambda word: (-len(word), word)
 )
-_WORD = re2.compile(rf"(?i)\b(?:{'|'.join(_WORDS)})[1-8]?\b")
+_WORD = linear.compile(rf"(?i)\b(?:{'|'.join(_WORDS)})[1-8]?\b")
 _BRACKETS = r"(?:\[[^\[\]]{0,80}\]:?\s*)*"
-_BEFORE = re2.compile(
+_BEFORE = linear.compile(
     rf"\W{{0,2}}?(?:\[?{_TIME}\]?[:,]?[\s,|]*(?:{_BETWEEN}[\s,]*)*|{_BRACKETS}|[A-Z], (?:{_BETWEEN}[\s,]*)+)"
 )
-_BEFORE_SHORT = re2.compile(rf"\[?{_TIME}\]?[\s|]*(?:[+-]\d\d:\d\d )?{_BRACKETS}\[?")
-_SPOKEN = re2.compile(r":(?:\s|$)|\t|\s\||\s[-–—]\s")
-_DOTNET = re2.compile(r": [\w.`+]+\[\d+\]")
-_CHANNEL = re2.compile(r"[\w-]{1,30}\.$")
-_SECTION = re2.compile(r"[a-z_0-9]{1,30}:$")
+_BEFORE_SHORT = linear.compile(rf"\[?{_TIME}\]?[\s|]*(?:[+-]\d\d:\d\d )?{_BRACKETS}\[?")
+_SPOKEN = linear.compile(r":(?:\s|$)|\t|\s\||\s[-–—]\s")
+_DOTNET = linear.compile(r": [\w.`+]+\[\d+\]")
+_CHANNEL = linear.compile(r"[\w-]{1,30}\.$")
+_SECTION = linear.compile(r"[a-z_0-9]{1,30}:$")
 _TRIES = 5
 _HEAD_CHARACTERS = 160
-_LOGRUS = re2.compile(r"^(PANI|FATA|ERRO|WARN|INFO|DEBU|TRAC)\[\d{4,9}\] ")
-_NEST = re2.compile(r"^\[Nest\] \d+\s+-\s.{10,40}?[AP]M\s+(LOG|ERROR|WARN|DEBUG|VERBOSE|FATAL)\s")
-_POSTGRES = re2.compile(
+_LOGRUS = linear.compile(r"^(PANI|FATA|ERRO|WARN|INFO|DEBU|TRAC)\[\d{4,9}\] ")
+_NEST = linear.compile(r"^\[Nest\] \d+\s+-\s.{10,40}?[AP]M\s+(LOG|ERROR|WARN|DEBUG|VERBOSE|FATAL)\s")
+_POSTGRES = linear.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \S{1,40} (?:\[[\d-]+\] )?(?:\S{1,130}@\S{1,130} )?(?:\[[^\]]{1,60}\] )?"
     r"(DEBUG[1-5]|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION|BACKTRACE):  "
 )
-_REDIS = re2.compile(r"^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) ")
+_REDIS = linear.compile(r"^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) ")
 _ROLES = frozenset("XCSM")
 _REDIS_LEVELS = {".": "DEBUG", "-": "DEBUG", "*": "INFO", "#": "WARN"}
-_SYSLOG_OLD = re2.compile(
+_SYSLOG_OLD = linear.compile(
     r"^(?:<(\d{1,3})>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?[+-]\d\d:?\d\d)"
     r" [\w.:-]{1,255} [\w./@()-]{1,80}(?:\[\d+\])?: "
 )
-_SYSLOG_NEW = re2.compile(
+_SYSLOG_NEW = linear.compile(
     r'^<(\d{1,3})>1 \S{1,40} \S{1,255} \S{1,48} \S{1,128} \S{1,32} (?:-|(?:\[(?:[^\]\\"]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \x{feff}?|$)'
 )
-_WINDOWS = re2.compile(
+_WINDOWS = linear.compile(
     rf"^{_TIME},?\s+(Trace|Verbose|Debug|Info|Information|Warning|Warn|Error|Critical|Fatal)(?:\s\s+|\t)"
 )
 """In a column of its own: a word like that inside a sentence has one blank behind it."""
-_BLUE_GENE = re2.compile(
+_BLUE_GENE = linear.compile(
     r"^\S{1,40} 1\d{9} \d{4}\.\d\d\.\d\d \S{1,80} \d{4}-\d\d-\d\d-[\d.]{8,16} \S{1,80} [A-Z]+ [A-Z_]+ "
     r"(INFO|WARNING|ERROR|SEVERE|FATAL|FAILURE) "
 )
-_COUNTED = re2.compile(r"(?i)(?:^|[A-Za-z,;:\]]\s+)(?:0|no|zero|any)\s$")
-_NOTHING = re2.compile(r"^\W*(?:0|null|none|false|nil|undefined|\[\]|\{\})\s*[,;.]?\s*$")
-_NONE_OF_THEM = re2.compile(r"^[\s:|]{1,3}0\s*(?:[,;|]|$)")
-_TIME_FIRST = re2.compile(rf"^(?:\W|\S{{1,80}}\s)?{_TIME}\W*")
-_COMMON_LATER = re2.compile(
+_COUNTED = linear.compile(r"(?i)(?:^|[A-Za-z,;:\]]\s+)(?:0|no|zero|any)\s$")
+_NOTHING = linear.compile(r"^\W*(?:0|null|none|false|nil|undefined|\[\]|\{\})\s*[,;.]?\s*$")
+_NONE_OF_THEM = linear.compile(r"^[\s:|]{1,3}0\s*(?:[,;|]|$)")
+_TIME_FIRST = linear.compile(rf"^(?:\W|\S{{1,80}}\s)?{_TIME}\W*")
+_COMMON_LATER = linear.compile(
     rf"^(?:[\w.@/$<>#*:-]{{1,60}}\s+|(?:[\w.@/$<>#*:-]*[^a-zA-Z\s][\w.@/$<>#*:-]*\s+|[A-Z]+\s+){{2,4}})({'|'.join(_UPPER)})[\s:|\]]"
 )
 
 _CLEANERS = tuple(
-    re2.compile(pattern)
+    linear.compile(pattern)
     for pattern in (
         r"^\s+\d+ --- (?:\[[^\]]*\]\s*){1,3}\S+\s*: ",  # Spring Boot
         r"^ -- [^:]{0,60}: ",  # Ruby
@@ -110,14 +111,14 @@ _CLEANERS = tuple(
         r"^: [\w.`+]+\[\d+\]$",
     )
 )
-_TRACING = re2.compile(
+_TRACING = linear.compile(
     r'^ +(?:(?:[a-z_]\w*(?:\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\})?:)+ )?[a-z_]\w*(?:::[a-z_]\w*)*: '
 )
-_PYTHON_PLACE = re2.compile(r"^\s+[A-Za-z_][\w.$-]*:\d+ ")
-_LOG4JS = re2.compile(r"^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\] \[$")
-_LOG4JS_NAME = re2.compile(r"^ [\w.$-]+ - ")
-_KAFKA = re2.compile(r" \((?:[a-z]\w*\.)+[A-Z]\w*\)$")
-_PLAIN = re2.compile(r"^(?:\s*[:|\]]\s*|\s+[-–—]\s+|\s+)")
+_PYTHON_PLACE = linear.compile(r"^\s+[A-Za-z_][\w.$-]*:\d+ ")
+_LOG4JS = linear.compile(r"^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\] \[$")
+_LOG4JS_NAME = linear.compile(r"^ [\w.$-]+ - ")
+_KAFKA = linear.compile(r" \((?:[a-z]\w*\.)+[A-Z]\w*\)$")
+_PLAIN = linear.compile(r"^(?:\s*[:|\]]\s*|\s+[-–—]\s+|\s+)")
 _DETAIL = frozenset({"DETAIL", "HINT", "STATEMENT", "CONTEXT", "QUERY", "LOCATION", "BACKTRACE"})
 _DELIMITERS = frozenset(["", *" \t:|],/)([>"])
 

@@ -5,7 +5,7 @@ Syslog's `crit`, `alert` and `emerg` are FATAL, its `notice` is INFO. A custom s
 
 from __future__ import annotations
 
-import re2
+from tools import linear
 
 _WORDS = {
     "FATAL": ("fatal", "critical", "crit", "panic", "dpanic", "emerg", "emergency", "alert", "60", "ftl", "fata"),
@@ -26,9 +26,9 @@ _LEVEL_OF = {word: level for level, words in _WORDS.items() for word in words} |
 _NUMBERS = ((60, "FATAL"), (50, "ERROR"), (40, "WARN"), (30, "INFO"), (20, "DEBUG"), (10, "TRACE"))
 _SYSLOG = ("FATAL", "FATAL", "FATAL", "ERROR", "WARN", "INFO", "INFO", "DEBUG")
 _OTEL = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-_COLOUR = re2.compile(r"\x1b\[[0-9;]*m")
-_CUSTOM = re2.compile(r"^(debug|info|warn|error)[+-]\d{1,4}$")
-_BELOW_DEBUG = re2.compile(r"^debug-\d{1,4}$")
+_COLOUR = linear.compile(r"\x1b\[[0-9;]*m")
+_CUSTOM = linear.compile(r"^(debug|info|warn|error)[+-]\d{1,4}$")
+_BELOW_DEBUG = linear.compile(r"^debug-\d{1,4}$")
 
 
 def level_of(value: object) -> str | None:

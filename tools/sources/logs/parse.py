@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
-import re2
 
+from tools import linear
 from tools.sources import correlation
 from tools.sources.logs import heads, structured, times
 from tools.sources.logs.levels import level_of
@@ -29,21 +29,21 @@ _STACK_KEYS = (
 )
 _ERROR_KEYS = ("err", "error", "exception", "e", "cause")
 
-_KLOG = re2.compile(r"^([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d{1,9})\s+\d+\s\S+:\d+\]\s?")
-_ACCESS_SHORT = re2.compile(
+_KLOG = linear.compile(r"^([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d{1,9})\s+\d+\s\S+:\d+\]\s?")
+_ACCESS_SHORT = linear.compile(
     r"(?:^|\s|\"|\])(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: HTTP/[\d.]{1,3})?\"?\s(\d{3})(?:\s+(?:[\d.]+|-)\s?(?:[mµu]?s|bytes)?\b|\s*$|\s+-)"
 )
-_FAILED_SHORT = re2.compile(
+_FAILED_SHORT = linear.compile(
     r"\"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+ HTTP/[\d.]{1,3}\"\s(5\d\d)(?:(?:\s[A-Z][A-Za-z'-]{1,30}){1,5}\s*$|\s[A-Z]{2,6}(?:,[A-Z]{2,6})*\s)"
 )
 """With the reason behind the status, as uvicorn writes them under a level of its own, or the flags of Envoy."""
-_LOGFMT = re2.compile(r'(?:^|\s)(level|lvl|severity)="?([\w+-]+)"?(?:\s|$)')
-_IN_PROSE = re2.compile(
+_LOGFMT = linear.compile(r'(?:^|\s)(level|lvl|severity)="?([\w+-]+)"?(?:\s|$)')
+_IN_PROSE = linear.compile(
     r"(?:^|[\s,;])(?:[a-z]+ )?(?:with|at|to|using|is|set|and|by|from|of) (?:level|lvl|severity)="
 )
 """A sentence that names a level: `logger started with level=error`."""
-_LOGFMT_START = re2.compile(r"^[A-Za-z_][\w.]{0,40}=(?:\"(?:[^\"\\]|\\.)*\"|\S+)\s+[A-Za-z_][\w.]{0,40}=")
-_PAIR = re2.compile(r'(?:^|\s)([A-Za-z_][\w.-]{0,60})=(?:"((?:[^"\\]|\\.)*)"|(\S+))')
+_LOGFMT_START = linear.compile(r"^[A-Za-z_][\w.]{0,40}=(?:\"(?:[^\"\\]|\\.)*\"|\S+)\s+[A-Za-z_][\w.]{0,40}=")
+_PAIR = linear.compile(r'(?:^|\s)([A-Za-z_][\w.-]{0,60})=(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 _LOGFMT_KEYS = ("time=", "ts=", "t=", "level=", "lvl=", "msg=", "at=", "severity=", "timestamp=")
 _LOGFMT_LEVELS = ("level", "lvl", "severity", "at")
 _LOGFMT_TIMES = ("time", "ts", "t", "timestamp", "when")
@@ -196,7 +196,7 @@ _ID_HINTS = (
     "traceid",
     "requestid",
 )
-_TEXT_ID = re2.compile(
+_TEXT_ID = linear.compile(
     r"(?i)\b(?:correlation|request|req|trace)[_-]?id\"?\s?[=:]\s?\"?([A-Za-z0-9][\w.:-]{3,199})"
 )
 

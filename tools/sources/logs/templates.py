@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re2
+from tools import linear
 
-_VARIABLE = re2.compile(
+_VARIABLE = linear.compile(
     r"\[masked:[^\[\]\s]{1,80}\]|[A-Za-z0-9_+./:@%-]*[0-9][A-Za-z0-9_+./:@%-]*|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}"
 )
-_MESSAGE_ID = re2.compile(r"(?:^|[^\w-])(\d{13}-\d{1,19})(?:$|[^\w-])")
+_MESSAGE_ID = linear.compile(r"(?:^|[^\w-])(\d{13}-\d{1,19})(?:$|[^\w-])")
 _CHARACTERS_MAX = 400
 _IDS_MAX = 20
 

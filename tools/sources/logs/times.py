@@ -10,18 +10,22 @@ from functools import cache
 
 import re2
 
+from tools import linear
+
 _MONTHS = {
     "Jan": "01", "Feb": "02", "Mar": "03", "Apr": "04", "May": "05", "Jun": "06",
     "Jul": "07", "Aug": "08", "Sep": "09", "Oct": "10", "Nov": "11", "Dec": "12",
 }  # fmt: skip
-_ISO = re2.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)\s?(Z|[+-]\d\d:?\d\d)?")
-_SLASH = re2.compile(r"\b(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
-_SYSLOG = re2.compile(r"^(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)\s")
-_DAY_FIRST = re2.compile(r"\b(\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
-_WEEKDAY = re2.compile(r"\b[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) (\d{4})\b")
-_AMERICAN = re2.compile(r"\b(\d\d)/(\d\d)/(\d{4}), (\d{1,2}):(\d\d):(\d\d) ([AP])M\b")
-_EPOCH = re2.compile(r"^\[?(1\d{9}(?:\.\d{1,9}|\d{3})?|1\.\d{6,16}e\+09)[\]\s]")
-_SENTENCE = re2.compile(
+_ISO = linear.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)\s?(Z|[+-]\d\d:?\d\d)?")
+_SLASH = linear.compile(r"\b(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
+_SYSLOG = linear.compile(r"^(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)\s")
+_DAY_FIRST = linear.compile(r"\b(\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
+_WEEKDAY = linear.compile(
+    r"\b[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) (\d{4})\b"
+)
+_AMERICAN = linear.compile(r"\b(\d\d)/(\d\d)/(\d{4}), (\d{1,2}):(\d\d):(\d\d) ([AP])M\b")
+_EPOCH = linear.compile(r"^\[?(1\d{9}(?:\.\d{1,9}|\d{3})?|1\.\d{6,16}e\+09)[\]\s]")
+_SENTENCE = linear.compile(
     r"(?:^|\s)[A-Z]?[a-z]{1,30}(?: [a-z]{1,30}){1,20}:?\s$|(?:^|\s)(?:at|on|since|until|from|to|before|after|by|in|for) $"
 )
 """Behind words like these a time is what the line speaks of, not when it was written."""
@@ -31,7 +35,7 @@ _SHAPES = (
     (_DAY_FIRST, "{2}-{1}-{0}T{3}"),
     (_WEEKDAY, "{3}-{0}-{1}T{2}"),
 )
-_HOLDS_TIME = re2.compile(r"\d\d:\d\d:\d\d|^\[?1\.?\d{6}|\d:\d\d:\d\d [AP]M")
+_HOLDS_TIME = linear.compile(r"\d\d:\d\d:\d\d|^\[?1\.?\d{6}|\d:\d\d:\d\d [AP]M")
 _NUMBER_MAX = 1e19
 """More than 2100 in ns; JSON may hold whole numbers that are no float."""
 _SMALLEST_S, _LARGEST_S = 631_152_000, 4_102_444_800

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import re2
+from tools import linear
 
-HEAD = re2.compile(
+HEAD = linear.compile(
     r"(?:^|[\s:(\[])[A-Za-z_$][\w.$]*(?:Error|Exception|Throwable|Failure|Warning|Rejection)\b|^Uncaught |^Unhandled |exception|panic"
     r"|^\(node:\d+\) (?:\[\w+\] )?Warning: |ERROR|FATAL|^Error\b|\bError: |\bException\b"
 )
@@ -24,53 +24,55 @@ HEAD_WORDS = (
     "FATAL",
 )
 """A cheap look before the pattern: every match of it holds one of these."""
-FRAME_AT = re2.compile(
+FRAME_AT = linear.compile(
     r"^\s+at \S|^\s*\.\.\. \d+ (?:more|common|lines matching)|^\s*Caused by: |^\s+Suppressed: |^\s*\[cause\]: |^\s+---> |^\s*--- End of (?:inner exception )?stack trace"
 )
-PLACED_AT = re2.compile(
+PLACED_AT = linear.compile(
     r"^[\s|+]+at (?:(?:async |new |static )?\S+(?: \[as [^\]]{1,80}\])? \((?:.*:\d+|<anonymous>|native|index \d+|eval at .*)|[^\s(]+\(.*\)|\S+:\d+:\d+\)?|<anonymous>)"
     r"|^\s*Caused by: [\w.$]*(?:Error|Exception|Throwable|Failure)\b|^\s+Suppressed: |^\s*\[cause\]: |^\s+---> |^\s*--- End of (?:inner exception )?stack trace"
 )
 """What begins a trace where no error stood before it: a frame that names its place, as prose and plans do not."""
-MORE_AT = re2.compile(
+MORE_AT = linear.compile(
     r"^\s+\[?[\w.$]+\]?: .*$|^\s*[}\])]+,?\s*$|^\s+\^+\s*$|^Node\.js v\d|^\s*\{\s*$|^\s+\.\.\. \d+ more items?|^\s*nested exception is:$|^\s+\[errors\]|^\s+'.*'[,:]?"
 )
-FRAME_PYTHON = re2.compile(
+FRAME_PYTHON = linear.compile(
     r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+[+|] '
 )
-OWN_PYTHON = re2.compile(
+OWN_PYTHON = linear.compile(
     r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+\+ Exception Group Traceback|^\s+\+-[+-]'
 )
 """The same, without an error before it."""
-CHAIN_PYTHON = re2.compile(
+CHAIN_PYTHON = linear.compile(
     r"^(?:During handling of the above exception|The above exception was the direct cause|Traceback \(most recent)"
 )
-FRAME_GO = re2.compile(r"^panic: |^fatal error: |^goroutine \d+ \[|^\t\S+\.go:\d+(?: \+0x[0-9a-f]+)?\s*$")
-MORE_GO = re2.compile(
+FRAME_GO = linear.compile(r"^panic: |^fatal error: |^goroutine \d+ \[|^\t\S+\.go:\d+(?: \+0x[0-9a-f]+)?\s*$")
+MORE_GO = linear.compile(
     r"^\s*$|^\S+\(.*\)$|^\S+\(.*$|^created by |^exit status \d|^\[signal |^\t|^\s+panic: |^goroutine |^\s*\.\.\.additional frames"
 )
-FRAME_RUST = re2.compile(r"^thread '.{0,200}' (?:\(\d+\) )?panicked at|^stack backtrace:|^\s+\d+: .{0,400}$")
-MORE_RUST = re2.compile(r"^stack backtrace:|^\s+\d+: |^\s+at |^note: |^\s*$|^\s+(?:left|right): ")
+FRAME_RUST = linear.compile(
+    r"^thread '.{0,200}' (?:\(\d+\) )?panicked at|^stack backtrace:|^\s+\d+: .{0,400}$"
+)
+MORE_RUST = linear.compile(r"^stack backtrace:|^\s+\d+: |^\s+at |^note: |^\s*$|^\s+(?:left|right): ")
 TRACEBACK = "Traceback (most recent call last):"
-EXCEPTION_LINE = re2.compile(r"^(?:(?:[A-Za-z_<][\w<>]*\.)+[A-Za-z_]\w*|[A-Z_]\w*)(?:: |:?$)")
-EXCEPTION_IN_GROUP = re2.compile(r"^\s*(?:[|+] ?)+((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:: .*)?)$")
-FILE_PYTHON = re2.compile(r'^[\s|+]*(File "[^"]{1,500}", line \d+.{0,200})$')
-THREAD_HEAD = re2.compile(r'Exception in thread [^":]{1,200}:\s*$')
+EXCEPTION_LINE = linear.compile(r"^(?:(?:[A-Za-z_<][\w<>]*\.)+[A-Za-z_]\w*|[A-Z_]\w*)(?:: |:?$)")
+EXCEPTION_IN_GROUP = linear.compile(r"^\s*(?:[|+] ?)+((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:: .*)?)$")
+FILE_PYTHON = linear.compile(r'^[\s|+]*(File "[^"]{1,500}", line \d+.{0,200})$')
+THREAD_HEAD = linear.compile(r'Exception in thread [^":]{1,200}:\s*$')
 """Python's own words before the trace of a thread that died; java's end otherwise."""
-TOP_FRAME = re2.compile(
+TOP_FRAME = linear.compile(
     r'^\s*File "[^"]{1,500}", line \d+, in <module>|^\s*File "<frozen runpy>"|, in _run_module_as_main$'
 )
-EXIT = re2.compile(
+EXIT = linear.compile(
     r"(?i)\bexit(?:ed|ing|s)?\b.{0,40}\b(?:code|status|signal)\b\W{0,3}-?\w|\b(?:process|app|service|program)\b.{0,40}"
     r"\b(?:exited|crashed|terminated)\b|\brestarting\b"
 )
-PREAMBLE_NODE = re2.compile(r"^(?:node:[\w/]+|(?:file://)?/[^\s:][^:]{0,400}|[A-Za-z]:\\[^:]{1,400}):\d+$")
+PREAMBLE_NODE = linear.compile(r"^(?:node:[\w/]+|(?:file://)?/[^\s:][^:]{0,400}|[A-Za-z]:\\[^:]{1,400}):\d+$")
 """Node names file and line before it quotes the code that threw."""
-TYPED_HEAD = re2.compile(r"^(?:Uncaught )?[A-Za-z_$][\w.$]*(?:Error|Exception|Rejection)\b(?: \[\w+\])?: ")
-INDENTED_HEAD = re2.compile(r"^ {4,24}(?:[A-Za-z_$][\w.$]*)?(?:Error|Exception|Warning)(?: \[\w+\])?: ")
+TYPED_HEAD = linear.compile(r"^(?:Uncaught )?[A-Za-z_$][\w.$]*(?:Error|Exception|Rejection)\b(?: \[\w+\])?: ")
+INDENTED_HEAD = linear.compile(r"^ {4,24}(?:[A-Za-z_$][\w.$]*)?(?:Error|Exception|Warning)(?: \[\w+\])?: ")
 """As pino-pretty prints the stack of an error among its fields."""
-GROUP_END_PYTHON = re2.compile(r"^\s*\+-{20,}$")
-RUST_TOLD = re2.compile(r"^stack backtrace:|^note: ")
+GROUP_END_PYTHON = linear.compile(r"^\s*\+-{20,}$")
+RUST_TOLD = linear.compile(r"^stack backtrace:|^note: ")
 
 
 def own_head_at(text: str) -> int | None:

@@ -10,10 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import re2
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tools import linear
 from tools.sources.logs import classify, figures, parse
 from tools.sources.logs.activity import Activity
 from tools.sources.logs.digits import apart, own_name, without_digits
@@ -37,12 +37,12 @@ _KEPT_TEMPLATES = 300
 _KEPT_TIMES = 32
 IDS_MAX = 20
 _EXAMPLE_CHARACTERS = 4000
-_FRAMES = re2.compile(
+_FRAMES = linear.compile(
     r'\n\s+at \S|\n[\s|+]*File "[^"]+", line \d|^stack backtrace:|\nstack backtrace:|\ngoroutine \d|^goroutine \d|\n\t\S+\.go:\d+|^Traceback'
 )
-_BELOW = re2.compile(r"\nTraceback \(most recent call last\):\n")
-_REQUEST = re2.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) ([^\s?\"]{1,300})")
-_SEGMENT = re2.compile(r"[^/\s]*\d[^/\s]*")
+_BELOW = linear.compile(r"\nTraceback \(most recent call last\):\n")
+_REQUEST = linear.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) ([^\s?\"]{1,300})")
+_SEGMENT = linear.compile(r"[^/\s]*\d[^/\s]*")
 
 Key = tuple[str, str, str, str]
 """Service, source, verdict, template."""
