@@ -75,22 +75,23 @@ def said_by(text: bytes, marks: Ints, *, access: bool) -> list[bytes | None]:
     """
     padded = b"".join((_PAD, text, _PAD))
     cells = np.frombuffer(padded, np.uint8)
-    holds_line = keys.HOLDS_LINE in padded
-    left = _left_to_keys(padded, cells, access=access, holds_line=holds_line)
+    newlines = np.flatnonzero(cells == _NEWLINE)
+    records = bool((cells[newlines[:-1] + 1] == keys.RECORD[0]).any())
+    holds_line = records and keys.HOLDS_LINE in padded
+    places = _left_to_keys(padded, cells, records=records, holds_line=holds_line)
+    if access and not text.isascii():
+        places += np.flatnonzero(cells >= 128).tolist()
     kinds = np.array(np.frombuffer(padded.translate(_KINDS), np.uint8))
     said = _without_digits(cells, kinds)
     if access:
         _keep_statuses(cells, said)
     _keep_levels(cells, said)
-    shaped = _shaped(cells, said, kinds, _SEGMENT if access else _WORD, holds_line=holds_line)
+    heads = _heads(cells, newlines, records=records and not holds_line)
+    shaped = _shaped(cells, said, kinds, _SEGMENT if access else _WORD, heads)
     lines: list[bytes | None] = [*shaped.split(b"\n")[len(_PAD) : -len(_PAD) - 1]]
-    for line in left:
+    left = set((np.searchsorted(newlines, places) - len(_PAD)).tolist()) if places else set()
+    for line in left | _of_agents(padded, newlines, np.flatnonzero(marks & _RUNS).tolist()):
         lines[line] = None
-    if (marks & _RUNS).any() and agent_runs.is_about(text.decode("utf-8", "replace")):
-        parts = text.split(b"\n")
-        for line in np.flatnonzero(marks & _RUNS).tolist():
-            if agent_runs.is_about(parts[line].decode("utf-8", "replace")):
-                lines[line] = None
     return lines
 
 
@@ -193,7 +194,7 @@ def _keep_levels(cells: Bytes, said: Bytes) -> None:
 # --- words -----------------------------------------------------------------------------------------------
 
 
-def _shaped(cells: Bytes, said: Bytes, kinds: Bytes, of_word: np.uint8, *, holds_line: bool) -> bytes:
+def _shaped(cells: Bytes, said: Bytes, kinds: Bytes, of_word: np.uint8, heads: int) -> bytes:
     """The text with each word that holds digits as what is kept of it."""
     size, inside = len(said), kinds & of_word
     words, digits = bits.of(inside), bits.of(said == _ZERO)
@@ -204,7 +205,7 @@ def _shaped(cells: Bytes, said: Bytes, kinds: Bytes, of_word: np.uint8, *, holds
     shapes = bits.mirrored(bits.onward(bits.mirrored(ends >> 1, size), backward) & backward, size)
     shapes &= ~_telling_words(cells, said, inside, shapes)
     starts = words & ~(words << 1) & shapes
-    in_head = bits.onward(starts & _heads(cells, holds_line=holds_line), words)
+    in_head = bits.onward(starts & heads, words)
     ids = bits.onward(starts & _ids(words), words)
     # A digit whose value was kept is none any more.
     alnum = bits.of(((kinds & _ALNUM) != 0) & (said >= _ZERO))
@@ -235,12 +236,11 @@ def _number_ends(said: Bytes, kinds: Bytes, words: int) -> int:
     return found & ~words
 
 
-def _heads(cells: Bytes, *, holds_line: bool) -> int:
-    """The heads of lines that are no records."""
-    newlines = np.flatnonzero(cells == _NEWLINE)
+def _heads(cells: Bytes, newlines: Ints, *, records: bool) -> int:
+    """The heads of lines that are no records; `records`: some may be."""
     before, ends = newlines[len(_PAD) - 1 : -len(_PAD) - 1], newlines[len(_PAD) : -len(_PAD)]
-    if not holds_line:
-        # As `keys.is_record`; where one may hold a line of Docker's, none is.
+    if records:
+        # As `keys.is_record`, where no line holds one of Docker's.
         last = ends - 1
         last = last - (cells[last] == ord("\r"))
         record = (cells[before + 1] == keys.RECORD[0]) & (cells[before + 2] == keys.RECORD[1])
@@ -285,17 +285,21 @@ def _telling_words(cells: Bytes, said: Bytes, inside: Bytes, shapes: int) -> int
 # --- lines that are left to `keys` -----------------------------------------------------------------------
 
 
-def _left_to_keys(text: bytes, cells: Bytes, *, access: bool, holds_line: bool) -> set[int]:
-    """Lines by number that hold what is read in `keys` alone."""
-    places = _all(text, _ESCAPED) + (_all(text, _PRIORITY) if holds_line else [])
-    if b"\n{" in text:
-        places += _bad_numbers(cells)
-    if access and not text.isascii():
-        places += np.flatnonzero(cells >= 128).tolist()
-    if not places:
+def _left_to_keys(text: bytes, cells: Bytes, *, records: bool, holds_line: bool) -> list[int]:
+    """Places in lines that hold what is read in `keys` alone."""
+    # To look for one sign is much quicker than for two.
+    places = _all(text, _ESCAPED) if b"\\" in text else []
+    places += _all(text, _PRIORITY) if holds_line else []
+    return places + (_bad_numbers(cells) if records else [])
+
+
+def _of_agents(padded: bytes, newlines: Ints, lines: list[int]) -> set[int]:
+    """Which of the lines are about the run of an agent."""
+    spans = ((newlines[at + len(_PAD) - 1] + 1, newlines[at + len(_PAD)]) for at in lines)
+    texts = b"\n".join([padded[start:end] for start, end in spans]).decode("utf-8", "replace")
+    if not agent_runs.is_about(texts):
         return set()
-    ends = np.flatnonzero(cells == _NEWLINE)
-    return set((np.searchsorted(ends, places) - len(_PAD)).tolist())
+    return {at for at, text in zip(lines, texts.split("\n"), strict=True) if agent_runs.is_about(text)}
 
 
 def _bad_numbers(cells: Bytes) -> list[int]:

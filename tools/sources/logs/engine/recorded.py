@@ -81,12 +81,17 @@ class LineRecorder:
     def _told(self, folded: Folded, telling: Ints, now: float) -> set[int]:
         if not len(telling) and not folded.secrets:
             return set()
-        secret = np.array([row for row, _ in folded.secrets], np.int64)
-        rows = np.unique(np.concatenate((telling, secret)))
-        if folded.unchecked:
-            rows = rows[~np.isin(rows, list(folded.unchecked))]
+        available = self._verdicts.available(now)
+        if not available:
+            return set()
+        told = np.zeros(folded.table.count, np.bool_)
+        told[telling] = True
+        told[[row for row, _ in folded.secrets]] = True
+        told[list(folded.unchecked)] = False
+        # Each takes one at least.
+        rows = np.flatnonzero(told)[:available]
         cost = _cost(folded, rows, VERDICTS)
-        room = int(np.searchsorted(cost, self._verdicts.available(now), "right"))
+        room = int(np.searchsorted(cost, available, "right"))
         self._verdicts.take(now, int(cost[room - 1]) if room else 0)
         return set(rows[:room].tolist())
 
