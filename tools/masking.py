@@ -16,6 +16,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import re2
@@ -27,6 +28,8 @@ _LONGEST = 2048
 """Characters that a secret may go on behind a cut: more than any token of a provider has."""
 _KEY_LINES_MAX = 200
 """A 16,384-bit RSA key has 196 lines; after more, it is not a key any longer."""
+_KEYS_MAX, _KEY_CHARACTERS = 2048, 64
+"""Keys of records whose meaning is remembered; values never are."""
 _FOREIGN_LINES_MAX = 5
 """Lines of others that may stand between two lines of a key; after more, it was cut off."""
 _MARK = re2.compile(r"\[masked:([a-z0-9_-]{1,60})(?::([A-Za-z0-9_.+-]{1,32}))??(?::([0-9a-f]{12}))?\]")
@@ -231,8 +234,25 @@ class _Named(dict[str, bool]):
     """Whether keys name a secret."""
 
     def __missing__(self, key: str) -> bool:
-        self[key] = named = secret_finder.names_a_secret(key)
+        self[key] = named = (
+            _names_a_secret(key) if len(key) <= _KEY_CHARACTERS else secret_finder.names_a_secret(key)
+        )
         return named
+
+
+@lru_cache(maxsize=_KEYS_MAX)
+def _names_a_secret(key: str) -> bool:
+    return secret_finder.names_a_secret(key)
+
+
+@lru_cache(maxsize=_KEYS_MAX)
+def _is_plain(key: str) -> bool:
+    return not secret_finder.find(key)
+
+
+def _shown_key(key: str, known: _Known) -> str:
+    """A key as it is masked. Keys are few, and the same in all records."""
+    return key if len(key) <= _KEY_CHARACTERS and _is_plain(key) else known[key]
 
 
 def _masked(data: object, known: _Known, named: _Named) -> object:
@@ -243,7 +263,9 @@ def _masked(data: object, known: _Known, named: _Named) -> object:
     if isinstance(data, list | tuple):
         return [_masked(item, known, named) for item in data]
     if isinstance(data, Mapping):
-        return {known[str(key)]: _leaf(str(key), value, known, named) for key, value in data.items()}
+        return {
+            _shown_key(str(key), known): _leaf(str(key), value, known, named) for key, value in data.items()
+        }
     return data
 
 
