@@ -8,6 +8,7 @@ the ids of their record, are the same. Caches hold keys and verdicts, and nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from tools.sources.logs.engine.patterns import KEYED, Mark
 from tools.sources.logs.templates import message_ids
 from tools.sources.logs.trace_lines import HEAD, TRACEBACK, TYPED_HEAD, own_head_at
 from tools.sources.logs.traces import Assembler, Trace
-from tools.sources.logs.window import IDS_MAX, TIMES_MAX, Group, Item, Judged, Window
+from tools.sources.logs.window import IDS_MAX, TIMES_MAX, Group, Item, Judged, Later, Window, made
 from tools.sources.logs.written import Lines, is_indented, is_record, own_level
 from tools.sources.records import LogLine
 
@@ -199,11 +200,17 @@ def _when_ms(folded: Folded, row: int) -> int | None:
     return time if time >= 0 else None if folded.batch.behind(row) else folded.batch.now_ms
 
 
-def _spanning(folded: Folded, rows: slice) -> LogLine:
-    """The record of a trace's head, over all its lines."""
-    head, at = folded.record(rows.start), rows.stop - 1
+def _spanning(folded: Folded, rows: slice) -> Later:
+    """The record of a trace's head, over all its lines, where somebody looks at it."""
+    at, origin = rows.stop - 1, folded.batch.origin
     last = folded.batch.raw(at, int(folded.table.starts[at]), int(folded.table.ends[at]))
-    return replace(head, byte_length=last.offset + last.length - head.byte_offset, position=last.position)
+    make = partial(_over, folded.later(rows.start), last.offset + last.length, last.position)
+    return Later(origin.service, origin.source, last.position, make)
+
+
+def _over(head: LogLine | Later, end: int, position: int) -> LogLine:
+    line = made(head)
+    return replace(line, byte_length=end - line.byte_offset, position=position)
 
 
 def _keep(cache: dict[int, _Seen], key: int, found: _Seen) -> None:
