@@ -37,6 +37,12 @@ CASES = {
     "logfmt-last": ("ts=1749981600.123 caller=a.go:1 lvl=eror msg=x", Parsed("logfmt", "ERROR", UTC_MS, "x")),
     "python": ("2025-06-15 10:00:00,123 - orders - ERROR - no stock", Parsed("text", "ERROR", local_ms("2025-06-15 10:00:00.123"), "no stock")),
     "python-basic": ("ERROR:orders:no stock", Parsed("text", "ERROR", None, "no stock")),
+    "blue-gene": (
+        "- 1117838570 2005.06.03 R02-M1-N0-C:J12-U11 2005-06-03-15.42.50.675872 R02-M1-N0-C:J12-U11 RAS KERNEL INFO cache error corrected",
+        Parsed("text", "INFO", local_ms("2005-06-03 15:42:50.676"), "cache error corrected"),
+    ),
+    "db2": ("2025-06-15-10.00.00.123456 I1234E385 PID : 7", Parsed("text", None, local_ms("2025-06-15 10:00:00.123"))),
+    "a build's name": ("deployed shop-2025-06-15-10.00.00 to host 10.11.12.13", Parsed()),
     "log4j": ("2025-06-15 10:00:00.123 [main] WARN  com.acme.Foo - m", Parsed("text", "WARN", local_ms("2025-06-15 10:00:00.123"), "m")),
     "bracketed": ("[2025-06-15T10:00:00.123Z] [error] m", Parsed("text", "ERROR", UTC_MS, "m")),
     "klog": ("E0615 10:00:00.123456       1 a.go:56] m", Parsed("klog", "ERROR", local_ms("2025-06-15 10:00:00.123456"), "m")),

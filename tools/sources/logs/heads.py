@@ -198,8 +198,8 @@ def _printed(text: str, *, timed: bool) -> Head:
 
 def _in_column(head: str, *, timed: bool) -> re2._Match[str] | None:
     """Windows' setup logs, and the event logs of Blue Gene: a level after fixed columns."""
-    if timed:
-        return _WINDOWS.match(head) if head[0].isdigit() else None
+    if timed and head[0].isdigit():
+        return _WINDOWS.match(head)
     return _BLUE_GENE.match(head) if head.partition(" ")[2][:1] == "1" else None
 
 

@@ -23,6 +23,8 @@ _DAY_FIRST = linear.compile(r"\b(\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d(?
 _WEEKDAY = linear.compile(
     r"\b[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) (\d{4})\b"
 )
+_DOTTED = linear.compile(r"\b(\d{4}-\d\d-\d\d)-(\d\d)\.(\d\d)\.(\d\d)(\.\d{6})\b")
+"""Of Blue Gene's and DB2's logs, with microseconds: without them it may be the name of a build."""
 _AMERICAN = linear.compile(r"\b(\d\d)/(\d\d)/(\d{4}), (\d{1,2}):(\d\d):(\d\d) ([AP])M\b")
 _EPOCH = linear.compile(r"^\[?(1\d{9}(?:\.\d{1,9}|\d{3})?|1\.\d{6,16}e\+09)[\]\s]")
 _SENTENCE = linear.compile(
@@ -34,8 +36,9 @@ _SHAPES = (
     (_SLASH, "{0}-{1}-{2}T{3}"),
     (_DAY_FIRST, "{2}-{1}-{0}T{3}"),
     (_WEEKDAY, "{3}-{0}-{1}T{2}"),
+    (_DOTTED, "{0}T{1}:{2}:{3}{4}"),
 )
-_HOLDS_TIME = linear.compile(r"\d\d:\d\d:\d\d|^\[?1\.?\d{6}|\d:\d\d:\d\d [AP]M")
+_HOLDS_TIME = linear.compile(r"\d\d:\d\d:\d\d|-\d\d\.\d\d\.\d\d\.\d|^\[?1\.?\d{6}|\d:\d\d:\d\d [AP]M")
 _NUMBER_MAX = 1e19
 """More than 2100 in ns; JSON may hold whole numbers that are no float."""
 _SMALLEST_S, _LARGEST_S = 631_152_000, 4_102_444_800
