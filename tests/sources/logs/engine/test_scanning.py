@@ -212,6 +212,12 @@ def test_both_engines_find_the_same() -> None:
     assert fast.id_starts.tolist() == slow.id_starts.tolist()
 
 
+def test_a_block_in_which_ends_could_not_be_told_is_refused() -> None:
+    pytest.importorskip("hyperscan")
+    with pytest.raises(ValueError, match="too long"):
+        Hyperscan(PATTERNS).matches(bytes(1 << 26))
+
+
 def test_patterns_have_names_of_their_own_and_match_no_newline() -> None:
     assert len({pattern.name for pattern in PATTERNS}) == len(PATTERNS)
     for pattern in PATTERNS:

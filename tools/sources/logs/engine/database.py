@@ -58,8 +58,10 @@ class Hyperscan:
     def matches(self, text: bytes) -> tuple[list[int], Ints]:
         """Every match: where it ends, and above that what it means; and where message ids end.
 
-        The list holds until the next scan. `text` is shorter than 64 MB.
+        The list holds until the next scan. Raises ValueError for 64 MB and more, of which a match could not say where it ends.
         """
+        if len(text) > _END_MASK:
+            raise ValueError(f"a block of {len(text):,} bytes is too long for one scan")
         self._events.clear()
         self._database.scan(text, match_event_handler=self._on_match)
         if self._odd is not None and (self._has_controls(text) or has_odd_text(text)):
