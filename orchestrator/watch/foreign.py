@@ -51,6 +51,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 }
 _LIVENESS = "heartbeat"
 """A column with this in its name says that somebody is there, and not that anything moves on."""
+_TIMES = ("_at", "time", "stamp", "date", "seen", _LIVENESS)
+"""Names of columns that hold a time end like this."""
 _LATEST_MS = 253_402_300_800_000
 """The year 10000: what is later is no time."""
 _HEADER_BYTES, _VERSION_AT, _WAL = 20, 18, b"\x02"
@@ -265,6 +267,7 @@ def _view(source: str, raw: _Raw) -> View:
         pid=pid,
         pid_started_ms=pid_started if pid_started is not None else there.born_ms,
         pid_mark=there.mark,
+        last_sign_ms=_newest(tables),
         alive=there.alive,
         steps=steps,
         gates=tuple(_gate(row) for row in beside["gates"].kept),
@@ -342,6 +345,18 @@ def _of(row: Mapping[str, Any], what: str) -> object:
 
 def _started(row: Mapping[str, Any]) -> int:
     return _moment(_of(row, "started")) or 0
+
+
+def _newest(tables: Mapping[str, list[dict[str, Any]]]) -> int | None:
+    """The newest of all times in a run's rows."""
+    times = (
+        _moment(value)
+        for rows in tables.values()
+        for row in rows
+        for name, value in row.items()
+        if value is not None and name.lower().endswith(_TIMES)
+    )
+    return max((time for time in times if time is not None), default=None)
 
 
 def _text(value: object) -> str:

@@ -15,6 +15,8 @@ from tools.quantities import format_duration
 SETTLE_MS = 10_000
 """A run whose steps are all done may just be making its next one; it is over when nothing came for so long."""
 
+_BEGINS_MS = 60_000
+"""A run may be written down so long before the process begins that works on it."""
 _CLOCK_SLACK_MS = 2_000
 _WAITING = frozenset({"PENDING", "QUEUED", "SCHEDULED", "WAITING", "PAUSED", "BLOCKED"})
 """Has not begun, or waits for somebody: standing still is no fault."""
@@ -65,6 +67,18 @@ def _is_another(known: Watched, view: View) -> bool:
     return abs(known.pid_started_ms - view.pid_started_ms) > _CLOCK_SLACK_MS
 
 
+def is_doubtful(view: View, seen_ms: int) -> bool:
+    """Whether a process that lives may be another one that got the number while nobody watched.
+
+    It began after all that the source tells of the run, and was there when the run was first seen (`seen_ms`). A worker
+    that was started again looks like this too: so it counts as neither alive nor gone.
+    """
+    born_ms, last_ms = view.pid_started_ms, view.last_sign_ms
+    if not view.alive or born_ms is None or last_ms is None:
+        return False
+    return last_ms + _BEGINS_MS < born_ms < seen_ms
+
+
 def ending(known: Watched, view: View, now_ms: int, limits: WatchSection) -> Ending | None:
     """How the run ended; None while it goes on, as far as one can see."""
     outcome = view.outcome
@@ -75,7 +89,7 @@ def ending(known: Watched, view: View, now_ms: int, limits: WatchSection) -> End
         which = "" if known.pid is None else f" {known.pid}"
         return Ending(views.INTERRUPTED, f"its process{which} is gone", True)
     still_ms = now_ms - known.progressed_ms
-    lives = bool(view.alive) and known.gone_ms is None
+    lives = bool(view.alive) and known.gone_ms is None and not is_doubtful(view, known.seen_ms)
     if view.all_done and view.kind != views.SESSION and not lives and still_ms >= SETTLE_MS:
         return Ending(views.COMPLETED, f"all of its {len(view.steps)} steps are done", True)
     if not lives and is_still(known, view, now_ms, limits):

@@ -57,7 +57,7 @@ class View(Struct, frozen=True, kw_only=True):
 
     `source` and `run_id` name it, `started_ms` tells it from a later one of the same id. `alive` is whether its process
     runs: None where nobody knows a process; `pid_mark` tells the one that runs from all others, whatever the clock says. `progress` is a text that changes whenever something of the run does.
-    `updated_ms` is when the source says so, if it does. `rows` is what the source holds of it, masked, for its archive.
+    `last_sign_ms` is the newest time that the source has of it. `rows` is what the source holds of it, masked, for its archive.
     """
 
     source: str
@@ -70,6 +70,7 @@ class View(Struct, frozen=True, kw_only=True):
     pid: int | None = None
     pid_started_ms: int | None = None
     pid_mark: str = ""
+    last_sign_ms: int | None = None
     alive: bool | None = None
     steps: tuple[Step, ...] = ()
     gates: tuple[Gate, ...] = ()

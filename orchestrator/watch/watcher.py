@@ -151,7 +151,8 @@ class Watcher:
             *(time for step in view.steps for time in (step.started_ms, step.ended_ms)),
         )
         newest_ms = max(time for time in times if time is not None)
-        left_open = view.kind != views.SESSION and not view.alive and newest_ms > 0
+        lives = view.alive and not judging.is_doubtful(view, self._clock.now_ms())
+        left_open = view.kind != views.SESSION and not lives and newest_ms > 0
         may_be_over = view.outcome is not None or left_open
         return may_be_over and newest_ms < self._first_ms - BEFORE_FIRST_MS
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from orchestrator.config.watch import WatchSection
 from orchestrator.watch import judging, verdicts
@@ -46,6 +47,26 @@ def test_how_a_run_ends(seen: View, after_s: int, expected: str | None) -> None:
     after = judging.observed(known(), seen, now_ms)
     end = judging.ending(after, seen, now_ms, LIMITS)
     assert (end and end.status) == expected
+
+
+@pytest.mark.parametrize(
+    ("born_ms", "last_ms", "is_doubtful"),
+    [
+        pytest.param(NOW - 60_001, NOW - 120_002, True, id="a minute after the last sign"),
+        pytest.param(NOW - 60_001, NOW - 120_001, False, id="within a minute of it"),
+        pytest.param(NOW, NOW - 120_002, False, id="when the run was seen already"),
+        pytest.param(NOW - 60_001, None, False, id="no sign has a time"),
+        pytest.param(None, NOW - 120_002, False, id="nobody knows when it began"),
+    ],
+)
+def test_a_process_is_doubtful_that_began_after_the_run_s_last_sign(
+    born_ms: int | None, last_ms: int | None, is_doubtful: bool
+) -> None:
+    seen = view(alive=True, pid=7, pid_started_ms=born_ms, last_sign_ms=last_ms)
+    assert judging.is_doubtful(seen, NOW) is is_doubtful
+    assert not judging.is_doubtful(structs.replace(seen, alive=None), NOW)
+    end = judging.ending(known(pid=7), seen, NOW + 1_800_000, LIMITS)
+    assert (end and end.status) == ("STALLED" if is_doubtful else None)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from msgspec import structs
 
@@ -96,6 +97,31 @@ def test_a_process_is_known_by_its_number_and_its_beginning(tmp_path: Path) -> N
     assert only(other.path).alive is True
     other.sql("ALTER TABLE runs ADD COLUMN pid_started_at REAL DEFAULT 5.0")
     assert only(other.path).alive is False
+
+
+@pytest.mark.parametrize(
+    ("hours_before", "status"),
+    [
+        pytest.param(1, "STALLED", id="begun long after all that is told of the run"),
+        pytest.param(-1, "RUNNING", id="there before the run was"),
+    ],
+)
+def test_a_process_that_got_the_number_while_nobody_watched_keeps_no_run_open(
+    tmp_path: Path, hours_before: int, status: str
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as later:
+        born_ms = round(psutil.Process(later.pid).create_time() * 1000)
+        other = OtherOrchestrator(tmp_path / "x.db", ManualClock(born_ms - hours_before * 3_600_000))
+        other.begin("r", "build", pid=later.pid)
+        clock = ManualClock(born_ms + 1000)
+        parts = Parts(tmp_path, clock, databases=[{"path": other.path}])
+        try:
+            ticks(parts, clock, 1860, every_s=60)
+            told = parts.store.rows("SELECT * FROM watched_runs")
+        finally:
+            parts.close()
+        later.communicate(b"\n")
+    assert [row["status"] for row in told] == [status]
 
 
 def test_whatever_a_row_holds_is_read(tmp_path: Path) -> None:
