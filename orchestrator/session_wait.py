@@ -33,13 +33,17 @@ def wait(folder: Path, until: str, timeout: str, clock: Clock) -> tuple[SessionS
 
 
 def mark(folder: Path, what: str) -> None:
-    """Write STOP (`stop`), or that nobody investigates any more (`done`). Raises UsageError where no session runs."""
+    """Write STOP (`stop`), or that nobody investigates any more (`done`). Raises UsageError where no session runs.
+
+    Where the window is over, or was ended before, `stop` can only mean that nobody is to be waited for either.
+    """
     workspace = workspace_at(folder)
     if not session_status.is_alive(workspace):
         raise UsageError(
             f"No session is at work in {folder}. `streamgauge session status` tells where it stands."
         )
-    path = workspace.stop_file if what == "stop" else workspace.investigated_file
+    ends_window = what == "stop" and not workspace.stop_file.exists()
+    path = workspace.stop_file if ends_window else workspace.investigated_file
     try:
         if not path.exists():
             workspace.write_text(path, f"asked for by `streamgauge session {what}`\n")

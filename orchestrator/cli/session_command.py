@@ -87,7 +87,7 @@ def wait(
 
 @group.command()
 def stop(workspace: Existing = Path("monitor-session")) -> int:
-    """End the window of a running session now; its report is written all the same."""
+    """End the window of a running session now; after it, or said again, the waiting for investigators too. Its report is written all the same."""
     return _mark(workspace, "stop")
 
 

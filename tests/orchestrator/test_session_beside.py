@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from msgspec import structs
 
 from agents.hand_in import Place, hand_in
 from orchestrator import session_status, session_wait
+from tests.conftest import Server
 from tests.e2e.audits import command, environment
 from tests.e2e.same_report import by_rules
 from tests.fakes.clock import ManualClock
@@ -136,6 +138,78 @@ def goes_on_after_a_kill(workspace: Workspace, folder: Path) -> None:
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     again = run(folder, "session", "wait")
     assert (again.returncode, told(again)["stage"], told(again)["takesFindings"]) == (0, "held", True)
+
+
+class Investigators:
+    """Two that hand in findings, one after the other, until they are refused."""
+
+    def __init__(self, workspace: Workspace, project: Path) -> None:
+        self._place = Place(workspace, project, SystemClock())
+        self.taken: list[str] = []
+        self._pool = ThreadPoolExecutor(2)
+        self._work = [self._pool.submit(self._hand_in, name) for name in (1, 2)]
+
+    def _hand_in(self, name: int) -> str:
+        for number in range(10_000):
+            # A finding of its own each: it is about another line.
+            claim = CLAIM | {"files": [f"orders.py:{name}{number:05}"]}
+            try:
+                came = hand_in(self._place, {"agent": "CONFIG_AUDITOR", "findings": [claim]}, "tests 1.0")
+            except FunctionRefused as refused:
+                return str(refused)
+            ids = came["findingIds"]
+            assert isinstance(ids, list)
+            assert len(ids) == 1, came
+            self.taken += ids
+        raise AssertionError("nobody refused")
+
+    def refusals(self) -> set[str]:
+        """What each was told in the end."""
+        with self._pool:
+            return {work.result(timeout=60) for work in self._work}
+
+
+def is_over_with_all(workspace: Workspace, working: Investigators) -> None:
+    (refusal,) = working.refusals()
+    assert "takes no findings any more" in refusal
+    stand = session_status.read(workspace.root, SystemClock())
+    assert stand.report is not None
+    report = Path(stand.report).read_text(encoding="utf-8")
+    findings = workspace.all_findings.read_text(encoding="utf-8")
+    assert working.taken
+    assert [name for name in working.taken if f'"{name}"' not in findings] == []
+    assert working.taken[0] in report
+    use = session_facts.read(workspace).handed_in
+    assert use is not None
+    assert (use.own_findings, use.rejected) == (len(working.taken), 0)
+
+
+def test_a_stop_while_investigators_work_keeps_what_they_recorded(tmp_path: Path, own_server: Server) -> None:
+    project = tmp_path / "shop"
+    project.mkdir()
+    (project / "orders.py").write_text(CODE, encoding="utf-8")
+    workspace = Workspace(tmp_path / "monitor-session")
+    options = ("--mode", "attach", "--project", "shop", "--redis-url", own_server.url, "--duration", "600s")
+    begun = run(tmp_path, "session", "start", *options, "--hold", "3s", "--workspace", str(workspace.root))
+    try:
+        assert (begun.returncode, told(begun)["stage"]) == (0, "window"), begun.stdout + begun.stderr
+        working = Investigators(workspace, project)
+        wait_for(lambda: len(working.taken) > 4, what="findings that are handed in")
+        assert run(tmp_path, "session", "stop").returncode == 0
+        wait_for(lambda: not session_status.is_alive(workspace), seconds=90, what="the end of the session")
+    finally:
+        with suppress(OSError, ValueError, IndexError):
+            os.kill(pid(workspace), signal.SIGKILL)
+    is_over_with_all(workspace, working)
+    assert session_facts.read(workspace).ended_by == "stop-file"
+
+
+def test_a_stop_after_the_window_ends_the_waiting(workspace: Workspace, tmp_path: Path) -> None:
+    working = Investigators(workspace, tmp_path / "shop")
+    wait_for(lambda: len(working.taken) > 4, what="findings that are handed in")
+    assert run(tmp_path, "session", "stop").returncode == 0
+    wait_for(lambda: not session_status.is_alive(workspace), seconds=90, what="the end of the session")
+    is_over_with_all(workspace, working)
 
 
 def test_a_signal_ends_the_waiting_and_the_report_is_written(workspace: Workspace, tmp_path: Path) -> None:
