@@ -43,6 +43,14 @@ def watch(
     test_run: Annotated[
         bool, typer.Option("--test-run", help="Lead a simulated run through the whole chain, and end.")
     ] = False,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            "--retry",
+            metavar="RUN|all",
+            help="Lead the links of a run's chain once more that were given up, and end.",
+        ),
+    ] = None,
 ) -> int:
     """Watch for runs, and archive, verify, report, record and alert each that has ended, exactly once.
 
@@ -50,8 +58,8 @@ def watch(
     """
     from tools.errors import UsageError
 
-    if check + status + test_run > 1:
-        raise UsageError("--check, --status and --test-run are three commands. Give one of them.")
+    if check + status + test_run + (retry is not None) > 1:
+        raise UsageError("--check, --status, --test-run and --retry are four commands. Give one of them.")
     flags = {"output.workspace": workspace, "output.state_db": state_db}
 
     def load() -> Config:
@@ -65,6 +73,8 @@ def watch(
         return _check(load())
     if test_run:
         return _test_run(load())
+    if retry is not None:
+        return _retry(load(), retry)
     given = {"--project": project, "--config": config, "--workspace": workspace, "--state-db": state_db}
     return _watch(load, None if interval is None else _audits(interval, given))
 
@@ -143,6 +153,14 @@ def summary(run: str, workspace: Path, state_db: Path) -> Iterable[str]:
     request = Request(flags={"output.workspace": workspace, "output.state_db": state_db})
     config = read(request, os.environ, Path.cwd(), StateFolder(Path.cwd() / ".state")).config
     return once.report(config, os.environ, SystemClock(), run)
+
+
+def _retry(config: Config, run: str) -> int:
+    from orchestrator.watch import once
+    from tools.clock import SystemClock
+
+    _lines(once.retry(config, os.environ, SystemClock(), run))
+    return boundary.OK
 
 
 def _lines(lines: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ A link of the chain is written as done after its effect is on the disk, so that 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from enum import StrEnum
 from itertools import count
 
@@ -264,6 +265,24 @@ class Ledger:
                 f"UPDATE watched_runs SET state = ?, data = {data} WHERE run_key = ? AND generation = ? AND state = ?",  # noqa: S608 - our words
                 (State.CLOSED, run.key, run.generation, State.ENDED),
             )
+
+    def reopen(self, run: Watched, links: Iterable[Link]) -> None:
+        """Lead these links of a chain that is through once more, as if they had never been tried."""
+        with self._store.writing() as database:
+            marks = [(run.key, run.generation, link) for link in links]
+            query = "DELETE FROM chain_steps WHERE run_key = ? AND generation = ? AND step = ?"
+            database.executemany(query, marks)
+            database.execute(
+                "UPDATE watched_runs SET state = ? WHERE run_key = ? AND generation = ? AND state = ?",
+                (State.ENDED, run.key, run.generation, State.CLOSED),
+            )
+
+    def given_up(self) -> list[Watched]:
+        """Runs whose chain is through and that have a link of their last end which was given up."""
+        query = "SELECT DISTINCT run_key FROM chain_steps JOIN watched_runs USING (run_key, generation) "
+        query += "WHERE chain_steps.status = 'failed' AND state = ? ORDER BY run_key"
+        found = (self.get(row["run_key"]) for row in self._store.rows(query, (State.CLOSED,)))
+        return [run for run in found if run is not None]
 
     def failures(self, number: int) -> list[tuple[str, LinkRow]]:
         """Links that were given up, the newest first."""

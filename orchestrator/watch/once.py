@@ -12,11 +12,14 @@ from orchestrator.store.database import create, open_store
 from orchestrator.watch.about import links_of
 from orchestrator.watch.chain import Chain
 from orchestrator.watch.ingest import Ingest
-from orchestrator.watch.ledger import Ledger, Link, State
+from orchestrator.watch.ledger import Ledger, Link, LinkRow, LinkState, State
 from orchestrator.watch.links import Effects
 from orchestrator.watch.watcher import Watcher
 from tools.clock import NEVER, Clock, iso
-from tools.errors import UsageError
+from tools.errors import LockHeld, UsageError
+
+ALL = "all"
+"""Instead of a run's id."""
 
 
 def complete(config: Config, environ: Mapping[str, str], clock: Clock, run_id: str | None) -> Iterator[str]:
@@ -43,6 +46,46 @@ def complete(config: Config, environ: Mapping[str, str], clock: Clock, run_id: s
             if run.state is State.ENDED:
                 yield from chain.lead(run)
     yield from one(config, run_id)
+
+
+def retry(config: Config, environ: Mapping[str, str], clock: Clock, run_id: str) -> Iterator[str]:
+    """Lead once more what was given up of a run's chain, or of every run's (`all`).
+
+    Where a daemon runs, it does it. Raises UsageError where nothing was given up, OSError.
+    """
+    with open_store(config.output.state_db) as store:
+        ledger, effects = Ledger(store), Effects(config, store, environ, clock)
+        runs = ledger.given_up()
+        if run_id != ALL:
+            named = ledger.named(run_id)
+            runs = [run for run in runs if named is not None and run.key == named.key]
+        if not runs:
+            what = "of any run" if run_id == ALL else f"of a run {run_id} whose chain is through"
+            raise UsageError(
+                f"No link {what} was given up. `streamgauge watch --status` lists those that were."
+            )
+        for run in runs:
+            again = _again(ledger.links(run))
+            ledger.reopen(run, again)
+            yield f"{run.key}: {', '.join(again)} once more"
+        keys = {run.key for run in runs}
+        try:
+            with hold_file(effects.places.lock, "database, as its watch", "watch"):
+                effects.places.create()
+                chain = Chain(ledger, effects, clock, NEVER)
+                for run in ledger.in_state(State.ENDED):
+                    if run.key in keys:
+                        yield from chain.lead(run)
+        except LockHeld:
+            yield "the daemon does it now; `streamgauge watch --status` tells how far it is"
+
+
+def _again(links: Mapping[Link, LinkRow]) -> list[Link]:
+    """What was not done, and of what was done all that would say more with an archive. Nobody is told twice."""
+    undone = {link for link, row in links.items() if row.status in {LinkState.FAILED, LinkState.SKIPPED}}
+    if Link.ARCHIVE in undone:
+        undone |= {Link.VERIFY, Link.REPORT, Link.RECORD}
+    return [link for link in Link if link in undone]
 
 
 def one(config: Config, run_id: str) -> Iterator[str]:
