@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,16 +38,23 @@ def stranger() -> str | None:
 
 def main() -> None:
     """Check that our packages are ours, then run the command line."""
-    problem = stranger()
-    if problem is not None:
-        print(problem, file=sys.stderr)  # noqa: T201 - nothing of ours may be imported yet
-        sys.exit(2)
     try:
+        from orchestrator.cli import signals
+
+        signals.begin()
+        problem = stranger()
+        if problem is not None:
+            print(problem, file=sys.stderr)  # noqa: T201 - nothing else of ours may be imported yet
+            sys.exit(2)
         from orchestrator.cli.app import app
-    except KeyboardInterrupt:
-        print("streamgauge: ended by Ctrl-C; no session was begun.", file=sys.stderr)  # noqa: T201 - as above
-        sys.exit(130)
-    app()
+
+        app()  # makes its commands first, which takes a while
+    except KeyboardInterrupt as error:
+        number = getattr(error, "number", 2)
+        said = {2: "Ctrl-C", 15: "SIGTERM"}.get(number, "a signal")
+        # Nothing was begun that would have to be ended, and the way out could be interrupted too.
+        os.write(2, f"streamgauge: ended by {said}; no session was begun.\n".encode())
+        os._exit(128 + number)
 
 
 if __name__ == "__main__":

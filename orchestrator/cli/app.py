@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterable
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from orchestrator.cli import (
     alerts_command,
@@ -31,6 +30,7 @@ from orchestrator.cli import (
     trace_command,
     watch_command,
 )
+from orchestrator.cli.commands import Commands
 from orchestrator.cli.llm_options import Llm, MaxCost
 from orchestrator.cli.nightly_options import Jitter, Nightly
 from orchestrator.cli.place_options import ConfigFile
@@ -44,30 +44,9 @@ _EPILOG = f"\b\nExit codes of run:\n{_EXIT_CODES}"
 _TARGET, _SESSION = "What is audited", "The session"
 
 
-class _Commands(TyperGroup):
-    """The one place where a command's error becomes an exit code."""
-
-    def main(self, *args: Any, **extra: Any) -> Any:
-        boundary.keep_streams()
-        with boundary.checked_output():
-            return super().main(*args, **extra)
-
-    def make_context(self, *args: Any, **extra: Any) -> Any:
-        try:
-            return super().make_context(*args, **extra)
-        except KeyboardInterrupt as error:
-            boundary.say(boundary.NOT_BEGUN)
-            raise typer.Exit(boundary.INTERRUPTED) from error
-
-    def invoke(self, ctx: Any) -> Any:
-        state = ctx.ensure_object(dict).setdefault("state", boundary.StateFolder(Path.cwd() / ".state"))
-        code = boundary.exit_code_of(lambda: super(_Commands, self).invoke(ctx), state)
-        raise typer.Exit(code)
-
-
 app = typer.Typer(
     name="streamgauge",
-    cls=_Commands,
+    cls=Commands,
     help="Audits systems of services that talk over Redis Streams.",
     epilog=_EPILOG,
     no_args_is_help=True,

@@ -16,6 +16,7 @@ from typing import Any, TextIO, cast
 from typer import Abort, Exit
 from typer.exceptions import TyperException
 
+from orchestrator.cli import signals
 from tools.errors import LockHeld, PreflightFailed, StreamgaugeError, UsageError
 
 OK, FINDINGS, USAGE, BLIND, INTERNAL, HELD, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 75, 130, 143
@@ -31,8 +32,6 @@ MEANINGS: dict[int, str] = {
     TERMINATED: "ended by SIGTERM; the report is written, unless it came twice",
 }
 """Exit codes of `run` (specification 1)."""
-
-NOT_BEGUN = "ended by Ctrl-C; no session was begun."
 
 _CODES: tuple[tuple[type[StreamgaugeError], int], ...] = (
     (UsageError, USAGE),
@@ -108,9 +107,8 @@ def exit_code_of(call: Callable[[], object], state: StateFolder) -> int:
         sys.stdout.flush()
     except (TyperException, Exit, Abort):
         raise
-    except KeyboardInterrupt:
-        say(NOT_BEGUN)
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        return not_begun(error)
     except BrokenPipeError:
         hush()
         return OK
@@ -124,6 +122,13 @@ def exit_code_of(call: Callable[[], object], state: StateFolder) -> int:
         say(f"internal error ({type(error).__name__}); the details are in {place}. Please report it.")
         return INTERNAL
     return result if isinstance(result, int) else OK
+
+
+def not_begun(error: KeyboardInterrupt) -> int:
+    """Say that a signal came before there was a session; its exit code."""
+    code = signals.leave(signals.code_of(error))
+    say(f"ended by {signals.name_of(error)}; no session was begun.")
+    return code
 
 
 def code_of(error: StreamgaugeError) -> int:

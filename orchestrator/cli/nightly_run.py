@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.cli import boundary
+from orchestrator.cli import boundary, signals
 from orchestrator.cli.request import Request, read
 from orchestrator.cli.run import Show
 from orchestrator.cli.run import run as run_session
@@ -76,8 +76,8 @@ def run(  # noqa: PLR0917 - as `run`, and what a test puts in
     except StreamgaugeError as error:
         code = boundary.code_of(error)
         raise
-    except KeyboardInterrupt:
-        code = boundary.INTERRUPTED
+    except KeyboardInterrupt as error:
+        code = signals.code_of(error)
         raise
     finally:
         _tell(ping, code, _short(config, begun_ms) if code in _ENDED else "", config.fail_on)

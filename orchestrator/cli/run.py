@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from pydantic import ValidationError
 
-from orchestrator.cli import boundary, plain_view, summary
+from orchestrator.cli import boundary, plain_view, signals, summary
 from orchestrator.cli.live_alerts import Told, alerting
 from orchestrator.cli.request import Request, Resolved, beside_of, change_of, resolve
 from orchestrator.cli.tail import SessionTail
@@ -79,7 +80,23 @@ def run(
         _tell(_head(resolved, change, llm))
     tail = SessionTail(Workspace(config.output.workspace), clock, resumed=request.resume)
     begun = session_mark(tail.workspace)
-    outcome: Outcome | None = None
+    outcomes: list[Outcome] = []
+
+    async def session() -> None:
+        outcomes.append(
+            await run_session(
+                config,
+                resolved.decision,
+                version=installed_version("streamgauge"),
+                clock=clock,
+                resume=request.resume,
+                change=change,
+                llm=llm,
+                beside=beside,
+            )
+        )
+
+    told = Told()
     try:
         with (
             _view(tail, output, clock, state),
@@ -91,35 +108,64 @@ def run(
                 at_once=output in {Output.PLAIN, Output.VERBOSE},
             ) as told,
         ):
-            outcome = asyncio.run(
-                run_session(
-                    config,
-                    resolved.decision,
-                    version=installed_version("streamgauge"),
-                    clock=clock,
-                    resume=request.resume,
-                    change=change,
-                    llm=llm,
-                    beside=beside,
-                )
-            )
-    except KeyboardInterrupt:
-        if outcome is None and session_mark(tail.workspace) == begun:
+            asyncio.run(session())
+    except KeyboardInterrupt as error:
+        if not outcomes and session_mark(tail.workspace) == begun:
             raise
-        if outcome is None:
-            boundary.say("ended by Ctrl-C before the session was under way; no report was written.")
-            return boundary.INTERRUPTED
-    assert outcome is not None
+        if not outcomes:
+            boundary.say(
+                f"ended by {signals.name_of(error)} before the session was under way; no report was written."
+            )
+            return signals.code_of(error)
+    (outcome,) = outcomes
+    return _afterwards(outcome, config, deque(_steps(outcome, config, environ, clock, told)))
+
+
+class _Step(NamedTuple):
+    """Something that is done with a session that is over. `undone` goes on from "before", where a signal ends it."""
+
+    lines: Iterator[str]
+    undone: str
+
+
+def _steps(
+    outcome: Outcome, config: Config, environ: Mapping[str, str], clock: Clock, told: Told
+) -> Iterator[_Step]:
+    """To the archive, to the store, and to whom the alert file names."""
+    if config.output.archive and outcome.report is not None:
+        yield _Step(_archived(outcome.workspace, clock), "the session was archived; the next one does it.")
+    if config.store.enabled:
+        undone = "the store had the session; `streamgauge store fill` does it."
+        yield _Step(_stored(config, outcome.workspace, clock), undone)
+    if config.alerts.file is not None:
+        lines = _alerted(config, config.alerts.file, outcome.workspace, environ, clock, told)
+        yield _Step(lines, "everybody was alerted; `streamgauge alerts send` does it.")
+
+
+def _afterwards(outcome: Outcome, config: Config, steps: deque[_Step]) -> int:
+    """What is done with a session that is over; the exit code.
+
+    Ctrl-C ends the step that it meets. SIGTERM ends them all: whoever sent it kills soon, and each can be done later.
+    """
     if outcome.failure:
         boundary.say(outcome.failure)
-    if config.output.archive and outcome.report is not None:
-        _tell(_archived(outcome.workspace, clock))
-    _handed_on(config, outcome.workspace, environ, clock, told)
-    _tell(_summed_up(outcome, config))
-    return outcome.exit_code
+    code = outcome.exit_code
+    while steps and not signals.is_hurried():
+        try:
+            while steps and not signals.is_hurried():
+                _tell(steps[0].lines)
+                steps.popleft()
+        except KeyboardInterrupt as error:
+            code = signals.code_of(error)
+            boundary.say(f"ended by {signals.name_of(error)} before {steps.popleft().undone}")
+    for step in steps:
+        boundary.say(f"ended by a signal before {step.undone}")
+    code = signals.leave(signals.code_owed() or code)
+    _tell(_summed_up(outcome, config, code))
+    return code
 
 
-def _summed_up(outcome: Outcome, config: Config) -> Iterator[str]:
+def _summed_up(outcome: Outcome, config: Config, code: int) -> Iterator[str]:
     workspace = Workspace(outcome.workspace)
     return summary.lines(
         health=_health(workspace),
@@ -129,17 +175,9 @@ def _summed_up(outcome: Outcome, config: Config) -> Iterator[str]:
         compared=against.result(workspace),
         report=outcome.report,
         workspace=outcome.workspace,
-        exit_code=outcome.exit_code,
+        exit_code=code,
         fail_on=config.fail_on,
     )
-
-
-def _handed_on(config: Config, workspace: Path, environ: Mapping[str, str], clock: Clock, told: Told) -> None:
-    """To the store, and to whom the alert file names."""
-    if config.store.enabled:
-        _tell(_stored(config, workspace, clock))
-    if config.alerts.file is not None:
-        _tell(_alerted(config, config.alerts.file, workspace, environ, clock, told))
 
 
 def _archived(workspace: Path, clock: Clock) -> Iterator[str]:
@@ -150,8 +188,6 @@ def _archived(workspace: Path, clock: Clock) -> Iterator[str]:
         archived = keep(workspace, clock)
     except StreamgaugeError as error:
         boundary.say(f"the session was not archived: {error}")
-    except KeyboardInterrupt:
-        boundary.say("ended by Ctrl-C before the session was archived; the next one does it.")
     else:
         yield f"archive    {clean(str(archived.path))}"
 
@@ -171,8 +207,6 @@ def _alerted(  # noqa: PLR0917 - the session, and what was told of it
             yield f"alert      {clean(line)}"
     except (StreamgaugeError, OSError) as error:
         boundary.say(f"nobody was alerted: {error}")
-    except KeyboardInterrupt:
-        boundary.say("ended by Ctrl-C before everybody was alerted; `streamgauge alerts send` does it.")
 
 
 def _stored(config: Config, workspace: Path, clock: Clock) -> Iterator[str]:
@@ -184,8 +218,6 @@ def _stored(config: Config, workspace: Path, clock: Clock) -> Iterator[str]:
             yield f"store      {clean(line)}"
     except (StreamgaugeError, OSError) as error:
         boundary.say(f"the store did not take the session: {error}")
-    except KeyboardInterrupt:
-        boundary.say("ended by Ctrl-C before the store had the session; `streamgauge store fill` does it.")
 
 
 def _end_remains(config: Config) -> None:
@@ -240,8 +272,16 @@ def _view(tail: SessionTail, output: Output, clock: Clock, state: boundary.State
 
 def _tell(lines: Iterator[str]) -> None:
     """Print; that nobody reads is no reason to lose the exit code."""
+    said: list[str] = []
     try:
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        said.extend(lines)
+    finally:  # what was done before an interrupt is told
+        _write("".join(f"{line}\n" for line in said))
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         boundary.hush()

@@ -293,6 +293,7 @@ def _signals(session: Session, task: asyncio.Task[object]) -> Iterator[None]:
         session.event("signal", number=number)
         session.ending.end("signal", number)
 
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     installed: list[signal.Signals] = []
     # Outside the main thread (a host application) there are no handlers to set.
     with suppress(RuntimeError, ValueError):
@@ -304,6 +305,7 @@ def _signals(session: Session, task: asyncio.Task[object]) -> Iterator[None]:
     finally:
         for number in installed:
             loop.remove_signal_handler(number)
+            signal.signal(number, before[number])
 
 
 def _config(session: Session) -> RunnableConfig:

@@ -1,0 +1,98 @@
+"""Signals before and behind a session: each ends `run` by its exit code, in order, with nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.archive.bag import Bag
+from orchestrator.store import database
+from tests.fakes.waiting import wait_for
+
+ROOT = Path(__file__).resolve().parents[3]
+CONFIG = '[session]\nmode = "static"\n[alerts]\nfile = "alerts.yaml"\n'
+ALERTS = """
+receivers: [{name: them, webhook: {url: "http://127.0.0.1:%d/"}}]
+route: {receiver: them, group_wait: 0s}
+"""
+
+
+def started(folder: Path) -> subprocess.Popen[str]:
+    (folder / "app.py").write_text("import redis\nredis.Redis().xadd('orders', {'a': 1})\n", encoding="utf-8")
+    return subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", "run"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def has(process: subprocess.Popen[str], number: int, which: str) -> bool:
+    """Whether a signal is caught (`SigCgt`) by the process, or waits for it (`ShdPnd`)."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+    found = [line for line in status.splitlines() if line.startswith(f"{which}:")]
+    return any(int(line.split()[1], 16) >> (number - 1) & 1 for line in found)
+
+
+@pytest.mark.parametrize("cpu_s", [0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9])
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        pytest.param((signal.SIGINT, signal.SIGINT), 130, id="Ctrl-C twice"),
+        pytest.param((signal.SIGTERM,), 143, id="SIGTERM"),
+        pytest.param((signal.SIGTERM, signal.SIGTERM), 143, id="SIGTERM twice"),
+    ],
+)
+def test_a_start_that_is_ended_has_the_exit_code_of_the_signal(
+    tmp_path: Path, numbers: tuple[signal.Signals, ...], code: int, cpu_s: float
+) -> None:
+    process = started(tmp_path)
+    wait_for(lambda: has(process, signal.SIGTERM, "SigCgt"), what="the first of our code")
+    # By what it has done and not by the clock: the moments are the same on a machine that is busy.
+    used = psutil.Process(process.pid)
+    wait_for(lambda: used.cpu_times().user >= cpu_s, what="a later moment")
+    for number in numbers:
+        process.send_signal(number)
+        # One that waits already swallows the next of its kind.
+        wait_for(lambda: process.poll() is not None or not has(process, number, "ShdPnd"))  # noqa: B023
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 130, id="Ctrl-C"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")],
+)
+def test_a_signal_while_people_are_alerted_ends_that_and_loses_nothing(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        mute.settimeout(60)
+        (tmp_path / "streamgauge.toml").write_text(CONFIG, encoding="utf-8")
+        (tmp_path / "alerts.yaml").write_text(ALERTS % mute.getsockname()[1], encoding="utf-8")
+        process = started(tmp_path)
+        connection, _ = mute.accept()  # and no answer
+        with connection:
+            process.send_signal(number)
+            said, errors = process.communicate(timeout=20)
+    assert process.returncode == code, errors
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    assert errors == (
+        f"streamgauge: ended by {name} before everybody was alerted; `streamgauge alerts send` does it.\n"
+    )
+    assert f"exit code  {code}" in said
+    (archive,) = (tmp_path / ".archive").glob("*.zip")
+    with Bag(archive) as bag:
+        assert bag.verify() == []
+    with database.open_store(tmp_path / ".state" / "orchestration.db") as store:
+        assert store.one("SELECT count(*) FROM runs") == 1
