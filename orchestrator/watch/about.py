@@ -89,8 +89,12 @@ def check(config: Config, environ: Mapping[str, str], clock: Clock) -> Iterator[
         yield Check("store", Verdict.OK, f"{path} is not there yet; watch makes it")
     for item in config.watch.databases:
         try:
-            runs = Database(item.path, item.tables).check()
-            yield Check("database", Verdict.OK, f"{item.path}: {runs} runs")
+            database = Database(item.path, item.tables, folder=config.output.state_folder)
+            saw = f"{item.path}: {database.check()} runs"
+            if database.note:
+                yield Check("database", Verdict.WARN, f"{saw}; {database.note}")
+            else:
+                yield Check("database", Verdict.OK, saw)
         except StreamgaugeError as error:
             yield _failed("database", error)
     places = Places(config)

@@ -6,7 +6,6 @@ What a column is called differs between orchestrators; the names that are unders
 from __future__ import annotations
 
 import hashlib
-import math
 import socket
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,19 +17,17 @@ import msgspec
 
 from orchestrator.store.database import Store
 from orchestrator.watch import views
+from orchestrator.watch.cells import decoded, moment, number, plain, shown, sign, text, whole
+from orchestrator.watch.hot_journal import Copies, is_hot
 from orchestrator.watch.processes import Process, process
 from orchestrator.watch.views import Gate, Step, View
-from tools.clock import from_iso
 from tools.errors import UsageError
-from tools.masking import beginning, mask_data
+from tools.masking import mask_data
 
 RUNS, STEPS = "runs", "workstreams"
 _BESIDE = (STEPS, "tasks", "gates")
 _ROWS_MAX = 2_000
-_CELL_CHARS_MAX = 4_000
 _BUSY_MS = 2_000
-_SECONDS_BELOW = 100_000_000_000
-"""A number below it is a time in seconds, else in milliseconds."""
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("run_id", "id"),
     "status": ("status", "state"),
@@ -53,8 +50,6 @@ _LIVENESS = "heartbeat"
 """A column with this in its name says that somebody is there, and not that anything moves on."""
 _TIMES = ("_at", "time", "stamp", "date", "seen", _LIVENESS)
 """Names of columns that hold a time end like this."""
-_LATEST_MS = 253_402_300_800_000
-"""The year 10000: what is later is no time."""
 _HEADER_BYTES, _VERSION_AT, _WAL = 20, 18, b"\x02"
 """Of the database's file: the write version, which is 2 in WAL mode (SQLite's file format, 1.3.3)."""
 _PRIMARY, _BUSY = 0xFF, frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -81,11 +76,20 @@ class DatabaseBusy(UsageError):
 
 
 class Database:
-    """One database with runs. `source` names it in what we remember."""
+    """One database with runs. `source` names it in what we remember, copies of it are made in `folder` where they must be."""
 
-    def __init__(self, path: Path, required: Collection[str] = (RUNS, STEPS), source: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        required: Collection[str] = (RUNS, STEPS),
+        source: str = "",
+        folder: Path | None = None,
+    ) -> None:
         self.path, self.source = path, source or str(path)
         self._required = dict.fromkeys((RUNS, *required))
+        self._copies = None if folder is None else Copies(path, folder)
+        self.note = ""
+        """Why it was last read from a copy; "" where it was not."""
 
     def check(self) -> int:
         """How many runs it holds. Raises UsageError, naming path and table, where it cannot be watched."""
@@ -118,10 +122,10 @@ class Database:
         if RUNS not in there:
             raise UsageError(f"{self.path}: the table {RUNS} is missing.")
         found = self._open_runs(connection, closed)
-        ids = [value for data in found for value in (_of(data, "id"), _text(_of(data, "id")))]
+        ids = [value for data in found for value in (_of(data, "id"), text(_of(data, "id")))]
         beside = {table: _beside(connection, table, there, ids) for table in _BESIDE}
         for data in found:
-            run_id = _text(_of(data, "id"))
+            run_id = text(_of(data, "id"))
             yield _Raw(data, {table: rows.get(run_id, _Rows([], {})) for table, rows in beside.items()})
 
     def _open_runs(
@@ -130,7 +134,7 @@ class Database:
         found = []
         for row in connection.execute(f"SELECT * FROM {RUNS}"):  # noqa: S608 - our word
             data = dict(row)
-            run_id = _text(_of(data, "id"))
+            run_id = text(_of(data, "id"))
             if run_id and (run_id, _started(data)) not in closed and self._is_foreign(data):
                 found.append(data)
         return found
@@ -144,20 +148,43 @@ class Database:
         if not self.path.exists():
             raise UsageError(f"{self.path}: there is no database. Correct the path in [[watch.databases]].")
         try:
-            before = self._stamp()
-            if self._is_at_rest():
-                # Opened in the usual way, it would get a -wal and a -shm file from us.
-                with suppress(sqlite3.Error), self._open("mode=ro&immutable=1") as connection:
-                    found = reader(connection)
-                    if self._stamp() == before:
-                        return found
-            with self._open("mode=ro") as connection:
-                return reader(connection)
+            try:
+                found = self._as_it_is(reader)
+            except sqlite3.OperationalError as error:
+                if not is_hot(error):
+                    raise
+                return self._as_it_was(reader)
+            if self._copies is not None:
+                self._copies.drop()
+            self.note = ""
         except sqlite3.OperationalError as error:
             kind = DatabaseBusy if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _BUSY else UsageError
             raise kind(f"{self.path} cannot be read ({error}).") from error
         except (sqlite3.Error, OSError, UnicodeError) as error:  # the last: a column's name that is no text
             raise UsageError(f"{self.path} cannot be read ({error}).") from error
+        return found
+
+    def _as_it_is(self, reader: Callable[[sqlite3.Connection], Result]) -> Result:
+        before = self._stamp()
+        if self._is_at_rest():
+            # Opened in the usual way, it would get a -wal and a -shm file from us.
+            with suppress(sqlite3.Error), self._open("mode=ro&immutable=1") as connection:
+                found = reader(connection)
+                if self._stamp() == before:
+                    return found
+        with self._open("mode=ro") as connection:
+            return reader(connection)
+
+    def _as_it_was(self, reader: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Before the commit in which its owner was killed. Raises UsageError, OSError, sqlite3.Error."""
+        why = f"{self.path}: its owner was killed in the middle of a commit"
+        if self._copies is None:
+            raise UsageError(f"{why}. It can be read when its owner has opened it again.")
+        with self._copies.opened() as connection:
+            _prepare(connection)
+            found = reader(connection)
+        self.note = f"{why}; until its owner opens it again it is read from a copy, as it was before that"
+        return found
 
     def _is_at_rest(self) -> bool:
         """Whether it is in WAL mode and nobody has it open: all of it is in the file itself."""
@@ -177,8 +204,7 @@ class Database:
         address = f"{self.path.absolute().as_uri()}?{how}"
         opened = sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000, isolation_level=None)
         with closing(opened) as connection:
-            connection.row_factory = sqlite3.Row
-            connection.text_factory = _decoded
+            _prepare(connection)
             connection.execute("PRAGMA query_only = 1")
             connection.execute("BEGIN")  # a run and its steps as of one moment
             yield connection
@@ -191,6 +217,11 @@ class Database:
             for name in names
             if name in {RUNS, *_BESIDE}
         } | {name: set() for name in names if name not in {RUNS, *_BESIDE}}
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.text_factory = decoded
 
 
 class OwnDatabase(Database):
@@ -227,7 +258,7 @@ def _beside(
     wanted = msgspec.json.encode([value for value in ids if not isinstance(value, bytes)]).decode("utf-8")
     query = f"SELECT * FROM {table} WHERE run_id IN (SELECT value FROM json_each(?))"  # noqa: S608 - our word
     for row in connection.execute(query, (wanted,)):
-        rows = found.setdefault(_text(row["run_id"]), _Rows([], {}))
+        rows = found.setdefault(text(row["run_id"]), _Rows([], {}))
         if len(rows.kept) < _ROWS_MAX:
             rows.kept.append(dict(row))
         else:
@@ -244,14 +275,14 @@ def _view(source: str, raw: _Raw) -> View:
     )
     steps = (*(_step(row) for row in beside[STEPS].kept), *more)
     tables = {RUNS: [data]} | {name: found.kept for name, found in beside.items() if found.kept}
-    rows = {name: [_plain(row) for row in found] for name, found in tables.items()}
-    pid = _whole(_of(data, "pid"))
-    elsewhere = _text(_of(data, "host")) not in {"", socket.gethostname(), "localhost"}
-    pid_started = _moment(_of(data, "pid_started"))
+    rows = {name: [plain(row) for row in found] for name, found in tables.items()}
+    pid = whole(_of(data, "pid"))
+    elsewhere = text(_of(data, "host")) not in {"", socket.gethostname(), "localhost"}
+    pid_started = moment(_of(data, "pid_started"))
     there = Process() if pid is None or pid <= 0 or elsewhere else process(pid, pid_started)
     scores = [
         score
-        for score in (_number(_of(data, "safety")), *(step.safety for step in steps))
+        for score in (number(_of(data, "safety")), *(step.safety for step in steps))
         if score is not None
     ]
     masked: dict[str, list[dict[str, Any]]] = msgspec.convert(
@@ -259,11 +290,11 @@ def _view(source: str, raw: _Raw) -> View:
     )
     return View(
         source=source,
-        run_id=_text(_of(data, "id")),
+        run_id=text(_of(data, "id")),
         kind=views.FOREIGN,
         status=_status(data),
         started_ms=_started(data),
-        ended_ms=_moment(_of(data, "ended")),
+        ended_ms=moment(_of(data, "ended")),
         pid=pid,
         pid_started_ms=pid_started if pid_started is not None else there.born_ms,
         pid_mark=there.mark,
@@ -272,66 +303,44 @@ def _view(source: str, raw: _Raw) -> View:
         steps=steps,
         gates=tuple(_gate(row) for row in beside["gates"].kept),
         progress=_digest(tables, {name: found.more for name, found in beside.items()}),
-        cost_usd=_number(_of(data, "cost")),
-        tokens=_whole(_of(data, "tokens")),
+        cost_usd=number(_of(data, "cost")),
+        tokens=whole(_of(data, "tokens")),
         safety=min(scores, default=None),
-        retries=max((_whole(_of(data, "retries")) or 0, *(step.retries for step in steps))),
-        retry_limit=_whole(_of(data, "retry_limit")),
-        kill_switch=bool(_whole(_of(data, "kill"))),
-        error=_shown(_of(data, "error")),
+        retries=max((whole(_of(data, "retries")) or 0, *(step.retries for step in steps))),
+        retry_limit=whole(_of(data, "retry_limit")),
+        kill_switch=bool(whole(_of(data, "kill"))),
+        error=shown(_of(data, "error")),
         rows=masked,
     )
 
 
 def _step(row: Mapping[str, Any]) -> Step:
     return Step(
-        name=_shown(_of(row, "name")),
+        name=shown(_of(row, "name")),
         status=_status(row),
-        started_ms=_moment(_of(row, "started")),
-        ended_ms=_moment(_of(row, "ended")),
-        detail=_shown(_of(row, "detail")),
-        retries=_whole(_of(row, "retries")) or 0,
-        retry_limit=_whole(_of(row, "retry_limit")),
-        safety=_number(_of(row, "safety")),
+        started_ms=moment(_of(row, "started")),
+        ended_ms=moment(_of(row, "ended")),
+        detail=shown(_of(row, "detail")),
+        retries=whole(_of(row, "retries")) or 0,
+        retry_limit=whole(_of(row, "retry_limit")),
+        safety=number(_of(row, "safety")),
     )
 
 
 def _gate(row: Mapping[str, Any]) -> Gate:
-    return Gate(name=_shown(_of(row, "name")), verdict=_shown(_of(row, "status")).lower() or "open")
+    return Gate(name=shown(_of(row, "name")), verdict=shown(_of(row, "status")).lower() or "open")
 
 
 def _status(row: Mapping[str, Any]) -> str:
-    return _shown(_of(row, "status")).upper()
+    return shown(_of(row, "status")).upper()
 
 
 def _digest(tables: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Mapping[str, int]]) -> str:
     moving = {
-        table: [{key: _sign(value) for key, value in row.items() if _LIVENESS not in key} for row in found]
+        table: [{key: sign(value) for key, value in row.items() if _LIVENESS not in key} for row in found]
         for table, found in tables.items()
     }
     return hashlib.sha256(msgspec.json.encode([moving, more], order="deterministic")).hexdigest()[:32]
-
-
-def _sign(value: object) -> object:
-    """What changes with a value: of a long text its length too, so that one that grows moves."""
-    if isinstance(value, str) and len(value) > _CELL_CHARS_MAX:
-        return [len(value), value[:_CELL_CHARS_MAX]]
-    return _cell(value)
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row that JSON takes: blobs by their size, long texts cut."""
-    return {key: _cell(value) for key, value in row.items()}
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bytes):
-        return f"({len(value)} bytes)"
-    if isinstance(value, str) and len(value) > _CELL_CHARS_MAX:
-        return beginning(value, _CELL_CHARS_MAX)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _first(columns: Collection[str], names: tuple[str, ...]) -> str | None:
@@ -344,55 +353,16 @@ def _of(row: Mapping[str, Any], what: str) -> object:
 
 
 def _started(row: Mapping[str, Any]) -> int:
-    return _moment(_of(row, "started")) or 0
+    return moment(_of(row, "started")) or 0
 
 
 def _newest(tables: Mapping[str, list[dict[str, Any]]]) -> int | None:
     """The newest of all times in a run's rows."""
     times = (
-        _moment(value)
+        moment(value)
         for rows in tables.values()
         for row in rows
         for name, value in row.items()
         if value is not None and name.lower().endswith(_TIMES)
     )
     return max((time for time in times if time is not None), default=None)
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()[:_CELL_CHARS_MAX]
-
-
-def _shown(value: object) -> str:
-    """A text for people, masked before it is cut."""
-    return "" if value is None else beginning(str(value).strip(), _CELL_CHARS_MAX)
-
-
-def _number(value: object) -> float | None:
-    try:
-        number = float(value)  # type: ignore[arg-type]  # whatever SQLite holds
-    except (TypeError, ValueError):
-        return None
-    return number if abs(number) < 1e15 else None
-
-
-def _whole(value: object) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
-
-
-def _moment(value: object) -> int | None:
-    """A time in ms since the epoch, from ISO 8601, seconds or milliseconds; None for what is no time."""
-    number = _number(value)
-    if number is not None:
-        moment = round(number * 1000) if abs(number) < _SECONDS_BELOW else round(number)
-    else:
-        try:
-            moment = from_iso(str(value))
-        except (ValueError, OverflowError):
-            return None
-    return moment if 0 <= moment < _LATEST_MS else None
-
-
-def _decoded(text: bytes) -> str:
-    return text.decode("utf-8", "replace")

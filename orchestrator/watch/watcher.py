@@ -40,9 +40,11 @@ class Watcher:
         self._config, self._ledger, self._effects, self._clock = config, ledger, effects, clock
         self._journal = EventJournal(effects.places.monitor, clock)
         self._first_ms = ledger.first_start_ms(clock.now_ms())
-        self._databases = [Database(item.path, item.tables) for item in config.watch.databases]
+        folder = config.output.state_folder
+        self._databases = [Database(item.path, item.tables, folder=folder) for item in config.watch.databases]
         self._beside = Beside(config.watch, config.project.root)
         self._refused: dict[str, str] = {}
+        self._notes: dict[str, str] = {}
         self._shelf_seen: set[str] = set()
         self._looked: tuple[int, float] | None = None
 
@@ -73,6 +75,7 @@ class Watcher:
             if self._refused.pop(source, None) is not None:
                 self._journal.tell("SOURCE_BACK", source=source)
                 yield f"{source}: can be read again"
+            yield from self._copied(source)
             for view in found:
                 yield from self._one(view)
 
@@ -122,6 +125,18 @@ class Watcher:
             self._refused[source] = why
             self._journal.tell("SOURCE_LOST", source=source, reason=why)
             yield why
+
+    def _copied(self, source: str) -> Iterator[str]:
+        """That a source is read as it was before is told once, and so is that it is not any more."""
+        for database in self._databases:
+            known = self._notes.get(source, "")
+            if database.source == source and database.note != known:
+                self._notes[source] = database.note
+                kind = "SOURCE_COPIED" if database.note else "SOURCE_BACK"
+                self._journal.tell(
+                    kind, source=source, **({"reason": database.note} if database.note else {})
+                )
+                yield database.note or f"{source}: is read as it is again"
 
     def _one(self, view: View) -> Iterator[str]:
         known, now_ms = self._ledger.find(view), self._clock.now_ms()
