@@ -13,7 +13,8 @@ from msgspec import structs
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 from tenacity.stop import stop_base
 
-from orchestrator.watch import archived
+from orchestrator.alerts.episodes import Observed
+from orchestrator.watch import archived, telling
 from orchestrator.watch.ledger import Ledger, Link, LinkRow, LinkState, State, Watched
 from orchestrator.watch.links import Done, Effects, Links
 from tools.clock import Clock, StopSignal
@@ -25,6 +26,8 @@ TRIES, ROUNDS = 3, 6
 CUT_OFF_MAX = 12
 """A link that takes the daemon down each time is given up, so that all other runs get their turn."""
 _WAIT_FIRST_S, _ROUND_FIRST_MS, _ROUND_MAX_MS = 1.0, 30_000, 3_600_000
+_STILL = "told to stand still"
+"""Under this and a run's key the store holds which of its stalls was told."""
 _MENDABLE = (StreamgaugeError, OSError, sqlite3.Error)
 _DETAIL_CHARS = 500
 
@@ -34,13 +37,41 @@ class Chain:
 
     def __init__(self, ledger: Ledger, effects: Effects, clock: Clock, stop: StopSignal) -> None:
         self._ledger, self._effects, self._clock, self._stop = ledger, effects, clock, stop
+        self._still_ms = 0
+        """When it is tried again to tell that runs stand still."""
 
     def run(self) -> Iterator[str]:
         """Do what is due of every run; a line for each link that came to something. Raises UsageError."""
+        yield from self._still()
         for run in self._ledger.in_state(State.ENDED):
             yield from self.lead(run)
             if self._stop.is_set():
                 return
+
+    def _still(self) -> Iterator[str]:
+        """Tell of runs that stand still. Here, for a receiver or a lock that takes its time must not hold up the look.
+
+        That it was told is remembered behind it: a kill in between tells an episode again that is known as told.
+        """
+        now_ms = self._clock.now_ms()
+        if not self._effects.alerts or 0 < self._still_ms - now_ms <= _ROUND_FIRST_MS:
+            return
+        for run in self._ledger.in_state(State.WATCHING):
+            mark = f"{run.generation} {run.stalled_ms}"
+            if run.stalled_ms is None or self._ledger.said(f"{_STILL} {run.key}") == mark:
+                continue
+            try:
+                yield from self._tell_still(run, now_ms)
+            except (StreamgaugeError, OSError) as error:
+                self._still_ms = self._clock.now_ms() + _ROUND_FIRST_MS
+                yield f"{run.key}: nobody was told yet that it stands still: {error}"
+                return
+            self._ledger.say(f"{_STILL} {run.key}", mark)
+
+    def _tell_still(self, run: Watched, now_ms: int) -> Iterator[str]:
+        minutes = (now_ms - run.progressed_ms) // 60_000
+        episode = telling.stalled(run, minutes, now_ms)
+        yield from self._effects.desk().tell(lambda _: Observed((episode,), ()))
 
     def lead(self, run: Watched) -> Iterator[str]:
         """Do what is due of one run."""

@@ -74,6 +74,11 @@ class Effects:
         """The store."""
         return self._store
 
+    @property
+    def alerts(self) -> bool:
+        """Whether anybody is to be told."""
+        return self._config.alerts.file is not None
+
     def of(self, link: Link) -> Callable[[Watched, Links], Done]:
         """The effect of a link."""
         return {

@@ -7,12 +7,11 @@ from contextlib import suppress
 
 from msgspec import structs
 
-from orchestrator.alerts.episodes import Observed
 from orchestrator.archive import chain
 from orchestrator.config.model import Config
 from orchestrator.session.opening import existing_session_id
 from orchestrator.store.fill import fill
-from orchestrator.watch import judging, telling, views
+from orchestrator.watch import judging, views
 from orchestrator.watch.beside import Beside
 from orchestrator.watch.foreign import Database, DatabaseBusy, OwnDatabase
 from orchestrator.watch.journal import EventJournal
@@ -232,12 +231,6 @@ class Watcher:
             source=seen.source, minutes=minutes,
         )  # fmt: skip
         yield f"{seen.key}: no progress for {minutes} minutes, its process runs"
-        if self._config.alerts.file is not None:
-            try:
-                episode = telling.stalled(seen, minutes, self._clock.now_ms())
-                yield from self._effects.desk().tell(lambda _: Observed((episode,), ()))
-            except (StreamgaugeError, OSError) as error:
-                yield f"{seen.key}: nobody was told that it stands still: {error}"
 
     def _over(self, known: Watched, view: View) -> Iterator[str]:
         """A run that its source never called over: where it goes on, it is watched again, and ends again."""
