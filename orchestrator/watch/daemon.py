@@ -28,6 +28,9 @@ from tools.errors import ConfigError, StreamgaugeError
 
 ALIVE = "alive"
 """Under this name the store holds when the daemon last looked, and its pid."""
+LEAVE_S = 20.0
+"""At our end, for what the chain is at: systemd kills after 90 s, docker compose after 10 s or what is set."""
+_JOIN_S = 0.2
 _CHAIN_EVERY_S = 2.0
 _AGAIN_EVERY_S = 30.0
 """Between two looks whether a refused alert is due again."""
@@ -46,7 +49,8 @@ class Output(Protocol):
 class Daemon:
     """Runs until it is stopped. `load` reads the configuration anew; it is called again on SIGHUP.
 
-    `audits` are the arguments of `run` for one session after the other; None for none.
+    `audits` are the arguments of `run` for one session after the other; None for none. At its end it waits `leave_s`
+    seconds for what its chain is at.
     """
 
     def __init__(
@@ -56,8 +60,10 @@ class Daemon:
         clock: Clock,
         say: Output,
         audits: Sequence[str] | None = None,
+        *,
+        leave_s: float = LEAVE_S,
     ) -> None:
-        self._audits = audits
+        self._audits, self._leave_s = audits, leave_s
         self._chain: threading.Thread | None = None
         self._load, self._environ, self._clock, self._say = load, environ, clock, say
         self._stop, self._reload = threading.Event(), threading.Event()
@@ -122,15 +128,31 @@ class Daemon:
         finally:
             self._round.set()
             if self._chain is not None:
-                self._chain.join()
+                self._await(self._chain)
                 self._chain = None
+
+    def _await(self, chain: threading.Thread) -> None:
+        """Let what a chain is at come to its end: before another configuration always, before our end for a while.
+
+        A receiver that takes no end may hold it for minutes, and whoever stops us kills us then: as a kill, leaving
+        it loses nothing.
+        """
+        ends_at: float | None = None
+        while chain.is_alive():
+            chain.join(_JOIN_S)
+            now = self._clock.monotonic()
+            if self._stop.is_set():
+                ends_at = now + self._leave_s if ends_at is None else ends_at
+            if ends_at is not None and now >= ends_at and chain.is_alive():
+                self._say("what the chain is at is left in the middle; the next start goes on with it")
+                return
 
     def _keep_chains(self) -> None:
         """A thread that an error ended (it is on standard error) begins anew: chains must not stand still unseen."""
         if self._chain is None or not self._chain.is_alive():
             if self._chain is not None:
                 self._say("the thread of the chains ended and begins anew")
-            self._chain = threading.Thread(target=self._chains, name="chain")
+            self._chain = threading.Thread(target=self._chains, name="chain", daemon=True)
             self._chain.start()
 
     def _looks(self) -> None:

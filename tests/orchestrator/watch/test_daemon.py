@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from orchestrator.session.lock import hold_file
 from orchestrator.watch import about, trial
+from orchestrator.watch.daemon import Daemon
 from tests.fakes.clock import ManualClock
+from tests.fakes.drip import Drip
 from tests.fakes.http_peer import HttpPeer
 from tests.fakes.waiting import wait_for
 from tests.orchestrator.cli.test_archive_command import typed
-from tests.orchestrator.watch.scenes import OtherOrchestrator, config_of, counted, events, rules
+from tests.orchestrator.watch.scenes import OtherOrchestrator, Parts, config_of, counted, events, rules
 from tools.clock import SystemClock
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -100,6 +107,46 @@ def test_a_daemon_sees_runs_takes_a_new_configuration_survives_a_kill_and_ends_w
         effect: {"first": 1, "second": 1} for effect in counted(project.folder)
     }
     assert "HEARTBEAT" in project.told()
+
+
+def test_a_receiver_that_takes_no_end_does_not_hold_up_the_end_of_the_daemon(tmp_path: Path) -> None:
+    clock = SystemClock()
+    other = OtherOrchestrator(tmp_path / "other.db", clock)
+    with Drip(b"") as peer:
+        (tmp_path / "alerts.yaml").write_text(rules(peer.url), encoding="utf-8")
+        config = config_of(tmp_path, databases=[{"path": other.path}], look_every=0.2)
+        other.begin("r")
+        other.end("r")
+
+        def stop_in_the_middle() -> None:
+            wait_for((tmp_path / "reports" / "r_summary.json").exists, what="the report")
+            wait_for(lambda: begun_to_tell(config.output.state_db), what="the alert")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        said: list[str] = []
+        with ThreadPoolExecutor(1) as pool:
+            stopping = pool.submit(stop_in_the_middle)
+            Daemon(lambda: config, {}, clock, said.append, leave_s=0.1).run()
+            stopping.result(timeout=30)
+        assert said[-1] == "what the chain is at is left in the middle; the next start goes on with it"
+        assert events(tmp_path / "logs" / "monitor.jsonl")[-1]["event"] == "WATCH_STOPPED"
+    # A daemon's process ends here, and the thread with it; ours goes on.
+    left = [thread for thread in threading.enumerate() if thread.name == "chain"]
+    wait_for(
+        lambda: not any(thread.is_alive() for thread in left), seconds=60, what="the thread that was left"
+    )
+    with HttpPeer() as peer_again:
+        (tmp_path / "alerts.yaml").write_text(rules(peer_again.url), encoding="utf-8")
+        again = Parts(tmp_path, ManualClock(clock.now_ms() + 3_600_000), databases=[{"path": other.path}])
+        wait_for(lambda: [*again.tick(), again.ledger.counts()][-1] == {"closed": 1}, what="the chain's end")
+        assert len(peer_again.requests) == 1
+        again.close()
+
+
+def begun_to_tell(store: Path) -> bool:
+    with closing(sqlite3.connect(store)) as connection:
+        query = "SELECT 1 FROM chain_steps WHERE step = 'alert' AND attempts = 1"
+        return connection.execute(query).fetchone() is not None
 
 
 # --- As it is typed --------------------------------------------------------------------------------------
