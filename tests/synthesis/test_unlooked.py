@@ -20,7 +20,15 @@ from tools.synthesis.sessions.comparison import Compared, State, compare
 from tools.synthesis.sessions.making import known_findings
 from tools.synthesis.sessions.record import KnownFinding, Scope
 
-RULES = (*SCOPE.rules, "stream.missing-maxlen", "stream.unbounded", "stream.growing", "config.rogue-stream")
+RULES = (
+    *SCOPE.rules,
+    "stream.missing-maxlen",
+    "stream.unbounded",
+    "stream.growing",
+    "config.rogue-stream",
+    "stream.consumer-leak",
+    "live.polling-reads",
+)
 
 
 def row_of(finding: KnownFinding, change: dict[str, Any], earlier: Scope = SCOPE) -> Compared:
@@ -218,3 +226,16 @@ def test_a_record_says_whether_the_server_was_looked_at(source: str, *, is_of_se
     finding = config_finding(1, "VERSION_MISMATCH", counted_to={source: 1})
     (found,) = known_findings([finding], "s1", START_MS)
     assert found.of_server is is_of_server
+
+
+@pytest.mark.parametrize(
+    ("rule", "state"),
+    [
+        pytest.param("stream.consumer-leak", State.NOT_OBSERVED, id="records of consumers"),
+        pytest.param("live.polling-reads", State.NOT_OBSERVED, id="who reads without waiting"),
+        pytest.param("stream.consumer-lag", State.RESOLVED, id="what needs no clients"),
+    ],
+)
+def test_what_the_clients_tell_is_not_resolved_where_they_are_not_listed(rule: str, state: State) -> None:
+    row = row_of(known(1, rule, streams=("orders",)), {"clients": False})
+    assert (row.state, "who its clients are" in row.change) == (state, state is State.NOT_OBSERVED)

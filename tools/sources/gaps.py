@@ -20,6 +20,8 @@ _FINDINGS_OF = "findings of "
 ENTRIES = ": entries"
 """How what a gap is about ends where the entries of a server's streams are not read."""
 
+CLIENTS = ": clients"
+"""The same where its clients cannot be listed."""
 _LOGS_WHOLE = ("log source ", "log file ", "log files ", "the services' logs", "the newest log lines")
 _LOGS_PART = ("lines of ", "the other pods of ", "the other containers of ", "other users' entries of ")
 """How gaps begin that are about logs which were not read, and about parts of logs."""
@@ -81,6 +83,11 @@ def untold_rules(gaps: Iterable[Gap]) -> Iterator[str]:
 def entries_unread(gaps: Iterable[Gap]) -> Iterator[Gap]:
     """The gaps that tell of a server whose entries are not read."""
     return (gap for gap in gaps if gap.what.endswith(ENTRIES))
+
+
+def clients_unseen(gaps: Iterable[Gap]) -> bool:
+    """Whether a server did not tell who its clients are."""
+    return any(gap.what.endswith(CLIENTS) for gap in gaps)
 
 
 def logs_unread(gaps: Iterable[Gap]) -> Iterator[str]:

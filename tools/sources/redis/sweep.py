@@ -14,7 +14,7 @@ import msgspec
 from tools.clock import Clock
 from tools.errors import SourceUnavailable
 from tools.sources.entry_samples import EntrySample, LeftOut
-from tools.sources.gaps import ENTRIES
+from tools.sources.gaps import CLIENTS, ENTRIES
 from tools.sources.records import (
     ClientState,
     Gap,
@@ -359,7 +359,7 @@ class StreamSource:
         if self._reader.sampler.refused:
             yield f"{where}{ENTRIES}", "the user may not send XRANGE", "Allow +xrange +xrevrange.", False
         if self._clients_refused:
-            yield f"{where}: clients", self._clients_refused, "Allow the user +client|list.", False
+            yield f"{where}{CLIENTS}", self._clients_refused, "Allow the user +client|list.", False
         if self._reader.passed_over:
             why = "of so many long lists only those with the most telling entries are watched in depth"
             yield f"{where}: pending entries lists", why, "Acknowledge or claim what is stuck.", False

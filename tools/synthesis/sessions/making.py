@@ -25,7 +25,7 @@ from tools.findings.model import (
 )
 from tools.sources import file_marks
 from tools.sources.code.index import unnamed
-from tools.sources.gaps import lasts, logs_unread, untold_rules
+from tools.sources.gaps import clients_unseen, lasts, logs_unread, untold_rules
 from tools.sources.records import CodeIndex
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
@@ -177,6 +177,7 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
         services=tuple(sorted(log.service for log in data.logs.services if log.lines)),
         unread_logs=tuple(sorted(set(logs_unread(data.gaps)))),
         streams=_streams(data),
+        clients=not clients_unseen(data.gaps),
         entries=entries_read(data, facts.started_ms),
         files=_files(workspace, data.index),
         globs=(facts.include, facts.exclude),

@@ -115,6 +115,8 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     """Logs of which not all, or nothing, was read, as its gaps name them."""
     streams: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     """Name and groups of each at the last poll."""
+    clients: bool = True
+    """Whether the server told who its clients are."""
     entries: Mapping[str, EntriesRead] | None = None
     """Of each stream of which entries were read; None where none were to be, or a server refused."""
     files: tuple[str, ...] | None = None

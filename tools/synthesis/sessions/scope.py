@@ -34,7 +34,8 @@ OF_ARRIVAL = frozenset({"config.rogue-stream"})
 """Rules that speak of what appears within a session: the next one has it from the beginning, and they are silent."""
 OF_CODE_TOO = frozenset({"stream.missing-maxlen", "stream.unbounded", "stream.growing"})
 """Rules about streams that speak of what the code does, and say nothing where it cannot be read."""
-
+_OF_CLIENTS = frozenset({"stream.consumer-leak", "live.polling-reads"})
+"""Rules that say nothing where the clients are not listed."""
 HIDDEN_BY_NAMES = frozenset(
     {
         "code.xadd-no-maxlen",
@@ -92,11 +93,16 @@ class Looking:
             return self._lines(known, scope) or _long_enough(known, scope.window_ms)
         if known.agent == _STREAMS or known.rule_id.startswith(_LIVE):
             unseen = self._stream(known, scope) or not_read(known, self._entries)
-            if known.rule_id in OF_CODE_TOO:
-                unseen = unseen or self._of_files(known, scope)
-            unseen = unseen or _often_enough(known, scope)
-            return unseen or _long_enough(known, scope.window_ms - scope.unpolled_ms)
+            return unseen or self._besides(known, scope)
         return self._of_files(known, scope) or not_read(known, self._entries)
+
+    def _besides(self, known: KnownFinding, scope: Scope) -> str:
+        """What a rule about streams needs beside them."""
+        if known.rule_id in OF_CODE_TOO and (unread := self._of_files(known, scope)):
+            return unread
+        if known.rule_id in _OF_CLIENTS and not scope.clients:
+            return "the server did not tell the later session who its clients are"
+        return _often_enough(known, scope) or _long_enough(known, scope.window_ms - scope.unpolled_ms)
 
     def _lines(self, known: KnownFinding, scope: Scope) -> str:
         # What is about no one service is about all of them.
