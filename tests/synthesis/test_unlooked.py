@@ -28,6 +28,8 @@ RULES = (
     "config.rogue-stream",
     "stream.consumer-leak",
     "live.polling-reads",
+    "stream.time-lag",
+    "stream.stuck-message",
 )
 
 
@@ -239,3 +241,25 @@ def test_a_record_says_whether_the_server_was_looked_at(source: str, *, is_of_se
 def test_what_the_clients_tell_is_not_resolved_where_they_are_not_listed(rule: str, state: State) -> None:
     row = row_of(known(1, rule, streams=("orders",)), {"clients": False})
     assert (row.state, "who its clients are" in row.change) == (state, state is State.NOT_OBSERVED)
+
+
+@pytest.mark.parametrize(
+    ("rule", "change", "state"),
+    [
+        pytest.param("stream.time-lag", {}, State.NOT_OBSERVED, id="late, and too far behind to say so"),
+        pytest.param("stream.time-lag", {"streams": ("carts",)}, State.RESOLVED, id="of another stream"),
+        pytest.param("stream.time-lag", {"group": "mail"}, State.RESOLVED, id="of another group"),
+        pytest.param("stream.stuck-message", {}, State.RESOLVED, id="a rule that does not give way"),
+    ],
+)
+def test_what_gives_way_to_something_worse_is_not_resolved(
+    rule: str, change: dict[str, Any], state: State
+) -> None:
+    scope = structs.replace(SCOPE, rules=RULES)
+    on_orders: dict[str, Any] = {"streams": ("orders",), "group": "billing"}
+    lag = known(2, "stream.consumer-lag", "CRITICAL", **{**on_orders, **change})
+    found = compare(
+        session(known(1, rule, **on_orders), scope=scope), session(lag, at=2, scope=scope)
+    ).findings
+    (row,) = [row for row in found if row.rule_id == rule]
+    assert (row.state, "gives way to RSA-002" in row.change) == (state, state is State.NOT_OBSERVED)

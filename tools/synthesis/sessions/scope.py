@@ -36,6 +36,12 @@ OF_CODE_TOO = frozenset({"stream.missing-maxlen", "stream.unbounded", "stream.gr
 """Rules about streams that speak of what the code does, and say nothing where it cannot be read."""
 _OF_CLIENTS = frozenset({"stream.consumer-leak", "live.polling-reads"})
 """Rules that say nothing where the clients are not listed."""
+_GIVES_WAY = {
+    "stream.time-lag": "stream.consumer-lag",
+    "stream.stuck-message": "stream.ghost-pending",
+    "stream.consumer-leak": "stream.dead-consumer",
+}
+"""Rules that say nothing where another one says more of the same."""
 HIDDEN_BY_NAMES = frozenset(
     {
         "code.xadd-no-maxlen",
@@ -68,6 +74,7 @@ class Looking:
         self._groups: dict[str, set[str]] = {}
         for name, groups in (scope.streams or ()) if scope is not None else ():
             self._groups.setdefault(family_of(name), set()).update(groups)
+        self._instead = {_about(it.rule_id, it): it for it in later.findings}
 
     def not_observed(self, known: KnownFinding) -> str:
         """Why the later session's silence about a finding says nothing; "" where its rule looked there in vain."""
@@ -96,8 +103,17 @@ class Looking:
             return unseen or self._besides(known, scope)
         return self._of_files(known, scope) or not_read(known, self._entries)
 
+    def _said_instead(self, known: KnownFinding) -> str:
+        other = _GIVES_WAY.get(known.rule_id)
+        found = None if other is None else self._instead.get(_about(other, known))
+        return (
+            "" if found is None else f"its rule gives way to {found.finding_id}, {found.rule_id} of the same"
+        )
+
     def _besides(self, known: KnownFinding, scope: Scope) -> str:
         """What a rule about streams needs beside them."""
+        if said := self._said_instead(known):
+            return said
         if known.rule_id in OF_CODE_TOO and (unread := self._of_files(known, scope)):
             return unread
         if known.rule_id in _OF_CLIENTS and not scope.clients:
@@ -169,6 +185,10 @@ class Looking:
                 what = f"stream {name}" if known.group is None else f"group {known.group} of {name}"
                 return f"{what} is there still, and its rule speaks only of what appears within a session"
         return ""
+
+
+def _about(rule: str, known: KnownFinding) -> tuple[object, ...]:
+    return rule, tuple(map(family_of, known.streams)), known.group
 
 
 def _has_more_names(scope: Scope, was: Was | None) -> bool:
