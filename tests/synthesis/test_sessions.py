@@ -449,6 +449,8 @@ def test_what_joins_findings_goes_on_under_an_edited_root(title: str, state: Sta
 
 def test_an_edited_line_is_updated(tmp_path: Path) -> None:
     earlier = session_on({"app.py": CODE}, tmp_path / "1")
+    stand = {known.rule_id: known.within for known in earlier.findings}
+    assert stand["code.xadd-no-maxlen"] == ("place",)
     edited = CODE.replace('client.xadd("orders", order)', "client.xadd('orders', order, approximate=True)")
     later = session_on({"app.py": edited}, tmp_path / "2", "20250616_150640")
     found = compare(earlier, later)

@@ -74,6 +74,7 @@ def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFindi
     """The findings, with what only the whole session tells of them."""
     at_run_time = _unnamed(data.index)
     by_id = {it.finding_id: it for it in data.findings}
+    functions = {} if data.index is None else {f"{it.path}:{it.line}": it.function for it in data.index.uses}
     seen = Seen(data.samples if any(map(is_of_entries, data.findings)) else ())
     last = data.polls.final
     there = frozenset(() if last is None else (family_of(state.name) for state in last.streams))
@@ -87,6 +88,7 @@ def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFindi
             known,
             seen_after_ms=after_ms,
             polls=polled.needed(finding, data.polls.heads, data.judgement.limits) if of_server else 0,
+            within=tuple(sorted({functions[at] for at in _places_of(finding) if at in functions})),
             unnamed=sum(at_run_time.get(path, 0) for path in known.files),
             on_server=tuple(name for name in known.streams if family_of(name) in there),
             entries=None if known.entries is None else seen.until(finding),
@@ -135,11 +137,14 @@ def _joined(finding: Finding) -> tuple[str, ...]:
     return ()
 
 
+def _places_of(finding: Finding) -> tuple[str, ...]:
+    return finding.affected_files if isinstance(finding, ConfigFinding | Enhancement) else ()
+
+
 def _files_of(finding: Finding) -> Iterator[str]:
     """The files that it is about; of one about a stream those with the code that it quotes."""
-    if isinstance(finding, ConfigFinding | Enhancement):
-        yield from map(_path, finding.affected_files)
-    elif isinstance(finding, StreamFinding):
+    yield from map(_path, _places_of(finding))
+    if isinstance(finding, StreamFinding):
         yield from (ref.source for ref in finding.evidence_refs if ref.kind is EvidenceKind.FILE)
 
 

@@ -11,8 +11,8 @@ from tools.synthesis.sessions.record import NAMES_MAX, KnownFinding, SessionReco
 def former_names(earlier: SessionRecord | None, later: SessionRecord) -> Mapping[str, tuple[str, ...]]:
     """Fingerprint of a later finding → those that it had before, the newest first.
 
-    Only where one finding can be meant and it did not get worse: else nobody accepted what it is now. A name that
-    another finding of the later session has is that one's.
+    Only where one finding can be meant, its line stands in the function where it stood, and it did not get worse: else
+    nobody accepted what it is now. A name that another finding of the later session has is that one's.
     """
     if earlier is None:
         return {}
@@ -22,10 +22,15 @@ def former_names(earlier: SessionRecord | None, later: SessionRecord) -> Mapping
     fresh = [known for name, known in now.items() if name not in then]
     found = {name: then[name].formerly for name in now if name in then}
     for name, pair in pairs(absent, fresh, later).items():
-        if pair.alone and now[name].rank >= pair.then.rank:
+        if pair.alone and now[name].rank >= pair.then.rank and _stands_where(pair.then, now[name]):
             found[name] = (pair.then.fingerprint, *pair.then.formerly)[:NAMES_MAX]
     kept = {name: tuple(it for it in names if it not in now) for name, names in found.items()}
     return {name: names for name, names in kept.items() if names}
+
+
+def _stands_where(then: KnownFinding, now: KnownFinding) -> bool:
+    """Not where a line was mended in one function and made again in another. A record of before says nothing of it."""
+    return not (then.within and now.within) or not set(then.within).isdisjoint(now.within)
 
 
 def accepted_by(names: tuple[str, ...], accepted: Container[str]) -> str | None:

@@ -64,6 +64,8 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     group: str | None = None
     files: tuple[str, ...] = ()
     quoted: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    """The functions in which the lines stand that it is about, "" for none; () where nothing tells."""
     unnamed: _Count = 0
     """Lines of its files with names that are known only at run time."""
     on_server: tuple[str, ...] = ()
