@@ -237,12 +237,16 @@ def _streams_now(wanted: Recheck, folder: Path) -> Verdict:
     if wanted.finding.rule_id in OF_CODE_TOO:
         unseen = unseen or _files_unseen(wanted, job)
     found = _verdict(wanted, folder, said, unseen)
-    after_s = max(0.0, (from_iso(wanted.finding.timestamp) - wanted.facts.started_ms) / 1000)
-    if found.state == "gone" and after_s > wanted.watch_s:
-        took = format_duration(round(after_s))
+    if found.state == "gone" and _took_s(wanted) > wanted.watch_s:
+        took = format_duration(round(_took_s(wanted)))
         why = f"{said}; in the session it took {took} to show. Watch as long: --for {took}."
         return Verdict("cannot be checked", why)
     return found
+
+
+def _took_s(wanted: Recheck) -> float:
+    """How long the session looked until it saw the finding."""
+    return max(0.0, (from_iso(wanted.finding.timestamp) - wanted.facts.started_ms) / 1000)
 
 
 def _lines_since(wanted: Recheck, folder: Path) -> Verdict:
@@ -281,7 +285,13 @@ def _lines_since(wanted: Recheck, folder: Path) -> Verdict:
     if not watcher.lines and not _found(wanted, folder):
         return Verdict("cannot be checked", "nothing was logged since the session. Try again later.")
     said = f"none of {watcher.lines:,} lines written since the session shows it"
-    return _verdict(wanted, folder, said, ground.lines_unseen(gaps.read(Workspace(folder).gaps)))
+    found = _verdict(wanted, folder, said, ground.lines_unseen(gaps.read(Workspace(folder).gaps)))
+    since_s = (wanted.clock.now_ms() - (wanted.facts.ended_ms or wanted.facts.deadline_ms)) / 1000
+    if found.state == "gone" and _took_s(wanted) > since_s:
+        took, since = (format_duration(round(seconds)) for seconds in (_took_s(wanted), max(since_s, 0)))
+        why = f"{said}; in the session it took {took} to show, and {since} passed since. Try again later."
+        return Verdict("cannot be checked", why)
+    return found
 
 
 def _verdict(wanted: Recheck, folder: Path, gone: str, unseen: str = "") -> Verdict:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from pydantic import SecretStr
 
 from agents import log_watcher
@@ -182,8 +183,6 @@ def as_found(wanted: Recheck) -> Recheck:
 
 
 def test_a_static_session_asks_no_server(wanted: Recheck) -> None:
-    from msgspec import structs
-
     mismatch = finding(wanted.session, "config.group-name-mismatch", ("orders", "billing"))
     static = structs.replace(wanted.facts, mode="static")
     verdict = recheck(replace(wanted, finding=mismatch, facts=static))
@@ -287,8 +286,6 @@ def test_a_name_known_only_at_run_time_in_another_file_is_no_proof(wanted: Reche
 
 
 def test_another_server_is_no_proof(wanted: Recheck, server: Server) -> None:
-    from msgspec import structs
-
     server.client.xgroup_create("orders", "billing", id="0", mkstream=True)
     wanted = replace(
         wanted,
@@ -303,8 +300,6 @@ def test_another_server_is_no_proof(wanted: Recheck, server: Server) -> None:
 
 def replace_started(facts: SessionFacts) -> SessionFacts:
     """As if the finding had been seen five seconds into the session."""
-    from msgspec import structs
-
     return structs.replace(facts, started_ms=START_MS + 590_000)
 
 
@@ -370,6 +365,10 @@ def test_a_finding_about_lines_is_looked_for_in_what_was_written_since(
     assert (verdict.state, "has logged nothing since" in verdict.why) == ("cannot be checked", True)
     say(log, "INFO all is well")
     assert recheck(wanted).state == "gone"
+    early = recheck(replace(wanted, facts=structs.replace(wanted.facts, started_ms=START_MS - 590_000)))
+    assert (early.state, "took 9m50s to show, and 40s passed" in early.why) == ("cannot be checked", True), (
+        early.why
+    )
     say(log, "ERROR cannot open the till")
     assert recheck(wanted).state == "still there"
     log.unlink()
