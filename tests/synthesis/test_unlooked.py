@@ -263,3 +263,22 @@ def test_what_gives_way_to_something_worse_is_not_resolved(
     ).findings
     (row,) = [row for row in found if row.rule_id == rule]
     assert (row.state, "gives way to RSA-002" in row.change) == (state, state is State.NOT_OBSERVED)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"agents": ("log-watcher",)}, id="agents"),
+        pytest.param({"broken_rules": ("log.error",)}, id="a rule that failed"),
+        pytest.param({"capped_rules": ("log.error",)}, id="a rule that found too much"),
+        pytest.param({"unread_logs": ("log file web.log",)}, id="a log"),
+        pytest.param({"clients": False}, id="the clients"),
+        pytest.param({"streams": None}, id="streams"),
+        pytest.param({"files": None}, id="files"),
+        pytest.param({"entries": None}, id="entries"),
+    ],
+)
+def test_a_session_that_could_not_see_all_is_not_whole(change: dict[str, Any]) -> None:
+    whole = structs.replace(SCOPE, entries={})
+    assert whole.is_whole
+    assert not structs.replace(whole, **change).is_whole

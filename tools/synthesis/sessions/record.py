@@ -134,10 +134,11 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def is_whole(self) -> bool:
-        """Whether every agent, rule, stream and file was looked at, and entries were read."""
+        """Whether every agent, rule, stream, log and file was looked at, and entries were read."""
         agents = {agent.slug for agent in AgentId}
         seen = None not in (self.streams, self.entries, self.files)
-        return agents.issubset(self.agents) and seen and not self.broken_rules and not self.capped_rules
+        missing = self.broken_rules or self.capped_rules or self.unread_logs or not self.clients
+        return agents.issubset(self.agents) and seen and not missing
 
 
 def was_of(scope: Scope | None) -> Was | None:
