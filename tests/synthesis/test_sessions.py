@@ -239,6 +239,12 @@ def test_another_server_resolves_nothing() -> None:
     assert "another server" in found.notes[0]
 
 
+def test_sessions_in_the_wrong_order_are_told() -> None:
+    assert any("began later" in note for note in compare(session(at=2), session(at=1)).notes)
+    assert compare(session(at=1), session(at=2)).notes == ()
+    assert compare(session(at=1), session(at=1, started_ms=0)).notes == ()
+
+
 def test_what_was_not_observed_is_compared_with_in_the_next_session() -> None:
     first = session(known(1, streams=("orders",)))
     second = session(at=2, scope=structs.replace(SCOPE, streams=None))

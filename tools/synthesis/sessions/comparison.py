@@ -309,6 +309,8 @@ def _notes(earlier: SessionRecord, later: SessionRecord) -> Iterable[str]:
         yield f"another server: {earlier.redis or 'none'}, now {later.redis or 'none'}"
     if earlier.scope and later.scope and earlier.scope.judgement != later.scope.judgement:
         yield "limits or intent ([thresholds], [[expect]], [[logs.expected]]) are not the same"
+    if earlier.started_ms > later.started_ms > 0:
+        yield "the one that is called earlier began later: what is called new may be resolved"
     if earlier.incomplete:
         yield f"the earlier session is not complete: {earlier.incomplete}"
     if later.incomplete:
