@@ -81,6 +81,9 @@ def observed(workspace: Workspace, now_ms: int) -> Observed:
     rows = () if compared is None else compared.findings
     accepted = {row.fingerprint for row in rows if row.accepted}
     resolved = [row.fingerprint for row in rows if row.state is State.RESOLVED]
+    names = [(row.was, row.fingerprint) for row in rows if row.was]
+    if compared is not None:  # whichever session was named for display, alerts go on from the last one
+        resolved, names = [*resolved, *compared.over], [*names, *compared.renamed]
     found = _findings(workspace)
     report = str(workspace.report(facts.session_id))
     causes = _causes(workspace)
@@ -97,7 +100,7 @@ def observed(workspace: Workspace, now_ms: int) -> Observed:
     # What is accepted since it was told of is nobody's concern any more.
     gone = sorted({*resolved, *ended, *accepted})
     keys = tuple(key_of(series, fingerprint) for fingerprint in gone)
-    renamed = tuple((key_of(series, row.was), key_of(series, row.fingerprint)) for row in rows if row.was)
+    renamed = tuple((key_of(series, was), key_of(series, now)) for was, now in dict.fromkeys(names))
     record = store.in_workspace(workspace)
     complete = found is not None and record is not None and not record.incomplete
     could_see = key_of(series, "") if complete else ""

@@ -281,6 +281,28 @@ def test_what_the_last_session_left_open_stays_open_where_another_is_named(made:
     kept = store.in_workspace(made.workspace)
     assert kept is not None
     assert [known.fingerprint for known in kept.carried] == [GONE]
+    assert found.over == ()
+
+
+def test_what_the_last_session_had_is_over_though_another_is_named(made: Made) -> None:
+    earlier = as_earlier(made)
+    facts = session_facts.read(made.workspace)
+    runs = tuple(AgentRun(agent=agent.value, attempts=1, finished=True) for agent in AgentId)
+    session_facts.write(made.workspace, structs.replace(facts, agents=runs))
+    gone = next(known for known in earlier.findings if known.agent == AgentId.REDIS_STREAM_ANALYST.slug)
+    edited = next(known for known in earlier.findings if known.files)
+    others = tuple(known for known in earlier.findings if known is not edited)
+    came = (
+        structs.replace(gone, fingerprint=GONE, seen_after_ms=0),
+        structs.replace(edited, fingerprint=f"v1:{0:020x}"),
+    )
+    named = structs.replace(earlier, session_id="20250601_150640")
+    last = structs.replace(earlier, findings=(*others, *came))
+    against.write(made.workspace, Against(record=named, last=last))
+    found = against.conclude(made.workspace, session_data.load(made.workspace, START_MS))
+    assert found is not None
+    assert found.counts["resolved"] == 0
+    assert (found.over, found.renamed) == ((GONE,), ((f"v1:{0:020x}", edited.fingerprint),))
 
 
 def test_what_was_put_right_within_the_window_does_not_end_a_run_with_1(made: Made) -> None:

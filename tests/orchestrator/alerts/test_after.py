@@ -85,7 +85,7 @@ class Scene:
         rows = tuple(self.row(number, State.RESOLVED) for number in resolved)
         self.compared(rows)
 
-    def compared(self, rows: tuple[Compared, ...]) -> None:
+    def compared(self, rows: tuple[Compared, ...], **more: Any) -> None:
         result = SessionComparison(
             earlier="",
             earlier_ended_ms=None,
@@ -95,6 +95,7 @@ class Scene:
             accepted=0,
             notes=(),
             findings=rows,
+            **more,
         )
         self.workspace.path(*against.RESULT).write_bytes(msgspec.json.encode(result))
 
@@ -333,3 +334,12 @@ def test_a_session_that_did_not_end_says_so_and_resolves_nothing(scene: Scene) -
     seen = observed(scene.workspace, START_MS)
     assert [item.labels.event for item in seen.episodes] == ["run.incomplete"]
     assert seen.resolved == ()
+
+
+def test_what_the_last_session_had_ends_though_another_is_the_baseline(scene: Scene) -> None:
+    old, now, gone = (finding(number)["fingerprint"] for number in (1, 2, 3))
+    scene.session()
+    scene.compared((), over=(gone,), renamed=((old, now),))
+    seen = observed(scene.workspace, START_MS)
+    assert [key.split()[-1] for key in seen.resolved] == [gone]
+    assert [(was.split()[-1], name.split()[-1]) for was, name in seen.renamed] == [(old, now)]

@@ -98,7 +98,15 @@ def compared(record: SessionRecord, against: Against) -> SessionComparison:
     open_still = {known.fingerprint for known in _carried(record, against, found)}
     needless = _Needless(record, against, found, open_still)
     views = _views(against.acceptances, record, _now(found, names, accepted), needless)
-    return structs.replace(found, acceptances=tuple(views))
+    found = structs.replace(found, acceptances=tuple(views))
+    if against.last is None:
+        return found
+    rows = compare(against.last, record).findings
+    return structs.replace(
+        found,
+        over=tuple(row.fingerprint for row in rows if row.state is State.RESOLVED),
+        renamed=tuple((row.was, row.fingerprint) for row in rows if row.was),
+    )
 
 
 def _last(against: Against) -> SessionRecord | None:

@@ -108,6 +108,10 @@ class SessionComparison(Struct, frozen=True, kw_only=True, rename="camel"):
     trend: tuple[TrendPoint, ...] = ()
     acceptances: tuple[AcceptedView, ...] = ()
     why_none: str = ""
+    over: tuple[str, ...] = ()
+    """Where another one than the last of the series was named: what that one had, and is resolved."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """And what it had under another fingerprint: before, and now."""
 
     def told(self) -> SessionComparison:
         """Without what only persists: a report holds these findings already, and counts them here."""
