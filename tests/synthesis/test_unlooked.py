@@ -12,10 +12,10 @@ from tests.detectors.config.polls import poll
 from tests.synthesis.made import START_MS, config_finding, stream_finding
 from tests.synthesis.read_project import session_on
 from tests.synthesis.test_sessions import SCOPE, known, session
-from tools.detectors.thresholds import Limits
+from tools.detectors.thresholds import Expectation, Judgement, Limits
 from tools.sources.gaps import logs_unread
 from tools.sources.records import Gap
-from tools.synthesis.sessions import polled
+from tools.synthesis.sessions import judging, polled
 from tools.synthesis.sessions.comparison import Compared, State, compare
 from tools.synthesis.sessions.making import known_findings
 from tools.synthesis.sessions.record import KnownFinding, Scope
@@ -282,3 +282,45 @@ def test_a_session_that_could_not_see_all_is_not_whole(change: dict[str, Any]) -
     whole = structs.replace(SCOPE, entries={})
     assert whole.is_whole
     assert not structs.replace(whole, **change).is_whole
+
+
+def judged(finding: KnownFinding, *entries: Expectation, **limits: Any) -> State:
+    """What becomes of an absent finding after limits and intent were changed to these."""
+    then, now = Judgement(), Judgement(expect=entries, limits=Limits(**limits))
+    finding = structs.replace(finding, judged=judging.digest(finding, then))
+    earlier = structs.replace(SCOPE, judgement="a", limits=then.model_dump_json())
+    return row_of(finding, {"judgement": "b", "limits": now.model_dump_json()}, earlier).state
+
+
+@pytest.mark.parametrize(
+    ("entry", "state"),
+    [
+        pytest.param({"stream": "carts", "no_group_ok": True}, State.RESOLVED, id="another stream"),
+        pytest.param({"stream": "orders", "no_group_ok": True}, State.NOT_OBSERVED, id="its stream"),
+        pytest.param({"stream": "ord*", "no_group_ok": True}, State.NOT_OBSERVED, id="a glob that fits it"),
+        pytest.param({"group": "billing", "idle_ok": True}, State.NOT_OBSERVED, id="its group"),
+        pytest.param({"group": "mail", "idle_ok": True}, State.RESOLVED, id="another group"),
+        pytest.param({"service": "web", "idle_ok": True}, State.NOT_OBSERVED, id="a service, where it names none"),
+    ],
+)  # fmt: skip
+def test_intent_about_something_else_hides_nothing(entry: dict[str, Any], state: State) -> None:
+    lag = known(1, streams=("orders",), group="billing")
+    assert judged(lag, Expectation(**entry)) is state
+
+
+def test_limits_count_for_the_rules_that_ask_for_them() -> None:
+    assert judged(known(1, streams=("orders",)), consumer_lag=9) is State.NOT_OBSERVED
+    assert judged(known(1, "code.xadd-no-maxlen", files=("web/main.py",)), consumer_lag=9) is State.RESOLVED
+    of_code = known(1, "code.xadd-no-maxlen", streams=("orders",), files=("web/main.py",))
+    assert judged(of_code, Expectation(stream="orders", unbounded_ok=True)) is State.NOT_OBSERVED
+    of_file = Expectation(stream="orders", unbounded_ok=True)
+    assert judged(known(1, "config.port-conflict", files=("web/main.py",)), of_file) is State.NOT_OBSERVED
+    assert judged(known(1, "log.error", services=("web",)), of_file) is State.RESOLVED
+    family = known(1, streams=("cart:{}",))
+    assert judged(family, Expectation(stream="cart:*[0-9]*", no_group_ok=True)) is State.NOT_OBSERVED
+
+
+def test_what_a_record_says_of_its_limits_may_be_damaged() -> None:
+    lag = structs.replace(known(1, streams=("orders",)), judged="0" * 16)
+    assert row_of(lag, {"judgement": "b", "limits": "{"}).state is State.NOT_OBSERVED
+    assert judging.read("") is None

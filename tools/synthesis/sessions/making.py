@@ -30,7 +30,7 @@ from tools.sources.records import CodeIndex
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
 from tools.synthesis.session_data import SOURCE, SessionData
-from tools.synthesis.sessions import polled
+from tools.synthesis.sessions import judging, polled
 from tools.synthesis.sessions.entries import Seen, entries_read, is_of_entries
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
 from tools.workspace import Workspace
@@ -87,6 +87,7 @@ def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFindi
         yield structs.replace(
             known,
             seen_after_ms=after_ms,
+            judged=judging.digest(known, data.judgement),
             polls=polled.needed(finding, data.polls.heads, data.judgement.limits) if of_server else 0,
             within=tuple(sorted({functions[at] for at in _places_of(finding) if at in functions})),
             unnamed=sum(at_run_time.get(path, 0) for path in known.files),
@@ -170,6 +171,7 @@ def _incomplete(facts: SessionFacts | None) -> str:
 
 def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scope:
     rules = {*registry.rules(), *(rule.id for rule in cross_agent.RULES)}
+    limits = data.judgement.model_dump_json()
     return Scope(
         agents=tuple(_finished(workspace, data, facts)),
         phases=tuple(run.name for run in facts.phases if run.status == "done"),
@@ -189,7 +191,8 @@ def _scope(workspace: Workspace, data: SessionData, facts: SessionFacts) -> Scop
         ignore_rules="" if data.index is None else data.index.ignore_rules,
         unread_files=() if data.index is None else data.index.unread,
         unnamed=_unnamed(data.index),
-        judgement=hashlib.sha256(data.judgement.model_dump_json().encode()).hexdigest()[:_HASH_CHARACTERS],
+        judgement=hashlib.sha256(limits.encode()).hexdigest()[:_HASH_CHARACTERS],
+        limits=limits,
     )
 
 

@@ -74,6 +74,8 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     """Of one about sampled entries: how many of its streams were read until it was seen."""
     of_server: bool = False
     """Of one about configuration: whether a look at the server is its ground."""
+    judged: str = ""
+    """A digest of what limits and intent said of what it is about."""
     polls: _Count = 0
     """Of one about the server: so many polls in a row its rule needed to see it."""
     formerly: Annotated[tuple[_Fingerprint, ...], Meta(max_length=NAMES_MAX)] = ()
@@ -131,6 +133,8 @@ class Scope(Struct, frozen=True, kw_only=True, rename="camel"):
     unnamed: Mapping[str, int] = {}
     """Lines with names of streams or groups that are known only at run time, by file."""
     judgement: str = ""
+    limits: str = ""
+    """Limits and intent themselves, as JSON."""
 
     @property
     def is_whole(self) -> bool:

@@ -6,6 +6,7 @@ from tools.detectors.streams.families import family_of
 from tools.findings.model import AgentId
 from tools.quantities import format_duration
 from tools.synthesis import cross_agent
+from tools.synthesis.sessions import judging
 from tools.synthesis.sessions.entries import families, not_read
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord, Was, was_of
 
@@ -74,6 +75,7 @@ class Looking:
         self._groups: dict[str, set[str]] = {}
         for name, groups in (scope.streams or ()) if scope is not None else ():
             self._groups.setdefault(family_of(name), set()).update(groups)
+        self._judgement = None if scope is None else judging.read(scope.limits)
         self._instead = {_about(it.rule_id, it): it for it in later.findings}
 
     def not_observed(self, known: KnownFinding) -> str:
@@ -84,10 +86,18 @@ class Looking:
         if self._later.incomplete == OF_A_CHANGE:
             return "the later session reported a change only"
         reason = _rule(known, scope)
-        was = known.was or self._was
-        if not reason and was is not None and was.judgement != scope.judgement:
+        if not reason and not self._judged_alike(known, scope):
             reason = "limits or intent are not those of the earlier session"
         return reason or self._entity(known, scope)
+
+    def _judged_alike(self, known: KnownFinding, scope: Scope) -> bool:
+        """Whether limits and intent are those under which it was seen, as far as they are about it."""
+        was = known.was or self._was
+        if was is None or was.judgement == scope.judgement or known.joins:
+            return True  # what joins findings is judged with them
+        if not known.judged:
+            return False
+        return self._judgement is not None and judging.digest(known, self._judgement) == known.judged
 
     def _entity(self, known: KnownFinding, scope: Scope) -> str:
         if known.rule_id.startswith(_OF_SESSION):
