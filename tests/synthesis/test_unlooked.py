@@ -15,9 +15,11 @@ from tests.synthesis.test_sessions import SCOPE, known, session
 from tools.detectors.thresholds import Expectation, Judgement, Limits
 from tools.sources.gaps import logs_unread
 from tools.sources.records import Gap
-from tools.synthesis.sessions import judging, polled
+from tools.synthesis.sessions import judging
 from tools.synthesis.sessions.comparison import Compared, State, compare
+from tools.synthesis.sessions.judging import Judging
 from tools.synthesis.sessions.making import known_findings
+from tools.synthesis.sessions.polled import Polled
 from tools.synthesis.sessions.record import KnownFinding, Scope
 
 RULES = (
@@ -166,7 +168,7 @@ def test_a_finding_needs_as_many_polls_as_its_rule_and_no_more_than_there_were(
 ) -> None:
     finding = stream_finding(1, "CONSUMER_LAG", rule_id=rule, seen_s=polls)
     made = [poll(number, {}, at_ms=START_MS + number * 1000) for number in range(1, 100)]
-    assert polled.needed(finding, made, Limits()) == needs
+    assert Polled(made, Limits()).needed(finding) == needs
 
 
 ACK = "import redis\nr = redis.Redis()\n\n\ndef {name}(stream, group, entry):\n    r.xack({names}, entry)\n"
@@ -287,7 +289,7 @@ def test_a_session_that_could_not_see_all_is_not_whole(change: dict[str, Any]) -
 def judged(finding: KnownFinding, *entries: Expectation, **limits: Any) -> State:
     """What becomes of an absent finding after limits and intent were changed to these."""
     then, now = Judgement(), Judgement(expect=entries, limits=Limits(**limits))
-    finding = structs.replace(finding, judged=judging.digest(finding, then))
+    finding = structs.replace(finding, judged=Judging(then).digest(finding))
     earlier = structs.replace(SCOPE, judgement="a", limits=then.model_dump_json())
     return row_of(finding, {"judgement": "b", "limits": now.model_dump_json()}, earlier).state
 

@@ -15,33 +15,44 @@ from tools.synthesis.sessions.record import KnownFinding
 
 _HEX = 16
 _FAMILY = "{}"
-_BY_LIMITS = ("stream.", "log.", "live.")
+_BY_LIMITS = frozenset({"stream", "log", "live"})
 """How rules begin that ask for limits; others ask for what `[[expect]]` allows only."""
 
 
-def digest(known: KnownFinding, judgement: Judgement) -> str:
-    """Of all that a rule may ask about the entity of a finding; where it is the same, so is the judgement."""
-    return hashlib.sha256("\n".join(_asked(known, judgement)).encode("utf-8", "surrogatepass")).hexdigest()[
-        :_HEX
-    ]
+class Judging:
+    """What a judgement says of one finding after the other: what there is to say of an entity is put together once."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        self._limits = judgement.limits.model_dump_json()
+        self._lines = [lines.model_dump_json() for lines in judgement.expected_lines]
+        self._expect = [
+            (entry, entry.model_dump_json(exclude={"owner", "reason"})) for entry in judgement.expect
+        ]
+        self._known: dict[tuple[object, ...], str] = {}
+
+    def digest(self, known: KnownFinding) -> str:
+        """Of all that a rule may ask about the entity of a finding; where it is the same, so is the judgement."""
+        kind = known.rule_id.partition(".")[0]
+        key = (kind, known.agent, known.streams, known.group, known.services)
+        if key not in self._known:
+            text = "\n".join(self._asked(kind, known))
+            self._known[key] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX]
+        return self._known[key]
+
+    def _asked(self, kind: str, known: KnownFinding) -> Iterator[str]:
+        if kind in _BY_LIMITS:
+            yield self._limits
+        yield from (text for entry, text in self._expect if _may_be_about(entry, known))
+        if known.agent == AgentId.LOG_WATCHER.slug:
+            yield from self._lines
 
 
-def read(text: str) -> Judgement | None:
-    """A judgement as a record holds it; None where it holds none that this version reads."""
+def read(text: str) -> Judging | None:
+    """Of a judgement as a record holds it; None where it holds none that this version reads."""
     try:
-        return Judgement.model_validate_json(text) if text else None
+        return Judging(Judgement.model_validate_json(text)) if text else None
     except ValidationError:
         return None
-
-
-def _asked(known: KnownFinding, judgement: Judgement) -> Iterator[str]:
-    if known.rule_id.startswith(_BY_LIMITS):
-        yield judgement.limits.model_dump_json()
-    for entry in judgement.expect:
-        if _may_be_about(entry, known):
-            yield entry.model_dump_json(exclude={"owner", "reason"})
-    if known.agent == AgentId.LOG_WATCHER.slug:
-        yield from (lines.model_dump_json() for lines in judgement.expected_lines)
 
 
 def _may_be_about(entry: Expectation, known: KnownFinding) -> bool:

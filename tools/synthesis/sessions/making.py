@@ -30,8 +30,9 @@ from tools.sources.records import CodeIndex
 from tools.sources.session_facts import SessionFacts
 from tools.synthesis import cross_agent
 from tools.synthesis.session_data import SOURCE, SessionData
-from tools.synthesis.sessions import judging, polled
 from tools.synthesis.sessions.entries import Seen, entries_read, is_of_entries
+from tools.synthesis.sessions.judging import Judging
+from tools.synthesis.sessions.polled import Polled
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord
 from tools.workspace import Workspace
 
@@ -76,6 +77,7 @@ def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFindi
     by_id = {it.finding_id: it for it in data.findings}
     functions = {} if data.index is None else {f"{it.path}:{it.line}": it.function for it in data.index.uses}
     seen = Seen(data.samples if any(map(is_of_entries, data.findings)) else ())
+    judged, polls = Judging(data.judgement), Polled(data.polls.heads, data.judgement.limits)
     last = data.polls.final
     there = frozenset(() if last is None else (family_of(state.name) for state in last.streams))
     window_ms = None if facts is None else facts.deadline_ms - facts.started_ms
@@ -87,8 +89,8 @@ def _found(data: SessionData, facts: SessionFacts | None) -> Iterator[KnownFindi
         yield structs.replace(
             known,
             seen_after_ms=after_ms,
-            judged=judging.digest(known, data.judgement),
-            polls=polled.needed(finding, data.polls.heads, data.judgement.limits) if of_server else 0,
+            judged=judged.digest(known),
+            polls=polls.needed(finding) if of_server else 0,
             within=tuple(sorted({functions[at] for at in _places_of(finding) if at in functions})),
             unnamed=sum(at_run_time.get(path, 0) for path in known.files),
             on_server=tuple(name for name in known.streams if family_of(name) in there),

@@ -75,7 +75,7 @@ class Looking:
         self._groups: dict[str, set[str]] = {}
         for name, groups in (scope.streams or ()) if scope is not None else ():
             self._groups.setdefault(family_of(name), set()).update(groups)
-        self._judgement = None if scope is None else judging.read(scope.limits)
+        self._judging = None if scope is None else judging.read(scope.limits)
         self._instead = {_about(it.rule_id, it): it for it in later.findings}
 
     def not_observed(self, known: KnownFinding) -> str:
@@ -97,7 +97,7 @@ class Looking:
             return True  # what joins findings is judged with them
         if not known.judged:
             return False
-        return self._judgement is not None and judging.digest(known, self._judgement) == known.judged
+        return self._judging is not None and self._judging.digest(known) == known.judged
 
     def _entity(self, known: KnownFinding, scope: Scope) -> str:
         if known.rule_id.startswith(_OF_SESSION):
