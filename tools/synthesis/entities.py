@@ -14,8 +14,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-import re2
-
+from tools import linear
 from tools.findings.model import (
     ConfigFinding,
     Enhancement,
@@ -35,15 +34,15 @@ EVIDENCE_CHARS_MAX = 4000
 WORDS_MAX = 400
 """How many different words of one finding's evidence count as mentions."""
 
-_MESSAGE_ID = re2.compile(r"\b(\d{13}-\d{1,10})\b")
-_SERVER_REFUSES = re2.compile(
+_MESSAGE_ID = linear.compile(r"\b(\d{13}-\d{1,10})\b")
+_SERVER_REFUSES = linear.compile(
     r"\b(OOM) command not allowed|\b(READONLY) You can't write|\b(LOADING) \w+ is loading|\b(MISCONF) \w+ is configured|"
     r"\b(CLUSTERDOWN) |\b(MASTERDOWN) "
 )
 """Errors that say how a Redis server is, whoever asks."""
 _REFUSALS = ("OOM ", "READONLY ", "LOADING ", "MISCONF ", "CLUSTERDOWN ", "MASTERDOWN ")
 """Without one of them in a text none of those errors is in it: looked for first, as most texts hold none."""
-_ADDRESS_REFUSES = re2.compile(r"\bECONNREFUSED ([A-Za-z0-9_.:\[\]-]*:\d{2,5})\b")
+_ADDRESS_REFUSES = linear.compile(r"\bECONNREFUSED ([A-Za-z0-9_.:\[\]-]*:\d{2,5})\b")
 # Python's own: every letter may end a word, so it cannot go back far, and re2 makes an object of each match.
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.:{}\-]*[A-Za-z0-9_}]")
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import re2
-
+from tools import linear
 from tools.findings.model import Finding, StreamCategory, StreamFinding, stream_shown
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.causal_rules.kinds import as_stream
@@ -18,7 +17,7 @@ from tools.synthesis.wiring import Wiring
 
 STANDS_STILL = "Nothing was delivered since the poll before"
 """How the rule on lag says so."""
-_LAST_DELIVERED = re2.compile(r'"last-delivered-id":"(\d{1,20}-\d{1,20})"')
+_LAST_DELIVERED = linear.compile(r'"last-delivered-id":"(\d{1,20}-\d{1,20})"')
 
 
 def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import re2
-
+from tools import linear
 from tools.findings.model import ConfigCategory, Finding, LogCategory, services_of
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.causal_rules.kinds import as_config, as_log
 from tools.synthesis.entities import EVIDENCE_CHARS_MAX, Entity, EntityKind
 from tools.synthesis.wiring import Wiring
 
-_VARIABLE = re2.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
+_VARIABLE = linear.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 
 
 def _variables(text: str) -> Iterator[str]:

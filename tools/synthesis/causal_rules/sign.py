@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import re2
+from tools import linear
 
 
 class Sign:
@@ -16,7 +16,7 @@ class Sign:
     def __init__(self, pattern: str, words: str) -> None:
         self.pattern = pattern
         self.words = tuple(words.split("|"))
-        self._compiled = re2.compile(pattern)
+        self._compiled = linear.compile(pattern)
 
     def is_in(self, text: str) -> bool:
         """Whether it matches anywhere."""

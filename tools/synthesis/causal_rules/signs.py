@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-import re2
-
+from tools import linear
 from tools.findings.model import Finding, LogCategory, LogFinding
 from tools.synthesis.causal_rules.kinds import as_log
 from tools.synthesis.causal_rules.sign import Sign
@@ -26,10 +25,10 @@ _PORT_TAKEN = Sign(
     "eaddrinuse|already in use|only one usage",
 )
 _ADDRESS = Sign(r"([A-Za-z0-9][A-Za-z0-9_.\-]*|::1|::|\])?:(\d{2,5})\b", ":")
-_HOST = re2.compile(r"^(?:[A-Za-z][A-Za-z0-9_.\-]*|\d{1,3}(?:\.\d{1,3}){3}|::1)$")
+_HOST = linear.compile(r"^(?:[A-Za-z][A-Za-z0-9_.\-]*|\d{1,3}(?:\.\d{1,3}){3}|::1)$")
 """A date before an hour looks like a host with a port."""
 _KEYED_HOST = Sign(r"host=['\"]([^'\"]+)['\"], port=(\d{2,5})", ", port=")
-_PORT = re2.compile(r"\d{3,5}")
+_PORT = linear.compile(r"\d{3,5}")
 _UNREADABLE = Sign(
     r"\b(?:(NOAUTH|WRONGPASS|NOPERM|CLUSTERDOWN|MASTERDOWN)(?:[ :'\"\]]|$)|(READONLY) You can|(LOADING) \w+ is loading|"
     r"(MISCONF) \w+ is configured)",
@@ -78,7 +77,7 @@ _FAILED_FIELD = tuple(
     )
 )
 
-_ANY = re2.compile(
+_ANY = linear.compile(
     "|".join(
         f"(?:{sign.pattern})"
         for sign in (

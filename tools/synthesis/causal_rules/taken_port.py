@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import re2
-
+from tools import linear
 from tools.findings.model import ConfigCategory, Finding, LogFinding
 from tools.synthesis.causal_rules.contract import CausalRule
 from tools.synthesis.causal_rules.kinds import as_config
@@ -14,7 +13,7 @@ from tools.synthesis.entities import Entity, EntityKind
 from tools.synthesis.wiring import Wiring
 
 _LEFT = "session.leftover-port"
-_NAMED = re2.compile(r"(?i)\bport (\d{2,5})\b")
+_NAMED = linear.compile(r"(?i)\bport (\d{2,5})\b")
 
 
 def _cause(finding: Finding, _wiring: Wiring) -> Iterator[Entity]:
