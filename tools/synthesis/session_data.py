@@ -93,7 +93,9 @@ class SessionData:
         """When the window ended; where nothing tells, when anything was seen last (0: never)."""
         if self.facts is not None:
             return self.facts.ended_ms or self.facts.deadline_ms
-        seen = [from_iso(finding.last_seen) for finding in self.findings]
+        # Times of findings are all written in one way, so that their texts sort as they do.
+        last = max((finding.last_seen for finding in self.findings), default=None)
+        seen = [] if last is None else [from_iso(last)]
         return max([*seen, *(poll.at_ms for poll in self.polls.heads)], default=0)
 
     @property
