@@ -26,7 +26,7 @@ from tools.sources.logs.window import IDS_MAX, TIMES_MAX, Group, Item, Judged, L
 from tools.sources.logs.written import Lines, is_indented, is_record, own_level
 from tools.sources.records import LogLine
 
-CACHE_MAX = 20_000
+CACHE_MAX = 4096
 LINES_MAX, BLOCK_BYTES_MAX = 64, 16 * 1024
 RECORDS_BEHIND = 4
 """With so many records behind a trace nothing that follows belongs to it: lines of three may stand inside it."""
