@@ -215,11 +215,11 @@ def test_both_engines_find_the_same() -> None:
 def test_a_block_in_which_ends_could_not_be_told_is_refused() -> None:
     pytest.importorskip("hyperscan")
     with pytest.raises(ValueError, match="too long"):
-        Hyperscan(PATTERNS).matches(bytes(1 << 26))
+        Hyperscan(PATTERNS).matches(bytes(1 << 24))
 
 
 def test_patterns_have_names_of_their_own_and_match_no_newline() -> None:
-    assert len({pattern.name for pattern in PATTERNS}) == len(PATTERNS)
+    assert len({pattern.name for pattern in PATTERNS}) == len(PATTERNS) <= 256
     for pattern in PATTERNS:
         assert pattern.meaning
         assert r"\s" not in pattern.expression.replace(r"[^\S\n]", "").replace(r"[^\s", "[^")

@@ -21,9 +21,9 @@ from tools.sources.logs.engine.beside import has_odd_text, message_ends
 from tools.sources.logs.engine.patterns import Mark, Pattern
 from tools.sources.logs.engine.scanning import Hits, Ints, merged
 
-_END_BITS = 26
+_END_BITS = 24
 _END_MASK = (1 << _END_BITS) - 1
-"""A block is shorter than 64 MB, and patterns mean fewer than 64 different things."""
+"""A block is shorter than 16 MB, and there are at most 256 patterns: both fit the 32 bits of a pattern's id."""
 _DIGEST_BYTES = 32
 _CACHE_BYTES_MAX = 64 * 1024 * 1024
 _FLAGS = hyperscan.HS_FLAG_MULTILINE
@@ -37,10 +37,9 @@ class Hyperscan:
 
     def __init__(self, patterns: tuple[Pattern, ...], cache: Path | None = None) -> None:
         folder = cache_folder() if cache is None else cache
-        marks = list(dict.fromkeys(pattern.mark for pattern in patterns))
-        self._marks = np.array(marks, np.int64)
-        # Matches are known by what they mean: of those that mean the same and end together, one is told.
-        numbered = [(marks.index(pattern.mark) << _END_BITS, pattern) for pattern in patterns]
+        self._marks = np.array([pattern.mark for pattern in patterns], np.int64)
+        # One id for all that mean the same would cost a tenth more: the database then looks for matches that are one.
+        numbered = [(number << _END_BITS, pattern) for number, pattern in enumerate(patterns)]
         apart = Mark.ODD | Mark.MESSAGE
         self._database = _load([one for one in numbered if not one[1].mark & apart], folder)
         odd = [one for one in numbered if one[1].mark & Mark.ODD]
@@ -56,9 +55,9 @@ class Hyperscan:
         self._events, self._on_match = events, on_match
 
     def matches(self, text: bytes) -> tuple[list[int], Ints]:
-        """Every match: where it ends, and above that what it means; and where message ids end.
+        """Every match: where it ends, and above that its pattern; and where message ids end.
 
-        The list holds until the next scan. Raises ValueError for 64 MB and more, of which a match could not say where it ends.
+        The list holds until the next scan. Raises ValueError for 16 MB and more, of which a match could not say where it ends.
         """
         if len(text) > _END_MASK:
             raise ValueError(f"a block of {len(text):,} bytes is too long for one scan")
