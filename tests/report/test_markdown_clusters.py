@@ -212,10 +212,10 @@ def test_what_may_wait_is_folded_behind_its_anchors(report: Report) -> None:
     assert later
     for phase in later:
         before, _, folded = phase.partition("<details><summary>")
-        assert re.match(r"\d+ items?</summary>", folded)
+        assert re.match(r"Show them</summary>", folded)
         assert "- [ ]" not in before
         assert "<a id=" not in folded
-    assert not re.search(r"<summary>\d+ items?<", now)
+    assert "Show them" not in now
 
 
 def test_a_root_that_is_a_measure_says_that_nothing_explains_it(report: Report) -> None:

@@ -30,7 +30,7 @@ def roadmap(report: Report) -> str:
     for phase, title in _PHASES.items():
         items = [item for item in told_items if item.priority.value == phase]
         if items:
-            parts.append(f"### {title}")
+            parts.append(f"### {title} ({len(items)})" if phase >= "P2" else f"### {title}")
             # What may wait is folded; its anchors stand before the fold, for not every viewer opens it for a link.
             before = (
                 _marks([name for item in items for name in _named(item)], told, anchored)
@@ -38,8 +38,7 @@ def roadmap(report: Report) -> str:
                 else ""
             )
             said = [_item(item, told, anchored) for item in items]
-            what = "1 item" if len(items) == 1 else f"{len(items)} items"
-            parts += said if phase < "P2" else [f"{before}\n\n{fold(what, _JOINT.join(said))}"]
+            parts += said if phase < "P2" else [f"{before}\n\n{fold('Show them', _JOINT.join(said))}"]
             left = sum(item.priority.value == phase for item in report.roadmap) - len(items)
             if left:
                 parts.append(f"{left} more items are in `report.json`: {P2_MAX} of a phase are told here.")
