@@ -104,6 +104,8 @@ def _in_full(row: CriticalFinding, finding: dict[str, Any], told: Places, part_o
         facts.append("**open at the end**" if row.open_at_end else "no longer open at the end")
     if part_of is not None:
         facts.append(f"part of {part_of.cluster_id}, root {links([part_of.root])}")
+    elif row.cluster_id is not None:
+        facts.append(f"root of **{row.cluster_id}**")
     parts = [f"{anchor(name)}\n\n### {name} {inline(finding['title'])}", " · ".join(facts)]
     for key, title in (("hypothesis", "What it means"), ("expected", "Expected"), ("actual", "Actual")):
         if finding.get(key):
