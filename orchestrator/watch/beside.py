@@ -15,6 +15,8 @@ from orchestrator.config.watch import WatchSection
 from orchestrator.watch.views import COMPLETED, RUNNING, Gate, View
 from tools.workspace import safe_name
 
+_CLOCK_SLACK_MS = 2_000
+"""Whoever writes the file may round its time down to seconds."""
 _SIGNALS = ("approved", "rejected", "complete")
 _BYTES_MAX = 16 << 20
 _RUNS, _TOKENS, _COSTS = (
@@ -48,7 +50,7 @@ class Beside:
         """The views, with what lies beside each."""
         spent = self._of_csv()
         for view in views:
-            found = _with_signals(view, self._told(view.run_id))
+            found = _with_signals(view, self._told(view))
             use = spent.get(view.run_id)
             if use is not None:
                 found = structs.replace(
@@ -58,16 +60,18 @@ class Beside:
                 )
             yield found
 
-    def _told(self, run_id: str) -> tuple[str, ...]:
+    def _told(self, view: View) -> tuple[str, ...]:
         """Signals of a run: `<folder>/<run>.<signal>` or `<folder>/<run>/<signal>`, whatever is in them."""
         if self._signals is None:
             return ()
-        name = safe_name(run_id)
-        return tuple(
-            signal
-            for signal in _SIGNALS
-            if (self._signals / f"{name}.{signal}").exists() or (self._signals / name / signal).exists()
-        )
+        name, told = safe_name(view.run_id), []
+        for signal in _SIGNALS:
+            # A run is not over before it began: that file is of an earlier one of its id. Gates may be opened before.
+            since_ms = view.started_ms - _CLOCK_SLACK_MS if signal == "complete" else 0
+            places = (self._signals / f"{name}.{signal}", self._signals / name / signal)
+            if any(_written_ms(place) >= since_ms for place in places):
+                told.append(signal)
+        return tuple(told)
 
     def _of_csv(self) -> dict[str, Spent]:
         if self._costs is None:
@@ -80,6 +84,14 @@ class Beside:
         except (OSError, ValueError, csv.Error):
             return self._spent  # half written, or no CSV: what was read before stands
         return self._spent
+
+
+def _written_ms(path: Path) -> float:
+    """When a file was written; before all times where there is none."""
+    try:
+        return path.stat().st_mtime * 1000
+    except OSError:
+        return -math.inf
 
 
 def _with_signals(view: View, told: tuple[str, ...]) -> View:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,26 @@ def test_signal_files_are_gates_and_ends(
     assert found.outcome == outcome
     assert verdict(found, "COMPLETED")[0] == expected
     assert (found.progress == "p") == (expected == "VALIDATED" and outcome is None)
+
+
+@pytest.mark.parametrize(
+    ("written_s", "outcome"),
+    [
+        pytest.param(997.9, None, id="before the run began"),
+        pytest.param(998.0, "COMPLETED", id="as it began, in whole seconds"),
+        pytest.param(2000.0, "COMPLETED", id="behind it"),
+    ],
+)
+def test_the_end_of_an_earlier_run_of_its_id_ends_no_other(
+    tmp_path: Path, written_s: float, outcome: str | None
+) -> None:
+    (tmp_path / "signals").mkdir()
+    for name in ("r_1.complete", "r_1.approved"):
+        (tmp_path / "signals" / name).touch()
+        os.utime(tmp_path / "signals" / name, (written_s, written_s))
+    (found,) = Beside(WatchSection(signals=Path("signals")), tmp_path).seen([view(started_ms=1_000_000)])
+    assert found.outcome == outcome
+    assert [gate.verdict for gate in found.gates] == ["approved"], "a gate may be opened before"
 
 
 def test_rows_of_costs_are_added_up_and_never_stand_for_what_the_source_says(tmp_path: Path) -> None:
