@@ -90,6 +90,14 @@ class _End(Struct, frozen=True, rename="camel"):
     blind: bool = False
 
 
+class _Ahead(NamedTuple):
+    """What was read of the polls of a run from a position on."""
+
+    run_id: str
+    position: int
+    read: journals.Read
+
+
 _END = msgspec.json.Decoder(_End)
 _MARK_CHARS = 6
 
@@ -102,6 +110,7 @@ def fill(store: Store, workspace: Workspace, clock: Clock) -> Filled:
         raise UsageError(f"{workspace.root} holds no session. Name one with --workspace.") from error
     rows: dict[str, int] = {}
     problems: list[str] = []
+    ahead = _read_ahead(store, facts, workspace)
     with store.writing() as database:
         run_id = _run_id(database, facts)
         for agent in AgentId:
@@ -114,7 +123,7 @@ def fill(store: Store, workspace: Workspace, clock: Clock) -> Filled:
         rows |= _fill_metrics(database, workspace, run_id)
         rows |= _fill_events(database, workspace, run_id, problems)
         try:
-            rows |= _fill_samples(database, workspace, run_id)
+            rows |= _fill_samples(database, workspace, run_id, ahead)
         except (OSError, JournalCorrupt) as error:
             problems.append(str(error))
         database.executemany(
@@ -188,8 +197,25 @@ def _fill_events(
     return {"agent_events": len(read.events), "error_logs": len(read.errors), "tasks": len(read.tasks)}
 
 
-def _fill_samples(database: sqlite3.Connection, workspace: Workspace, run_id: str) -> dict[str, int]:
-    read = journals.samples(workspace, run_id, _position(database, run_id, _POLLS) - 1)
+def _read_ahead(store: Store, facts: SessionFacts, workspace: Workspace) -> _Ahead | None:
+    """The samples, before it is our turn to write: polls of 10,000 streams take seconds, for which all others would wait."""
+    with store.reading() as database:
+        run_id = _run_id(database, facts)
+        position = _position(database, run_id, _POLLS)
+    try:
+        return _Ahead(run_id, position, journals.samples(workspace, run_id, position - 1))
+    except (OSError, JournalCorrupt):
+        return None  # told when they are filled
+
+
+def _fill_samples(
+    database: sqlite3.Connection, workspace: Workspace, run_id: str, ahead: _Ahead | None
+) -> dict[str, int]:
+    position = _position(database, run_id, _POLLS)
+    if ahead is not None and (ahead.run_id, ahead.position) == (run_id, position):
+        read = ahead.read
+    else:  # somebody else has filled meanwhile
+        read = journals.samples(workspace, run_id, position - 1)
     database.executemany(_INSERT_SAMPLES, read.rows)
     _remember(database, run_id, _POLLS, read.position + 1)
     return {"stream_samples": len(read.rows)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,43 @@ def test_only_new_lines_are_read_and_a_torn_one_waits(made: Made, store: Store, 
     done = fill(store, workspace, clock)
     assert done.rows["agent_events"] == 1
     assert done.problems == ("events.jsonl: 1 lines are none of this journal and were passed over",)
+
+
+def test_others_may_write_while_polls_are_read(made: Made, store: Store, clock: ManualClock) -> None:
+    """Those of a large server take seconds, and a writer waits no longer than ten."""
+    written: list[int] = []
+
+    class Seen(Workspace):
+        @property
+        def polls(self) -> Path:
+            with closing(sqlite3.connect(store.path, timeout=0)) as other, other:
+                cursor = other.execute("INSERT INTO alert_state (name, data) VALUES (?, '')", (len(written),))
+                written.append(cursor.rowcount)
+            return Workspace(self.root).polls
+
+    filled = fill(store, Seen(made.workspace.root), clock)
+    assert filled.rows["stream_samples"] == store.one("SELECT count(*) FROM stream_samples") != 0
+    assert written == [1]
+
+
+def test_what_another_filled_while_polls_were_read_is_there_once(
+    made: Made, store: Store, clock: ManualClock
+) -> None:
+    reads: list[int] = []
+
+    class Overtaken(Workspace):
+        @property
+        def polls(self) -> Path:
+            reads.append(1)
+            if len(reads) == 1:
+                with database.open_store(store.path) as other:
+                    fill(other, Workspace(self.root), clock)
+            return Workspace(self.root).polls
+
+    filled = fill(store, Overtaken(made.workspace.root), clock)
+    assert filled.rows["stream_samples"] == 0
+    alone = store.rows("SELECT stream, timestamp FROM stream_samples")
+    assert len(alone) == len({tuple(row) for row in alone}) != 0
 
 
 def test_a_finding_that_grows_stays_one_row(made: Made, store: Store, clock: ManualClock) -> None:
