@@ -23,7 +23,7 @@ from tools.sources.logs.window import Judged, Window
 CACHE_MAX = 50_000
 MANY = 24
 """Lines from which on it is quicker to make all keys at once."""
-TOGETHER_MAX = 2048
+TOGETHER_MAX = 1024
 """So many at a time: their columns stay in a processor's cache."""
 _KEYED, _STATUS = int(KEYED), int(Mark.STATUS)
 _SPREAD = 0x1E3779B97F4A7C15
