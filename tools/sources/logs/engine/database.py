@@ -44,7 +44,7 @@ class Hyperscan:
         self._database = _load([one for one in numbered if not one[1].mark & apart], folder)
         odd = [one for one in numbered if one[1].mark & Mark.ODD]
         self._odd = _load(odd, folder) if odd else None
-        self._control = _compiled([0], [_CONTROL.expression.encode()], [_FLAGS])
+        self._control = _load([(0, _CONTROL)], folder) if odd else None
         events: list[int] = []
         add = events.append
 
@@ -76,6 +76,8 @@ class Hyperscan:
         return merged(self._marks[found >> _END_BITS], lines, ends, ids, newlines)
 
     def _has_controls(self, text: bytes) -> bool:
+        if self._control is None:
+            return False
         try:
             self._control.scan(text, match_event_handler=_stop)
         except hyperscan.ScanTerminated:
@@ -110,14 +112,9 @@ def _load(numbered: list[tuple[int, Pattern]], folder: Path) -> hyperscan.Databa
     path = folder / f"patterns-{key[:32]}.hsdb"
     database = _cached(path, key)
     if database is None:
-        database = _compiled(ids, expressions, flags)
+        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        database.compile(expressions=expressions, ids=ids, flags=flags)
         _keep(path, key, hyperscan.dumpb(database))
-    return database
-
-
-def _compiled(ids: list[int], expressions: list[bytes], flags: list[int]) -> hyperscan.Database:
-    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    database.compile(expressions=expressions, ids=ids, flags=flags)
     return database
 
 
