@@ -5,7 +5,7 @@ from __future__ import annotations
 import re2
 
 ENDED = re2.compile(
-    r"(?i)\b(?:exited (?:abnormally )?with (?:exit )?(?:code|status)(?: code)?|exited, code=(?:exited|killed|dumped), status=)\W{0,2}[1-9]|: line \d{1,6}: +\d+ killed\b|\bapp crashed\b"
+    r"(?i)\b(?:exited (?:abnormally )?with (?:exit )?(?:code|status)(?: code)?|exited, code=(?:exited|killed|dumped), status=)\W{0,2}0*[1-9]|: line \d{1,6}: +\d+ killed\b|\bapp crashed\b"
 )
 """A process that ended with a code that is none of success, in the words of shells, compose, pm2, nodemon and systemd."""
 REFUSED = re2.compile(

@@ -47,7 +47,7 @@ WORDS = (
 TOLD_APART = (
     "api-1 started", "api-2 started", "order failed, attempt 1", "attempt #1 of 3 for order 7", "attempt 02 for order 7",
     '{"level":30,"msg":"retrying order 12"}', '{"level":20,"msg":"retrying order 12"}', "took 1.404 s, user not found, fatal",
-    "<14>Jun 15 10:00:00 host app[1]: retrying 3", "error: 5.5 ", "train error 0.25, step 3", "2.0 errors", "2.5 errors",
+    "<14>Jun 15 10:00:00 host app[1]: retrying 3", "error: 5.5 ", "main process exited, code=exited, status=020", "train error 0.25, step 3", "2.0 errors", "2.5 errors",
     '{"level":"info","msg":"\\u0065rror 7"}', '{"level":"info","msg":"\\u0066rror 7"}', '{"level":30,"in":{"level":50},"msg":"retrying 1"}',
 )  # fmt: skip
 
