@@ -67,6 +67,36 @@ def test_rename_and_create(writer: Writer) -> None:
     writer.check()
 
 
+def test_a_folder_in_the_place_of_the_file_is_told_once_and_loses_no_line(writer: Writer) -> None:
+    follower = Follower(writer.path)
+    writer.write(10)
+    writer.poll(follower)
+    writer.write(5)
+    writer.path.rename(writer.keep(1))
+    writer.path.mkdir()
+    for _ in range(3):
+        writer.poll(follower)
+        follower.checkpoint()
+    assert [(note.what, note.blind) for note in follower.notes] == [("lines", True)]
+    assert "folder" in follower.notes[0].why
+    writer.path.rmdir()
+    writer.write(7)
+    writer.poll(follower)
+    follower.close()
+    writer.check()
+
+
+def test_a_folder_from_the_beginning_is_no_file(writer: Writer) -> None:
+    writer.path.mkdir()
+    follower = Follower(writer.path)
+    writer.poll(follower)
+    assert follower.blindness() is not None
+    assert "folder" in follower.notes[0].why
+    assert follower.checkpoint().files == []
+    follower.close()
+    writer.check()
+
+
 def test_a_writer_that_goes_on_with_the_renamed_file_is_read(writer: Writer) -> None:
     follower = Follower(writer.path)
     writer.write(5)

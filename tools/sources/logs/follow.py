@@ -9,6 +9,7 @@ over all generations, so it only grows.
 from __future__ import annotations
 
 import os
+import stat
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,10 +116,21 @@ class Follower:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
-        self._opened = True
         status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            os.close(descriptor)
+            self._tell_of_folder(status.st_dev, status.st_ino)
+            return None
+        self._opened = True
         self._remember(status.st_dev, status.st_ino)
         return Generation(descriptor, status.st_dev, status.st_ino)
+
+    def _tell_of_folder(self, device: int, inode: int) -> None:
+        """Once for each: it may stand there for long, and a file may come back in its place."""
+        if (device, inode) not in self._seen:
+            why = "a folder stands where the file should be"
+            self.notes.append(Note("lines", why, "Let the service write its log there again.", blind=True))
+        self._remember(device, inode)
 
     def _remember(self, device: int, inode: int) -> None:
         self._seen[(device, inode)] = None
