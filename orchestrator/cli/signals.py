@@ -10,6 +10,8 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import sys
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from types import FrameType
 
 SESSION = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a session."""
+
+
+_AGAIN_S = 0.02
 
 
 class Ended(KeyboardInterrupt):
@@ -44,6 +49,7 @@ def begin() -> None:
     _process.is_ours = True
     # Registered first, called last: behind it Python gives signals back their defaults, before the process has ended.
     atexit.register(_ignore)
+    sys.unraisablehook = _on_lost
     take(SESSION)
 
 
@@ -101,6 +107,17 @@ def _number(error: KeyboardInterrupt) -> signal.Signals:
 def _ignore() -> None:
     for number in SESSION:
         signal.signal(number, signal.SIG_IGN)
+
+
+def _on_lost(lost: sys.UnraisableHookArgs) -> None:
+    """What a handler raises inside a callback of the interpreter goes nowhere: the signal comes again, behind it."""
+    if not isinstance(lost.exc_value, Ended):
+        sys.__unraisablehook__(lost)
+        return
+    _process.number = None
+    again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), lost.exc_value.number))
+    again.daemon = True
+    again.start()
 
 
 def _on_signal(number: int, _frame: FrameType | None) -> None:

@@ -73,6 +73,44 @@ def test_a_start_that_is_ended_has_the_exit_code_of_the_signal(
     ("number", "code"),
     [pytest.param(signal.SIGINT, 130, id="Ctrl-C"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")],
 )
+def test_a_signal_that_comes_inside_a_callback_of_the_interpreter_is_not_lost(
+    number: signal.Signals, code: int
+) -> None:
+    program = f"""
+import gc, os, signal, time
+from orchestrator.cli import signals
+
+def inside(phase, _about):
+    if phase == "start":
+        gc.callbacks.clear()
+        os.kill(os.getpid(), {int(number)})
+        for _ in range(1000):
+            pass
+
+signals.begin()
+gc.callbacks.append(inside)
+try:
+    gc.collect()
+    time.sleep(60)
+except KeyboardInterrupt as error:
+    raise SystemExit(signals.code_of(error))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 130, id="Ctrl-C"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")],
+)
 def test_a_signal_while_people_are_alerted_ends_that_and_loses_nothing(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
