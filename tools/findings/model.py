@@ -6,7 +6,7 @@ JSON keys are camelCase; Python names are snake_case. Records are frozen and ref
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
@@ -320,6 +320,7 @@ class ConfigFinding(FindingBase):
     )
 
 
+@final
 class Enhancement(FindingBase):
     """What the Enhancement Scout writes."""
 
@@ -347,7 +348,8 @@ _RANKS: dict[str, int] = dict([*_SEVERITIES.items(), *_PRIORITIES.items()])
 def rank_of(finding: Finding) -> int:
     """Severity or priority as one number: 0 worst, 4 mildest."""
     # Asked a dozen times of each finding: one look, without the property between.
-    return _RANKS[finding.priority if isinstance(finding, Enhancement) else finding.severity]
+    # By its type: a model's isinstance costs thrice as much where it says no, and no kind has kinds of its own.
+    return _RANKS[finding.priority if type(finding) is Enhancement else finding.severity]
 
 
 def services_of(finding: Finding) -> tuple[str, ...]:

@@ -60,9 +60,9 @@ def prepare(data: SessionData, now_ms: int) -> Context:
     )
 
 
-def order(finding: Finding) -> tuple[int, str, str]:
-    """Severity rank, then time of first observation, then id."""
-    return rank_of(finding), finding.timestamp, finding.finding_id
+def order(finding: Finding) -> str:
+    """Severity rank, then time of first observation, then id: as one text, for ranks and times are all equally long."""
+    return f"{rank_of(finding)}{finding.timestamp}{finding.finding_id}"
 
 
 def severity(finding: Finding) -> Severity:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from tools.findings.model import Enhancement, Finding, Priority, Severity, services_of
 from tools.report.context import Context, when
@@ -18,7 +17,7 @@ def build(context: Context) -> Dashboard:
     """The dashboard. A figure that could not be measured is None, never 0."""
     data, facts, final = context.data, context.data.facts, context.data.final
     kinds = Counter(map(_kind, context.findings))
-    levels = _counted((kind.level, count) for kind, count in kinds.items())
+    levels = _counted((level, count) for (_, _, level, _), count in kinds.items())
     ended_ms = None if facts is None else facts.ended_ms
     return Dashboard(
         session_id=data.session_id,
@@ -33,9 +32,11 @@ def build(context: Context) -> Dashboard:
         findings=len(context.findings),
         by_severity={level.value: levels.get(level, 0) for level in Severity},
         by_priority={level.value: levels.get(level, 0) for level in Priority},
-        by_agent=_counted((kind.agent, count) for kind, count in kinds.items()),
-        by_category=_counted((kind.category, count) for kind, count in kinds.items()),
-        by_service=_counted((name, count) for kind, count in kinds.items() for name in kind.services),
+        by_agent=_counted((agent, count) for (agent, _, _, _), count in kinds.items()),
+        by_category=_counted((category, count) for (_, category, _, _), count in kinds.items()),
+        by_service=_counted(
+            (name, count) for (*_, named), count in kinds.items() for name in named or ("unknown",)
+        ),
         unacked_messages=None if final is None else unacked(final),
         streams_with_lag=() if final is None else with_lag(final),
         drifts=len(context.drift),
@@ -85,18 +86,10 @@ def own_cost(context: Context) -> dict[str, float]:
     }
 
 
-class _Kind(NamedTuple):
-    """What findings are counted by: there are few kinds, so that of 100,000 findings each is looked at once."""
-
-    agent: str
-    category: str
-    level: str
-    services: tuple[str, ...]
-
-
-def _kind(finding: Finding) -> _Kind:
+def _kind(finding: Finding) -> tuple[str, str, str, tuple[str, ...]]:
+    """What it is counted by: agent, category, level and services. Of many findings few kinds are."""
     level = finding.priority if isinstance(finding, Enhancement) else finding.severity
-    return _Kind(finding.agent_id, finding.category, level, services_of(finding) or ("unknown",))
+    return finding.agent_id, finding.category, level, services_of(finding)
 
 
 def _counted(counted: Iterable[tuple[str, int]]) -> dict[str, int]:
