@@ -32,6 +32,8 @@ ENDED = log_finding(1, "CRASH", rule_id="log.stack-trace", severity="CRITICAL")
 SILENT = log_finding(2, "ANOMALY", rule_id="log.silence", severity="MEDIUM", seen_s=20)
 POISON = stream_finding(3, "DELIVERY_FAILURE", consumer_group="billing", message_ids=[MESSAGE], seen_s=5)
 HELD = stream_finding(4, "STUCK_MESSAGE", consumer_group="billing", message_ids=[MESSAGE], seen_s=30)
+LATER = f"{START_MS + 5000}-0"
+HELD_SINCE = stream_finding(4, "STUCK_MESSAGE", consumer_group="billing", message_ids=[LATER], seen_s=30)
 LAG = stream_finding(5, "CONSUMER_LAG", consumer_group="billing", severity="CRITICAL")
 DEAD = stream_finding(6, "DEAD_CONSUMER", consumer_group="billing", severity="CRITICAL")
 WAITS = log_finding(7, "TIMEOUT", "web", seen_s=5, evidence="no answer from billing")
@@ -84,6 +86,7 @@ ASIDE = f"keep a copy (XRANGE orders {MESSAGE} {MESSAGE}), then XACK orders bill
         pytest.param((TRACE, POISON, HELD, LAG), None, ASIDE, id="whatever else it leads to"),
         pytest.param((ENDED, SILENT, HELD), RUNS, "then restart billing: its process runs, but a part of it has ended.", id="a part ended with an entry in its hands"),
         pytest.param((ENDED, SILENT, HELD), DOWN, "then start billing.", id="the whole of it ended"),
+        pytest.param((ENDED, SILENT, HELD_SINCE), RUNS, f"Restart billing: its process runs, but a part of it has ended. The entry that it holds, {LATER}, was added after it failed, so it only waits", id="what was added after the failure is not what it failed on"),
         pytest.param((ENDED, SILENT, HELD), None, f"Keep a copy of the entry that it holds and may have failed on (XRANGE orders {MESSAGE} {MESSAGE})", id="what it holds is kept first"),
         pytest.param((ENDED,), None, "If it came with a release, or with a change of settings or data, undo that", id="an end that no entry explains"),
         pytest.param((ENDED,), DOWN, "billing is down: start it again. If it came with a release", id="and it is down"),

@@ -48,7 +48,8 @@ def detect(view: LogView) -> Iterator[Symptom]:
                 entity=(line.service, kind),
                 evidence=(line.quote(_around(line.text, marks[0].start if marks else 0)),),
                 recommendation=(
-                    f"Rotate this {kind}{same}, remove it from the log call in {line.service} that wrote the quoted line, and redact the field in its logger. "
+                    f"Remove this {kind}{same} from the log call in {line.service} that wrote the quoted line, redact the field in its logger, "
+                    "and rotate it once that runs: the same call would print the new one. "
                     f"{_where(line)}"
                 ),
                 service=line.service,

@@ -30,6 +30,8 @@ from tools.synthesis.wiring import Wiring
 _NAMED_MAX = 3
 _EARLY_MS = 60_000
 """What is first seen so soon after the session began may be older than it."""
+_LATER_MS = 1000
+"""An entry added so much later than an error was seen is not what it failed on: clocks of two machines differ by less."""
 _UNREAD = "0-0"
 
 
@@ -128,11 +130,22 @@ def _lost_part(finding: LogFinding, held: StreamFinding, scene: Scene) -> str:
         else ""
     )
     entry, stream = held.message_ids[0], stream_shown(held)
+    if _added_ms(entry) > from_iso(finding.timestamp) + _LATER_MS:
+        return (
+            f"{again} {finding.service}{why}. The entry that it holds, {entry}, was added after it failed, so it only waits: "
+            "what it acknowledged since then may not be done."
+        )
     return (
         f"Keep a copy of the entry that it holds and may have failed on (XRANGE {stream} {entry} {entry}), then "
         f"{again.lower()} {finding.service}{why}. If it fails on that entry again, XACK {stream} {held.consumer_group} {entry} "
         "sets it aside; it counts as handled from then on."
     )
+
+
+def _added_ms(entry: str) -> int:
+    """When an entry was added, by its id; 0 where a producer counts ids by itself."""
+    made = entry.partition("-")[0]
+    return int(made) if made.isdecimal() else 0
 
 
 def _lag(finding: StreamFinding, members: Sequence[Finding], scene: Scene) -> str:
