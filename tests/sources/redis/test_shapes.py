@@ -15,7 +15,7 @@ from tools.sources.redis.shapes import FIELDS_MAX, shape, value_type
         (b"12", "int"), (b"-12", "int"), (b"+7", "int"), (b"1.5", "float"), (b"-1e3", "float"), (b"1_000", "text"),
         (b"true", "bool"), (b"False", "bool"), (b'{"a": 1}', "json"), (b"[1]", "json"), (b"{not json}", "text"),
         (b"", "empty"), (b" null ", "empty"), (b"None", "empty"), (b"-", "text"), (b"nan", "text"), (b"inf", "text"), (b"1" * 50, "text"), (b"\xff", "text"),
-        (b"A12", "id"), (b"9f3c-11_e", "id"), (b"2026-11-20T10:00:00Z", "text"), (b"2026-11-20T10", "text"),
+        (b"A12", "id"), (b"facfffcbcdcb", "id"), (b"FACFFFCBCDCB", "id"), (b"defaced", "text"), (b"shipping", "text"), (b"9f3c-11_e", "id"), (b"2026-11-20T10:00:00Z", "text"), (b"2026-11-20T10", "text"),
         (b"20261120T10", "text"), (b"order 12", "text"), (b"twelve", "text"), (b"a1" * 40, "text"),
         (b"[" * 60000 + b"]" * 2, "text"), (b"1.2.3", "text"), (b".5", "text"),
     ],

@@ -18,6 +18,9 @@ _JSON_BYTES_MAX = 65536
 _NUMBER_BYTES_MAX = 40
 _TOKEN_BYTES_MAX = 64
 _TOKEN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+_HEX_LETTERS = b"abcdef"
+_HEX_BYTES_MIN = 8
+"""No word of so many letters is made of these six alone; of hexadecimal ids a few are."""
 _DATE = re2.compile(rb"\d{4}-\d\d-\d\d|\d{8}T")
 _NOTHING = frozenset({b"", b"null", b"none", b"nil", b"undefined"})
 _TYPE_FIELDS = frozenset(
@@ -50,11 +53,13 @@ def value_type(value: bytes) -> str:
 
 
 def _is_token(value: bytes) -> bool:
-    """`A12`, `9f3c-11`: what is all digits in another entry by chance. A date is none."""
+    """`A12`, `9f3c-11`: what is all digits in another entry by chance, as it may be all letters. A date is none."""
     if len(value) > _TOKEN_BYTES_MAX or value.translate(None, _TOKEN):
         return False
     plain = value.translate(None, b"-_")
-    return bool(plain) and not plain.isdigit() and not plain.isalpha() and not _DATE.match(value)
+    if plain.isalpha():
+        return len(plain) >= _HEX_BYTES_MIN and not plain.lower().translate(None, _HEX_LETTERS)
+    return bool(plain) and not plain.isdigit() and not _DATE.match(value)
 
 
 def _is_json(value: bytes) -> bool:
