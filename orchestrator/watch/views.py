@@ -39,11 +39,6 @@ class Step(Struct, frozen=True, kw_only=True):
         """Whether nothing of it is left to do and it did not fail."""
         return self.status in _DONE or self.status in _PASSED_OVER
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether it ended badly."""
-        return self.status in _FAILED
-
 
 class Gate(Struct, frozen=True, kw_only=True):
     """Something that a run must pass; `verdict` is approved, rejected, or open."""

@@ -17,15 +17,12 @@ from typing import NamedTuple
 from tools import linear
 from tools.findings.model import (
     ConfigFinding,
-    Enhancement,
     Finding,
     LogFinding,
     Severity,
     StreamFinding,
     rank_of,
-    services_of,
     stream_shown,
-    streams_of,
 )
 from tools.synthesis.wiring import Wiring
 
@@ -52,7 +49,6 @@ class EntityKind(StrEnum):
 
     STREAM = "stream"
     GROUP = "group"
-    CONSUMER = "consumer"
     SERVICE = "service"
     CORRELATION = "correlation id"
     MESSAGE = "message"
@@ -74,7 +70,7 @@ STRONG = (EntityKind.MESSAGE, EntityKind.CORRELATION, EntityKind.GROUP, EntityKi
 
 
 class Entity(NamedTuple):
-    """One entity. `name` of a group is `stream/group`, of a consumer `stream/group/consumer`.
+    """One entity. `name` of a group is `stream/group`.
 
     `stream` is that of a group or message: names of Redis may hold any separator, and an id is one of its stream only.
     """
@@ -105,11 +101,6 @@ def service(name: str) -> Entity:
 def message(message_id: str, stream_name: str = "") -> Entity:
     """An entry of a stream; of an id that no finding about a stream has the stream is not known."""
     return Entity(EntityKind.MESSAGE, message_id, stream_name)
-
-
-def entities_of(finding: Finding, wiring: Wiring) -> tuple[Entity, ...]:
-    """Every entity that a finding names, strong ones first, without repeats, in a fixed order."""
-    return tuple(dict.fromkeys((*_strong(finding, wiring), *_weak(finding))))
 
 
 def strong_entities_of(finding: Finding, wiring: Wiring) -> tuple[Entity, ...]:
@@ -153,16 +144,6 @@ def _refusals(finding: LogFinding) -> Iterator[Entity]:
     if "ECONNREFUSED " in text:
         for match in _ADDRESS_REFUSES.finditer(text):
             yield Entity(EntityKind.REFUSAL, f"of connections to {match.group(1)}")
-
-
-def _weak(finding: Finding) -> Iterator[Entity]:
-    yield from map(stream, streams_of(finding))
-    yield from map(service, services_of(finding))
-    if isinstance(finding, StreamFinding) and finding.consumer:
-        name = f"{finding.stream}/{finding.consumer_group or ''}/{finding.consumer}"
-        yield Entity(EntityKind.CONSUMER, name)
-    if isinstance(finding, ConfigFinding | Enhancement):
-        yield from (Entity(EntityKind.FILE, path) for path in finding.affected_files)
 
 
 def message_ids_of(finding: Finding) -> tuple[str, ...]:

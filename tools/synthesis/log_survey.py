@@ -64,10 +64,6 @@ class LogSurvey:
         """Lines of all services."""
         return sum(service.lines for service in self.services)
 
-    def of(self, service: str) -> ServiceLog | None:
-        """The log of that service."""
-        return next((log for log in self.services if log.service == service), None)
-
 
 @dataclass
 class _Counts:
