@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from tools.sources.logs import rotated, wide
-from tools.sources.logs.blocks import BLOCK_BYTES, Block, OddLine, newlines
+from tools.sources.logs.blocks import BLOCK_BYTES, Block, OddLine, line_ends
 from tools.sources.logs.feed import LINE_BYTES_MAX, FileMark
 
 HEAD_BYTES = 1024
@@ -88,8 +88,9 @@ class Reader:
         rest = memoryview(buffer)[end or max(start, kept) : size].tobytes()
         if end:
             lines = memoryview(buffer)[start:end]
-            block = Block(lines, file.number + 1, file.line_start, self.position)
-            file.number += newlines(lines)
+            ends = line_ends(lines)
+            block = Block(lines, file.number + 1, file.line_start, self.position, ends=ends)
+            file.number += len(ends)
             file.line_start += len(lines)
             self.position = block.end
             file.part, file.part_length = bytearray(), 0

@@ -17,7 +17,7 @@ from tools.sources.logs.engine.columns import Column
 from tools.sources.logs.engine.folded import Folded, Tally
 from tools.sources.logs.engine.patterns import Mark
 from tools.sources.logs.engine.recorded import id_hashes
-from tools.sources.logs.engine.scanning import Hits, Scanner
+from tools.sources.logs.engine.scanning import Hits, Ints, Scanner
 from tools.sources.logs.engine.table import LineTable
 
 JOINED_BYTES_MAX = 1 << 17
@@ -57,7 +57,7 @@ class Joined:
         self._scanner, self._batches = scanner, batches
         self._data = b"".join([batch.block.data for batch in batches])
         self._bounds = [0, *accumulate(len(batch.block.data) for batch in batches)]
-        self._table = table = LineTable(memoryview(self._data))
+        self._table = table = LineTable(memoryview(self._data), self._ends())
         self._rows = [0, *(np.searchsorted(table.ends, self._bounds[1:-1]).tolist()), table.count]
         hits = scanner.scan(self._data, table.ends)
         self._hits, self._hashes = hits, None if len(batches) == 1 else id_hashes(table, hits.id_starts)
@@ -87,6 +87,15 @@ class Joined:
                 self._tallies[number],
                 None if self._hashes is None else self._hashes[ids],
             )
+
+    def _ends(self) -> Ints | None:
+        """Where all lines end, where each feed knows it of its own."""
+        found: list[Ints] = []
+        for batch, bound in zip(self._batches, self._bounds, strict=False):
+            if batch.block.ends is None:
+                return None
+            found.append(batch.block.ends + bound if bound else batch.block.ends)
+        return np.concatenate(found) if len(found) > 1 else found[0]
 
     def _mark_more(self, number: int, batch: Batch) -> None:
         first, last = self._rows[number : number + 2]

@@ -16,9 +16,9 @@ class LineTable:
 
     __slots__ = ("bytes", "count", "ends", "first", "last", "starts", "tails")
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: memoryview, ends: Ints | None = None) -> None:
         self.bytes: Bytes = np.frombuffer(data, np.uint8)
-        self.ends: Ints = np.flatnonzero(self.bytes == NEWLINE)
+        self.ends: Ints = np.flatnonzero(self.bytes == NEWLINE) if ends is None else ends
         self.count = len(self.ends)
         self.starts: Ints = np.empty_like(self.ends)
         self.starts[0] = 0
