@@ -99,9 +99,11 @@ def test_beside_the_main_thread_there_is_no_limit() -> None:
 
 
 def test_an_index_that_takes_too_long_is_a_blind_gap(tmp_path: Path) -> None:
-    project = write(tmp_path / "project", {"app.py": "import os\n" * 2000})
+    project = write(tmp_path / "project", {f"a{at}.py": f"b{at}.publish(1)\n" * 300 for at in range(200)})
+    # What rings while a module is imported may go nowhere.
+    small = write(tmp_path / "small", {"app.py": "import os\n"})
+    indexer.build(job_of("INDEXER", small, tmp_path / "small-session"), small, ManualClock())
     job = job_of("INDEXER", project, tmp_path / "monitor-session")
-    indexer.build(job, project, ManualClock())  # what rings while a module is imported may go nowhere
     made = indexer.build(job, project, ManualClock(), limit_s=0.000_001)
     assert [(gap.blind, gap.why) for gap in made.gaps] == [
         (True, "reading it took longer than 0 s; exclude large or generated files")
