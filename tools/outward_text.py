@@ -45,6 +45,8 @@ _SPOKEN = linear.compile(
 _NOT_OURS = linear.compile(
     r"(?i)\brequest[_ .]?body\b|\breceived\b|\bupstream\b|\bgot (?:a )?response\b|\bfrom (?:the )?(?:server|api|peer|upstream)\b"
 )
+_MAY_ANSWER = linear.compile(r"(?i)respon|repl(?:y|ied)|sent|sending|return|answer|body|\"res\"|HTTP/")
+"""With what `_SPOKEN` begins, and what stands in the name of each field that may hold an answer."""
 _CHARACTERS_MAX = 16_000
 _DECODER = msgspec.json.Decoder()
 
@@ -56,9 +58,13 @@ def exposed(text: str) -> str | None:
     line is no exposure.
     """
     text = text[:_CHARACTERS_MAX]
-    if _INTERNAL.search(text) is None:
-        return None
-    return next((found for part in _answers(text) if (found := _inside(part)) is not None), None)
+    found = next((found for part in _answers(text) if (found := _inside(part)) is not None), None)
+    return found if found is not None and _INTERNAL.search(text) is not None else None
+
+
+def may_answer(text: str) -> bool:
+    """Whether one of some lines may show an answer; quick, and never wrong when it says no where nothing is escaped."""
+    return _MAY_ANSWER.search(text) is not None
 
 
 def shows_inside(text: str) -> bool:

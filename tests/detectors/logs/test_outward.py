@@ -13,7 +13,7 @@ from tests.sources.logs.lines import AT_MS, line
 from tools import agent_runs
 from tools.detectors.logs import agent_run, path_exposure
 from tools.findings.model import LogCategory, Severity
-from tools.outward_text import exposed
+from tools.outward_text import exposed, may_answer
 from tools.sources.logs.window import Window
 
 EXPOSED = (
@@ -112,6 +112,7 @@ NO_RUN = (
 
 @pytest.mark.parametrize("text", EXPOSED)
 def test_an_answer_that_shows_the_inside_is_told(text: str) -> None:
+    assert may_answer(text)
     assert exposed(text) is not None
     [symptom] = told(path_exposure, view(stats("told", text)))
     assert (symptom.rule.category, symptom.rule.severity) == (LogCategory.SECURITY, Severity.MEDIUM)
@@ -164,4 +165,5 @@ def test_scores_of_one_template_are_judged_each_by_its_figure() -> None:
 def test_no_line_makes_them_fail(text: str, put: str, at: int) -> None:
     changed = text[:at] + put + text[at:]
     assert exposed(changed) is None or isinstance(exposed(changed), str)
+    assert exposed(changed) is None or may_answer(changed) or "\\u" in changed
     assert agent_runs.told(changed) is None or agent_runs.told(changed) is not None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NEWLINE = 10
-BLOCK_BYTES = 2 << 20
+BLOCK_BYTES = 1 << 20
 """Big enough that what is done once per block does not count, small enough to stay in a processor's cache."""
 
 

@@ -48,6 +48,11 @@ TOLD_APART = (
     "api-1 started", "api-2 started", "order failed, attempt 1", "attempt #1 of 3 for order 7", "attempt 02 for order 7",
     '{"level":30,"msg":"retrying order 12"}', '{"level":20,"msg":"retrying order 12"}', "took 1.404 s, user not found, fatal",
     "<14>Jun 15 10:00:00 host app[1]: retrying 3", "error: 5.5 ", "main process exited, code=exited, status=020", "train error 0.25, step 3", "2.0 errors", "2.5 errors",
+    '  File "/srv/app/pay.py", line 12, in handle', "    at charge (/srv/app/pay.js:12:30)", "cache of /srv/app/pay.js is 500 entries, loading 404",
+    'response 500 with body {"error":"ENOENT /srv/app/pay.js"}', "HTTP/1.1 500 error at charge (/srv/app/pay.js:12:30)", "sent 404 with body: error in /srv/app/pay.js",
+    '{"level":30,"status":500,"body":"Error: at charge (/srv/app/pay.js:12:30)"}', '{"level":30,"status":200,"body":"Error: at charge (/srv/app/pay.js:12:30)"}',
+    '{"level":30,"res":{"statusCode":500,"data":"no such file /srv/app/pay.js"},"msg":"done"}', '{"level":30,"res":{"statusCode":204,"data":"no such file /srv/app/pay.js"},"msg":"done"}',
+    '\x1b[32m{"level":30,"status":500,"body":"Error: at charge (/srv/app/pay.js:12:30)"}', '{"level":30,"ms":12,"in":"/srv/app/pay.js","msg":"started"}',
     '{"level":"info","msg":"\\u0065rror 7"}', '{"level":"info","msg":"\\u0066rror 7"}', '{"level":30,"in":{"level":50},"msg":"retrying 1"}',
 )  # fmt: skip
 

@@ -7,10 +7,12 @@ Lines that `keys` reads by more than this (`is_alike`) are left to it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import re2
 
-from tools import agent_runs
+from tools import agent_runs, outward_text
 from tools.sources.logs.classify import FAILURES_IN_WORDS
 from tools.sources.logs.engine import bits, keys
 from tools.sources.logs.engine.patterns import Mark
@@ -19,7 +21,7 @@ from tools.sources.logs.engine.table import Bytes, Flags
 
 LINE_BYTES_MAX = keys.LONG_BYTES
 """From here on what is kept of a line's words depends on its length."""
-_APART, _RUNS = int(Mark.MEASURE | Mark.ODD), int(Mark.RUN)
+_APART, _RUNS, _INSIDE = int(Mark.MEASURE | Mark.ODD), int(Mark.RUN), int(Mark.INSIDE)
 _PAD = b"\n" * 8
 """Before the first line and behind the last: what is asked of neighbours is asked of these."""
 _NEWLINE, _ZERO, _COLON, _SPACE, _POINT, _TAB, _QUOTE = 10, 48, 58, 32, 46, 9, 34
@@ -90,7 +92,9 @@ def said_by(text: bytes, marks: Ints, *, access: bool) -> list[bytes | None]:
     shaped = _shaped(cells, said, kinds, _SEGMENT if access else _WORD, heads)
     lines: list[bytes | None] = [*shaped.split(b"\n")[len(_PAD) : -len(_PAD) - 1]]
     left = set((np.searchsorted(newlines, places) - len(_PAD)).tolist()) if places else set()
-    for line in left | _of_agents(padded, newlines, np.flatnonzero(marks & _RUNS).tolist()):
+    left |= _saying(padded, newlines, np.flatnonzero(marks & _RUNS).tolist(), agent_runs.is_about)
+    left |= _saying(padded, newlines, np.flatnonzero(marks & _INSIDE).tolist(), outward_text.may_answer)
+    for line in left:
         lines[line] = None
     return lines
 
@@ -293,13 +297,13 @@ def _left_to_keys(text: bytes, cells: Bytes, *, records: bool, holds_line: bool)
     return places + (_bad_numbers(cells) if records else [])
 
 
-def _of_agents(padded: bytes, newlines: Ints, lines: list[int]) -> set[int]:
-    """Which of the lines are about the run of an agent."""
+def _saying(padded: bytes, newlines: Ints, lines: list[int], says: Callable[[str], bool]) -> set[int]:
+    """Which of the lines say something, where hardly any does: all are asked at once."""
     spans = ((newlines[at + len(_PAD) - 1] + 1, newlines[at + len(_PAD)]) for at in lines)
     texts = b"\n".join([padded[start:end] for start, end in spans]).decode("utf-8", "replace")
-    if not agent_runs.is_about(texts):
+    if not says(texts):
         return set()
-    return {at for at, text in zip(lines, texts.split("\n"), strict=True) if agent_runs.is_about(text)}
+    return {at for at, text in zip(lines, texts.split("\n"), strict=True) if says(text)}
 
 
 def _bad_numbers(cells: Bytes) -> list[int]:

@@ -76,14 +76,18 @@ class Budget:
     now: float
     buckets: dict[Work, Bucket] = field(default_factory=dict)
     lines_over: Counter[Work] = field(default_factory=Counter)
-    held: dict[Work, Counter[Mark]] = field(default_factory=dict)
+    held: dict[Work, Counter[int]] = field(default_factory=dict)
+    """Of the lines over each budget, how many hold which marks."""
 
     def take(self, work: Work, mark: int, size_bytes: int = 0) -> bool:
         """Whether a line of that size may be worked on; where not, it is counted by its marks."""
         if self._bucket(work).take(self.now, _pieces(size_bytes)):
             return True
         self.lines_over[work] += 1
-        self.held.setdefault(work, Counter())[Mark(mark)] += 1
+        held = self.held.get(work)
+        if held is None:
+            held = self.held[work] = Counter()
+        held[mark] += 1
         return False
 
     def owe(self, work: Work, size_bytes: int = 0) -> None:
@@ -100,7 +104,7 @@ class Budget:
         """What the lines over a budget hold, most first."""
         of: Counter[str] = Counter()
         for marks, count in self.held.get(work, Counter()).items():
-            for said in dict.fromkeys(map(meaning, marks)):
+            for said in dict.fromkeys(map(meaning, Mark(marks))):
                 of[said] += count
         return ", ".join(f"{said} {count:,}" for said, count in of.most_common(5))
 

@@ -184,10 +184,11 @@ class Folder:
             if row < at:
                 continue
             trace = self._seen.take(folded, row, assembler)
+            mark = int(folded.marks[row])
             if trace is not None:
                 taken[trace] = True
                 at = trace.stop
-            else:
+            elif mark & _KEY or budget.take(Work.TRACE, mark, folded.size(row)):
                 above.tell(assembler, row, taken)
                 assembler.written.before = partial(wrote.before, row)
                 # One that is put together now comes after those that were known.
@@ -203,14 +204,13 @@ class Folder:
         return taken
 
     def _run(self, folded: Folded, row: int, taken: Flags, budget: Budget, *, begins: bool) -> int:
+        """Feed lines from one on for as long as they go on; `begins`: the first one in any case, which was paid for."""
         assembler = self._window.assembler(folded.batch.origin.source)
         masker, count = folded.batch.masker, folded.table.count
         while row < count and (begins or assembler.held is not None or masker.open_lines):
             mark, held, size = int(folded.marks[row]), assembler.held, folded.size(row)
             # What was begun is read to its end: a trace is whole, or not there.
             first = begins and not masker.open_lines and held is None
-            if first and not mark & _KEY and not budget.take(Work.TRACE, mark, size):
-                return row + 1
             begins = False
             line = folded.record(row, in_order=True)
             taken[row] = True

@@ -58,8 +58,9 @@ _PRIORITY = b'"log":"<'
 _BAD_NUMBER = re.compile(rb"\":[ \t]{0,9}-?0\d")
 """With it a record is no JSON."""
 _ESCAPED = re.compile(rb"\\u[0-9a-fA-F]{4}")
-_KEYED, _STATUSES, _MEASURE = int(KEYED), int(Mark.STATUS), int(Mark.MEASURE | Mark.RUN)
-_FIGURED = _STATUSES | _MEASURE
+_KEYED, _STATUSES = int(KEYED), int(Mark.STATUS)
+_MEASURE, _RUN, _INSIDE = int(Mark.MEASURE), int(Mark.RUN), int(Mark.INSIDE)
+_TOLD = _MEASURE | _RUN | _INSIDE
 _SPREAD = 0x9E3779B97F4A7C1
 """So that marks move all bits of a key."""
 _SHAPES_MAX = 8192
@@ -137,13 +138,15 @@ def told_by(line: bytes, mark: int) -> int:
             key ^= hash(line[at : at + len(_PRIORITY) + 5])
     if b"\\u" in line:
         key ^= hash(tuple(_ESCAPED.findall(line)))
-    return key ^ hash(_figures(line, mark)) if mark & _FIGURED else key
+    return key ^ hash(_figures(line, mark)) if mark & (_STATUSES | _TOLD) else key
 
 
 def _figures(line: bytes, mark: int) -> Hashable:
     statuses = tuple(_STATUS.findall(line)) if mark & _STATUSES else ()
-    if not mark & _MEASURE:
+    if not mark & _TOLD:
         return statuses
     text = line.decode("utf-8", "replace")
-    trouble = told(text)
-    return statuses, trouble and trouble.trouble, figure_of(text) is None, exposed(text) is None
+    trouble = told(text) if mark & _RUN else None
+    measured = bool(mark & _MEASURE) and figure_of(text) is not None
+    shown = bool(mark & _INSIDE) and exposed(text) is not None
+    return statuses, trouble and trouble.trouble, measured, shown

@@ -54,9 +54,11 @@ class Mark(IntFlag):
     STARTED = 1 << 21
     SHUTDOWN = 1 << 22
     MEASURE = 1 << 23
-    """Digits that decide what a line means: of memory, of an answer."""
+    """Digits that decide what a line means: of memory."""
     RUN = 1 << 24
     """The same of an agent's run, where the line is about one."""
+    INSIDE = 1 << 25
+    """A path or a frame: the same, where the line shows an answer."""
 
 
 JUDGED = (
@@ -64,6 +66,7 @@ JUDGED = (
     | Mark.STATUS
     | Mark.MEASURE
     | Mark.RUN
+    | Mark.INSIDE
     | Mark.HEAD
     | Mark.FRAME
     | Mark.WARN
@@ -178,7 +181,7 @@ _WORDS = (
     Pattern("memory", "memory in use", Mark.MEASURE, inline(memory_figures.PATTERN) + "[0-9]", True),
     Pattern("agents", "the run of an agent", Mark.RUN, inline(agent_runs.PATTERN), True),
     *(
-        Pattern(f"inside-{at}", "paths and frames", Mark.MEASURE, inline(expression))
+        Pattern(f"inside-{at}", "paths and frames", Mark.INSIDE, inline(expression))
         for at, expression in enumerate(outward_text.PATTERNS)
     ),
     Pattern(
