@@ -10,7 +10,7 @@ from msgspec import Struct
 from agents.log_processes import ProcessesState
 from tools.sources.logs.intake import SourceState
 from tools.sources.logs.merged import MergedMark
-from tools.sources.logs.window import WindowState
+from tools.sources.logs.window_state import WindowState
 
 
 class WatcherState(Struct, kw_only=True):

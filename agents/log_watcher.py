@@ -37,7 +37,8 @@ from tools.sources.logs.engine.recorded import LineRecorder
 from tools.sources.logs.engine.scanning import scanner
 from tools.sources.logs.intake import MANY_SOURCES, Intake
 from tools.sources.logs.merged import Merged
-from tools.sources.logs.window import Item, Template, Window, last_of
+from tools.sources.logs.window import Item, Window, last_of
+from tools.sources.logs.window_state import Template
 from tools.sources.recording import Recording
 from tools.sources.records import Gap
 from tools.workspace import write_atomically
@@ -227,6 +228,7 @@ class LogWatcher:
     def _take_folded(self, folded: Folded, now: float) -> None:
         if folded.has_long_line:
             self._intake.tell_cut(folded.batch)
+        self._window.enrol(folded.items)
         for item in folded.items:
             self._take(item)
         self._recorder.take(folded, now)
@@ -363,6 +365,7 @@ def _stats(item: Template) -> TemplateStats:
         trace=item.trace,
         streams_ids=tuple(item.ids),
         figures=tuple(item.figures),
+        varied=item.varied,
     )
 
 

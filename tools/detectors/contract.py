@@ -46,7 +46,7 @@ class StreamView:
 
 @dataclass(frozen=True, slots=True)
 class TemplateStats:
-    """Lines of one service that differ only in numbers, ids and times.
+    """Lines of one service that differ only in numbers, ids, times and names.
 
     `total` counts since the session began, `new` in this tick; `times_ms` are the times of the newest
     (at most 64; a line's own time, else its arrival), `example` the newest line, `first` the first. `verdict` is
@@ -68,6 +68,8 @@ class TemplateStats:
     streams_ids: tuple[str, ...] = ()
     figures: tuple[tuple[int, int], ...] = ()
     """Where the lines say how much memory they take: times in ms and bytes, oldest first, at most 256."""
+    varied: bool = False
+    """Whether words without digits vary too: names of users, hosts, files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.detectors.contract import LogView
+from tools.detectors.contract import LogView, TemplateStats
 from tools.detectors.logs import cause
-from tools.detectors.logs.frequency import said, shortened, template_symptom
+from tools.detectors.logs.frequency import headline, shortened, template_symptom
 from tools.findings.model import AgentId, LogCategory, Severity
 from tools.findings.rule import Rule, Symptom
-from tools.sources.records import LogLine
 
 RULE = Rule(
     id="log.error",
@@ -43,13 +42,13 @@ def detect(view: LogView) -> Iterator[Symptom]:
             stats,
             category=category,
             severity=Severity.CRITICAL if worst else Severity.HIGH,
-            title=f"{stats.service}: {shortened(_said(stats.service, stats.example))}",
+            title=f"{stats.service}: {shortened(_said(stats))}",
             recommendation=cause.advice(category, stats.service, text),
             hypothesis=f"{stats.service} failed and said so itself; the quoted line names what failed.",
         )
 
 
-def _said(service: str, line: LogLine) -> str:
-    """What the line says, without the service's own name at its head: the title begins with it."""
-    text = said(line)
-    return text.removeprefix(f"[{service}]").lstrip() or text
+def _said(stats: TemplateStats) -> str:
+    """What the lines say, without the service's own name at its head: the title begins with it."""
+    text = headline(stats)
+    return text.removeprefix(f"[{stats.service}]").lstrip() or text

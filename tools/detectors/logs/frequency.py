@@ -52,6 +52,11 @@ def said(line: LogLine) -> str:
     return _HEAD.sub("", line.text, count=1).strip() or line.text
 
 
+def headline(stats: TemplateStats) -> str:
+    """What lines say, for a title: the newest one's words, or their template where it holds one name of many."""
+    return stats.template if stats.varied else said(stats.example)
+
+
 def shortened(text: str, characters: int = 120) -> str:
     """The beginning of a text, on one line, for a title."""
     line = " ".join(text.split())

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import re2
 
 from tools.detectors.contract import LogView, TemplateStats
-from tools.detectors.logs.frequency import said, seconds, shortened, template_symptom
+from tools.detectors.logs.frequency import headline, said, seconds, shortened, template_symptom
 from tools.findings.model import AgentId, LogCategory, Severity
 from tools.findings.rule import Rule, Symptom
 from tools.sources.records import LogLine
@@ -69,7 +69,7 @@ def detect(view: LogView) -> Iterator[Symptom]:
         yield template_symptom(
             RULE,
             stats,
-            title=f"{stats.service} {'retries' if retries else 'repeats'}: {shortened(said(stats.example))}",
+            title=f"{stats.service} {'retries' if retries else 'repeats'}: {shortened(headline(stats))}",
             evidence=(stats.first.quote(), stats.example.quote())
             if stats.first != stats.example
             else (stats.example.quote(),),

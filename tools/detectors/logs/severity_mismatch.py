@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tools.detectors.contract import LogView
-from tools.detectors.logs.frequency import said, shortened, template_symptom
+from tools.detectors.logs.frequency import headline, shortened, template_symptom
 from tools.findings.model import AgentId, LogCategory, Severity
 from tools.findings.rule import Rule, Symptom
 
@@ -39,7 +39,7 @@ def detect(view: LogView) -> Iterator[Symptom]:
         yield template_symptom(
             RULE,
             stats,
-            title=f"{stats.service} logs {why} at {level}: {shortened(said(stats.example), 80)}",
+            title=f"{stats.service} logs {why} at {level}: {shortened(headline(stats), 80)}",
             recommendation=f"Log this line in {stats.service} at {better}.",
             hypothesis=f"The level was chosen without thought for alerts: this is {why}.",
         )

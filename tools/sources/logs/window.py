@@ -7,10 +7,9 @@ templates and 32 MB of their examples; the templates that were seen longest ago 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from tools import linear
@@ -19,7 +18,10 @@ from tools.sources.logs.activity import Activity
 from tools.sources.logs.digits import apart, own_name, without_digits
 from tools.sources.logs.templates import message_ids, template_of
 from tools.sources.logs.trace_lines import exception_of
-from tools.sources.logs.traces import Assembler, Held, Trace
+from tools.sources.logs.traces import Assembler, Trace
+from tools.sources.logs.variable_words import Key, VariableWords
+from tools.sources.logs.verdict_templates import access_template, trace_template
+from tools.sources.logs.window_state import Template, WindowState
 from tools.sources.records import LogLine
 
 TEMPLATES_MAX = 50_000
@@ -40,48 +42,6 @@ _EXAMPLE_CHARACTERS = 4000
 _FRAMES = linear.compile(
     r'\n\s+at \S|\n[\s|+]*File "[^"]+", line \d|^stack backtrace:|\nstack backtrace:|\ngoroutine \d|^goroutine \d|\n\t\S+\.go:\d+|^Traceback'
 )
-_BELOW = linear.compile(r"\nTraceback \(most recent call last\):\n")
-_REQUEST = linear.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) ([^\s?\"]{1,300})")
-_SEGMENT = linear.compile(r"[^/\s]*\d[^/\s]*")
-
-Key = tuple[str, str, str, str]
-"""Service, source, verdict, template."""
-
-
-class Template(Struct, kw_only=True):
-    """Lines of one service and source that differ only in numbers, ids and times."""
-
-    service: str
-    source: str
-    verdict: str
-    template: str
-    first: LogLine
-    example: LogLine
-    total: int = 0
-    new: int = 0
-    times_ms: list[int] = []
-    trace: str | None = None
-    ids: list[str] = []
-    figures: list[tuple[int, int]] = []
-    """Times in ms and bytes of memory, where the lines say how much they take."""
-
-    @property
-    def key(self) -> Key:
-        """Its identity."""
-        return self.service, self.source, self.verdict, self.template
-
-    @property
-    def size(self) -> int:
-        """Characters that it holds, about."""
-        return len(self.first.text) + len(self.example.text) + len(self.trace or "") + 500
-
-
-class WindowState(Struct, kw_only=True):
-    """What a new attempt continues from; the templates in it are the newest 300."""
-
-    activities: list[Activity] = []
-    templates: list[Template] = []
-    held: dict[str, Held] = {}
 
 
 class Judged(NamedTuple):
@@ -142,6 +102,7 @@ class Window:
         self._templates: OrderedDict[Key, Template] = OrderedDict(
             (item.key, item) for item in state.templates
         )
+        self._words = VariableWords((item.key, item.varied) for item in state.templates)
         self._characters = sum(item.size for item in state.templates)
         self._assemblers = {source: Assembler(held) for source, held in state.held.items()}
         self._verdicts: dict[tuple[str, str, str, bytes], Judged] = {}
@@ -177,16 +138,16 @@ class Window:
 
     def knows(self, key: Key) -> bool:
         """Whether lines of that template were counted already."""
-        return key in self._templates
+        return self._counted(key) is not None
 
     def wants_ids(self, key: Key) -> bool:
         """Whether there is room for more message ids of that template's new lines."""
-        known = self._templates.get(key)
+        known = self._counted(key)
         return known is None or len(known.ids) < IDS_MAX
 
     def last_figure_ms(self, key: Key) -> int | None:
         """When lines of that template last told of their memory."""
-        known = self._templates.get(key)
+        known = self._counted(key)
         return known.figures[-1][0] if known is not None and known.figures else None
 
     def settle(self, at_ms: int, *, final: bool = False) -> list[LogLine | Trace]:
@@ -242,6 +203,25 @@ class Window:
             )
         return activity
 
+    def enrol(self, items: Sequence[Item]) -> None:
+        """See what the lines of one block complete before it is taken: templates are known in the order of first lines."""
+        if len(items) > 1:
+            for item in sorted(items, key=_first_position):
+                self._enrol(item)
+
+    def _enrol(self, item: Item) -> None:
+        if isinstance(item, Group):
+            self._words.take((item.last.service, item.last.source, item.verdict, item.template))
+            return
+        if isinstance(item, Trace):
+            for line in (*((item.before,) if item.before is not None else ()), *item.passing):
+                self._enrol(line)
+            line, judged = item.head, self.judge_trace(item)
+        else:
+            line, judged = item, self.judge(item)
+        if judged.verdict and judged.verdict != classify.START:
+            self._words.take((line.service, line.source, judged.verdict, judged.template))
+
     def take(self, item: Item) -> None:
         """Classify and count one line or trace, or count lines that say the same."""
         if isinstance(item, Group):
@@ -275,7 +255,7 @@ class Window:
         head, exception = trace.head, trace.exception
         verdict = classify.classify_trace(head, trace.text, exception, bare=trace.bare, above=trace.aside)
         return (
-            Judged(verdict, _trace_template(head, exception, trace.text), trace.text) if verdict else NOTHING
+            Judged(verdict, trace_template(head, exception, trace.text), trace.text) if verdict else NOTHING
         )
 
     def judge(self, line: LogLine) -> Judged:
@@ -290,16 +270,14 @@ class Window:
                 exception = exception_of(stack.split("\n")) if "Traceback (most" in head else head
                 verdict = classify.classify_trace(line, stack, exception, bare=False)
                 return (
-                    Judged(verdict, _trace_template(line, exception, line.text), stack)
-                    if verdict
-                    else NOTHING
+                    Judged(verdict, trace_template(line, exception, line.text), stack) if verdict else NOTHING
                 )
         return self._verdict(line)
 
     def _verdict(self, line: LogLine) -> Judged:
         if line.format == "access":
             verdict = classify.classify(line)
-            return Judged(verdict, _access_template(line.text) if verdict else "")
+            return Judged(verdict, access_template(line.text) if verdict else "")
         said = without_digits(apart(line.text.encode("utf-8", "replace"), own_name(line.service)))
         key = (line.service, line.level or "", line.format, said)
         plain = not classify.figures_matter(line)
@@ -313,6 +291,10 @@ class Window:
             self._verdicts[key] = found
         return found
 
+    def _counted(self, key: Key) -> Template | None:
+        template = self._words.find(key)
+        return None if template is None else self._templates.get((*key[:3], template))
+
     def _make_examples(self) -> None:
         for key, line in self._examples.items():
             item = self._templates[key]
@@ -323,16 +305,19 @@ class Window:
 
     def _count(self, group: Group) -> None:
         last = group.last
-        key = (last.service, last.source, group.verdict, group.template)
+        own = (last.service, last.source, group.verdict, group.template)
+        template = self._words.take(own)
+        key = (*own[:3], template)
         item = self._templates.get(key)
         if item is None:
             item = self._templates[key] = Template(
                 service=last.service,
                 source=last.source,
                 verdict=group.verdict,
-                template=group.template,
+                template=template,
                 first=_example(made(group.first)),
                 example=_example(made(last)),
+                varied=key != own,
             )
         else:
             self._characters -= item.size
@@ -360,6 +345,12 @@ class Window:
 NOTHING = Judged("", "")
 
 
+def _first_position(item: Item) -> int:
+    if isinstance(item, Trace):
+        return (item.before or item.head).position
+    return item.first.position if isinstance(item, Group) else item.position
+
+
 def _alone(line: LogLine, judged: Judged) -> Group:
     times = () if line.when_ms is None else (line.when_ms,)
     ids = message_ids(judged.trace or line.text)
@@ -371,25 +362,6 @@ def _example(line: LogLine) -> LogLine:
     if len(line.text) <= _EXAMPLE_CHARACTERS:
         return line
     return replace(line, text=line.text[:_EXAMPLE_CHARACTERS])
-
-
-def _trace_template(head: LogLine, exception: str, text: str) -> str:
-    said = template_of(classify.spoken(head)) if head.level is not None or head.message else ""
-    thrown = template_of(exception.strip())
-    if thrown in said:
-        return said
-    if said in thrown:
-        return thrown
-    # A Python trace below a line may be another one's: what was thrown is known, whose it is is not.
-    return f"{thrown} | {said}" if _BELOW.search(text) else f"{said} | {thrown}"
-
-
-def _access_template(text: str) -> str:
-    match = _REQUEST.search(text)
-    status = parse.status_of(text)
-    if match is None:
-        return f"HTTP {status}"
-    return f"{match.group(1)} {_SEGMENT.sub('<*>', match.group(2))} {status}"
 
 
 def _spanning(head: LogLine, last: LogLine) -> LogLine:

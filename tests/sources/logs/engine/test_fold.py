@@ -42,6 +42,8 @@ NASTY = (
     "          Error: boom\n              at g (/a.js:1:2)", "\x1b[90m    id: 7\x1b[39m",
     f"  command: {{\n    name: 'auth',\n    args: [\n      'default',\n      '{'hunter2' + 'Zq99'}'\n    ]\n  }}",
     "2025-06-15 15:06:41,000 INFO first", "2025-06-15 15:06:30,000 INFO back", "2025-06-15 15:06:31,500 ERROR then",
+    *(f"2025-06-15 15:06:42,000 ERROR login failed for user {name}: password rejected" for name in ("alice", "bob", "carl", "dora", "eve", "finn")),
+    *(f"2025-06-15 15:06:42,000 ERROR cannot open /srv/{name}/orders.csv: no such file" for name in ("alice", "bob", "carl", "dora", "eve")),
     "HTTP 404 not found for user 7", "HTTP 500 not found for user 7", "FATAL validation failed: 400 bad request",
 )  # fmt: skip
 
@@ -66,7 +68,9 @@ class Engine:
         self.folder = Folder(self.window, scan or scanner())
 
     def take(self, batch: Batch) -> None:
-        for item in self.folder.fold(batch, 0.0).items:
+        folded = self.folder.fold(batch, 0.0)
+        self.window.enrol(folded.items)
+        for item in folded.items:
             self.window.take(item)
         self.folder.settle()
 
@@ -168,6 +172,7 @@ def test_blocks_of_many_sources_together_give_what_each_alone_gives(seed: int) -
         for gathered in joined.gathered(others):
             assert len(gathered) == len(services)
             for folded in together.folder.fold_all(gathered, 0.0):
+                together.window.enrol(folded.items)
                 for item in folded.items:
                     together.window.take(item)
         together.folder.settle()

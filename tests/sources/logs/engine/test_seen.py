@@ -71,7 +71,9 @@ class Counting(Engine):
     traces = 0
 
     def take(self, batch: Batch) -> None:
-        for item in self.folder.fold(batch, 0.0).items:
+        folded = self.folder.fold(batch, 0.0)
+        self.window.enrol(folded.items)
+        for item in folded.items:
             self.traces += item.lines if isinstance(item, Group) and item.trace else 0
             self.window.take(item)
         self.folder.settle()
