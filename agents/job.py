@@ -115,6 +115,8 @@ class WatcherJob(_Part):
     redis: RedisTarget | None = None
     logs: tuple[LogSource, ...] = ()
     logs_since_ms: int | None = None
+    log_templates: tuple[tuple[str, str], ...] = ()
+    """Services and templates of lines in which names vary, as earlier sessions saw."""
     merged: MergedSpec = MergedSpec()
     services: tuple[ServiceSpec, ...] = ()
     root_pids: tuple[int, ...] = ()

@@ -99,6 +99,7 @@ class LogWatcher:
             ),
             self._clock.now_ms(),
             state.window if state else None,
+            job.log_templates,
         )
         self._folder = Folder(self._window, scanner())
         self._recorder = LineRecorder(self._recording, self._clock.monotonic())

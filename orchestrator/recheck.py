@@ -37,7 +37,7 @@ from tools.quantities import format_duration
 from tools.sources import gaps
 from tools.sources.code.index import read_index
 from tools.sources.code.walk import walk
-from tools.sources.logs.window import WindowState
+from tools.sources.logs.window_state import WindowState
 from tools.sources.records import CodeIndex, Poll
 from tools.sources.redis import polls
 from tools.sources.redis.deployment_source import DeploymentSource

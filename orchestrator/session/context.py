@@ -28,6 +28,7 @@ from tools.findings.model import AgentId, Severity
 from tools.sources.records import Gap
 from tools.sources.redis.deployment import Deployment
 from tools.sources.redis.readonly import ReadOnlyClient
+from tools.synthesis.sessions import against
 from tools.workspace import Workspace
 
 if TYPE_CHECKING:  # what a model needs is loaded where there is one
@@ -120,6 +121,7 @@ class Session(Crew):
                 mask_key=self.mask_key,
                 services_ended=self.services_ended,
                 change=self.change,
+                log_templates=against.learnt(self.workspace) if agent is AgentId.LOG_WATCHER else (),
             ),
         )
 

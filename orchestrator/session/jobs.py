@@ -32,6 +32,7 @@ class Instructions:
     mask_key: bytes | None
     services_ended: bool = False
     change: ChangeJob | None = None
+    log_templates: tuple[tuple[str, str], ...] = ()
 
 
 def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
@@ -50,6 +51,7 @@ def job(agent: AgentId | None, given: Instructions) -> WatcherJob:
         exclude=config.project.exclude,
         redis=None if url is None else redis_target(url, config.redis),
         logs=() if static else log_sources(given),
+        log_templates=given.log_templates,
         merged=MergedSpec(
             enabled=config.logs.merged,
             size_bytes=config.logs.merged_size_mb * 1024 * 1024,

@@ -8,8 +8,6 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from tools.sources.logs.templates import covers
-
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
@@ -18,8 +16,7 @@ def _one_line(text: str) -> str:
 class ExpectedLines(BaseModel):
     """One `[[logs.expected]]`: lines of `service` (a glob; all where it is not set) that are no findings up to `until`.
 
-    `template` is one template, word for word as the report shows it; its `<*>` also stands for a word that is none there.
-    `text` stands anywhere in a line.
+    `template` is one template, word for word as the report shows it; `text` stands anywhere in a line.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,7 +41,7 @@ class ExpectedLines(BaseModel):
         """Whether a line of this service, template and text is meant, in force or not."""
         if self.service is not None and not fnmatchcase(service, self.service):
             return False
-        return covers(self.template or "", template) if self.text is None else self.text in text
+        return self.template == template if self.text is None else self.text in text
 
     def holds(self, at_ms: int) -> bool:
         """Whether it is in force at a moment, in ms since the epoch."""

@@ -91,6 +91,7 @@ def _log_fields(symptom: Symptom) -> dict[str, Any]:
         "correlation_id": symptom.correlation_id,
         "stream_id": symptom.stream_id,
         "template": symptom.template and mask(symptom.template),
+        "names_vary": symptom.names_vary,
         "pattern": mask(symptom.pattern),
         "hypothesis": mask(symptom.hypothesis),
     }

@@ -280,6 +280,7 @@ class LogFinding(FindingBase):
     stream_id: str | None = Field(default=None, description="message id in the line")
     pattern: str = Field(description='"one-off", or the frequency')
     template: str | None = Field(default=None, description="what the lines have in common; <*> varies")
+    names_vary: bool = Field(default=False, description="whether a <*> stands for names, which hold no digit")
     hypothesis: str
 
 

@@ -97,6 +97,8 @@ class Symptom:
     stream_id: str | None = None
     template: str | None = None
     """Of a finding about lines: what they have in common."""
+    names_vary: bool = False
+    """Whether names vary in it, and not what holds digits alone."""
     files: tuple[str, ...] = ()
     expected: str | None = None
     actual: str | None = None

@@ -8,10 +8,10 @@ import random
 import pytest
 
 from tests.sources.logs.lines import AT_MS, line
-from tools.sources.logs.templates import covers, split_of
 from tools.sources.logs.variable_words import BOTH_MIN, NAMES_MIN, WORDS_MIN, VariableWords
 from tools.sources.logs.window import Window
 from tools.sources.logs.window_state import WindowState
+from tools.template_words import covers, split_of
 
 NAMES = (
     "alice", "bob", "carl", "dora", "eve", "finn", "gina", "hugo", "iris", "jack", "kira", "liam", "mona", "nils", "olga", "paul",

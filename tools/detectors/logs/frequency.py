@@ -78,6 +78,7 @@ def template_symptom(rule: Rule, stats: TemplateStats, **fields: Any) -> Symptom
         pattern=pattern_of(stats),
         correlation_id=line.correlation_id,
         template=stats.template or None,
+        names_vary=stats.varied,
         stream_id=stats.streams_ids[0] if stats.streams_ids else None,
         **fields,
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from tools import linear
 from tools.sources.logs.classify import TOLD, tells_of_failure
-from tools.sources.logs.templates import VARIABLE, Split, Words, split_of
+from tools.template_words import VARIABLE, Split, Words, split_of
 
 NAMES_MIN = 4
 """So many different words in one place, where each looks like a name."""
@@ -55,13 +55,18 @@ Key = tuple[str, str, str, str]
 class VariableWords:
     """Which template lines count to, for all sources of a session. Bounded; what it forgets is a template by itself again."""
 
-    def __init__(self, known: Iterable[tuple[Key, bool]] = ()) -> None:
-        """`known`: templates that there are, and whether words of theirs vary."""
+    def __init__(
+        self, known: Iterable[tuple[Key, bool]] = (), learnt: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """`known`: templates that there are, and whether words of theirs vary. `learnt`: services and templates of before."""
         self._of: dict[Key, str] = {}
         self._seen: dict[int, Words | set[Words]] = {}
         """What stood in a place, by all that stands around it. Most never vary: the first one goes without a set."""
         self._families: dict[tuple[object, ...], list[Words]] = {}
         self._count = 0
+        for service, template in learnt:
+            split = split_of(template)
+            self._add((service, split.between), split.words)
         for key, varied in known:
             self._of[key] = key[3]
             split = split_of(key[3])
@@ -76,9 +81,10 @@ class VariableWords:
         if known is not None:
             return known
         split = split_of(key[3])
-        for family in self._families.get(_group(key, split), ()):
-            if all(its in {mine, VARIABLE} for mine, its in zip(split.words, family, strict=True)):
-                return self._keep(key, split.joined(family))
+        for group in (_group(key, split), (key[0], split.between)):
+            for family in self._families.get(group, ()):
+                if _stands_for(family, split):
+                    return self._keep(key, split.joined(family))
         return None
 
     def take(self, key: Key) -> str:
@@ -152,6 +158,14 @@ class VariableWords:
             if len(values) >= BOTH_MIN and all(len(set(of)) >= NAMES_MIN for of in zip(*values, strict=True)):
                 return _with(words, first, second)
         return None
+
+
+def _stands_for(family: Words, split: Split) -> bool:
+    """Whether all words are a family's, or may be names where its vary."""
+    return all(
+        mine == its or (its == VARIABLE and _may_vary(mine) and _has_place(split, at))
+        for at, (mine, its) in enumerate(zip(split.words, family, strict=True))
+    )
 
 
 def _group(key: Key, split: Split) -> tuple[object, ...]:

@@ -95,14 +95,21 @@ def made(line: LogLine | Later) -> LogLine:
 class Window:
     """Lines in, by `fold`, and what they complete by `take`; at a tick's end `touched`, `secrets`, `activities`, `clear`."""
 
-    def __init__(self, services: Iterable[str], since_ms: int, state: WindowState | None = None) -> None:
+    def __init__(
+        self,
+        services: Iterable[str],
+        since_ms: int,
+        state: WindowState | None = None,
+        learnt: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """`learnt`: services and templates in which names vary, as earlier sessions saw."""
         state = state or WindowState()
         self._since_ms = since_ms
         self._activities = {activity.service: activity for activity in state.activities}
         self._templates: OrderedDict[Key, Template] = OrderedDict(
             (item.key, item) for item in state.templates
         )
-        self._words = VariableWords((item.key, item.varied) for item in state.templates)
+        self._words = VariableWords(((item.key, item.varied) for item in state.templates), learnt)
         self._characters = sum(item.size for item in state.templates)
         self._assemblers = {source: Assembler(held) for source, held in state.held.items()}
         self._verdicts: dict[tuple[str, str, str, bytes], Judged] = {}

@@ -24,7 +24,7 @@ from tools.synthesis.sessions.comparison import (
     compare,
 )
 from tools.synthesis.sessions.naming import accepted_by, former_names, known_by
-from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, SessionRecord
+from tools.synthesis.sessions.record import OF_A_CHANGE, TEMPLATES_MAX, KnownFinding, SessionRecord
 from tools.workspace import Workspace, write_atomically
 
 FILE = ("recording", "earlier.json.gz")
@@ -85,8 +85,27 @@ def left(record: SessionRecord, against: Against, found: SessionComparison) -> S
     findings = tuple(structs.replace(it, formerly=names.get(it.fingerprint, ())) for it in record.findings)
     accepted = _accepted(record, against, names)
     return structs.replace(
-        record, findings=findings, carried=_carried(record, against, found), accepted=accepted.ranks
+        record,
+        findings=findings,
+        carried=_carried(record, against, found),
+        accepted=accepted.ranks,
+        templates=_templates(record, _last(against)),
     )
+
+
+def learnt(workspace: Workspace) -> tuple[tuple[str, str], ...]:
+    """Services and templates of log lines in which names vary, as earlier sessions saw; () where nothing can be read."""
+    try:
+        against = read(workspace)
+    except (OSError, ValueError):
+        return ()
+    last = None if against is None else _last(against)
+    return () if last is None else last.templates
+
+
+def _templates(record: SessionRecord, last: SessionRecord | None) -> tuple[tuple[str, str], ...]:
+    own = ((service, it.template) for it in record.findings if it.names_vary for service in it.services)
+    return tuple(dict.fromkeys((*own, *(last.templates if last is not None else ()))))[:TEMPLATES_MAX]
 
 
 def compared(record: SessionRecord, against: Against) -> SessionComparison:

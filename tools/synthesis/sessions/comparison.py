@@ -262,6 +262,8 @@ def _is_lapsed(row: Compared, lapsed: frozenset[str], reasons: Mapping[str, str]
 
 def _absent(known: KnownFinding, looking: Looking, unseen: Mapping[str, KnownFinding]) -> Compared:
     """`unseen` are those that are not observed: what joined one of them may only have lost its sight."""
+    if by := looking.counted_by(known):
+        return _row(State.RESOLVED, known, f"its lines count to {by} now")
     why = looking.not_observed(known)
     lost = next((unseen[name] for name in known.joins if name in unseen), None)
     if not why and lost is not None:

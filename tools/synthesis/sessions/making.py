@@ -131,6 +131,8 @@ def _known(finding: Finding, session_id: str, started_ms: int, by_id: Mapping[st
         of_server=isinstance(finding, ConfigFinding)
         and any(name.endswith(_POLLS_END) for name in finding.counted_to),
         joins=tuple(by_id[name] for name in _joined(finding) if name in by_id),
+        template=(finding.template or "") if isinstance(finding, LogFinding) else "",
+        names_vary=isinstance(finding, LogFinding) and finding.names_vary,
     )
 
 

@@ -25,9 +25,13 @@ _Level = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join((*Severity, *Priority))})
 _SessionId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,100}\Z")]
 _Moment = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
 """In ms since the epoch, to the end of the year 9999: what can be written as a time."""
+TEMPLATES_MAX = 500
 NAMES_MAX = 20
 """Fingerprints that a finding is known to have had; an entry that names an older one has to be written anew."""
 _Count = Annotated[int, Meta(ge=0, le=1 << 53)]
+
+
+_Words = Annotated[str, Meta(max_length=1000)]
 
 
 class Was(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -85,6 +89,10 @@ class KnownFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     was: Was | None = None
     missed: _Count = 0
     """Sessions in a row that neither saw it nor looked for it."""
+    template: str = ""
+    """Of one about log lines: what they have in common."""
+    names_vary: bool = False
+    """Whether a `<*>` in it stands for names."""
 
 
 class EntriesRead(Struct, frozen=True, array_like=True):
@@ -180,6 +188,8 @@ class SessionRecord(Struct, frozen=True, kw_only=True, rename="camel"):
     carried: tuple[KnownFinding, ...] = ()
     accepted: Mapping[_Fingerprint, Annotated[int, Meta(ge=0, le=9)]] = {}
     """Of what the owners accept, and of what they accepted under another fingerprint: the worst rank that they do."""
+    templates: Annotated[tuple[tuple[_Words, _Words], ...], Meta(max_length=TEMPLATES_MAX)] = ()
+    """Services and templates of log lines in which names vary, of this session and of those before it, the newest first."""
 
     @property
     def series(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from tools.synthesis import cross_agent
 from tools.synthesis.sessions import judging
 from tools.synthesis.sessions.entries import families, not_read
 from tools.synthesis.sessions.record import OF_A_CHANGE, KnownFinding, Scope, SessionRecord, Was, was_of
+from tools.template_words import covers
 
 _LOGS, _STREAMS = AgentId.LOG_WATCHER.slug, AgentId.REDIS_STREAM_ANALYST.slug
 _ALL = tuple(agent.slug for agent in AgentId)
@@ -77,6 +78,15 @@ class Looking:
             self._groups.setdefault(family_of(name), set()).update(groups)
         self._judging = None if scope is None else judging.read(scope.limits)
         self._instead = {_about(it.rule_id, it): it for it in later.findings}
+        self._of_names = [it for it in later.findings if it.names_vary]
+
+    def counted_by(self, known: KnownFinding) -> str:
+        """The id of the finding that its lines belong to since a name in them varies; "" where there is none."""
+        if not known.template:
+            return ""
+        about = known.rule_id, known.services
+        alike = (it for it in self._of_names if (it.rule_id, it.services) == about)
+        return next((it.finding_id for it in alike if covers(it.template, known.template)), "")
 
     def not_observed(self, known: KnownFinding) -> str:
         """Why the later session's silence about a finding says nothing; "" where its rule looked there in vain."""
