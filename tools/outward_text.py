@@ -33,7 +33,7 @@ _FAILS = linear.compile(
 _NAMED = linear.compile("|".join(_PATHS))
 """A path: what its file is called tells of no failure."""
 _STATUSES = frozenset({"status", "statuscode", "status_code"})
-_FAILED_STATUS = 400
+_FAILED_STATUS, _STATUS_DIGITS_MAX = 400, 3
 _BODIES = frozenset({"body", "responsebody", "response_body", "resbody", "res_body", "rawbody"})
 _ANSWERS = frozenset({"res", "response", "reply", "httpresponse", "http_response"})
 _PAYLOADS = frozenset({"data", "payload", "content", "text", "json"})
@@ -117,9 +117,9 @@ def _of_record(data: Mapping[str, object]) -> Iterator[str]:
 def _went_well(answer: Mapping[str, object]) -> bool:
     """Whether a status says that nothing failed."""
     statuses = [
-        int(str(value))
+        int(text)
         for key, value in answer.items()
-        if key.lower() in _STATUSES and str(value).isdecimal()
+        if key.lower() in _STATUSES and len(text := str(value)) <= _STATUS_DIGITS_MAX and text.isdecimal()
     ]
     return bool(statuses) and max(statuses) < _FAILED_STATUS
 

@@ -30,6 +30,7 @@ EXPOSED = (
     'HTTP/1.1 500 Internal Server Error {"error":"EACCES: permission denied, open \'/var/www/shop/.cache/x.db\'"}',
     '{"level":30,"msg":"reply","reply":{"data":"System.Exception: x at Acme.Api.Get() in C:\\\\src\\\\Api.cs:line 12"}}',
     '{"level":30,"status":500,"resBody":"<pre>Error: x<br> &nbsp; at /app/server/index.js:3:9</pre>"}',
+    '{"level":30,"status":"' + "9" * 5000 + '","body":"Error: x at /app/server/index.js:3:9"}',
 )  # fmt: skip
 NOT_EXPOSED = (
     '10.0.0.1 - - [15/Jun/2025:10:00:00 +0000] "GET /app/main.js HTTP/1.1" 404 12',

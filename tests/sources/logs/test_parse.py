@@ -69,6 +69,7 @@ CASES = {
     "empty": ("", Parsed()),
     "huge-time": ('{"level":50,"time":1' + "0" * 400 + ',"msg":"m"}', Parsed("json", "ERROR", None, "m")),
     "not-json": ('{"level":50,', Parsed("text", None)),
+    "status-of-no-digits": ('10.0.0.1 - - [x] "GET /a HTTP/1.1" \u00b2\u00b2\u00b2 12', Parsed("text", None)),
 }  # fmt: skip
 UNJUDGED = {"uvicorn", "npm"}
 

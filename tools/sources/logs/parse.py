@@ -89,7 +89,7 @@ def status_of(text: str) -> int | None:
     if opened > 0 and text.find("[", 0, opened) > 0:
         closed = text.find('" ', opened + 3)
         status = text[closed + 2 : closed + 5]
-        if closed > 0 and status.isdigit() and len(status) == 3:
+        if closed > 0 and status.isascii() and status.isdigit() and len(status) == 3:
             return int(status)
     short = _ACCESS_SHORT.search(text[:2000]) or _FAILED_SHORT.search(text[:2000])
     return int(short.group(1)) if short is not None else None
