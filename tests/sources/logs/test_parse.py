@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
 import pytest
@@ -114,6 +115,31 @@ def test_what_a_line_escaped_is_masked_in_its_message_too() -> None:
     assert record.message is not None
     assert secret not in record.message
     assert record.message.startswith("cannot connect password=[masked:")
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("[2025-06-15 15:06:40 +0000] [12] [INFO] x", "+00:00"),
+        ("2025-06-15 15:06:40.000 +02:00 [INF] x", "+02:00"),
+        ("2025-06-15 15:06:40.000 UTC [17] LOG:  x", "+00:00"),
+        ("x 2025-06-15 15:06:40 GMT y", "+00:00"),
+        ("2025-06-15 15:06:40Z x", "+00:00"),
+        ("2025-06-15 15:06:40 Zone 7", "-04:00"),
+        ("x 2025-06-15 15:06:40 Zone 7", "-04:00"),
+        ("2025-06-15 15:06:40 -1200 ms", "-12:00"),
+        ("2025-06-15 15:06:40 -12 ms", "-04:00"),
+        ("2025-06-15 15:06:40 - x", "-04:00"),
+        ("2025-06-15 15:06:40 -2025-06", "-04:00"),
+    ],
+)
+def test_a_zone_behind_a_blank_is_the_times_own(text: str, zone: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        found = parse(text, ARRIVED_MS).event_ms
+    time.tzset()
+    assert found == local_ms(f"2025-06-15T15:06:40{zone}")
 
 
 def test_escape_sequences_leave_the_text() -> None:

@@ -16,7 +16,13 @@ _MONTHS = {
     "Jan": "01", "Feb": "02", "Mar": "03", "Apr": "04", "May": "05", "Jun": "06",
     "Jul": "07", "Aug": "08", "Sep": "09", "Oct": "10", "Nov": "11", "Dec": "12",
 }  # fmt: skip
-_ISO = linear.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)\s?(Z|[+-]\d\d:?\d\d)?")
+_ISO = linear.compile(
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)\s?(Z\b|UTC\b|GMT\b|[+-]\d\d:?\d\d\b)?"
+)
+_ZONE_APART = linear.compile(r"^ ([+-]\d\d:?\d\d|UTC|GMT)(?:[^\w:-]|$)")
+_ZONE_CHARACTERS = 8
+_NAMED = {"UTC": "Z", "GMT": "Z"}
+_WRITTEN = _MONTHS | _NAMED
 _SLASH = linear.compile(r"\b(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
 _SYSLOG = linear.compile(r"^(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)\s")
 _DAY_FIRST = linear.compile(r"\b(\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
@@ -120,7 +126,9 @@ def _leading_iso(head: str) -> int | None:
     end = start + 19
     while end < len(head) and head[end] in "0123456789.,Z+-:":
         end += 1
-    return _iso(head[start:end].rstrip(":-,")) if end > start + 19 else _iso(head[start:end])
+    said = head[start:end].rstrip(":-,") if end > start + 19 else head[start:end]
+    zone = _ZONE_APART.match(head[end : end + _ZONE_CHARACTERS])
+    return _iso(said if zone is None else said + _NAMED.get(zone.group(1), zone.group(1)))
 
 
 def _common(text: str) -> int | None:
@@ -134,7 +142,7 @@ def _read(pattern: re2._Regexp[str], head: str, shape: str) -> int | None:
     if match is None or _SENTENCE.search(head[: match.start()]):
         return None
     groups = [part or "" for part in match.groups()]
-    parts = [_MONTHS.get(part, part.replace(" ", "0") if len(part) == 2 else part) for part in groups]
+    parts = [_WRITTEN.get(part, part.replace(" ", "0") if len(part) == 2 else part) for part in groups]
     return _iso(shape.format(*parts))
 
 
