@@ -38,6 +38,16 @@ _MARKER_ENDS = (b"[", b'"', b":", b"=")
 _MARKED_WITHIN = 4096
 
 
+def _table(signs: bytes) -> Flags:
+    found = np.zeros(256, np.bool_)
+    found[list(signs)] = True
+    return found
+
+
+_ZONES_NAMED = (b" UTC", b" GMT")
+_DIGITS, _POINTS, _SIGNS = _table(b"0123456789"), _table(b".,"), _table(b"+-")
+
+
 class Sample(NamedTuple):
     """A line, and the time that `parse` read in it."""
 
@@ -70,7 +80,7 @@ def _from_klog(text: str, _zone: str, arrived_ms: int) -> int | None:
 
 _SHAPES = {
     "iso": _Shape(
-        re2.compile(rb"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d)(?:([.,])(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?"), 13, 14, 17, 19, _from_head
+        re2.compile(rb"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d)(?:([.,])(\d{1,9}))?(Z| ?[+-]\d\d:?\d\d| UTC| GMT)?"), 13, 14, 17, 19, _from_head
     ),
     "common": _Shape(re2.compile(rb"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d)()()( [+-]\d{4})"), 14, 15, 18, 20, _from_common),
     "syslog": _Shape(re2.compile(rb"^(?:<\d{1,3}>)?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)()()()"), 9, 10, 13, 15, _from_head),
@@ -93,11 +103,11 @@ class Column:
     zone: bytes = b""
 
     def read(self, table: LineTable, arrived_ms: int) -> Ints:
-        """Each line's time in ms since the epoch; -1 where none stands there."""
+        """Each line's time in ms since the epoch; -1 where none stands there, or where the line is indented."""
         found = np.full(table.count, NONE, np.int64)
         width = self._width
         at = self._places(table)
-        inside = (at >= table.starts) & (at + width <= table.tails)
+        inside = (at >= table.starts) & (at + width <= table.tails) & ~table.indented
         # A word of eight bytes must lie in the block whole: the last lines are read byte by byte.
         quick = inside & (at + (width + _WORD_BYTES) <= len(table.bytes))
         if quick.any():
@@ -107,7 +117,7 @@ class Column:
             inside &= ~quick
         rows = np.flatnonzero(inside)
         if len(rows):
-            cells = table.window(at[rows], width)
+            cells = table.window(at[rows], width + _WORD_BYTES)
             found[rows] = self._epoch(cells) if self.kind == "epoch" else self._clock(cells, arrived_ms)
         return found
 
@@ -130,9 +140,26 @@ class Column:
             mask = np.uint64((1 << 8 * min(len(self.zone), _WORD_BYTES)) - 1)
             zone = heads.word(self._width - len(self.zone))
             good &= zone & mask == np.uint64(int.from_bytes(self.zone[:_WORD_BYTES], "little"))
+        good &= ~self._goes_on(heads.word(self._width))
         found += self._bases(heads, arrived_ms)
         good &= found >= 0
         found[~good] = NONE
+        return found
+
+    def _goes_on(self, word: Words) -> Flags:
+        """Behind which times a fraction or a zone follows that is none of this column's: they are other times."""
+        signs = [(word >> np.uint64(8 * at) & _BYTE).astype(np.uint8) for at in range(2)]
+        found: Flags = np.zeros(len(word), np.bool_)
+        if not self.digits:
+            found |= _POINTS[signs[0]] & _DIGITS[signs[1]]
+        if not self.zone:
+            apart = signs[0] == ord(" ")
+            found |= signs[0] == ord("Z")
+            for name in _ZONES_NAMED:
+                found |= (word & np.uint64(0xFFFFFFFF)) == np.uint64(int.from_bytes(name, "little"))
+            rows = np.flatnonzero(_SIGNS[np.where(apart, signs[1], signs[0])])
+            offset = word[rows] >> (apart[rows] * np.uint64(8) + np.uint64(8))
+            found[rows] |= _DIGITS[offset & _BYTE] & _DIGITS[offset >> np.uint64(8) & _BYTE]
         return found
 
     def _epoch_in_words(self, heads: _Heads, _arrived_ms: int) -> Ints:
@@ -235,7 +262,10 @@ class Column:
             ms = ms + fraction
             good &= fine & ((cells[:, shape.width] == ord(".")) | (cells[:, shape.width] == ord(",")))
         if self.zone:
-            good &= (cells[:, -len(self.zone) :] == np.frombuffer(self.zone, np.uint8)).all(1)
+            zone = cells[:, self._width - len(self.zone) : self._width]
+            good &= (zone == np.frombuffer(self.zone, np.uint8)).all(1)
+        behind = np.ascontiguousarray(cells[:, self._width : self._width + _WORD_BYTES])
+        good &= ~self._goes_on(behind.view("<u8").ravel())
         hours = cells[:, : shape.hour]
         if (hours == hours[0]).all():
             base = self._base(bytes(hours[0]), arrived_ms)
