@@ -35,7 +35,7 @@ ENDING = (
     r"|timed?[ -]?out|refused|traceback|caused by|crash(?:es|ed)|terminated by|cannot|can't|could not|couldn't|unable to|broken pipe|epipe"
     r"|sig(?:segv|abrt|bus|ill|fpe)|exited|exit code|killed|terminate called|smashing|double free|invalid pointer"
     r"|no space left|enospc|too many open files|emfile"
-    r"|misconf|readonly|noauth|wrongpass|clusterdown|masterdown|nogroup|noperm|wrongtype|execabort|noreplicas"
+    r"|bad file format|misconf|readonly|noauth|wrongpass|clusterdown|masterdown|nogroup|noperm|wrongtype|execabort|noreplicas"
 )
 """Other words of what may be a failure."""
 RETRYING = r"retr(?:y|ie)|reconnect|attempt|back(?:ing)?[ -]?off"

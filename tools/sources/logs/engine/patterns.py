@@ -115,8 +115,8 @@ _METHODS = "(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)"
 
 
 def _priorities(severities: range) -> str:
-    """How a syslog line begins: a number whose lowest three bits are its severity."""
-    return rf"<(?:{'|'.join(str(number) for number in range(192) if number & 7 in severities)})>"
+    """How a syslog line begins: a number whose lowest three bits are its severity, of up to three digits."""
+    return rf"<0{{0,2}}(?:{'|'.join(str(number) for number in range(192) if number & 7 in severities)})>"
 
 
 def _numeric(mark: Mark, tens: str, syslog: str, otel: str, severities: range) -> Iterator[Pattern]:
