@@ -242,7 +242,7 @@ class Window:
             if judged.verdict == classify.START:
                 self.activity(item.service).take_start(judged.template, item)
             elif judged.verdict:
-                self._count(_alone(item, judged))
+                self._count(_alone(item, judged, item.text))
 
     def _take_trace(self, trace: Trace) -> None:
         if trace.before is not None:
@@ -254,7 +254,7 @@ class Window:
             self.activity(head.service).take_format(head.format)
         judged = self.judge_trace(trace)
         if judged.verdict:
-            self._count(_alone(_spanning(head, trace.last), judged))
+            self._count(_alone(_spanning(head, trace.last), judged, trace.text))
 
     @staticmethod
     def judge_trace(trace: Trace) -> Judged:
@@ -358,9 +358,9 @@ def _first_position(item: Item) -> int:
     return item.first.position if isinstance(item, Group) else item.position
 
 
-def _alone(line: LogLine, judged: Judged) -> Group:
+def _alone(line: LogLine, judged: Judged, text: str) -> Group:
     times = () if line.when_ms is None else (line.when_ms,)
-    ids = message_ids(judged.trace or line.text)
+    ids = message_ids(text)
     told = figures.figures_of((line,)) if judged.verdict == classify.TOLD else ()
     return Group(judged.verdict, judged.template, 1, times, line, line, ids, judged.trace, told)
 
