@@ -39,7 +39,7 @@ FRAME_PYTHON = linear.compile(
     r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+[+|] '
 )
 OWN_PYTHON = linear.compile(
-    r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+\+ Exception Group Traceback|^\s+\+-[+-]'
+    r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+\+ Exception Group Traceback'
 )
 """The same, without an error before it."""
 CHAIN_PYTHON = linear.compile(
