@@ -173,12 +173,12 @@ class Folder:
             and not folded.batch.masker.open_lines
         ):
             return taken
-        folded.certain = certain = (folded.times >= 0) | table.structured
+        folded.certain = (folded.times >= 0) | table.structured
         at = self._run(folded, 0, taken, budget, begins=False)
         rows = _begins(folded)
         if not len(rows) and not at:
             return taken
-        wrote = Wrote(certain, aside := taken | table.indented, folded.parsed)
+        wrote = Wrote(folded.times >= 0, aside := taken | table.indented, folded.parsed)
         above = Above(folded)
         for row in rows.tolist():
             if row < at:
@@ -332,8 +332,10 @@ class Folder:
 def _begins(folded: Folded) -> Ints:
     """The lines with which a trace or a key may begin."""
     rows = np.flatnonzero(folded.marks & _IN_ORDER)
-    marks, certain = folded.marks[rows], folded.certain
-    follows = ~certain[np.minimum(rows + 1, len(certain) - 1)] | (rows == len(certain) - 1)
+    marks, certain, last = folded.marks[rows], folded.certain, folded.table.count - 1
+    after = np.minimum(rows + 1, last)
+    # As `Folded.may_go_on`.
+    follows = ~certain[after] | (~certain[rows] & (folded.times[after] < 0)) | (rows == last)
     heads = ((marks & int(HEADS)) != 0) & follows
     opens = ((marks & _OPENERS) != 0) & (follows | ~folded.table.structured[rows])
     found: Ints = rows[heads | opens | ((marks & _KEY) != 0)]

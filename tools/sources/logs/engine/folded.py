@@ -48,7 +48,7 @@ class Folded:
     hashes: Ints | None = None
     """Of the lines with an id, one number each, where they were made already."""
     certain: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
-    """Lines that are records of their own: they have a time, or are structured."""
+    """Lines that are records of their own: they have a time, or look like one JSON object."""
     records: dict[int, LogLine] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     groups: dict[Judged, list[Ints]] = field(default_factory=dict)
@@ -111,7 +111,9 @@ class Folded:
 
     def may_go_on(self, row: int) -> bool:
         """Whether the next line may belong to this one."""
-        return row + 1 == len(self.certain) or not self.certain[row + 1]
+        certain, after = self.certain, row + 1
+        # Below a bare line a line in braces may be the code that it names.
+        return after == len(certain) or not certain[after] or not (certain[row] or self.times[after] >= 0)
 
     def text(self, row: int, most: int) -> bytes:
         """The beginning of a line as it was read."""

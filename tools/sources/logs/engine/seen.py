@@ -19,6 +19,7 @@ from tools.sources.logs.engine import keys
 from tools.sources.logs.engine.batch import TEXT_CHARACTERS_MAX, clean
 from tools.sources.logs.engine.folded import READ_BYTES, Folded
 from tools.sources.logs.engine.patterns import KEYED, Mark
+from tools.sources.logs.parse import decode
 from tools.sources.logs.templates import message_ids
 from tools.sources.logs.trace_lines import HEAD, TRACEBACK, TYPED_HEAD, own_head_at
 from tools.sources.logs.traces import Assembler, Trace
@@ -153,12 +154,18 @@ def _end_of(folded: Folded, row: int) -> int:
     ends = np.flatnonzero(certain[row + 1 : row + 1 + LINES_MAX])
     end = row + 1 + int(ends[0]) if len(ends) else 0
     behind = certain[end : end + RECORDS_BEHIND]
-    if end < row + 2 or len(behind) < RECORDS_BEHIND or not behind.all():
+    if end < row + 2 or len(behind) < RECORDS_BEHIND or not behind.all() or not _are_records(folded, end):
         return 0
     size = int(folded.table.ends[end - 1] - folded.table.starts[row])
     if size > BLOCK_BYTES_MAX or (folded.marks[row:end] & _LEFT).any():
         return 0
     return end
+
+
+def _are_records(folded: Folded, row: int) -> bool:
+    """Whether what looks like an object behind a trace is one, where no time tells."""
+    untimed = np.flatnonzero(folded.times[row : row + RECORDS_BEHIND] < 0) + row
+    return all(decode(clean(folded.text(at, READ_BYTES))) is not None for at in untimed.tolist())
 
 
 def _is_sure(record: LogLine, trace: Trace) -> bool:
