@@ -34,6 +34,7 @@ _NAME_MAX, _GAP_MAX, _LEVEL_DIGITS = 32, 40, 3
 _SUFFIX_MAX = 3
 _LEVEL = re2.compile(rb"(?i)evel|lvl|everity|riority|@l")
 _TELLS = re2.compile(rf"(?i){FAILURES_IN_WORDS}|evel|lvl|everity|riority|@l".encode())
+_LEVEL_NAME = re2.compile(f"(?i){keys.LEVEL_NAME}".encode())
 _ESCAPED, _PRIORITY = b"\\u", b'"log":"<'
 _GONE, _HIDDEN, _LETTER = b"\0", 1, 2
 """What stands for a sign of a word that is only its shape: they are in no line that is read here."""
@@ -88,8 +89,8 @@ def said_by(text: bytes, marks: Ints, *, access: bool) -> list[bytes | None]:
     if access:
         _keep_statuses(cells, said)
     _keep_levels(cells, said)
-    heads = _heads(cells, newlines, records=records and not holds_line)
-    shaped = _shaped(cells, said, kinds, _SEGMENT if access else _WORD, heads)
+    printed = _printed(cells, newlines, records=records and not holds_line)
+    shaped = _shaped(cells, said, kinds, _SEGMENT if access else _WORD, printed)
     lines: list[bytes | None] = [*shaped.split(b"\n")[len(_PAD) : -len(_PAD) - 1]]
     left = set((np.searchsorted(newlines, places) - len(_PAD)).tolist()) if places else set()
     left |= _saying(padded, newlines, np.flatnonzero(marks & _RUNS).tolist(), agent_runs.is_about)
@@ -198,8 +199,8 @@ def _keep_levels(cells: Bytes, said: Bytes) -> None:
 # --- words -----------------------------------------------------------------------------------------------
 
 
-def _shaped(cells: Bytes, said: Bytes, kinds: Bytes, of_word: np.uint8, heads: int) -> bytes:
-    """The text with each word that holds digits as what is kept of it."""
+def _shaped(cells: Bytes, said: Bytes, kinds: Bytes, of_word: np.uint8, printed: tuple[Ints, Ints]) -> bytes:
+    """The text with each word that holds digits as what is kept of it; `printed`: where lines that are no records lie."""
     size, inside = len(said), kinds & of_word
     words, digits = bits.of(inside), bits.of(said == _ZERO)
     ends = bits.onward(digits & words, words) & ~words & ~_number_ends(said, kinds, words)
@@ -209,14 +210,16 @@ def _shaped(cells: Bytes, said: Bytes, kinds: Bytes, of_word: np.uint8, heads: i
     shapes = bits.mirrored(bits.onward(bits.mirrored(ends >> 1, size), backward) & backward, size)
     shapes &= ~_telling_words(cells, said, inside, shapes)
     starts = words & ~(words << 1) & shapes
-    in_head = bits.onward(starts & heads, words)
+    in_head = bits.onward(starts & _begun(printed, keys.HEAD_BYTES, size), words)
+    near = bits.onward(starts & _begun(printed, keys.NEAR_BYTES, size), words)
     ids = bits.onward(starts & _ids(words), words)
     # A digit whose value was kept is none any more.
     alnum = bits.of(((kinds & _ALNUM) != 0) & (said >= _ZERO))
+    alnum &= ~_level_names(said, shapes & near)
     classes = shapes & in_head & ~ids
     letters = classes & alnum & ~digits
     hidden = shapes & ~classes & alnum
-    gone = hidden & ~in_head & (alnum << 1)
+    gone = hidden & ~near & (alnum << 1)
     column = bits.column(hidden | letters, size)
     column -= np.uint8(1)
     column &= said
@@ -240,8 +243,8 @@ def _number_ends(said: Bytes, kinds: Bytes, words: int) -> int:
     return found & ~words
 
 
-def _heads(cells: Bytes, newlines: Ints, *, records: bool) -> int:
-    """The heads of lines that are no records; `records`: some may be."""
+def _printed(cells: Bytes, newlines: Ints, *, records: bool) -> tuple[Ints, Ints]:
+    """Where the lines begin and end that are no records; `records`: some may be."""
     before, ends = newlines[len(_PAD) - 1 : -len(_PAD) - 1], newlines[len(_PAD) : -len(_PAD)]
     if records:
         # As `keys.is_record`, where no line holds one of Docker's.
@@ -250,10 +253,22 @@ def _heads(cells: Bytes, newlines: Ints, *, records: bool) -> int:
         record = (cells[before + 1] == keys.RECORD[0]) & (cells[before + 2] == keys.RECORD[1])
         others = ~(record & (cells[last] == ord("}")))
         before, ends = before[others], ends[others]
-    if not len(before):
+    return before + 1, ends
+
+
+def _begun(printed: tuple[Ints, Ints], length: int, size: int) -> int:
+    """The first bytes of lines, up to so many of each."""
+    starts, ends = printed
+    if not len(starts):
         return 0
-    starts = before + 1
-    return bits.at(np.minimum(starts + keys.HEAD_BYTES, ends), len(cells)) - bits.at(starts, len(cells))
+    return bits.at(np.minimum(starts + length, ends), size) - bits.at(starts, size)
+
+
+def _level_names(said: Bytes, shapes: int) -> int:
+    """Names of levels inside of words: they stay as they are."""
+    text = (said & -bits.column(shapes, len(said))).tobytes()
+    spans = [match.span() for match in _LEVEL_NAME.finditer(text)]
+    return sum((1 << end) - (1 << start) for start, end in spans)
 
 
 def _ids(words: int) -> int:

@@ -18,6 +18,7 @@ from tools.outward_text import exposed
 from tools.sources.logs.classify import tells_of_failure
 from tools.sources.logs.digits import without_digits
 from tools.sources.logs.engine.patterns import KEYED, Mark
+from tools.sources.logs.heads import LEVEL_WORDS
 
 READ_BYTES = 16 * 1024
 LONG_BYTES = 1500
@@ -27,6 +28,10 @@ _SHAPE = bytes.maketrans(_ALNUM, b"x" * len(_ALNUM))
 _CLASSES = bytes.maketrans(_ALNUM, b"0" * 10 + b"x" * 52)
 HEAD_BYTES = 120
 """What a line says of itself stands there: time, level, name."""
+NEAR_BYTES = 400
+"""Within so many a level is looked for: how long words are decides where it stands, and a word may hold its name."""
+LEVEL_NAME = rf"\b(?:{'|'.join(LEVEL_WORDS)})\b"
+"""Also inside a word that holds a digit (`INFO/worker-7`); without case."""
 RECORD, HOLDS_LINE = b'{"', b'"log"'
 """How a record begins, and the field in which Docker puts a line with a head."""
 ID_BYTES = 12
@@ -35,6 +40,7 @@ _WORD = re.compile(rb"([A-Za-z0-9_+./:@%-]+)")
 """As in `templates`: what holds a digit of it is a variable there."""
 _SEGMENT = re.compile(rb"([^/\s?\"]+)")
 """Of an access line's path."""
+_LEVEL_NAME = re.compile(f"(?i)({LEVEL_NAME})".encode())
 _NUMBER = re.compile(
     rb"[A-Z]?[0-9.:/TZ+-]+(?:ms|us|ns|[smhdx%]|[kKmMgG]i?[bB]|[kKmMgGbB]|[AaPp][Mm]|e[+-]?0+)?"
 )
@@ -69,12 +75,20 @@ _SHAPES_MAX = 8192
 
 def quick(line: bytes, mark: int) -> int:
     """The key of a line as it is, without escape sequences."""
-    return hash(without_digits(line)) ^ told_by(line, mark)
+    return of(without_digits(line), told_by(line, mark))
+
+
+def of(said: bytes, told: int) -> int:
+    """The key of what a line says and of what is told apart beside it.
+
+    Hashes are never put together by sums: those of equal parts would cancel out.
+    """
+    return hash((said, told))
 
 
 def thorough(line: bytes, mark: int) -> int:
     """The key of a line without the words that hold digits."""
-    return hash(shaped(without_digits(line), mark)) ^ told_by(line, mark)
+    return of(shaped(without_digits(line), mark), told_by(line, mark))
 
 
 def shaped(said: bytes, mark: int) -> bytes:
@@ -84,14 +98,14 @@ def shaped(said: bytes, mark: int) -> bytes:
     # Asked of all at once: hardly ever does one tell of a failure.
     telling = tells_of_failure(b" ".join([parts[at] for at in variable]))
     # Of words in the head, and in a line so long that it is cut, more is kept.
-    fixed, place, done = len(said) > LONG_BYTES, 0, 0
-    head_bytes = 0 if is_record(said) else HEAD_BYTES
+    long, place, done = len(said) > LONG_BYTES, 0, 0
+    head_bytes, near_bytes = (0, 0) if is_record(said) else (HEAD_BYTES, NEAR_BYTES)
     for at in variable:
         word = parts[at]
-        place += sum(map(len, parts[done:at])) if place < head_bytes else 0
+        place += sum(map(len, parts[done:at])) if place < near_bytes else 0
         done = at
         if not (telling and tells_of_failure(word)):
-            parts[at] = _shape(word, head=place < head_bytes, fixed=fixed)
+            parts[at] = _shape(word, head=place < head_bytes, near=place < near_bytes, fixed=long)
     return b"".join(parts)
 
 
@@ -106,15 +120,19 @@ def is_number(word: bytes) -> bool:
 
 
 @lru_cache(maxsize=_SHAPES_MAX)
-def _shape(word: bytes, *, head: bool, fixed: bool) -> bytes:
+def _shape(word: bytes, *, head: bool, near: bool, fixed: bool) -> bytes:
     if is_number(word):
         return word
-    if head and len(word) < ID_BYTES:
-        return word.translate(_CLASSES)
-    shape = word.translate(_SHAPE)
-    while not (head or fixed) and b"xx" in shape:
+    short = head and len(word) < ID_BYTES
+    table, begin = (_CLASSES, b"") if short else (_SHAPE, b"*")
+    if near:
+        parts = _LEVEL_NAME.split(word)
+        parts[::2] = [part.translate(table) for part in parts[::2]]
+        return begin + b"".join(parts)
+    shape = word.translate(table)
+    while not fixed and b"xx" in shape:
         shape = shape.replace(b"xx", b"x")
-    return b"*" + shape
+    return begin + shape
 
 
 def told_by(line: bytes, mark: int) -> int:
@@ -129,16 +147,16 @@ def told_by(line: bytes, mark: int) -> int:
             at = line.find(word, at + 1)
     first = line[:1]
     if first == b"<":
-        key ^= hash(line[:6])
+        key = hash((key, line[:6]))
     elif first == b"{":
         if _BAD_NUMBER.search(line) is not None:
-            key = ~key
+            key = hash((key, True))
         at = line.find(_PRIORITY)
         if at >= 0:
-            key ^= hash(line[at : at + len(_PRIORITY) + 5])
+            key = hash((key, line[at : at + len(_PRIORITY) + 5]))
     if b"\\u" in line:
-        key ^= hash(tuple(_ESCAPED.findall(line)))
-    return key ^ hash(_figures(line, mark)) if mark & (_STATUSES | _TOLD) else key
+        key = hash((key, tuple(_ESCAPED.findall(line))))
+    return hash((key, _figures(line, mark))) if mark & (_STATUSES | _TOLD) else key
 
 
 def _figures(line: bytes, mark: int) -> Hashable:

@@ -99,15 +99,16 @@ class Kinds:
         if _ESCAPE in text:
             text = plain(text)
         text = apart(text, own_name(folded.batch.origin.service))
-        salt = _salts(folded)[bool(folded.times[row] >= 0)] ^ hash(folded.batch.level(row))
+        salt, rest = _salts(folded)[bool(folded.times[row] >= 0)], b""
         if length == keys.READ_BYTES:
             start, end = int(folded.table.starts[row]), int(folded.table.tails[row])
-            salt ^= hash(folded.data[start + length : end])
-        said, told = without_digits(text), keys.told_by(text, mark) ^ salt
-        key = hash(said) ^ told
+            rest = folded.data[start + length : end]
+        said = without_digits(text)
+        told = hash((keys.told_by(text, mark), salt, folded.batch.level(row), rest))
+        key = keys.of(said, told)
         judged = self._quick.get(key)
         if judged is None:
-            judged = self._judged(folded, row, hash(keys.shaped(said, mark)) ^ told, budget)
+            judged = self._judged(folded, row, keys.of(keys.shaped(said, mark), told), budget)
             if judged is not None:
                 _keep(self._quick, key, judged)
         return judged
