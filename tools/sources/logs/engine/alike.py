@@ -267,8 +267,10 @@ def _begun(printed: tuple[Ints, Ints], length: int, size: int) -> int:
 def _level_names(said: Bytes, shapes: int) -> int:
     """Names of levels inside of words: they stay as they are."""
     text = (said & -bits.column(shapes, len(said))).tobytes()
-    spans = [match.span() for match in _LEVEL_NAME.finditer(text)]
-    return sum((1 << end) - (1 << start) for start, end in spans)
+    found = np.zeros(len(said), np.bool_)
+    for match in _LEVEL_NAME.finditer(text):
+        found[match.start() : match.end()] = True
+    return bits.of(found)
 
 
 def _ids(words: int) -> int:
@@ -290,8 +292,10 @@ def _telling_words(cells: Bytes, said: Bytes, inside: Bytes, shapes: int) -> int
         return 0
     text = np.where(bits.column(shapes, size), said, np.uint8(_NEWLINE)).tobytes()
     outside = np.flatnonzero(inside == 0)
-    found = np.zeros(size, np.bool_)
+    found, end = np.zeros(size, np.bool_), 0
     for match in _TELLS.finditer(text):
+        if match.start() < end:  # another one in the same word
+            continue
         at = int(np.searchsorted(outside, match.start()))
         start, end = int(outside[at - 1]) + 1, int(outside[at])
         found[start:end] = True

@@ -58,8 +58,8 @@ _LEVEL_WORDS = (
     b"EVERITY",
     b"RIORITY",
 )
-_LEVEL = re.compile(rb"[A-Za-z=@]{2,20}(?:_[A-Za-z]{0,9})?\\{0,7}\"?[ \t]*[:=]?[ \t]*\\{0,7}\"?(\d{1,3})")
-"""A level as a number, behind its name."""
+_LEVEL = re.compile(rb"[A-Za-z=@]{2,20}(?:_[A-Za-z]{0,9})?\\{0,7}\"?[ \t]*+[:=]?[ \t]*+\\{0,7}\"?(\d{1,3})")
+"""A level as a number, behind its name; blanks are never given back, or many of them would be tried in all shares."""
 _PRIORITY = b'"log":"<'
 _BAD_NUMBER = re.compile(rb"\":[ \t]{0,9}-?0\d")
 """With it a record is no JSON."""
@@ -71,6 +71,8 @@ _SPREAD = 0x9E3779B97F4A7C1
 """So that marks move all bits of a key."""
 _SHAPES_MAX = 8192
 """Words without their digits are few: times, ids of one length, sizes."""
+_SHAPE_BYTES_MAX = 64
+"""A longer word hardly comes again, and many of them would be kept."""
 
 
 def quick(line: bytes, mark: int) -> int:
@@ -119,8 +121,12 @@ def is_number(word: bytes) -> bool:
     return _NUMBER.fullmatch(word) is not None
 
 
-@lru_cache(maxsize=_SHAPES_MAX)
 def _shape(word: bytes, *, head: bool, near: bool, fixed: bool) -> bytes:
+    shape = _shape_of if len(word) > _SHAPE_BYTES_MAX else _known_shape
+    return shape(word, head=head, near=near, fixed=fixed)
+
+
+def _shape_of(word: bytes, *, head: bool, near: bool, fixed: bool) -> bytes:
     if is_number(word):
         return word
     short = head and len(word) < ID_BYTES
@@ -133,6 +139,9 @@ def _shape(word: bytes, *, head: bool, near: bool, fixed: bool) -> bytes:
     while not fixed and b"xx" in shape:
         shape = shape.replace(b"xx", b"x")
     return begin + shape
+
+
+_known_shape = lru_cache(maxsize=_SHAPES_MAX)(_shape_of)
 
 
 def told_by(line: bytes, mark: int) -> int:
