@@ -112,7 +112,7 @@ class Window:
         self._words = VariableWords(((item.key, item.varied) for item in state.templates), learnt)
         self._characters = sum(item.size for item in state.templates)
         self._assemblers = {source: Assembler(held) for source, held in state.held.items()}
-        self._verdicts: dict[tuple[str, str, str, bytes], Judged] = {}
+        self._verdicts: dict[int, Judged] = {}
         self._touched: dict[Key, Template] = {}
         self._examples: dict[Key, Later] = {}
         """Of templates that were touched, the newest lines that are no records yet."""
@@ -286,7 +286,7 @@ class Window:
             verdict = classify.classify(line)
             return Judged(verdict, access_template(line.text) if verdict else "")
         said = without_digits(apart(line.text.encode("utf-8", "replace"), own_name(line.service)))
-        key = (line.service, line.level or "", line.format, said)
+        key = hash((line.service, line.level or "", line.format, said))
         plain = not classify.figures_matter(line)
         if plain and (known := self._verdicts.get(key)) is not None:
             return known
