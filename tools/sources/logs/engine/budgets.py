@@ -38,6 +38,8 @@ RATES = {
 }
 """Kinds of lines, those of them that are findings (which cost milliseconds, and memory), lines that may hold a secret
 (20 to 120 microseconds each at usual lengths, measured: at most 6 % of a core), and lines of traces."""
+HELD_MAX = 1024
+"""Lines over a budget are counted by so many different sets of marks."""
 USUAL_BYTES, PIECE_BYTES = 1024, 64
 """A longer line counts as one more for each so many bytes: it takes so much more time."""
 
@@ -87,6 +89,8 @@ class Budget:
         held = self.held.get(work)
         if held is None:
             held = self.held[work] = Counter()
+        if mark not in held and len(held) >= HELD_MAX:
+            mark &= -mark  # of too many different ones, what the first mark says
         held[mark] += 1
         return False
 
@@ -104,7 +108,7 @@ class Budget:
         """What the lines over a budget hold, most first."""
         of: Counter[str] = Counter()
         for marks, count in self.held.get(work, Counter()).items():
-            for said in dict.fromkeys(map(meaning, Mark(marks))):
+            for said in dict.fromkeys(meaning(mark) for mark in Mark if mark & marks):
                 of[said] += count
         return ", ".join(f"{said} {count:,}" for said, count in of.most_common(5))
 
