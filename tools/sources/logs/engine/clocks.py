@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMNS_MAX = 4
 SAMPLES = 16
 """Fewer could share a column by chance."""
-_SAMPLES_MAX, _LEARNT_FROM = 1024, 64
+_SAMPLES_MAX, _SAMPLE_BYTES_MAX, _LEARNT_FROM = 1024, 256 * 1024, 64
 
 
 class Clocks:
@@ -33,6 +33,7 @@ class Clocks:
         self._service, self._source = service, source
         self._columns: list[Column] = []
         self._samples: list[Sample] = []
+        self._sample_bytes = 0
         self._stale = False
         newest = activity.newest.get(source)
         self._newest_ms = NONE if newest is None or newest.event_ms is None else newest.event_ms
@@ -62,11 +63,18 @@ class Clocks:
             self._columns.clear()
             self._stale = True
         if event_ms is not None:
-            if column_ms < 0 and len(self._samples) < _SAMPLES_MAX:
+            if column_ms < 0 and self._wants_sample:
                 self._samples.append(Sample(line, event_ms))
+                self._sample_bytes += len(line)
             times[row] = event_ms
         elif self._stale:
             times[row] = NONE
+
+    @property
+    def _wants_sample(self) -> bool:
+        if len(self._columns) >= COLUMNS_MAX or len(self._samples) >= _SAMPLES_MAX:
+            return False
+        return len(self._samples) < SAMPLES or self._sample_bytes < _SAMPLE_BYTES_MAX
 
     def read_again(self, table: LineTable, times: Ints, arrived_ms: int) -> None:
         """After all samples of a block: give up a column that was wrong, or use one that they show."""
@@ -81,6 +89,7 @@ class Clocks:
             self._columns.append(column)
             np.copyto(times, column.read(table, arrived_ms), where=times < 0)
         self._samples.clear()
+        self._sample_bytes = 0
 
     def take(self, folded: Folded, activity: Activity) -> None:
         """What the block's times say of the clock; its last line is kept for later."""
