@@ -42,10 +42,10 @@ _LOWER = (
 )
 _ELSE = ("emergency", "alert", "informational", "system", "trce", "dbug", "fail", "note")
 """Levels in brackets, in a channel's name, or of .NET alone."""
-LEVEL_WORDS = sorted(
+_WORDS = sorted(
     {word.lower() for word in (*_UPPER, *_SHORT, *_LOWER, *_ELSE)}, key=lambda word: (-len(word), word)
 )
-_WORD = linear.compile(rf"(?i)\b(?:{'|'.join(LEVEL_WORDS)})[1-8]?\b")
+_WORD = linear.compile(rf"(?i)\b(?:{'|'.join(_WORDS)})[1-8]?\b")
 _BRACKETS = r"(?:\[[^\[\]]{0,80}\]:?\s*)*"
 _BEFORE = linear.compile(
     rf"\W{{0,2}}?(?:\[?{_TIME}\]?[:,]?[\s,|]*(?:{_BETWEEN}[\s,]*)*|{_BRACKETS}|[A-Z], (?:{_BETWEEN}[\s,]*)+)"

@@ -19,12 +19,17 @@ PLAIN_TRACE = [
     "Traceback (most recent call last):", '  File "/srv/a.py", line 7, in handle', "    store()", "ValueError: no 7",
 ]  # fmt: skip
 TIMED = [*RECORDS * 4, *RECORDS[:5]]
-THREADS = f"{AT}0,000 [{'a b' * 20}] [a1b2c3d4] [{'c d' * 11}"
+THREADS = f"[{'a b' * 20}] [a1b2c3d4] [{'c d' * 11}"
 
 
 def half(word: str) -> str:
     """A half of a line: as much as one key reads of it."""
     return word.ljust(16 * 1024, "x")
+
+
+def timed(*said: str) -> list[str]:
+    """Records that say this, among others whose time is known."""
+    return [*TIMED, *(line for text in said for line in (f"{AT}9,000 {text}", RECORDS[9]))]
 
 
 CASES = {
@@ -34,8 +39,10 @@ CASES = {
     "words of one server alone": ["memory: Bad file format reading the append only file"],
     "an indented time": [*BRACKETED, f" {AT}1,000 order failed"],
     "a level's name in a word with digits": ["INFO:worker1: order failed", "WARN:worker1: order failed"],
-    "the same in brackets": ["[INFO/worker-1] order failed", "[WARN/worker-1] order failed"],
-    "how long ids are before a level": [f"{THREADS} e5] ERROR: timeout", f"{THREADS} {'e5' * 20}] ERROR: timeout"],
+    "a word before a number": timed("lookup error: order not found:17", "lookup error: order not saved:17"),
+    "what a number is of": timed("worker: error handler-3 registered", "worker: error backlog-3 registered"),
+    "a level's name in brackets": ["[INFO/worker-1] order failed", "[WARN/worker-1] order failed"],
+    "how long ids are before a level": timed(f"{THREADS} e5] ERROR: timeout", f"{THREADS} {'e5' * 20}] ERROR: timeout"),
     "code in braces below its place": ["/srv/app.js:12", "{throw new Error('x')}", "", "Error: x", "    at f (/srv/app.js:12:7)", "    at g (/srv/app.js:3:1)"],
     "an indented table": ["  +------+------+", "  | name | size |", "  +------+------+"],
     "an id in the message of a record with a trace": [

@@ -34,7 +34,6 @@ _NAME_MAX, _GAP_MAX, _LEVEL_DIGITS = 32, 40, 3
 _SUFFIX_MAX = 3
 _LEVEL = re2.compile(rb"(?i)evel|lvl|everity|riority|@l")
 _TELLS = re2.compile(rf"(?i){FAILURES_IN_WORDS}|evel|lvl|everity|riority|@l".encode())
-_LEVEL_NAME = re2.compile(f"(?i){keys.LEVEL_NAME}".encode())
 _ESCAPED, _PRIORITY = b"\\u", b'"log":"<'
 _GONE, _HIDDEN, _LETTER = b"\0", 1, 2
 """What stands for a sign of a word that is only its shape: they are in no line that is read here."""
@@ -50,7 +49,7 @@ _DIGITS = b"0123456789"
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGIT, _IN_NAME = _table(_DIGITS), _table(_DIGITS + _LETTERS + b"_")
 _BEFORE_NUMBER, _BEFORE_ZERO = _table(b" #tT"), _table(b" \t\r\f\v\"':=\\")
-_ALNUM, _WORD, _SEGMENT, _NUMBER, _UPPER, _BEGINS, _SUFFIX = (np.uint8(1 << at) for at in range(7))
+_ALNUM, _WORD, _SEGMENT, _NUMBER, _UPPER, _BEGINS, _SUFFIX, _BEYOND_F = (np.uint8(1 << at) for at in range(8))
 _KINDS = (
     (_table(_DIGITS + _LETTERS) * _ALNUM)
     | (_table(_DIGITS + _LETTERS + b"_+./:@%-") * _WORD)
@@ -59,6 +58,7 @@ _KINDS = (
     | (_table(_LETTERS[:26]) * _UPPER)
     | ((~_IN_NAME | _table(b"tTnrm")) * _BEGINS)
     | (_table(b"smhdx%kKMgGbBunAaPpi") * _SUFFIX)
+    | (_table(_LETTERS[6:26] + _LETTERS[32:]) * _BEYOND_F)
 ).tobytes()
 """What each byte is. `_BEGINS`: behind it a digit may begin a number."""
 _OF_KEPT = np.uint8(_SEGMENT)
@@ -206,19 +206,18 @@ def _shaped(cells: Bytes, said: Bytes, kinds: Bytes, of_word: np.uint8, printed:
     ends = bits.onward(digits & words, words) & ~words & ~_number_ends(said, kinds, words)
     if not ends:
         return said.tobytes()
-    backward = bits.mirrored_of(inside)
-    shapes = bits.mirrored(bits.onward(bits.mirrored(ends >> 1, size), backward) & backward, size)
+    shapes = _up_to(ends, words, bits.mirrored_of(inside), size)
     shapes &= ~_telling_words(cells, said, inside, shapes)
     starts = words & ~(words << 1) & shapes
     in_head = bits.onward(starts & _begun(printed, keys.HEAD_BYTES, size), words)
     near = bits.onward(starts & _begun(printed, keys.NEAR_BYTES, size), words)
     ids = bits.onward(starts & _ids(words), words)
     # A digit whose value was kept is none any more.
-    alnum = bits.of(((kinds & _ALNUM) != 0) & (said >= _ZERO))
-    alnum &= ~_level_names(said, shapes & near)
+    alnum = bits.of(((kinds & _ALNUM) != 0) & (said >= _ZERO)) & shapes
+    shown = alnum & ~_names(kinds, alnum, digits)
     classes = shapes & in_head & ~ids
-    letters = classes & alnum & ~digits
-    hidden = shapes & ~classes & alnum
+    letters = classes & shown & ~digits
+    hidden = shown & ~classes
     gone = hidden & ~near & (alnum << 1)
     column = bits.column(hidden | letters, size)
     column -= np.uint8(1)
@@ -264,13 +263,17 @@ def _begun(printed: tuple[Ints, Ints], length: int, size: int) -> int:
     return bits.at(np.minimum(starts + length, ends), size) - bits.at(starts, size)
 
 
-def _level_names(said: Bytes, shapes: int) -> int:
-    """Names of levels inside of words: they stay as they are."""
-    text = (said & -bits.column(shapes, len(said))).tobytes()
-    found = np.zeros(len(said), np.bool_)
-    for match in _LEVEL_NAME.finditer(text):
-        found[match.start() : match.end()] = True
-    return bits.of(found)
+def _names(kinds: Bytes, alnum: int, digits: int) -> int:
+    """Letters that `keys` takes for a name: they stay as they are."""
+    size, upper = len(kinds), bits.of(kinds & _UPPER)
+    others = (alnum & digits) | (upper & ((alnum & ~upper & ~digits) << 1))
+    ends = bits.onward(bits.of(kinds & _BEYOND_F) & alnum, alnum) & ~bits.onward(others, alnum) & ~alnum
+    return _up_to(ends, alnum, bits.mirrored(alnum, size), size)
+
+
+def _up_to(ends: int, runs: int, backward: int, size: int) -> int:
+    """The whole runs before some ends; `backward` are all runs from the end."""
+    return bits.mirrored(bits.onward(bits.mirrored(ends >> 1 & runs, size), backward) & backward, size)
 
 
 def _ids(words: int) -> int:

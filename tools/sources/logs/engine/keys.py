@@ -1,9 +1,10 @@
 """What lines of one template have in common, as a key: of all lines with the same key, one is judged.
 
 First the line with each digit as one; where that is new, the line with each word that holds a digit as its shape,
-which lines with ids in letters and digits share too. What decides what a line means is part of the key: its marks,
-zeros and statuses, numeric levels, words of failure, and what it says of agents, memory and answers. Numbers keep
-their lengths, for a head, a date or a status is known by them; those of a long line decide where it is cut.
+which lines with ids in letters and digits share too; only names inside of one stay. What decides what a line means is
+part of the key: its marks, zeros and statuses, numeric levels, words of failure, and what it says of agents, memory and
+answers. Numbers keep their lengths, for a head, a date or a status is known by them; those of a long line decide where
+it is cut.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from tools.outward_text import exposed
 from tools.sources.logs.classify import tells_of_failure
 from tools.sources.logs.digits import without_digits
 from tools.sources.logs.engine.patterns import KEYED, Mark
-from tools.sources.logs.heads import LEVEL_WORDS
 
 READ_BYTES = 16 * 1024
 LONG_BYTES = 1500
@@ -29,9 +29,7 @@ _CLASSES = bytes.maketrans(_ALNUM, b"0" * 10 + b"x" * 52)
 HEAD_BYTES = 120
 """What a line says of itself stands there: time, level, name."""
 NEAR_BYTES = 400
-"""Within so many a level is looked for: how long words are decides where it stands, and a word may hold its name."""
-LEVEL_NAME = rf"\b(?:{'|'.join(LEVEL_WORDS)})\b"
-"""Also inside a word that holds a digit (`INFO/worker-7`); without case."""
+"""Within so many a level is looked for, and how long words are decides where it stands."""
 RECORD, HOLDS_LINE = b'{"', b'"log"'
 """How a record begins, and the field in which Docker puts a line with a head."""
 ID_BYTES = 12
@@ -40,7 +38,9 @@ _WORD = re.compile(rb"([A-Za-z0-9_+./:@%-]+)")
 """As in `templates`: what holds a digit of it is a variable there."""
 _SEGMENT = re.compile(rb"([^/\s?\"]+)")
 """Of an access line's path."""
-_LEVEL_NAME = re.compile(f"(?i)({LEVEL_NAME})".encode())
+_RUN = re.compile(rb"([A-Za-z0-9]+)")
+_NAME, _HEXADECIMAL = re.compile(rb"[A-Z]*[a-z]*"), re.compile(rb"[A-Fa-f]*")
+"""Letters that are the name of something, not of an id: `found:7` and `saved:7`, `INFO/worker-7` and `WARN/worker-7`."""
 _NUMBER = re.compile(
     rb"[A-Z]?[0-9.:/TZ+-]+(?:ms|us|ns|[smhdx%]|[kKmMgG]i?[bB]|[kKmMgGbB]|[AaPp][Mm]|e[+-]?0+)?"
 )
@@ -131,14 +131,14 @@ def _shape_of(word: bytes, *, head: bool, near: bool, fixed: bool) -> bytes:
         return word
     short = head and len(word) < ID_BYTES
     table, begin = (_CLASSES, b"") if short else (_SHAPE, b"*")
-    if near:
-        parts = _LEVEL_NAME.split(word)
-        parts[::2] = [part.translate(table) for part in parts[::2]]
-        return begin + b"".join(parts)
-    shape = word.translate(table)
-    while not fixed and b"xx" in shape:
-        shape = shape.replace(b"xx", b"x")
-    return begin + shape
+    size = None if near or fixed else 1
+    parts = _RUN.split(word)
+    parts[1::2] = [run if _is_name(run) else run.translate(table)[:size] for run in parts[1::2]]
+    return begin + b"".join(parts)
+
+
+def _is_name(run: bytes) -> bool:
+    return _NAME.fullmatch(run) is not None and _HEXADECIMAL.fullmatch(run) is None
 
 
 _known_shape = lru_cache(maxsize=_SHAPES_MAX)(_shape_of)
