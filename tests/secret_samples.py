@@ -320,6 +320,7 @@ LOOK_ALIKES: dict[str, str] = {
     "csrf-name": "csrf_token=4bf92f3577b34da6a3ce929d0e0e4736",
     "password-length": "password_min_length=12 passwordPolicy=strong password_attempts: 3",
     "session-uuid": "sessionId=550e8400-e29b-41d4-a716-446655440000 opened",
+    "session-of-a-database": '{"pid":483,"session_id":"6b0baf81.1e3","line_num":1,"session_start":"2026-11-29 04:52:17 UTC"}',
     "secret-name": "secretName: orders-tls-secret",
     "secret-ref": '{"secretKeyRef":{"name":"orders-db","key":"password"}}',
     "secret-path": "secret: /run/secrets/db",

@@ -116,6 +116,8 @@ _LISTED_MAX = 64
 _MEASURING = re.compile(rb"(?i)^\s*_{1,2}(?:ga|gid|gat|gcl|fbp|fbc|hj|utm|pk|cf_bm|dc_gtm)")
 """Cookies that count visitors."""
 _SESSION = re2.compile(rb"(?i)(?:session[_-]?(?:id|key)|sessid)\d{0,2}$")
+_TIME_AND_PROCESS = re.compile(rb"^[0-9a-f]{8}\.[0-9a-f]{1,6}$")
+"""A session of PostgreSQL, as its logs name it: when its process began, and the process id."""
 _PROSE = re2.compile(
     rb"(?i)\s(?:must|is|was|are|should|cannot|can't|required|least|incorrect|invalid|missing|expired|changed|reset"
     rb"|has|have|does|do|too|not|for|with|the|to)\b"
@@ -353,7 +355,8 @@ def _opens_nothing(text: bytes, named: _Named, *, prose: bool) -> bool:
     """Whether a value behind a name that says little is a moment, an id, or what something is called."""
     if values.is_passing(text):
         return True
-    if values.is_uuid(text) and (prose or _SESSION.search(named.name) is not None):
+    of_session = _SESSION.search(named.name) is not None
+    if (values.is_uuid(text) and (prose or of_session)) or (of_session and _TIME_AND_PROCESS.match(text)):
         return True
     return _KEY_OF_A_PLACE.search(named.name) is not None and not _is_material(text, named.name[-16:])
 
