@@ -4,7 +4,7 @@ A level counts only in the head: after nothing but times, names in brackets, num
 is prose. Known by shape: python logging, Flask, Celery, gunicorn, uvicorn, loguru, structlog, winston, log4js, pino-pretty,
 log4j, logback, Spring Boot, Elasticsearch, java.util.logging, syslog (RFC 3164, RFC 5424), journald, nginx, Apache, zap,
 zerolog, slog, logrus, hclog, Caddy, Traefik, Envoy, Serilog, NLog, .NET, tracing-subscriber, env_logger, Rails, Elixir,
-RabbitMQ, PostgreSQL, MySQL, Redis, NestJS, Monolog, AWS Lambda, Windows' setup logs, Blue Gene.
+RabbitMQ, PostgreSQL, MySQL, MariaDB, Redis, NATS, HAProxy, BIND, Unbound, NestJS, Monolog, AWS Lambda, Windows' setup logs, Blue Gene.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
 _TIME = (
     rf"(?:\d\d(?:\d\d)?[-/.]\d\d[-/.]\d\d[T ,]{{1,2}}{_CLOCK}{_ZONE}|\d\d?[/.]\d\d?[/.]\d{{4}},? {_CLOCK}"
     rf"|\d\d[- ][A-Z][a-z]{{2}}[- ]\d{{4}} {_CLOCK}{_ZONE}|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ \d]\d {_CLOCK} \d{{4}}"
-    rf"|[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}|\d{{6}} \d{{6}}|{_CLOCK}|1\d{{9}}(?:\.\d+|\d{{3}})?\b|1\.\d{{6,}}e\+09)"
+    rf"|[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}|\d{{6}} \d{{6}}|(?:\d{{6}}  ?)?{_CLOCK}|1\d{{9}}(?:\.\d+|\d{{3}})?\b|1\.\d{{6,}}e\+09)"
 )
 # What may stand between the time and the level: ids in brackets, a process id, a name with a dash or bar, `key=value`.
 _BETWEEN = (
     rf"(?:{_TIME}|\[[^\[\]]{{0,80}}\]|\([^()]{{1,60}}\)|\d{{1,10}}\b|#\d{{1,10}}\]?|-{{1,3}}|\||[A-Z],"
-    r"|[0-9a-f]{8}-[0-9a-f-]{8,27}|[A-Za-z_]\w{0,30}=[^\s=]{1,60}|[\w.$:@/-]{1,60} (?:-|\|))"
+    r"|[0-9a-f]{8}-[0-9a-f-]{8,27}|[A-Za-z_]\w{0,30}=[^\s=]{1,60}|[\w.$:@/-]{1,60} (?:-|\|)|[\w./-]{1,40}\[\d{1,10}:\d{1,10}\])"
 )
 _UPPER = (
     *("FATAL", "CRITICAL", "CRIT", "PANIC", "EMERG", "SEVERE", "ERROR", "ERR", "WARNING", "WARN", "NOTICE"),
@@ -38,7 +38,7 @@ _UPPER = (
 _SHORT = ("FTL", "FATA", "ERRO", "ERR", "WRN", "INF", "DBG", "DEBU", "VRB", "TRC", "TRAC")
 _LOWER = (
     *("fatal", "critical", "panic", "dpanic", "crit", "error", "warning", "warn", "info", "debug", "trace"),
-    *("silly", "verbose"),
+    *("silly", "verbose", "notice"),
 )
 _ELSE = ("emergency", "alert", "informational", "system", "trce", "dbug", "fail", "note")
 """Levels in brackets, in a channel's name, or of .NET alone."""
@@ -46,11 +46,17 @@ _WORDS = sorted(
     {word.lower() for word in (*_UPPER, *_SHORT, *_LOWER, *_ELSE)}, key=lambda word: (-len(word), word)
 )
 _WORD = linear.compile(rf"(?i)\b(?:{'|'.join(_WORDS)})[1-8]?\b")
+_PROCESS = r"(?:\[\d{1,10}\] )?"
+"""Before the time: nats-server."""
 _BRACKETS = r"(?:\[[^\[\]]{0,80}\]:?\s*)*"
 _BEFORE = linear.compile(
-    rf"\W{{0,2}}?(?:\[?{_TIME}\]?[:,]?[\s,|]*(?:{_BETWEEN}[\s,]*)*|{_BRACKETS}|[A-Z], (?:{_BETWEEN}[\s,]*)+)"
+    rf"\W{{0,2}}?(?:{_PROCESS}\[?{_TIME}\]?[:,]?[\s,|]*(?:{_BETWEEN}[\s,]*)*|{_BRACKETS}|[A-Z], (?:{_BETWEEN}[\s,]*)+)"
 )
-_BEFORE_SHORT = linear.compile(rf"\[?{_TIME}\]?[\s|]*(?:[+-]\d\d:\d\d )?{_BRACKETS}\[?")
+_BEFORE_SHORT = linear.compile(rf"{_PROCESS}\[?{_TIME}\]?[\s|]*(?:[+-]\d\d:\d\d )?{_BRACKETS}\[?")
+_PROGRAM = linear.compile(r"[a-z][\w.-]{0,30}: ")
+"""What nginx says on its console, without a time."""
+_CATEGORY = linear.compile(rf"{_TIME} [a-z][a-z-]{{1,30}}: ")
+"""Of BIND."""
 _SPOKEN = linear.compile(r":(?:\s|$)|\t|\s\||\s[-–—]\s")
 _DOTNET = linear.compile(r": [\w.`+]+\[\d+\]")
 _CHANNEL = linear.compile(r"[\w-]{1,30}\.$")
@@ -62,6 +68,10 @@ _NEST = linear.compile(r"^\[Nest\] \d+\s+-\s.{10,40}?[AP]M\s+(LOG|ERROR|WARN|DEB
 _POSTGRES = linear.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \S{1,40} (?:\[[\d-]+\] )?(?:\S{1,130}@\S{1,130} )?(?:\[[^\]]{1,60}\] )?"
     r"(DEBUG[1-5]|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION|BACKTRACE):  "
+)
+_POSTGRES_CSV = linear.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [A-Z0-9+-]{1,6}(?:,(?:\"(?:[^\"]|\"\")*\"|[^\",]*)){10}"
+    r",(DEBUG[1-5]|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC),[0-9A-Z]{5},\"((?:[^\"]|\"\")*)"
 )
 _REDIS = linear.compile(r"^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) ")
 _ROLES = frozenset("XCSM")
@@ -99,6 +109,7 @@ _CLEANERS = tuple(
         r"^\]? \d+#\d+: (?:\*\d+ )?",  # nginx
         r"^(?: \[(?:pid|client|tid|remote) [^\]]*\])+ ",  # Apache
         r"^ \[MY-\d+\] \[\w+\] ",  # MySQL
+        r"^\s+\(\d{1,10}\) : ",  # HAProxy
         r"^(?:\[[^\[\]]{1,100}\])+(?: \[[^\[\]]{1,100}\])? ",  # Elasticsearch, Envoy
         r"^ <\d+\.\d+\.\d+> ",  # RabbitMQ
         r"^\s*\|\s*[\w.<>$-]+:[\w.<>$-]+:\S+ - ",  # loguru
@@ -165,6 +176,9 @@ def _server(text: str) -> Head | None:
         word = match.group(1)
         # Details of the line before: its statement may hold any word.
         return Head("DEBUG") if word in _DETAIL else Head(level_of(word), text[match.end() :] or None)
+    match = _POSTGRES_CSV.match(text) if text[23:24] == " " and ',"' in text else None
+    if match is not None:
+        return Head(level_of(match.group(1)), match.group(2).replace('""', '"') or None)
     colon = text.find(":")
     match = _REDIS.match(text) if text[colon + 1 : colon + 2] in _ROLES else None
     return None if match is None else Head(_REDIS_LEVELS[match.group(1)], text[match.end() :] or None)
@@ -212,11 +226,15 @@ def _is_level(head: str, begin: int, end: int) -> bool:
         section = _SECTION.search(before) if before.endswith(":") else None
         opened = before[: section.start()] if section is not None else before
         if opened.endswith("["):
-            return _BEFORE.fullmatch(opened[:-1]) is not None
+            return any(before_.fullmatch(opened[:-1]) for before_ in (_BEFORE, _PROGRAM))
     if word in _UPPER:
         if after in _DELIMITERS and _BEFORE.fullmatch(before):
             return True
-    elif word in _LOWER and _SPOKEN.match(head[end:]) and _BEFORE.fullmatch(before):
+    elif (
+        word in _LOWER
+        and _SPOKEN.match(head[end:])
+        and any(known.fullmatch(before) for known in (_BEFORE, _CATEGORY))
+    ):
         return True
     if before.endswith(".") and word.isupper() and after == ":":
         channel = _CHANNEL.search(before)

@@ -1,7 +1,7 @@
 """A JSON record → its level, time and message, by the field names of the loggers.
 
 pino, bunyan, winston (json and logstash), python-json-logger, structlog, loguru, logback and log4j, ECS, zap, zerolog, slog,
-Caddy, Serilog, .NET, tracing-subscriber, GELF, journald, MongoDB, OpenTelemetry, Google Cloud.
+Caddy, Serilog, .NET, tracing-subscriber, GELF, journald, MongoDB, OpenTelemetry, Google Cloud, PostgreSQL.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tools.sources.logs.levels import level_of, otel_level, syslog_level
 
 _LEVEL_KEYS = (
     *("level", "severity", "levelname", "lvl", "log.level", "loglevel", "@level", "level_name", "severity_text"),
-    *("severitytext", "@l"),
+    *("severitytext", "@l", "error_severity"),
 )  # fmt: skip
 _TIME_KEYS = (
     *("time", "timestamp", "ts", "@timestamp", "t", "datetime", "date", "asctime", "eventtime", "@t"),

@@ -25,7 +25,7 @@ _NAMED = {"UTC": "Z", "GMT": "Z"}
 _WRITTEN = _MONTHS | _NAMED
 _SLASH = linear.compile(r"\b(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
 _SYSLOG = linear.compile(r"^(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)\s")
-_DAY_FIRST = linear.compile(r"\b(\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
+_DAY_FIRST = linear.compile(r"\b(\d\d)[ -]([A-Z][a-z]{2})[ -](\d{4}) (\d\d:\d\d:\d\d(?:\.\d{1,9})?)")
 _WEEKDAY = linear.compile(
     r"\b[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) (\d{4})\b"
 )
@@ -33,6 +33,11 @@ _DOTTED = linear.compile(r"\b(\d{4}-\d\d-\d\d)-(\d\d)\.(\d\d)\.(\d\d)(\.\d{6})\b
 """Of Blue Gene's and DB2's logs, with microseconds: without them it may be the name of a build."""
 _AMERICAN = linear.compile(r"\b(\d\d)/(\d\d)/(\d{4}), (\d{1,2}):(\d\d):(\d\d) ([AP])M\b")
 _EPOCH = linear.compile(r"^\[?(1\d{9}(?:\.\d{1,9}|\d{3})?|1\.\d{6,16}e\+09)[\]\s]")
+_SHORT_YEAR = linear.compile(r"^(\d\d)(\d\d)(\d\d)  ?(\d{1,2}):(\d\d):(\d\d) ")
+"""Of MySQL and MariaDB, which write an hour below ten with one digit."""
+_COUNTED = linear.compile(r"^(1\d{9}): ")
+"""Of Mosquitto; a number and a colon may be an id as well, so only a time near the line's arrival is one."""
+_NEAR_MS = 400 * 86_400_000
 _SENTENCE = linear.compile(
     r"(?:^|\s)[A-Z]?[a-z]{1,30}(?: [a-z]{1,30}){1,20}:?\s$|(?:^|\s)(?:at|on|since|until|from|to|before|after|by|in|for) $"
 )
@@ -44,7 +49,7 @@ _SHAPES = (
     (_WEEKDAY, "{3}-{0}-{1}T{2}"),
     (_DOTTED, "{0}T{1}:{2}:{3}{4}"),
 )
-_HOLDS_TIME = linear.compile(r"\d\d:\d\d:\d\d|-\d\d\.\d\d\.\d\d\.\d|^\[?1\.?\d{6}|\d:\d\d:\d\d [AP]M")
+_HOLDS_TIME = linear.compile(r"\d:\d\d:\d\d|-\d\d\.\d\d\.\d\d\.\d|^\[?1\.?\d{6}")
 _NUMBER_MAX = 1e19
 """More than 2100 in ns; JSON may hold whole numbers that are no float."""
 _SMALLEST_S, _LARGEST_S = 631_152_000, 4_102_444_800
@@ -73,8 +78,9 @@ def from_head(head: str, arrived_ms: int | None) -> int | None:
     if quick is not None:
         return quick
     bracket = head.find("[")
-    if bracket >= 0 and head[bracket + 3 : bracket + 4] == "/":
-        return _common(head[bracket + 1 : bracket + 27])
+    common = _common(head[bracket + 1 : bracket + 27]) if head[bracket + 3 : bracket + 4] == "/" else None
+    if bracket >= 0 and common is not None:
+        return common
     seen = _seen().Match(head.encode("utf-8", "replace")) or ()
     if len(_SHAPES) not in seen:
         return None
@@ -82,7 +88,7 @@ def from_head(head: str, arrived_ms: int | None) -> int | None:
         found = _read(pattern, head, shape) if number in seen else None
         if found is not None:
             return found
-    return _without_year(head, arrived_ms) or _american(head) or _epoch(head)
+    return _without_year(head, arrived_ms) or _american(head) or _short_year(head) or _epoch(head, arrived_ms)
 
 
 @cache
@@ -113,9 +119,23 @@ def _american(head: str) -> int | None:
     return _iso(f"{year}-{month}-{day}T{hours:02}:{minute}:{second}")
 
 
-def _epoch(head: str) -> int | None:
+def _short_year(head: str) -> int | None:
+    match = _SHORT_YEAR.match(head)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = match.groups()
+    return _iso(f"20{year}-{month}-{day}T{int(hour):02}:{minute}:{second}")
+
+
+def _epoch(head: str, arrived_ms: int | None) -> int | None:
     match = _EPOCH.match(head)
-    return None if match is None else _from_number(float(match.group(1)))
+    if match is not None:
+        return _from_number(float(match.group(1)))
+    match = None if arrived_ms is None else _COUNTED.match(head)
+    if match is None or arrived_ms is None:
+        return None
+    found = _from_number(float(match.group(1)))
+    return found if found is not None and abs(found - arrived_ms) < _NEAR_MS else None
 
 
 def _leading_iso(head: str) -> int | None:
@@ -123,6 +143,8 @@ def _leading_iso(head: str) -> int | None:
     start = 1 if head[:1] in {"[", "("} else 0
     if head[start + 4 : start + 5] != "-" or head[start + 13 : start + 14] != ":":
         return None
+    if head[start + 10 : start + 12] == "  ":  # MariaDB: an hour below ten
+        head = f"{head[: start + 11]}0{head[start + 12 :]}"
     end = start + 19
     while end < len(head) and head[end] in "0123456789.,Z+-:":
         end += 1
@@ -132,9 +154,10 @@ def _leading_iso(head: str) -> int | None:
 
 
 def _common(text: str) -> int | None:
-    # `01/Jun/2025:10:00:00 +0000` of access lines.
+    # `01/Jun/2025:10:00:00 +0000` of access lines; HAProxy's have milliseconds and no zone.
     month = _MONTHS.get(text[3:6], "00")
-    return _iso(f"{text[7:11]}-{month}-{text[:2]}T{text[12:20]}{text[21:26]}")
+    rest = text[20:24] if text[20:21] == "." else text[21:26]
+    return _iso(f"{text[7:11]}-{month}-{text[:2]}T{text[12:20]}{rest}")
 
 
 def _read(pattern: re2._Regexp[str], head: str, shape: str) -> int | None:
@@ -167,6 +190,8 @@ def _nearest_year(rest: str, arrived_ms: int) -> int | None:
 
 
 def _iso(text: str) -> int | None:
+    if text.endswith(("UTC", "GMT")):
+        text = f"{text[:-3].rstrip()}+00:00"
     try:
         moment = datetime.fromisoformat(text)
         seconds = moment.timestamp()
