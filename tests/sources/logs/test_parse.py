@@ -53,6 +53,10 @@ CASES = {
     "go": ("2025/06/15 10:00:00 order 12", Parsed("text", None, local_ms("2025-06-15 10:00:00"))),
     "redis": ("1:M 15 Jun 2025 10:00:00.123 * Ready", Parsed("text", "INFO", local_ms("2025-06-15 10:00:00.123"), "Ready")),
     "access": ('10.0.0.1 - - [15/Jun/2025:10:00:00 +0000] "GET /error HTTP/1.1" 502 12 "-" "x"', Parsed("access", None, UTC_MS - 123, None, None, 502)),
+    "haproxy": (
+        '127.0.0.1:39714 [15/Jun/2025:10:00:00.123] f slow/s1 0/0/0/-1/1001 504 198 - - sH-- 1/1/0/0/0 0/0 "GET /slow HTTP/1.1"',
+        Parsed("access", None, local_ms("2025-06-15 10:00:00.123"), None, None, 504),
+    ),
     "morgan": ("GET /orders/12 404 3.1 ms - 12", Parsed("access", None, None, None, None, 404)),
     "uvicorn": ('INFO:     127.0.0.1:5 - "POST /a HTTP/1.1" 500 Internal', Parsed("text", "INFO")),
     "npm": ("npm ERR! code ELIFECYCLE", Parsed("text", None)),

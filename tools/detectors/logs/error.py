@@ -42,10 +42,17 @@ def detect(view: LogView) -> Iterator[Symptom]:
             stats,
             category=category,
             severity=Severity.CRITICAL if worst else Severity.HIGH,
-            title=f"{stats.service}: {shortened(_said(stats))}",
+            title=_title(stats),
             recommendation=cause.advice(category, stats.service, text),
             hypothesis=f"{stats.service} failed and said so itself; the quoted line names what failed.",
         )
+
+
+def _title(stats: TemplateStats) -> str:
+    if stats.example.format == "access":
+        request, _, status = stats.template.rpartition(" ")
+        return f"{stats.service} answers {status}" + (f" to {shortened(request)}" if " " in request else "")
+    return f"{stats.service}: {shortened(_said(stats))}"
 
 
 def _said(stats: TemplateStats) -> str:

@@ -37,6 +37,10 @@ _FAILED_SHORT = linear.compile(
     r"\"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+ HTTP/[\d.]{1,3}\"\s(5\d\d)(?:(?:\s[A-Z][A-Za-z'-]{1,30}){1,5}\s*$|\s[A-Z]{2,6}(?:,[A-Z]{2,6})*\s)"
 )
 """With the reason behind the status, as uvicorn writes them under a level of its own, or the flags of Envoy."""
+_HAPROXY = linear.compile(
+    r"\] \S{1,200} \S{1,200}/\S{1,200} (?:[-+]?\d{1,9}/){4}[-+]?\d{1,9} (\d{3}) \+?\d{1,18} \S+ \S+ [\w-]{4} "
+)
+"""Names, times and bytes stand around the status, and the request behind it."""
 _LOGFMT = linear.compile(r'(?:^|\s)(level|lvl|severity)="?([\w+-]+)"?(?:\s|$)')
 _IN_PROSE = linear.compile(
     r"(?:^|[\s,;])(?:[a-z]+ )?(?:with|at|to|using|is|set|and|by|from|of) (?:level|lvl|severity)="
@@ -91,7 +95,9 @@ def status_of(text: str) -> int | None:
         status = text[closed + 2 : closed + 5]
         if closed > 0 and status.isascii() and status.isdigit() and len(status) == 3:
             return int(status)
-    short = _ACCESS_SHORT.search(text[:2000]) or _FAILED_SHORT.search(text[:2000])
+    short = next(
+        filter(None, (known.search(text[:2000]) for known in (_ACCESS_SHORT, _FAILED_SHORT, _HAPROXY))), None
+    )
     return int(short.group(1)) if short is not None else None
 
 

@@ -65,8 +65,8 @@ _BAD_NUMBER = re.compile(rb"\":[ \t]{0,9}-?0\d")
 """With it a record is no JSON."""
 _ESCAPED = re.compile(rb"\\u[0-9a-fA-F]{4}")
 _KEYED, _STATUSES = int(KEYED), int(Mark.STATUS)
-_MEASURE, _RUN, _INSIDE = int(Mark.MEASURE), int(Mark.RUN), int(Mark.INSIDE)
-_TOLD = _MEASURE | _RUN | _INSIDE
+_MEASURE, _AGENTS, _INSIDE = int(Mark.MEASURE), int(Mark.RUN), int(Mark.INSIDE)
+_TOLD = _MEASURE | _AGENTS | _INSIDE
 _SPREAD = 0x9E3779B97F4A7C1
 """So that marks move all bits of a key."""
 _SHAPES_MAX = 8192
@@ -173,7 +173,7 @@ def _figures(line: bytes, mark: int) -> Hashable:
     if not mark & _TOLD:
         return statuses
     text = line.decode("utf-8", "replace")
-    trouble = told(text) if mark & _RUN else None
+    trouble = told(text) if mark & _AGENTS else None
     measured = bool(mark & _MEASURE) and figure_of(text) is not None
     shown = bool(mark & _INSIDE) and exposed(text) is not None
     return statuses, trouble and trouble.trouble, measured, shown

@@ -167,6 +167,7 @@ _WORDS = (
     Pattern("warnings", "warnings, as words", Mark.WORD, rf"warn|{_EDGE}wrn\b", True),
     Pattern("levels", "levels of failures, as words", Mark.WORD | Mark.HEAD, rf"{_EDGE}{_SHORT}\b", True),
     Pattern("status", "an HTTP status of 500 and more", Mark.STATUS, rf"{_METHODS} [^\n]*[ \t][5-9][0-9][0-9]\b|\" [5-9][0-9][0-9]"),
+    Pattern("status-before", "the same before its request", Mark.STATUS, rf"/[-+]?[0-9]{{1,9}} [5-9][0-9][0-9] [^\n]*{_METHODS} "),
     *_numeric(Mark.WARN, "4", "4", "1[3-6]", range(4, 5)),
     *_numeric(Mark.ERROR, "5", "3", "1[7-9]|20", range(3, 4)),
     *_numeric(Mark.FATAL, "[6-9]", "[0-2]", "2[1-4]", range(3)),
