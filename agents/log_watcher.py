@@ -109,7 +109,7 @@ class LogWatcher:
         self._lines = state.lines if state else 0
         self._counted = _counted_positions(reporter)
         self._timed_at = self._written_at = self._processes_at = self._clock.monotonic()
-        self._dirty = self._opened = False
+        self._dirty = self._opened = self._unjudged = False
         if not job.logs:
             why = "no log source is configured and no output is captured"
             fix = "Name the files in [[logs.sources]]."
@@ -234,6 +234,7 @@ class LogWatcher:
             self._take(item)
         self._recorder.take(folded, now)
         if not folded.batch.backfill:
+            self._unjudged = True
             self._lines += folded.table.count
             if self._merged is not None:
                 self._merged.add(folded)
@@ -256,6 +257,7 @@ class LogWatcher:
             yield replace(batch, block=block)
 
     def _take(self, item: Item) -> None:
+        self._unjudged = True
         # Lines on both sides of a counted position never share a view: the recorder drops or counts them whole.
         last = last_of(item)
         counted = self._counted.get(last.source)
@@ -313,11 +315,13 @@ class LogWatcher:
         run_detectors(DETECTORS, view, self._reporter)
         self._window.clear()
         self._processes.clear()
-        self._dirty = True
+        self._dirty, self._unjudged = True, False
 
     def _checkpoint(self) -> None:
         if not self._dirty:
             return
+        if self._unjudged:  # what is cleared below is judged by nobody else
+            self._detect()
         # First the findings, then how far was read: never the other way round.
         self._reporter.flush()
         self._folder.settle()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.job import LogSource, ServiceSpec, WatcherJob, Window
+from agents.job import LogSource, MergedSpec, ServiceSpec, WatcherJob, Window
 from agents.log_watcher import LogWatcher, make
 from agents.loop import Reporter
 from agents.watcher import open_reporter
@@ -38,6 +38,7 @@ class Session:
         self.captured = False
         self.sources: tuple[LogSource, ...] | None = None
         self.limits = Limits()
+        self.merged = MergedSpec()
         self.watchers: list[tuple[LogWatcher, Reporter]] = []
 
     def log(self, service: str) -> Path:
@@ -66,6 +67,7 @@ class Session:
             logs=sources,
             services=(ServiceSpec(name=ORDERS), ServiceSpec(name=PAYMENTS)),
             judgement=Judgement(limits=self.limits),
+            merged=self.merged,
             window=Window(
                 started_ms=self.clock.now_ms(), deadline_ms=self.clock.now_ms() + 600_000, middle_ms=0
             ),
@@ -369,6 +371,20 @@ def test_a_killed_watcher_goes_on_without_losing_or_doubling_an_occurrence(tmp_p
     ]
     texts = [sorted(line.split(" ", 1)[1] for line in text.splitlines()) for text in merged]
     assert texts[0] == texts[1]
+
+
+def test_a_backlog_is_counted_whole_wherever_a_checkpoint_falls(session: Session) -> None:
+    # A merged log that is full after each read, and reads that are far behind: both write checkpoints between two looks.
+    session.merged = MergedSpec(size_bytes=1000)
+    session.start()
+    session.tick()
+    written = 30_000
+    session.write(ORDERS, *(error(number) for number in range(written)))
+    for _ in range(40):
+        session.tick(seconds=6)
+    session.finish()
+    counts = {finding.rule_id: finding.occurrences for finding in session.findings()}
+    assert counts["log.error"] == written
 
 
 def test_the_recording_holds_every_line_once(session: Session) -> None:
