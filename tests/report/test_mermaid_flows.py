@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from tools.report.mermaid import sequence, topology
-from tools.report.model import StreamHealth, TopologyEdge
+from tools.report.streams_model import StreamHealth, TopologyEdge
 from tools.synthesis.flows.model import ORDER, Flow, Step
 
 _TEXT = r"(?:[^\W]|[-_.,/()?+ ]|#\d+;)*"

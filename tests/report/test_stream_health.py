@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.detectors.streams.crafted import group, stream
+from tests.detectors.streams.crafted import group, polls, stream
 from tests.synthesis.made import START_MS, stream_finding
 from tools.findings.model import Finding
 from tools.report.context import prepare
-from tools.report.model import StreamHealth
 from tools.report.sections import streams
+from tools.report.streams_model import StreamHealth
 from tools.sources.records import Lag, Poll, ServerState, StreamState
+from tools.sources.redis.poll_steps import PollSteps
+from tools.sources.redis.polls import PollJournal
 from tools.synthesis.poll_digest import PollDigest
 from tools.synthesis.session_data import SessionData
 
@@ -95,3 +99,43 @@ def test_a_lag_that_was_not_counted_has_no_pace(
 def test_every_group_keeps_up_only_where_that_was_seen(state: StreamState, verdict: str) -> None:
     (row,) = rows(state).values()
     assert row.verdict == verdict
+
+
+def at_pace(folder: Path, *states: StreamState) -> StreamHealth:
+    """The row of a stream after polls 15 s apart."""
+    with PollJournal(folder / "polls.jsonl") as journal:
+        for poll in polls(*states):
+            journal.append(poll)
+    digest = PollDigest()
+    digest.read(PollSteps(folder / "polls.jsonl"))
+    (row,) = streams.build(prepare(SessionData("s", polls=digest), START_MS))
+    return row
+
+
+def moment(
+    added: int, lag: int, delivered: str, length: int | None = None, first: str = "1-0"
+) -> StreamState:
+    there = group("desk", lag=lag, delivered=delivered)
+    return stream("orders", length or added, there, added=added, first=first)
+
+
+@pytest.mark.parametrize(
+    ("states", "says"),
+    [
+        pytest.param((moment(100, 10, "5-0"), moment(260, 130, "6-0")), "640 a minute are added and desk is given 160: its lag grows by 480 a minute; at this rate about 28,900 wait in an hour, and it must be 4.0 times as fast only to keep up (over 15s, polls 1 to 2)", id="too slow"),
+        pytest.param((moment(100, 10, "5-0"), moment(260, 170, "5-0")), "640 a minute are added and desk is given nothing: its lag grows by 640 a minute; at this rate about 38,600 wait in an hour (over 15s, polls 1 to 2)", id="it has stopped"),
+        pytest.param((moment(100, 10, "5-0"), moment(260, 130, "6-0"), moment(260, 130, "6-0")), "320 a minute are added and desk is given 80: its lag grows by 240 a minute; at this rate about 14,500 wait in an hour (over 30s, polls 1 to 3; nothing since poll 2)", id="it stopped since"),
+        pytest.param((moment(100, 90, "5-0"), moment(110, 60, "6-0")), "40 a minute are added and desk is given 160: it drains in about 1 min at this rate (over 15s, polls 1 to 2)", id="it drains"),
+        pytest.param((moment(100, 90, "5-0"), moment(110, 90, "6-0")), "40 a minute are added and desk is given 40: its lag stands still (over 15s, polls 1 to 2)", id="it keeps its distance"),
+        pytest.param((moment(1100, 100, "5-0", 1000), moment(1260, 220, "6-0", 1000, "5-0")), "640 a minute are added and desk is given 160: its lag grows by 480 a minute; at this rate trimming reaches what is unread in about 2 min, and it must be 4.0 times as fast only to keep up (over 15s, polls 1 to 2)", id="what waits will be trimmed"),
+    ],
+)  # fmt: skip
+def test_a_lag_stands_beside_what_is_added_and_what_is_given(
+    tmp_path: Path, states: tuple[StreamState, ...], says: str
+) -> None:
+    assert at_pace(tmp_path, *states).forecast == says
+
+
+def test_where_nothing_waits_there_is_no_pace(tmp_path: Path) -> None:
+    row = at_pace(tmp_path, moment(100, 0, "5-0"), moment(260, 0, "6-0"))
+    assert (row.groups[0].pace, row.forecast) == (None, None)

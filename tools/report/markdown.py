@@ -18,12 +18,14 @@ from tools.report import (
 )
 from tools.report.markdown_places import FIRST, links
 from tools.report.markdown_text import advice, brief, code, fold, inline, table
-from tools.report.model import Dashboard, Reason, Report, StreamHealth
+from tools.report.model import Dashboard, Reason, Report
+from tools.report.streams_model import GroupPace, StreamHealth
 
 ROWS_MAX = 200
 """Rows of one table; the rest is in `report.json`, and the text says so."""
 SUMMARY_CHARS_MAX = 1_000
 ADVICE_CHARS_MAX = 600
+REASON_CHARS_MAX = 500
 SEEN_CHARS_MAX = 260
 PROOFS_MAX = 3
 """Findings that one sentence of the first page links."""
@@ -118,7 +120,7 @@ def _to(text: str, anchor: str) -> str:
 def _reason(reason: Reason) -> str:
     level = f"{reason.severity.value}: " if reason.severity is not None else ""
     proof = links(reason.finding_ids[:1] if reason.cluster_id else reason.finding_ids, PROOFS_MAX)
-    return f"{_numbered(reason)}{level}{inline(reason.text)} ({proof})"
+    return f"{_numbered(reason)}{level}{inline(reason.text, REASON_CHARS_MAX)} ({proof})"
 
 
 def _step(reason: Reason) -> str:
@@ -186,7 +188,16 @@ def _streams(report: Report) -> str:
     if not report.streams:
         return "Redis was not polled in this session, so no stream can be judged."
     shown = report.streams[:ROWS_MAX]
-    head = ("stream", "status", "lag", "pending", "oldest pending", "length")
+    head = (
+        "stream",
+        "status",
+        "lag",
+        "added a minute",
+        "given a minute",
+        "pending",
+        "oldest pending",
+        "length",
+    )
     parts = [table(head, [_stream_row(row) for row in shown]), "\n".join(map(_stream_verdict, shown))]
     if len(report.streams) > ROWS_MAX:
         parts.append(f"{len(report.streams) - ROWS_MAX} more streams are in `report.json`.")
@@ -208,7 +219,16 @@ def _stream_row(row: StreamHealth) -> tuple[str, ...]:
     lag = "–" if row.lag is None else f"{'≥ ' if row.lag_is_bound else ''}{row.lag}"
     age = "–" if row.oldest_pending_ms is None else _length(row.oldest_pending_ms)
     status = f"{row.status} ▲" if row.worse else row.status
-    return code(row.stream), status, lag, str(row.pending), age, str(row.length)
+    pace = _pace_of(row)
+    added, given = (
+        ("–", "–") if pace is None else (f"{pace.added_per_minute:g}", f"{pace.given_per_minute:g}")
+    )
+    return code(row.stream), status, lag, added, given, str(row.pending), age, str(row.length)
+
+
+def _pace_of(row: StreamHealth) -> GroupPace | None:
+    """Of the group whose lag the row shows."""
+    return next((group.pace for group in row.groups if row.lag and group.lag == row.lag), None)
 
 
 def _stream_verdict(row: StreamHealth) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from tools.findings.model import StreamCategory
 from tools.report import markdown_model
 from tools.report.markdown_places import OTHERS_MAX, Places, anchor, links, places
 from tools.report.markdown_text import advice, code, fence, fold, inline
@@ -84,6 +85,7 @@ def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]], told: Places) 
     here = "" if cluster.root in told.in_full else anchor(cluster.root)
     lines = [
         f"- {here}**{cluster.cluster_id}** {cluster.severity.value} {inline(cluster.title, 160)} ({links([cluster.root])})",
+        *(f"  {text}" for text in _pace(findings[cluster.root], told)),
         *(f"  {text}" for text in _now(cluster.root, told)),
         f"  **Do:** {advice(cluster.recommendation, 600)}",
     ]
@@ -111,12 +113,22 @@ def _in_full(row: CriticalFinding, finding: dict[str, Any], told: Places, part_o
         if finding.get(key):
             parts.append(f"**{title}:** {inline(finding[key], 1000)}")
     parts += _members(finding)
+    parts += _pace(finding, told)
     own = _measured(finding)
     do = f"**Do:** {advice(finding['recommendation'], 1000)}"
     if part_of is not None:
         body = [*own, do, f"**Evidence:** {_sources(finding)}", fence(finding["evidence"])]
         return "\n\n".join([*parts, fold("Figures, its own advice, evidence", "\n\n".join(body))])
     return "\n\n".join([*parts, *_now(name, told), do, *own, _evidence(finding)])
+
+
+def _pace(finding: dict[str, Any], told: Places) -> Iterator[str]:
+    """Of a lag: what its stream gets and what the group is given at the end of the window."""
+    if finding["category"] == StreamCategory.CONSUMER_LAG:
+        stream = (finding.get("members") or [finding["stream"]])[0]
+        says = told.paces.get((stream, finding.get("consumerGroup") or ""))
+        if says is not None:
+            yield f"**Pace:** {inline(says)}."
 
 
 def _measured(finding: dict[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tools.report.model import CriticalFinding, Report, RoadmapItem
@@ -29,6 +29,8 @@ class Places:
     """The roadmap's item of each finding that it begins with."""
     first: frozenset[str]
     """What the first page says to do now."""
+    paces: Mapping[tuple[str, str], str]
+    """What is said of the pace of a stream's group."""
 
     @property
     def in_full(self) -> frozenset[str]:
@@ -55,6 +57,12 @@ def places(report: Report) -> Places:
         planned=frozenset(planned - in_full - brief),
         items={item.finding_ids[0]: item for item in report.roadmap},
         first=frozenset(one.finding_ids[0] for one in report.verdict.first if one.now is not None),
+        paces={
+            (row.stream, group.name): group.pace.says
+            for row in report.streams
+            for group in row.groups
+            if group.pace is not None
+        },
     )
 
 

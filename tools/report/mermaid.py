@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tools.report.markdown_text import label
-from tools.report.model import StreamHealth, TopologyEdge
+from tools.report.streams_model import StreamHealth, TopologyEdge
 from tools.synthesis.flows.model import Flow, Step
 
 STREAMS_MAX = 24

@@ -13,13 +13,13 @@ from msgspec import Struct
 from tools.detectors.ledger.records import Ledger
 from tools.findings.model import Effort, Priority, Severity
 from tools.findings.readings import Reading
+from tools.report.streams_model import StreamHealth, TopologyEdge
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.drift import DriftRow
 from tools.synthesis.flows.model import Flows
 from tools.synthesis.health import Health
 from tools.synthesis.sessions.comparison import SessionComparison
 from tools.synthesis.timeline import Timeline
-from tools.synthesis.wiring import By
 from tools.synthesis.wording import ClusterWording
 
 SCHEMA_VERSION = 1
@@ -143,55 +143,6 @@ class CriticalFinding(Struct, frozen=True, kw_only=True, rename="camel"):
     finding_id: str
     open_at_end: bool | None
     cluster_id: str | None
-
-
-class GroupHealth(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One group at the last poll."""
-
-    name: str
-    consumers: int
-    pending: int
-    lag: int | None
-    lag_source: str | None
-    oldest_pending_ms: int | None
-
-
-class StreamHealth(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Section 3: one stream at the last poll against the baseline."""
-
-    stream: str
-    length: int
-    pending: int
-    lag: int | None
-    lag_is_bound: bool
-    oldest_pending_ms: int | None
-    status: Health
-    verdict: str
-    finding_ids: tuple[str, ...]
-    baseline: StreamBaseline | None
-    worse: tuple[str, ...]
-    """What got worse since the baseline: `length 10 → 400`, `pending …`, `lag …`, `new`."""
-    forecast: str | None
-    groups: tuple[GroupHealth, ...]
-
-
-class StreamBaseline(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The stream's figures when the window began. `lag` is None where that of a group was not counted, or not to its end."""
-
-    length: int
-    pending: int
-    lag: int | None
-
-
-class TopologyEdge(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Who writes to or reads from a stream; `group` only for reads."""
-
-    service: str
-    stream: str
-    direction: Literal["writes", "reads"]
-    group: str | None = None
-    by: By = "code"
-    """`seen`: no code says it; the service's log lines name messages of the stream."""
 
 
 class Reached(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

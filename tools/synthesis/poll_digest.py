@@ -83,13 +83,15 @@ class PollDigest:
         """All polls were taken; the window ended at `end_ms`, and polls came `pause_ms` apart."""
         self.story.feed(lambda story: story.end(final, end_ms, pause_ms))
 
+    def last(self) -> tuple[Poll, ...]:
+        """The last polls, as many as a rate is taken over, the very last whole."""
+        return () if self.final is None else (*list(self._recent)[:-1], self.final)
+
     def recent(self) -> tuple[Poll, ...]:
         """The last polls, the very last whole; before them one that shows how each stream's track began."""
-        if self.final is None:
-            return ()
-        last = [*list(self._recent)[:-1], self.final]
-        if len(self.heads) == len(last):
-            return tuple(last)
+        last = self.last()
+        if len(self.heads) <= len(last):
+            return last
         opening = replace(self.heads[-len(last) - 1], streams=tuple(self._openings.values()), after_gap=False)
         return (opening, *last)
 

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from tests.fakes.clock import ManualClock
 from tests.report.made_session import START_MS, make
 from tools.report.html import page
-from tools.report.model import Report, StreamHealth, TopologyEdge
+from tools.report.model import Report
+from tools.report.streams_model import StreamHealth, TopologyEdge
 from tools.report.write import write_report
 from tools.synthesis.sessions.comparison import Compared, SessionComparison, State, TrendPoint
 from tools.workspace import Workspace

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.report.html.made_pages import HOSTILE, compared, html_of, large, nothing, shop
 from tests.report.html.opened import Opened, Opener, Scheme
 from tools.report.model import Report
+from tools.report.streams_model import GroupPace
 from tools.synthesis.explain import Alternative
 
 MANY = 5_000
@@ -332,3 +333,19 @@ def test_a_fix_stands_at_its_root_cause_and_is_linked_elsewhere(seen: Opened, re
     assert seen.page.locator(f"#causes #{first.cluster_id} .fix").first.inner_text() == f"Fix: {first.action}"
     numbers = seen.page.locator("#verdict .pair > .card").nth(1).locator("a.cause").all_inner_texts()
     assert numbers == [one.cluster_id for one in report.verdict.first if one.cluster_id]
+
+
+def test_a_lag_stands_beside_its_pace(report: Report, show: Opener) -> None:
+    pace = GroupPace(
+        added_per_minute=640, given_per_minute=160, added=160, given=40, from_poll=1, to_poll=2, span_ms=15_000, gist="", says="640 are added"
+    )  # fmt: skip
+    rows = tuple(
+        replace(
+            row, groups=tuple(replace(group, pace=pace) for group in row.groups) if row.lag else row.groups
+        )
+        for row in report.streams
+    )
+    page = show(html_of(replace(report, streams=rows)))
+    expect(page.page.locator(f"#{report.clusters[0].cluster_id} .pace")).to_have_text("Pace: 640 are added.")
+    shown = page.page.locator("#streams tr", has_text="orders").first
+    expect(shown).to_contain_text("+640 added, 160 given a minute")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from tools.findings.model import Finding, LogCategory, LogFinding, StreamFinding
 from tools.report.context import Context
-from tools.report.model import StreamHealth
+from tools.report.streams_model import StreamHealth
 
 _DEAD_LETTERS = "stream.dead-letter"
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tools.detectors.streams.families import family_of
 from tools.findings.model import Enhancement, Finding, streams_of
 from tools.report.context import Context, severity
-from tools.report.model import GroupHealth, StreamBaseline, StreamHealth, TopologyEdge
+from tools.report.sections import pace
+from tools.report.streams_model import GroupHealth, GroupPace, StreamBaseline, StreamHealth, TopologyEdge
 from tools.sources.records import GroupState, StreamState, entry_time_ms
 from tools.synthesis.about import findings_about
 from tools.synthesis.clusters import is_cross_agent
 from tools.synthesis.health import Health, by_stream, is_measured, is_open
+from tools.synthesis.pace import Pace, Paces
 
 _ORDER = {"CRITICAL": 0, "DEGRADED": 1, "HEALTHY": 2}
 
@@ -28,7 +30,7 @@ def build(context: Context) -> tuple[StreamHealth, ...]:
     before = {state.name: state for state in first.streams}
     since = data.polls.since or first
     then = {state.name: state for state in since.streams}
-    at_ms = data.final.at_ms
+    at_ms, paces = data.final.at_ms, Paces(data.polls.last())
     rows: list[StreamHealth] = []
     for state in data.final.streams:
         found, status = about.get(state.name, []), statuses.get(state.name, "HEALTHY")
@@ -37,6 +39,7 @@ def build(context: Context) -> tuple[StreamHealth, ...]:
             verdict=_verdict(context, found, state, status),
             forecast=_forecast(state, then.get(state.name), at_ms - since.at_ms),
             finding_ids=tuple(finding.finding_id for finding in found),
+            paces=_paces(paces, state),
         )
         rows.append(_row(state, at_ms, before.get(state.name), said))
     return tuple(
@@ -81,10 +84,12 @@ class _Said:
     verdict: str
     forecast: str | None
     finding_ids: tuple[str, ...]
+    paces: Mapping[str, GroupPace]
+    """Of the groups that lag, by name."""
 
 
 def _row(state: StreamState, at_ms: int, before: StreamState | None, said: _Said) -> StreamHealth:
-    groups = tuple(_group(group, at_ms) for group in state.groups)
+    groups = tuple(_group(group, at_ms, said.paces.get(group.info.name)) for group in state.groups)
     lag = lag_of(state)
     ages = [group.oldest_pending_ms for group in groups if group.oldest_pending_ms is not None]
     baseline = _baseline(before) if before is not None else None
@@ -101,7 +106,7 @@ def _row(state: StreamState, at_ms: int, before: StreamState | None, said: _Said
         finding_ids=said.finding_ids,
         baseline=baseline,
         worse=tuple(_worse(state, baseline)),
-        forecast=said.forecast,
+        forecast=_latest(groups) or said.forecast,
         groups=groups,
     )
 
@@ -111,7 +116,32 @@ def lag_of(state: StreamState) -> int | None:
     return max((group.lag.messages for group in state.groups if group.lag is not None), default=None)
 
 
-def _group(group: GroupState, at_ms: int) -> GroupHealth:
+def _latest(groups: Iterable[GroupHealth]) -> str | None:
+    """The pace of the group that is furthest behind."""
+    worst = max(groups, key=lambda group: group.lag or 0, default=None)
+    return None if worst is None or worst.pace is None else worst.pace.says
+
+
+def _paces(paces: Paces, state: StreamState) -> Mapping[str, GroupPace]:
+    found = {}
+    for group in state.groups:
+        behind = group.lag is not None and group.lag.messages > 0
+        measured = paces.of(state.name, group.info.name) if behind else None
+        if measured is not None:
+            found[group.info.name] = pace.told(group.info.name, measured, _loss(paces, state, measured))
+    return found
+
+
+def _loss(paces: Paces, state: StreamState, measured: Pace) -> str | None:
+    """When what is trimmed reaches what is unread, where a lag grows on a stream that keeps its length."""
+    before = paces.at(measured.from_poll, state.name)
+    grows = measured.added_a_minute - measured.given_a_minute
+    if before is None or grows < pace.STILL:
+        return None
+    return _time_to_loss(state, before, measured.lag, grows)
+
+
+def _group(group: GroupState, at_ms: int, measured: GroupPace | None) -> GroupHealth:
     times = [time for entry in group.pending if (time := entry_time_ms(entry.id)) is not None]
     return GroupHealth(
         name=group.info.name,
@@ -120,6 +150,7 @@ def _group(group: GroupState, at_ms: int) -> GroupHealth:
         lag=None if group.lag is None else group.lag.messages,
         lag_source=None if group.lag is None else group.lag.source,
         oldest_pending_ms=max(0, at_ms - min(times)) if times else None,
+        pace=measured,
     )
 
 

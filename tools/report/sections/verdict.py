@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import PurePath
+from typing import TypeGuard
 
 from msgspec import structs
 
@@ -17,12 +18,14 @@ from tools.findings.model import (
     StreamFinding,
     rank_of,
     services_of,
+    stream_shown,
 )
 from tools.quantities import format_duration
 from tools.report import session_failure
 from tools.report.context import Context, severity
-from tools.report.model import Dashboard, Reason, RoadmapItem, ServiceState, StreamHealth, Verdict
+from tools.report.model import Dashboard, Reason, RoadmapItem, ServiceState, Verdict
 from tools.report.sections import harm, service_states
+from tools.report.streams_model import StreamHealth
 from tools.synthesis import chains
 from tools.synthesis.clusters import Cluster
 from tools.synthesis.health import is_measured
@@ -34,6 +37,8 @@ FIRST_MAX = 8
 _SECRETS_TOLD = 3
 _NAMES_TOLD = 4
 _SOON = (Priority.P0_CRITICAL, Priority.P1_HIGH)
+Paces = Mapping[tuple[str, str], str]
+"""What is said of the pace of a stream's group."""
 _CAUSELESS = frozenset({StreamCategory.CONSUMER_LAG, StreamCategory.DEAD_CONSUMER})
 """As a root they are what was measured, and no reason: nothing that was seen explains them."""
 _NO_CAUSE = "; what is behind it was not found"
@@ -49,7 +54,13 @@ def build(
     states: Sequence[ServiceState] = (),
 ) -> Verdict:
     """Headline, what it is about, at most five reasons, the other troubles by name, at most eight things to do first."""
-    why = _why(context)
+    paces = {
+        (row.stream, group.name): group.pace.gist
+        for row in streams
+        for group in row.groups
+        if group.pace is not None
+    }
+    why = _why(context, paces)
     others = [make() for make in why[WHY_MAX : WHY_MAX + OTHERS_MAX]]
     open_secrets = {finding.finding_id for finding in _open_secrets(context)}
     first = _first(open_secrets, roadmap)
@@ -59,7 +70,9 @@ def build(
         harm=harm.told(context, streams),
         at_the_end=service_states.told(states),
         why=tuple(make() for make in why[:WHY_MAX]),
-        others=tuple(structs.replace(one, text=context.by_id[one.finding_ids[0]].title) for one in others),
+        others=tuple(
+            structs.replace(one, text=_named(context.by_id[one.finding_ids[0]], paces)) for one in others
+        ),
         more=max(0, len(why) - WHY_MAX - OTHERS_MAX),
         counted=_counted(context, len(why)),
         first=tuple(
@@ -180,7 +193,17 @@ def _headline(dashboard: Dashboard, troubles: int) -> str:
     return "No. Nothing above MEDIUM was measured, and every configured source could be looked at."
 
 
-def _why(context: Context) -> list[Callable[[], Reason]]:
+def _named(finding: Finding, paces: Paces) -> str:
+    """A finding by its title; of a lag with its pace, which tells what the figure alone does not."""
+    gist = paces.get((stream_shown(finding), finding.consumer_group or "")) if _is_lag(finding) else None
+    return finding.title if gist is None else f"{finding.title}: {gist}"
+
+
+def _is_lag(finding: Finding) -> TypeGuard[StreamFinding]:
+    return isinstance(finding, StreamFinding) and finding.category is StreamCategory.CONSUMER_LAG
+
+
+def _why(context: Context, paces: Paces) -> list[Callable[[], Reason]]:
     """All reasons, the gravest first; of thousands of troubles only the first few are put into words."""
     reasons: list[tuple[int, float, Callable[[], Reason]]] = []
     open_secrets = _open_secrets(context)
@@ -197,11 +220,11 @@ def _why(context: Context) -> list[Callable[[], Reason]]:
     for number, cluster in enumerate(context.clusters):
         if cluster.severity.rank <= Severity.HIGH.rank:
             told.update(cluster.members)
-            made = partial(_of_cluster, context, cluster)
+            made = partial(_of_cluster, context, cluster, paces)
             reasons.append((cluster.severity.rank, number, made))
     for number, finding in enumerate(context.serious, start=len(context.clusters)):
         if finding.finding_id not in told:
-            reasons.append((rank_of(finding), number, partial(_of_finding, finding)))
+            reasons.append((rank_of(finding), number, partial(_of_finding, finding, paces)))
     return [make for _, _, make in sorted(reasons, key=lambda entry: entry[:2])]
 
 
@@ -225,11 +248,11 @@ def _counted(context: Context, troubles: int) -> str:
     return said
 
 
-def _of_finding(finding: Finding) -> Reason:
-    return Reason(text=finding.title, finding_ids=(finding.finding_id,), severity=severity(finding))
+def _of_finding(finding: Finding, paces: Paces) -> Reason:
+    return Reason(text=_named(finding, paces), finding_ids=(finding.finding_id,), severity=severity(finding))
 
 
-def _of_cluster(context: Context, cluster: Cluster) -> Reason:
+def _of_cluster(context: Context, cluster: Cluster, paces: Paces) -> Reason:
     root = context.by_id[cluster.root]
     effects = len(chains.explained(cluster.root, cluster.chain))
     company = len(cluster.members) - 1 - effects
@@ -245,7 +268,7 @@ def _of_cluster(context: Context, cluster: Cluster) -> Reason:
     *first, last = said
     tail = f"{', '.join(first)} and {last}" if first else last
     return Reason(
-        text=f"{root.title}; it {tail}{_NO_CAUSE if root.category in _CAUSELESS else ''}",
+        text=f"{_named(root, paces)}; it {tail}{_NO_CAUSE if root.category in _CAUSELESS else ''}",
         finding_ids=cluster.members,
         severity=cluster.severity,
         cluster_id=cluster.cluster_id,

@@ -39,6 +39,7 @@ function clusterCard(cluster) {
     "article",
     { class: `card cluster edge-${cluster.severity.toLowerCase()}`, id: cluster.clusterId, "aria-labelledby": `${cluster.clusterId}-title` },
     el("h3", { id: `${cluster.clusterId}-title` }, chip(cluster.severity), " ", el("span", { class: "id-of" }, cluster.clusterId), " ", prose(root?.title ?? cluster.title, 300)),
+    paceFor(root),
     statesOf(cluster),
     nowOf(cluster),
     el("p", { class: "fix" }, el("strong", {}, "Fix: "), advice(cluster.recommendation)),

@@ -47,6 +47,14 @@ function streamsOf(finding) {
   return finding.affectedStreams ?? [];
 }
 
+const paceOf = new Map(report.streams.flatMap((row) => row.groups.map((group) => [`${row.stream}\n${group.name}`, group.pace])));
+
+/** Of a finding about a lag, what its stream gets and its group is given at the end of the window. */
+function paceFor(finding) {
+  const pace = finding?.category === "CONSUMER_LAG" && paceOf.get(`${finding.members?.[0] ?? finding.stream}\n${finding.consumerGroup}`);
+  return pace ? el("p", { class: "pace" }, el("strong", {}, "Pace: "), prose(pace.says), ".") : null;
+}
+
 const aboutOf = new Map(report.streams.map((row) => [row.stream, new Set(row.findingIds)]));
 
 /** Whether a finding is about a stream: it names it, or the stream's family. */

@@ -17,6 +17,7 @@ function findingBody(finding) {
     el("p", { class: "fix" }, el("strong", {}, "Do: "), advice(finding.recommendation)),
     said && finding.hypothesis && el("p", {}, el("strong", {}, "What it means: "), prose(said)),
     finding.expected !== undefined && el("dl", { class: "facts" }, el("dt", {}, "Expected"), el("dd", {}, prose(finding.expected)), el("dt", {}, "Actual"), el("dd", {}, prose(finding.actual))),
+    paceFor(finding),
     measured(finding),
     snippets(finding),
     evidenceOf(finding),

@@ -24,12 +24,18 @@ function streamTable(rows) {
       el("span", { class: `chip ${row.status.toLowerCase()}` }, `${STATUS_SIGNS[row.status]} ${row.status}`),
       grown(row.length, row.baseline?.length),
       grown(row.pending, row.baseline?.pending),
-      [grown(row.lag, row.baseline?.lag), row.lagIsBound ? " or more" : ""],
+      [grown(row.lag, row.baseline?.lag), row.lagIsBound ? " or more" : "", rates(row)],
       milliseconds(row.oldestPendingMs),
       row.groups.length ? el("ul", { class: "plain small" }, row.groups.slice(0, 6).map((group) => el("li", {}, name(group.name), ` ${count(group.consumers, "consumer")}, lag ${number(group.lag)}, pending ${number(group.pending)}`)), row.groups.length > 6 && el("li", {}, `and ${row.groups.length - 6} more`)) : "none",
       [prose(row.verdict, 240), row.findingIds.length ? [" (", links(row.findingIds, 4), ")"] : "", row.worse.length > 0 && el("p", { class: "via" }, "Worse: ", shown(row.worse.join(", "))), row.forecast && el("p", { class: "via" }, shown(row.forecast))],
     ]),
   );
+}
+
+/** What the stream gets and the group behind is given, below its lag. */
+function rates(row) {
+  const pace = row.groups.find((group) => row.lag && group.lag === row.lag)?.pace;
+  return pace && el("p", { class: "via" }, `+${number(pace.addedPerMinute)} added, ${number(pace.givenPerMinute)} given a minute`);
 }
 
 function grown(value, before) {

@@ -51,7 +51,7 @@ function reasonOf(reason) {
     causeOf(reason),
     finding && chip(reason.severity ?? (cluster?.root === root ? cluster.severity : gradeOf(finding))),
     finding && " ",
-    prose(reason.text, 400),
+    prose(reason.text, 500),
     " ",
     el("span", { class: "proof" }, links(reason.findingIds, reason.clusterId ? 1 : 3)),
   ];
