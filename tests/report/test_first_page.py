@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from tests.detectors.streams.crafted import group, stream
 from tests.report.made_session import SESSION_ID, make, record
-from tests.synthesis.made import log_finding, shop, stream_finding
+from tests.synthesis.made import START_MS, log_finding, shop, stream_finding
 from tools.findings.model import AgentId, EvidenceKind, Finding, Locator, LogCategory, Severity
 from tools.findings.rule import Quote, Rule, Symptom
-from tools.report import project_paths
+from tools.report import markdown, project_paths
 from tools.report.context import prepare
+from tools.report.model import Report
 from tools.report.sections import harm, verdict
 from tools.report.write import Builder, build, write_report
+from tools.sources.records import Poll, ServerState
+from tools.sources.session_facts import SessionFacts
 from tools.synthesis.session_data import SessionData
 
 SECRET = Rule("log.secret", AgentId.LOG_WATCHER, LogCategory.SECURITY, "a secret", severity=Severity.CRITICAL)
@@ -159,3 +163,48 @@ def test_the_figures_of_troubles_and_root_causes_agree(
     )
     assert headline in made.verdict.headline
     assert made.verdict.counted == counted
+
+
+ENDED = stream_finding(1, "CONSUMER_LAG", consumer_group="billing", severity="CRITICAL", last_s=300)
+ENDED_WITH_IT = stream_finding(2, "STUCK_MESSAGE", consumer_group="billing", last_s=200)
+LATER = stream_finding(3, "DEAD_CONSUMER", "invoices", consumer_group="mailers", severity="CRITICAL")
+WITH_LATER = stream_finding(4, "STUCK_MESSAGE", "invoices", consumer_group="mailers")
+
+
+def at_the_end(*findings: Finding) -> Report:
+    """The report of ten minutes that were polled to the end."""
+    facts = SessionFacts(
+        session_id="s", version="0", mode="attach", project_root="/srv/shop", redis=None, started_ms=START_MS,
+        deadline_ms=START_MS + 600_000, ended_ms=START_MS + 600_000,
+    )  # fmt: skip
+    behind = group("billing", lag=3)
+    final = Poll(
+        number=40, at_ms=START_MS + 600_000, server=ServerState(flavour="valkey", version="9"), streams=(stream("orders", 9, behind),)
+    )  # fmt: skip
+    data = SessionData("s", facts=facts, findings=findings, index=shop(), baseline=final)
+    return build(prepare(data, 0), Builder(), "0")
+
+
+def test_a_trouble_that_was_over_says_so_and_stands_behind_what_goes_on() -> None:
+    report = at_the_end(ENDED, ENDED_WITH_IT, LATER, WITH_LATER)
+    why, said = report.verdict.why, "last seen 15:11:40 UTC, 5m before the end; at the end 3 waited"
+    assert [(reason.finding_ids[0], reason.over) for reason in why] == [("RSA-003", None), ("RSA-001", said)]
+    assert report.verdict.headline.endswith("which come down to 2 troubles, 1 of them over by the end.")
+    text = markdown.render(report)
+    assert f"- **C-02** CRITICAL: **over by the end** ({said}): CONSUMER\\_LAG on orders; it " in text
+    assert f"### RSA-001 CONSUMER\\_LAG on orders — over by the end, {said}\n" in text
+    assert "2. **C-02** (over by the end) Mend RSA-001." in text
+
+
+def test_of_a_trouble_that_was_over_no_harm_is_to_be_limited() -> None:
+    report = at_the_end(ENDED, ENDED_WITH_IT)
+    assert [item.now for item in report.roadmap] == [None]
+    assert [item.now for item in at_the_end(LAG, STUCK).roadmap] != [None]
+
+
+def test_a_lone_finding_that_was_over_says_so_too() -> None:
+    report = at_the_end(ENDED, LATER)
+    assert [reason.finding_ids for reason in report.verdict.why] == [("RSA-003",), ("RSA-001",)]
+    assert report.verdict.why[1].over is not None
+    assert [item.finding_ids for item in report.roadmap] == [("RSA-003",), ("RSA-001",)]
+    assert [row.finding_id for row in report.critical] == ["RSA-003", "RSA-001"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tools.clock import iso
 from tools.findings.model import Finding, Origin, Severity, rank_of
-from tools.synthesis import drift, wiring
+from tools.synthesis import drift, ended, wiring
 from tools.synthesis.clusters import Cluster, clusters
 from tools.synthesis.drift import DriftRow
 from tools.synthesis.flows.roles import roles
@@ -34,6 +34,8 @@ class Context:
     """The measured findings that are HIGH or worse, in their order."""
     last_poll_ms: int | None
     now_ms: int
+    over: Mapping[str, int] = field(default_factory=dict)
+    """By id of the root of a trouble, or of a finding in none, that was over by the end: when it was seen last, in ms."""
 
 
 def prepare(data: SessionData, now_ms: int) -> Context:
@@ -45,18 +47,25 @@ def prepare(data: SessionData, now_ms: int) -> Context:
     known = wiring.build(data.index, measured, streams)
     seen = roles(data.logs.flow_lines, data.samples, known)
     topology = wiring.build(data.index, measured, streams, seen) if seen != Seen() else known
+    by_id = {finding.finding_id: finding for finding in findings}
     found = clusters(measured, topology)
+    over = ended.ended(data, measured)
+    ended_troubles = ended.troubles(found, by_id, over)
+    found = ended.behind(found, ended_troubles)
+    cluster_ids = {name: cluster.cluster_id for cluster in found for name in cluster.members}
+    alone = {name: at_ms for name, at_ms in over.items() if name not in cluster_ids}
     return Context(
         data=data,
         findings=findings,
-        by_id={finding.finding_id: finding for finding in findings},
+        by_id=by_id,
         wiring=topology,
         clusters=found,
-        cluster_ids={name: cluster.cluster_id for cluster in found for name in cluster.members},
+        cluster_ids=cluster_ids,
         drift=drift.registry(findings),
         serious=tuple(finding for finding in findings if is_serious(finding)),
         last_poll_ms=data.final.at_ms if data.final is not None else None,
         now_ms=now_ms,
+        over=alone | ended_troubles,
     )
 
 

@@ -120,7 +120,8 @@ def _to(text: str, anchor: str) -> str:
 def _reason(reason: Reason) -> str:
     level = f"{reason.severity.value}: " if reason.severity is not None else ""
     proof = links(reason.finding_ids[:1] if reason.cluster_id else reason.finding_ids, PROOFS_MAX)
-    return f"{_numbered(reason)}{level}{inline(reason.text, REASON_CHARS_MAX)} ({proof})"
+    over = "" if reason.over is None else f"**over by the end** ({inline(reason.over)}): "
+    return f"{_numbered(reason)}{level}{over}{inline(reason.text, REASON_CHARS_MAX)} ({proof})"
 
 
 def _step(reason: Reason) -> str:
@@ -130,7 +131,8 @@ def _step(reason: Reason) -> str:
     gist = brief(reason.text)
     left = "in full: " if len(gist) < len(reason.text) else ""
     line = "" if reason.seen is None else f" The line: {code(reason.seen, SEEN_CHARS_MAX)}"
-    return f"{_numbered(reason)}{now}{advice(gist, ADVICE_CHARS_MAX)}{line} ({left}{proof})"
+    over = "" if reason.over is None else "(over by the end) "
+    return f"{_numbered(reason)}{over}{now}{advice(gist, ADVICE_CHARS_MAX)}{line} ({left}{proof})"
 
 
 def _numbered(reason: Reason) -> str:

@@ -83,8 +83,10 @@ def _now(name: str, told: Places) -> Iterator[str]:
 def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]], told: Places) -> str:
     """A cluster in a few lines: root, fix, and each step to a symptom; links to the root lead here."""
     here = "" if cluster.root in told.in_full else anchor(cluster.root)
+    over = told.over.get(cluster.root)
+    ended = "" if over is None else f" — over by the end, {inline(over)}"
     lines = [
-        f"- {here}**{cluster.cluster_id}** {cluster.severity.value} {inline(cluster.title, 160)} ({links([cluster.root])})",
+        f"- {here}**{cluster.cluster_id}** {cluster.severity.value} {inline(cluster.title, 160)}{ended} ({links([cluster.root])})",
         *(f"  {text}" for text in _pace(findings[cluster.root], told)),
         *(f"  {text}" for text in _now(cluster.root, told)),
         f"  **Do:** {advice(cluster.recommendation, 600)}",
@@ -108,7 +110,9 @@ def _in_full(row: CriticalFinding, finding: dict[str, Any], told: Places, part_o
         facts.append(f"part of {part_of.cluster_id}, root {links([part_of.root])}")
     elif row.cluster_id is not None:
         facts.append(f"root of **{row.cluster_id}**")
-    parts = [f"{anchor(name)}\n\n### {name} {inline(finding['title'])}", " · ".join(facts)]
+    over = told.over.get(name)
+    ended = "" if over is None else f" — over by the end, {inline(over)}"
+    parts = [f"{anchor(name)}\n\n### {name} {inline(finding['title'])}{ended}", " · ".join(facts)]
     for key, title in (("hypothesis", "What it means"), ("expected", "Expected"), ("actual", "Actual")):
         if finding.get(key):
             parts.append(f"**{title}:** {inline(finding[key], 1000)}")

@@ -31,6 +31,8 @@ class Places:
     """What the first page says to do now."""
     paces: Mapping[tuple[str, str], str]
     """What is said of the pace of a stream's group."""
+    over: Mapping[str, str]
+    """Of roots and lone findings that were over by the end: when they were seen last."""
 
     @property
     def in_full(self) -> frozenset[str]:
@@ -63,6 +65,7 @@ def places(report: Report) -> Places:
             for group in row.groups
             if group.pace is not None
         },
+        over=report.over,
     )
 
 

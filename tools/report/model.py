@@ -57,6 +57,8 @@ class Reason(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tr
     """Of something to do: what limits the harm until it is done."""
     cluster_id: str | None = None
     """Of a trouble that is a cluster: which one."""
+    over: str | None = None
+    """Of a trouble that was over by the end: when it was seen last."""
     seen: str | None = None
     """Where a text that speaks of a line has it: place and line, masked."""
 
@@ -330,5 +332,7 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     failures: tuple[SectionFailure, ...]
     timeline: Timeline | None = None
     """What streams and logs did when; None where it could not be told."""
+    over: dict[str, str] = {}
+    """By id of the root of a trouble, or of a finding in none, that was over by the end: when it was seen last, in words."""
     findings: tuple[dict[str, Any], ...]
     """Every finding, sorted by severity rank, then time, then id."""

@@ -27,7 +27,9 @@ from tools.report.sections import (
     log_templates,
     next_session,
     observability,
+    over,
     reach,
+    reasons,
     roadmap,
     service_states,
     streams,
@@ -116,6 +118,8 @@ def build(context: Context, builder: Builder, version: str) -> Report:
     gaps = builder.rows("observability gaps", lambda: observability.build(context))
     source_gaps = builder.rows("source gaps", lambda: coverage.source_gaps(context))
     seen = builder.attempt("coverage", lambda: coverage.build(context), None)
+    nothing: dict[str, str] = {}
+    ended = builder.attempt("troubles that were over", lambda: over.build(context), nothing)
     health_map = builder.rows("stream health map", lambda: streams.build(context))
     unknown = Verdict(headline="It cannot be told: the dashboard could not be built.", why=(), first=())
     return Report(
@@ -125,7 +129,11 @@ def build(context: Context, builder: Builder, version: str) -> Report:
         completed_at=iso(context.now_ms),
         verdict=builder.attempt(
             "first page",
-            lambda: unknown if board is None else verdict.build(context, board, plan, health_map, states),
+            lambda: (
+                unknown
+                if board is None
+                else verdict.build(context, board, plan, reasons.Told(health_map, states, ended))
+            ),
             unknown,
         ),
         change=builder.attempt("the change", lambda: change.build(context), None),
@@ -151,6 +159,7 @@ def build(context: Context, builder: Builder, version: str) -> Report:
         ),
         timeline=builder.attempt("timeline", lambda: timeline.build(context), None),
         failures=tuple(builder.failures),
+        over=ended,
         findings=tuple(dump(finding) for finding in context.findings),
     )
 

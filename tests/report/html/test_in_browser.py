@@ -349,3 +349,15 @@ def test_a_lag_stands_beside_its_pace(report: Report, show: Opener) -> None:
     expect(page.page.locator(f"#{report.clusters[0].cluster_id} .pace")).to_have_text("Pace: 640 are added.")
     shown = page.page.locator("#streams tr", has_text="orders").first
     expect(shown).to_contain_text("+640 added, 160 given a minute")
+
+
+def test_a_trouble_that_was_over_says_so(report: Report, show: Opener) -> None:
+    first = report.clusters[0]
+    verdict = replace(report.verdict, why=(replace(report.verdict.why[0], over="last seen <b>"),))
+    page = show(html_of(replace(report, over={first.root: "last seen <b>"}, verdict=verdict)))
+    expect(page.page.locator(f"#{first.cluster_id}-title")).to_contain_text(
+        "— over by the end, last seen <b>"
+    )
+    expect(page.page.locator("#verdict .pair li").first).to_contain_text(
+        "over by the end (last seen <b>): Group"
+    )

@@ -21,7 +21,17 @@ def build(context: Context) -> tuple[CriticalFinding, ...]:
         for finding in context.serious
         if rank_of(finding) == Severity.CRITICAL.rank
     ]
-    return tuple(sorted(rows, key=lambda row: (row.cluster_id is None, row.cluster_id or "")))
+    return tuple(
+        sorted(
+            rows,
+            key=lambda row: (row.cluster_id is None, row.finding_id in context.over, _number(row)),
+        )
+    )
+
+
+def _number(row: CriticalFinding) -> int:
+    """Of its cluster, in their order."""
+    return int((row.cluster_id or "C-0").removeprefix("C-"))
 
 
 def _has_ended(finding: Finding) -> bool:

@@ -36,7 +36,7 @@ _TRACE_HEADINGS = ("Traceback (most recent call last)", "Exception in thread ")
 
 
 def build(context: Context, states: Sequence[ServiceState] = ()) -> tuple[RoadmapItem, ...]:
-    """All items, by priority, then the weight of their cluster, then id. `states` of services decide what helps now."""
+    """All items, by priority, what was over by the end last, then by the weight of their cluster, then id. `states` of services decide what helps now."""
     scene = stop_gap.Scene.of(context, states)
     items = [
         _cluster_item(scene, cluster, [context.by_id[name] for name in cluster.members])
@@ -52,7 +52,14 @@ def build(context: Context, states: Sequence[ServiceState] = ()) -> tuple[Roadma
     streams = [] if context.data.final is None else [state.name for state in context.data.final.streams]
     items += [_item(scene, group) for group in _grouped(by_path(single, streams))]
     # Python's sort is stable: clusters come first and by weight, then findings in their order.
-    return tuple(sorted(items, key=lambda item: item.priority.rank))
+    over = context.over
+    return tuple(sorted(items, key=lambda item: (item.priority.rank, item.finding_ids[0] in over)))
+
+
+def _now(members: Sequence[Finding], scene: stop_gap.Scene) -> str | None:
+    """What limits the harm; of what was over by the end there is none to limit."""
+    over = members[0].finding_id in scene.context.over
+    return None if over else stop_gap.of_trouble(members, scene)
 
 
 def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
@@ -82,7 +89,7 @@ def _cluster_item(scene: stop_gap.Scene, cluster: Cluster, members: Sequence[Fin
         cluster_id=cluster.cluster_id,
         snippet_before=before,
         snippet_after=after,
-        now=stop_gap.of_trouble(members, scene),
+        now=_now(members, scene),
         also=also,
         remains=remains,
         advice_left_out=left_out,
@@ -131,7 +138,7 @@ def _item(scene: stop_gap.Scene, group: Sequence[Finding]) -> RoadmapItem:
         cluster_id=None,
         snippet_before=before,
         snippet_after=after,
-        now=stop_gap.of_trouble(group[:1], scene),
+        now=_now(group[:1], scene),
     )
 
 

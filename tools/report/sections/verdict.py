@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import PurePath
-from typing import TypeGuard
 
 from msgspec import structs
 
-from tools.findings.model import (
-    Finding,
-    LogCategory,
-    Priority,
-    Severity,
-    StreamCategory,
-    StreamFinding,
-    rank_of,
-    services_of,
-    stream_shown,
-)
+from tools.findings.model import Priority, Severity
 from tools.quantities import format_duration
 from tools.report import session_failure
-from tools.report.context import Context, severity
-from tools.report.model import Dashboard, Reason, RoadmapItem, ServiceState, Verdict
-from tools.report.sections import harm, service_states
-from tools.report.streams_model import StreamHealth
-from tools.synthesis import chains
-from tools.synthesis.clusters import Cluster
+from tools.report.context import Context
+from tools.report.model import Dashboard, Reason, RoadmapItem, Verdict
+from tools.report.sections import harm, reasons, service_states
+from tools.report.sections.reasons import Told, count
 from tools.synthesis.health import is_measured
 
 WHY_MAX = 5
@@ -35,43 +21,30 @@ OTHERS_MAX = 15
 """Further troubles that the first page names by their title alone."""
 FIRST_MAX = 8
 _SECRETS_TOLD = 3
-_NAMES_TOLD = 4
 _SOON = (Priority.P0_CRITICAL, Priority.P1_HIGH)
-Paces = Mapping[tuple[str, str], str]
-"""What is said of the pace of a stream's group."""
-_CAUSELESS = frozenset({StreamCategory.CONSUMER_LAG, StreamCategory.DEAD_CONSUMER})
-"""As a root they are what was measured, and no reason: nothing that was seen explains them."""
-_NO_CAUSE = "; what is behind it was not found"
-_SECOND = 0.5
-"""The place of secrets that lie open: behind the gravest trouble, before all others, for they are rotated in minutes."""
 
 
 def build(
     context: Context,
     dashboard: Dashboard,
     roadmap: tuple[RoadmapItem, ...],
-    streams: Sequence[StreamHealth] = (),
-    states: Sequence[ServiceState] = (),
+    told: Told,
 ) -> Verdict:
     """Headline, what it is about, at most five reasons, the other troubles by name, at most eight things to do first."""
-    paces = {
-        (row.stream, group.name): group.pace.gist
-        for row in streams
-        for group in row.groups
-        if group.pace is not None
-    }
-    why = _why(context, paces)
+    why = reasons.reasons(context, told)
     others = [make() for make in why[WHY_MAX : WHY_MAX + OTHERS_MAX]]
-    open_secrets = {finding.finding_id for finding in _open_secrets(context)}
+    open_secrets = {finding.finding_id for finding in reasons.open_secrets(context)}
     first = _first(open_secrets, roadmap)
     return Verdict(
-        headline=_of_change(context) + _with_failure(context, _headline(dashboard, len(why))),
+        headline=_of_change(context)
+        + _with_failure(context, _headline(dashboard, len(why), reasons.over(context))),
         about=_about(context, dashboard),
-        harm=harm.told(context, streams),
-        at_the_end=service_states.told(states),
+        harm=harm.told(context, told.streams),
+        at_the_end=service_states.told(told.states),
         why=tuple(make() for make in why[:WHY_MAX]),
         others=tuple(
-            structs.replace(one, text=_named(context.by_id[one.finding_ids[0]], paces)) for one in others
+            structs.replace(one, text=reasons.named(context.by_id[one.finding_ids[0]], told))
+            for one in others
         ),
         more=max(0, len(why) - WHY_MAX - OTHERS_MAX),
         counted=_counted(context, len(why)),
@@ -81,6 +54,7 @@ def build(
                 finding_ids=item.finding_ids[:1],
                 now=item.now,
                 cluster_id=item.cluster_id,
+                over=told.over.get(item.finding_ids[0]),
                 seen=item.evidence if open_secrets.intersection(item.finding_ids) else None,
             )
             for item in first
@@ -109,9 +83,9 @@ def _about(context: Context, dashboard: Dashboard) -> str:
     if facts.redis is not None:
         said.append(f"Redis at {facts.redis}")
     if dashboard.services:
-        said.append(_count(len(dashboard.services), "service"))
+        said.append(count(len(dashboard.services), "service"))
     if dashboard.streams_discovered:
-        said.append(_count(dashboard.streams_discovered, "stream"))
+        said.append(count(dashboard.streams_discovered, "stream"))
     said.append(_MODES.get(facts.mode, facts.mode))
     return f"{', '.join(said)}; {_when(dashboard)}." if dashboard.started_at else f"{', '.join(said)}."
 
@@ -130,17 +104,6 @@ def _first(open_secrets: set[str], roadmap: tuple[RoadmapItem, ...]) -> list[Roa
     about = [item for item in roadmap if open_secrets.intersection(item.finding_ids)][:_SECRETS_TOLD]
     rest = [item for item in roadmap if item not in about]
     return [*rest[:1], *about, *rest[1:]][:FIRST_MAX]
-
-
-def _open_secrets(context: Context) -> list[Finding]:
-    """Measured CRITICAL findings of secrets, outside of any cluster."""
-    return [
-        finding
-        for finding in context.serious
-        if finding.category is LogCategory.SECURITY
-        and rank_of(finding) == Severity.CRITICAL.rank
-        and finding.finding_id not in context.cluster_ids
-    ]
 
 
 def _of_change(context: Context) -> str:
@@ -174,123 +137,39 @@ def _ended_early(context: Context, said: str) -> str:
     return f"{said} But the window ended early by a failure{tail}."
 
 
-def _headline(dashboard: Dashboard, troubles: int) -> str:
-    """`troubles` is to how many causes and lone findings all CRITICAL and HIGH ones come down."""
+def _headline(dashboard: Dashboard, troubles: int, over: int) -> str:
+    """`troubles` is to how many causes and lone findings all CRITICAL and HIGH ones come down, `over` how many were over."""
+    ended = f", {over} of them over by the end" if 0 < over < troubles else ""
     critical = dashboard.by_severity[Severity.CRITICAL.value]
     high = dashboard.by_severity[Severity.HIGH.value]
     if dashboard.health == "CRITICAL":
-        joined = f", which come down to {_count(troubles, 'trouble')}" if troubles < critical + high else ""
-        return f"Yes, on fire: {_count(critical, 'critical finding')} and {_count(high, 'high one')}{joined}."
+        joined = f", which come down to {count(troubles, 'trouble')}" if troubles < critical + high else ""
+        return f"Yes, on fire: {count(critical, 'critical finding')} and {count(high, 'high one')}{joined}{ended}."
     if dashboard.health == "DEGRADED":
         if critical:
-            return f"No longer on fire, but it was: {_count(critical, 'critical finding')} did not last to the end."
+            return f"No longer on fire, but it was: {count(critical, 'critical finding')} did not last to the end."
         if high:
-            joined = f", which come down to {_count(troubles, 'trouble')}" if troubles < high else ""
-            return f"Not on fire, but not well: {_count(high, 'high finding')}{joined}."
-        return (
-            f"Nothing serious was seen, but not everything could be: {_count(dashboard.blind_gaps, 'gap')}."
-        )
+            joined = f", which come down to {count(troubles, 'trouble')}" if troubles < high else ""
+            return f"Not on fire, but not well: {count(high, 'high finding')}{joined}{ended}."
+        return f"Nothing serious was seen, but not everything could be: {count(dashboard.blind_gaps, 'gap')}."
     return "No. Nothing above MEDIUM was measured, and every configured source could be looked at."
-
-
-def _named(finding: Finding, paces: Paces) -> str:
-    """A finding by its title; of a lag with its pace, which tells what the figure alone does not."""
-    gist = paces.get((stream_shown(finding), finding.consumer_group or "")) if _is_lag(finding) else None
-    return finding.title if gist is None else f"{finding.title}: {gist}"
-
-
-def _is_lag(finding: Finding) -> TypeGuard[StreamFinding]:
-    return isinstance(finding, StreamFinding) and finding.category is StreamCategory.CONSUMER_LAG
-
-
-def _why(context: Context, paces: Paces) -> list[Callable[[], Reason]]:
-    """All reasons, the gravest first; of thousands of troubles only the first few are put into words."""
-    reasons: list[tuple[int, float, Callable[[], Reason]]] = []
-    open_secrets = _open_secrets(context)
-    told = {finding.finding_id for finding in open_secrets}
-    if open_secrets:
-        text = "; ".join(finding.title for finding in open_secrets[:_SECRETS_TOLD])
-        more = len(open_secrets) - _SECRETS_TOLD
-        reason = Reason(
-            text=text + (f"; and {more} more" if more > 0 else ""),
-            finding_ids=tuple(finding.finding_id for finding in open_secrets),
-            severity=Severity.CRITICAL,
-        )
-        reasons.append((Severity.CRITICAL.rank, _SECOND, lambda: reason))
-    for number, cluster in enumerate(context.clusters):
-        if cluster.severity.rank <= Severity.HIGH.rank:
-            told.update(cluster.members)
-            made = partial(_of_cluster, context, cluster, paces)
-            reasons.append((cluster.severity.rank, number, made))
-    for number, finding in enumerate(context.serious, start=len(context.clusters)):
-        if finding.finding_id not in told:
-            reasons.append((rank_of(finding), number, partial(_of_finding, finding, paces)))
-    return [make for _, _, make in sorted(reasons, key=lambda entry: entry[:2])]
 
 
 def _counted(context: Context, troubles: int) -> str:
     """The figures of the first page and of the root causes, each of which counts something else."""
     serious = sum(cluster.severity.rank <= Severity.HIGH.rank for cluster in context.clusters)
     milder = len(context.clusters) - serious
-    secrets = len(_open_secrets(context))
+    secrets = len(reasons.open_secrets(context))
     alone = troubles - serious - bool(secrets)
-    parts = [_count(serious, "root cause")] if serious else []
+    parts = [count(serious, "root cause")] if serious else []
     if secrets:
-        parts.append(f"{_count(secrets, 'secret')} in logs{' (told as one)' if secrets > 1 else ''}")
+        parts.append(f"{count(secrets, 'secret')} in logs{' (told as one)' if secrets > 1 else ''}")
     if alone:
-        parts.append(f"{_count(alone, 'finding')} that nothing else explains")
+        parts.append(f"{count(alone, 'finding')} that nothing else explains")
     *first, last = parts or [""]
     named = "trouble is" if troubles == 1 else f"{troubles} troubles are"
     said = f"The {named} {', '.join(first)}{' and ' if first else ''}{last}." if last else ""
     if milder:
         is_are = "is" if milder == 1 else "are"
-        said += f"{' ' if said else ''}{_count(milder, 'more root cause' if serious else 'root cause')} {is_are} MEDIUM or milder."
+        said += f"{' ' if said else ''}{count(milder, 'more root cause' if serious else 'root cause')} {is_are} MEDIUM or milder."
     return said
-
-
-def _of_finding(finding: Finding, paces: Paces) -> Reason:
-    return Reason(text=_named(finding, paces), finding_ids=(finding.finding_id,), severity=severity(finding))
-
-
-def _of_cluster(context: Context, cluster: Cluster, paces: Paces) -> Reason:
-    root = context.by_id[cluster.root]
-    effects = len(chains.explained(cluster.root, cluster.chain))
-    company = len(cluster.members) - 1 - effects
-    said = [f"explains {_count(effects, 'other finding')}"] if effects else []
-    if company:
-        said.append(
-            f"goes together with {company} more"
-            if effects
-            else f"goes together with {_count(company, 'other finding')}"
-        )
-    if seen := _seen_at(context, cluster):
-        said.append(seen)
-    *first, last = said
-    tail = f"{', '.join(first)} and {last}" if first else last
-    return Reason(
-        text=f"{_named(root, paces)}; it {tail}{_NO_CAUSE if root.category in _CAUSELESS else ''}",
-        finding_ids=cluster.members,
-        severity=cluster.severity,
-        cluster_id=cluster.cluster_id,
-    )
-
-
-def _seen_at(context: Context, cluster: Cluster) -> str:
-    """Where it was seen, by name, and how many services more messages reach from there."""
-    members = [context.by_id[name] for name in cluster.members]
-    seen = {name: None for finding in members for name in services_of(finding)}
-    for finding in members:
-        if isinstance(finding, StreamFinding):
-            seen |= dict.fromkeys(context.wiring.readers_of(finding))
-    beyond = max(0, cluster.blast_radius.services_count - len(seen))
-    if not seen:
-        return f"may reach {_count(beyond, 'service')}" if beyond else ""
-    names = sorted(seen)
-    more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
-    shows = "shows" if beyond == 1 else "show"
-    further = f" ({_count(beyond, 'service')} downstream {shows} nothing of it)" if beyond else ""
-    return f"was seen at {', '.join(names[:_NAMES_TOLD])}{more}{further}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -9,7 +9,7 @@ function buildCauses(section) {
   else section.append(el("p", { class: "lead" }, "Findings that tell of one trouble, the weightiest first. Mend the root, and its symptoms should go. ", prose(report.verdict.counted)), causeList);
   const alone = report.findings.filter((finding) => !clusterOf.has(finding.findingId) && !isAdvice(finding) && LEVELS.indexOf(levelOf(finding)) <= 1);
   if (alone.length) {
-    const rows = alone.slice(0, 60).map((finding) => el("li", {}, chip(gradeOf(finding)), " ", link(finding.findingId, true), el("p", { class: "fix" }, el("strong", {}, "Do: "), advice(finding.recommendation, 400))));
+    const rows = alone.slice(0, 60).map((finding) => el("li", {}, chip(gradeOf(finding)), " ", link(finding.findingId, true), endedOf(finding.findingId), el("p", { class: "fix" }, el("strong", {}, "Do: "), advice(finding.recommendation, 400))));
     section.append(
       el("h3", {}, "Serious, and explained by nothing else"),
       el("ul", { class: "alone" }, rows),
@@ -38,7 +38,7 @@ function clusterCard(cluster) {
   return el(
     "article",
     { class: `card cluster edge-${cluster.severity.toLowerCase()}`, id: cluster.clusterId, "aria-labelledby": `${cluster.clusterId}-title` },
-    el("h3", { id: `${cluster.clusterId}-title` }, chip(cluster.severity), " ", el("span", { class: "id-of" }, cluster.clusterId), " ", prose(root?.title ?? cluster.title, 300)),
+    el("h3", { id: `${cluster.clusterId}-title` }, chip(cluster.severity), " ", el("span", { class: "id-of" }, cluster.clusterId), " ", prose(root?.title ?? cluster.title, 300), endedOf(cluster.root)),
     paceFor(root),
     statesOf(cluster),
     nowOf(cluster),
@@ -52,6 +52,12 @@ function clusterCard(cluster) {
     (cluster.alternatives ?? []).map(alternative),
     wordingOf(cluster),
   );
+}
+
+/** Of a trouble that was over by the end: when it was seen last. */
+function endedOf(id) {
+  const over = report.over[id];
+  return over && el("span", { class: "via over" }, " — over by the end, ", prose(over));
 }
 
 /** Whether the services of a trouble that ended or fell silent ran at the end of the window. */

@@ -20,7 +20,7 @@ function buildVerdict(section) {
   const why = [...verdict.why, ...(verdict.others ?? [])].map((reason) => el("li", {}, ...reasonOf(reason)));
   if (verdict.more) why.push(el("li", {}, `and ${number(verdict.more)} more that are serious: `, el("a", { href: "#causes" }, "root causes")));
   const first = verdict.first.map((reason) =>
-    el("li", {}, causeOf(reason), reason.now && [el("strong", {}, "Now: "), advice(reason.now, 600), " ", el("strong", {}, "Then: ")], advice(brief(reason.text), 600), reason.seen && [" The line: ", name(reason.seen, 260)], " ", el("span", { class: "proof" }, brief(reason.text).length < reason.text.length ? "in full: " : "", links(reason.findingIds, 3))),
+    el("li", {}, causeOf(reason), reason.over && "(over by the end) ", reason.now && [el("strong", {}, "Now: "), advice(reason.now, 600), " ", el("strong", {}, "Then: ")], advice(brief(reason.text), 600), reason.seen && [" The line: ", name(reason.seen, 260)], " ", el("span", { class: "proof" }, brief(reason.text).length < reason.text.length ? "in full: " : "", links(reason.findingIds, 3))),
   );
   if (verdict.firstMore) first.push(el("li", { class: "more" }, `and ${number(verdict.firstMore)} more that should not wait long: `, el("a", { href: "#roadmap" }, "roadmap")));
   if (why.length || first.length) {
@@ -51,6 +51,7 @@ function reasonOf(reason) {
     causeOf(reason),
     finding && chip(reason.severity ?? (cluster?.root === root ? cluster.severity : gradeOf(finding))),
     finding && " ",
+    reason.over && [el("strong", {}, "over by the end"), " (", prose(reason.over), "): "],
     prose(reason.text, 500),
     " ",
     el("span", { class: "proof" }, links(reason.findingIds, reason.clusterId ? 1 : 3)),
