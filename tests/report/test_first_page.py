@@ -208,3 +208,38 @@ def test_a_lone_finding_that_was_over_says_so_too() -> None:
     assert report.verdict.why[1].over is not None
     assert [item.finding_ids for item in report.roadmap] == [("RSA-003",), ("RSA-001",)]
     assert [row.finding_id for row in report.critical] == ["RSA-003", "RSA-001"]
+
+
+LEFT = {"type": "shutdown", "leftovers": 0}
+
+
+@pytest.mark.parametrize(
+    ("mode", "events", "headline", "about"),
+    [
+        pytest.param("managed", ({"type": "shutdown", "leftovers": 2}, LEFT), "On fire until this audit stopped it: 1 critical", "started for this audit and stopped again: nothing of it runs now", id="it was started and stopped"),
+        pytest.param("managed", ({"type": "shutdown", "leftovers": 2},), "Yes, on fire: 1 critical", "that all of it was stopped again was not seen", id="something was left"),
+        pytest.param("managed", (), "Yes, on fire: 1 critical", "that all of it was stopped again was not seen", id="nobody saw it stop"),
+        pytest.param("attach", (LEFT,), "Yes, on fire: 1 critical", "found running, only looked at, and left running", id="it ran before and runs on"),
+    ],
+)  # fmt: skip
+def test_what_kind_of_system_it_was_is_said_and_what_was_stopped_burns_no_more(
+    mode: str, events: tuple[dict[str, object], ...], headline: str, about: str
+) -> None:
+    facts = SessionFacts(
+        session_id="s", version="0", mode=mode, project_root="/srv/shop", redis=None, started_ms=START_MS, deadline_ms=START_MS
+    )  # fmt: skip
+    data = SessionData("s", facts=facts, findings=(LAG, STUCK), index=shop(), events=events)
+    report = build(prepare(data, 0), Builder(), "0")
+    assert report.verdict.headline.startswith(headline)
+    assert about in report.verdict.about
+    assert report.verdict.stopped == headline.startswith("On fire until")
+    assert ("wherever else this system runs" in markdown.render(report)) == report.verdict.stopped
+
+
+def test_a_system_that_was_stopped_was_not_well() -> None:
+    facts = SessionFacts(
+        session_id="s", version="0", mode="managed", project_root="/srv/shop", redis=None, started_ms=START_MS, deadline_ms=START_MS
+    )  # fmt: skip
+    data = SessionData("s", facts=facts, findings=(STUCK,), index=shop(), events=(LEFT,))
+    headline = build(prepare(data, 0), Builder(), "0").verdict.headline
+    assert headline == "It was not on fire, but not well: 1 high finding."

@@ -30,6 +30,7 @@ SEEN_CHARS_MAX = 260
 PROOFS_MAX = 3
 """Findings that one sentence of the first page links."""
 _ALERTS = {"CRITICAL": "CAUTION", "DEGRADED": "WARNING", "HEALTHY": "TIP", "UNKNOWN": "IMPORTANT"}
+_WHERE_IT_RUNS = "“now” is for wherever else this system runs: what this audit had started is stopped"
 _SECTIONS = (
     "Executive dashboard",
     "Critical findings",
@@ -94,7 +95,8 @@ def _first_page(report: Report) -> str:
         lines.append("**Why**\n\n" + "\n".join(why))
     if report.verdict.first:
         steps = (f"{number}. {_step(reason)}" for number, reason in enumerate(report.verdict.first, start=1))
-        lines.append(f"{FIRST}**What first**\n\n" + "\n".join(steps))
+        note = f" ({_WHERE_IT_RUNS})" if report.verdict.stopped else ""
+        lines.append(f"{FIRST}**What first**{note}\n\n" + "\n".join(steps))
         if report.verdict.first_more:
             more = f"{report.verdict.first_more} more that should not wait long"
             lines.append(f"and {more}, in {_to('the roadmap', _anchor(6))}")

@@ -45,6 +45,8 @@ class Verdict(Struct, frozen=True, kw_only=True, rename="camel"):
     first: tuple[Reason, ...]
     first_more: int = 0
     """What else is to be done at once or soon (P0, P1), in the roadmap alone."""
+    stopped: bool = False
+    """The system was started for this audit and stopped again: nothing of it runs now."""
 
 
 class Reason(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -361,3 +361,10 @@ def test_a_trouble_that_was_over_says_so(report: Report, show: Opener) -> None:
     expect(page.page.locator("#verdict .pair li").first).to_contain_text(
         "over by the end (last seen <b>): Group"
     )
+
+
+def test_a_system_that_was_stopped_is_spoken_of_in_the_past(report: Report, show: Opener) -> None:
+    page = show(html_of(replace(report, verdict=replace(report.verdict, stopped=True))))
+    expect(page.page.locator("#verdict .health")).to_contain_text("Was it on fire?")
+    first = page.page.locator("#verdict .pair").first
+    expect(first).to_contain_text("what this audit had started is stopped")

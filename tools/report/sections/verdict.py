@@ -32,12 +32,13 @@ def build(
 ) -> Verdict:
     """Headline, what it is about, at most five reasons, the other troubles by name, at most eight things to do first."""
     why = reasons.reasons(context, told)
+    stopped = _was_stopped(context)
     others = [make() for make in why[WHY_MAX : WHY_MAX + OTHERS_MAX]]
     open_secrets = {finding.finding_id for finding in reasons.open_secrets(context)}
     first = _first(open_secrets, roadmap)
     return Verdict(
         headline=_of_change(context)
-        + _with_failure(context, _headline(dashboard, len(why), reasons.over(context))),
+        + _with_failure(context, _headline(dashboard, len(why), reasons.over(context), stopped=stopped)),
         about=_about(context, dashboard),
         harm=harm.told(context, told.streams),
         at_the_end=service_states.told(told.states),
@@ -60,14 +61,27 @@ def build(
             for item in first
         ),
         first_more=_soon(roadmap) - _soon(first),
+        stopped=stopped,
     )
 
 
+_STOPPED = (
+    "started for this audit and stopped again: nothing of it runs now, what is told here is of then (managed)"
+)
 _MODES = {
-    "managed": "started for this audit and stopped after it (managed; what is told here is of that time)",
-    "attach": "as it ran, attached to",
+    "managed": "started for this audit; that all of it was stopped again was not seen (managed)",
+    "attach": "found running, only looked at, and left running: what was open at the end may go on now (attach)",
     "static": "its files alone",
 }
+
+
+def _was_stopped(context: Context) -> bool:
+    """Whether the session started the services itself, and saw that nothing of them was left after it."""
+    facts = context.data.facts
+    if facts is None or facts.mode != "managed":
+        return False
+    left = [event.get("leftovers") for event in context.data.events if event.get("type") == "shutdown"]
+    return bool(left) and left[-1] == 0
 
 
 def _soon(items: Sequence[RoadmapItem]) -> int:
@@ -86,7 +100,7 @@ def _about(context: Context, dashboard: Dashboard) -> str:
         said.append(count(len(dashboard.services), "service"))
     if dashboard.streams_discovered:
         said.append(count(dashboard.streams_discovered, "stream"))
-    said.append(_MODES.get(facts.mode, facts.mode))
+    said.append(_STOPPED if _was_stopped(context) else _MODES.get(facts.mode, facts.mode))
     return f"{', '.join(said)}; {_when(dashboard)}." if dashboard.started_at else f"{', '.join(said)}."
 
 
@@ -137,20 +151,25 @@ def _ended_early(context: Context, said: str) -> str:
     return f"{said} But the window ended early by a failure{tail}."
 
 
-def _headline(dashboard: Dashboard, troubles: int, over: int) -> str:
-    """`troubles` is to how many causes and lone findings all CRITICAL and HIGH ones come down, `over` how many were over."""
+def _headline(dashboard: Dashboard, troubles: int, over: int, *, stopped: bool) -> str:
+    """`troubles` is to how many causes and lone findings all CRITICAL and HIGH ones come down, `over` how many were over.
+
+    Of a system that the audit itself has stopped nothing is said in the present tense.
+    """
+    fire = "On fire until this audit stopped it" if stopped else "Yes, on fire"
+    well = "It was not on fire, but not well" if stopped else "Not on fire, but not well"
     ended = f", {over} of them over by the end" if 0 < over < troubles else ""
     critical = dashboard.by_severity[Severity.CRITICAL.value]
     high = dashboard.by_severity[Severity.HIGH.value]
     if dashboard.health == "CRITICAL":
         joined = f", which come down to {count(troubles, 'trouble')}" if troubles < critical + high else ""
-        return f"Yes, on fire: {count(critical, 'critical finding')} and {count(high, 'high one')}{joined}{ended}."
+        return f"{fire}: {count(critical, 'critical finding')} and {count(high, 'high one')}{joined}{ended}."
     if dashboard.health == "DEGRADED":
         if critical:
             return f"No longer on fire, but it was: {count(critical, 'critical finding')} did not last to the end."
         if high:
             joined = f", which come down to {count(troubles, 'trouble')}" if troubles < high else ""
-            return f"Not on fire, but not well: {count(high, 'high finding')}{joined}{ended}."
+            return f"{well}: {count(high, 'high finding')}{joined}{ended}."
         return f"Nothing serious was seen, but not everything could be: {count(dashboard.blind_gaps, 'gap')}."
     return "No. Nothing above MEDIUM was measured, and every configured source could be looked at."
 

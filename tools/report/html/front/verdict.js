@@ -7,7 +7,7 @@ function buildVerdict(section) {
     el(
       "div",
       { class: `hero ${health.toLowerCase()}` },
-      el("p", { class: "health" }, el("span", { class: "lamp", "aria-hidden": "true" }), "Are we on fire? ", el("span", { class: "chip" }, health)),
+      el("p", { class: "health" }, el("span", { class: "lamp", "aria-hidden": "true" }), verdict.stopped ? "Was it on fire? " : "Are we on fire? ", el("span", { class: "chip" }, health)),
       el("h1", { id: "verdict-title" }, prose(verdict.headline)),
       verdict.about ? el("p", { class: "when" }, prose(verdict.about)) : dashboard && windowLine(dashboard),
       verdict.harm && el("p", { class: "harm" }, el("strong", {}, "Harm so far: "), prose(verdict.harm)),
@@ -29,7 +29,7 @@ function buildVerdict(section) {
         "div",
         { class: "pair" },
         el("div", { class: "card" }, el("h2", {}, "Why"), why.length ? el("ol", { class: "plain" }, why) : el("p", {}, "Nothing to explain.")),
-        el("div", { class: "card" }, el("h2", {}, "What first"), first.length ? el("ol", {}, first) : el("p", {}, "Nothing has to be done now.")),
+        el("div", { class: "card" }, el("h2", {}, "What first"), verdict.stopped && first.length > 0 && el("p", { class: "via" }, "“Now” is for wherever else this system runs: what this audit had started is stopped."), first.length ? el("ol", {}, first) : el("p", {}, "Nothing has to be done now.")),
       ),
     );
   }
