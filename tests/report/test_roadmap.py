@@ -72,7 +72,8 @@ def test_what_only_goes_together_keeps_its_advice_and_many_are_counted() -> None
         pytest.param(stream_finding(1, "STUCK_MESSAGE", consumer_group="billing", rule_id="stream.ghost-pending"), None, id="entries that are gone"),
         pytest.param(stream_finding(1, "CONSUMER_LAG", consumer_group="billing", severity="MEDIUM"), None, id="nothing serious"),
         pytest.param(code_finding(1, "code.xadd-no-maxlen", "orders"), None, id="advice on code"),
-        pytest.param(log_finding(1, "SECURITY"), None, id="a secret, which is rotated at once"),
+        pytest.param(log_finding(1, "SECURITY"), None, id="what a log tells of its inside"),
+        pytest.param(log_finding(1, "SECURITY", severity="CRITICAL"), "See who can read logs/a.log, its rotated copies, and wherever they are shipped to, and close it to all who need not. Rotate last:", id="a secret: who reads the log comes first"),
     ],
 )  # fmt: skip
 def test_what_limits_the_harm_stands_before_what_mends_it(finding: Finding, now: str | None) -> None:
@@ -105,3 +106,40 @@ def test_an_item_tells_what_kind_of_work_it_is(finding: Finding, work: str, effo
 def test_the_rules_own_effort_is_no_estimate() -> None:
     (item,) = items(code_finding(1, "code.xadd-no-maxlen", "orders", effort="DAYS_1_2"))
     assert (item.work, item.effort, item.estimated) == (f"{efforts.CODE}, 1–2 days", Effort.DAYS_1_2, False)
+
+
+def secret(number: int, kind: str, source: str = "logs/web.log", **locator: int) -> Finding:
+    made = log_finding(
+        number, "SECURITY", "web", severity="CRITICAL", title=f"web logs a secret in plain text: {kind}"
+    )
+    (reference,) = made.evidence_refs
+    at = reference.locator.model_copy(update=locator)
+    moved = reference.model_copy(update={"source": source, "locator": at})
+    return made.model_copy(update={"evidence_refs": (moved,)})
+
+
+def test_all_secrets_of_one_log_are_one_thing_to_do() -> None:
+    made = items(secret(1, "stripe-key"), secret(2, "jwt"), secret(3, "password", "logs/other.log"))
+    assert [(item.title, item.finding_ids) for item in made] == [
+        ("web logs 2 kinds of secrets in plain text: stripe-key, jwt", ("LW-001", "LW-002")),
+        ("web logs a secret in plain text: password", ("LW-003",)),
+    ]
+    assert made[0].action.startswith(
+        "Remove what is secret (stripe-key, jwt) from the log calls in web that wrote the quoted lines, "
+        "redact the fields in its logger, and rotate each of them once that runs"
+    )
+    assert made[1].action == "Mend LW-003."
+
+
+@pytest.mark.parametrize(
+    ("finding", "where"),
+    [
+        pytest.param(secret(1, "jwt"), "logs/web.log, its rotated copies, and wherever they are shipped to", id="a file"),
+        pytest.param(secret(1, "jwt", origin_offset=7), "what web prints, wherever that is collected", id="output that the session captured, masked"),
+        pytest.param(secret(1, "jwt", "docker:web"), "the log of web that docker keeps, and wherever it is shipped to", id="a container's log"),
+    ],
+)  # fmt: skip
+def test_who_can_read_a_secret_depends_on_who_keeps_the_log(finding: Finding, where: str) -> None:
+    (item,) = items(finding)
+    assert item.now is not None
+    assert item.now.startswith(f"See who can read {where}, and close it to all who need not.")

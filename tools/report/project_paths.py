@@ -64,13 +64,19 @@ def _item(item: RoadmapItem, shown: Shown) -> RoadmapItem:
         title=shown(item.title),
         action=shown(item.action),
         evidence=shown(item.evidence),
+        now=None if item.now is None else shown(item.now),
         also=_reasons(item.also, shown),
         remains=_reasons(item.remains, shown),
     )
 
 
 def _reasons(reasons: tuple[Reason, ...], shown: Shown) -> tuple[Reason, ...]:
-    return tuple(structs.replace(reason, text=shown(reason.text)) for reason in reasons)
+    return tuple(_reason(reason, shown) for reason in reasons)
+
+
+def _reason(reason: Reason, shown: Shown) -> Reason:
+    now, seen = (None if text is None else shown(text) for text in (reason.now, reason.seen))
+    return structs.replace(reason, text=shown(reason.text), now=now, seen=seen)
 
 
 def _prefixes(project_root: str) -> tuple[str, ...]:

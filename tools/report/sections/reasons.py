@@ -13,7 +13,6 @@ from typing import TypeGuard
 
 from tools.findings.model import (
     Finding,
-    LogCategory,
     Severity,
     StreamCategory,
     StreamFinding,
@@ -23,6 +22,7 @@ from tools.findings.model import (
 )
 from tools.report.context import Context, severity
 from tools.report.model import Reason, ServiceState
+from tools.report.sections import secrets as of_secrets
 from tools.report.streams_model import StreamHealth
 from tools.synthesis import chains
 from tools.synthesis.clusters import Cluster
@@ -76,7 +76,7 @@ def _is_lag(finding: Finding) -> TypeGuard[StreamFinding]:
 def reasons(context: Context, told: Told) -> list[Callable[[], Reason]]:
     """All of them, the gravest first, of one severity what was over by the end last; only the first few are put into words."""
     found: list[tuple[tuple[int, bool, float], Callable[[], Reason]]] = []
-    secrets = open_secrets(context)
+    secrets = of_secrets.of(context)
     done = {finding.finding_id for finding in secrets}
     if secrets:
         text = "; ".join(finding.title for finding in secrets[:_SECRETS_TOLD])
@@ -110,17 +110,6 @@ def over(context: Context) -> int:
         for finding in context.serious
         if finding.finding_id not in context.cluster_ids
     )
-
-
-def open_secrets(context: Context) -> list[Finding]:
-    """Measured CRITICAL findings of secrets, outside of any cluster."""
-    return [
-        finding
-        for finding in context.serious
-        if finding.category is LogCategory.SECURITY
-        and rank_of(finding) == Severity.CRITICAL.rank
-        and finding.finding_id not in context.cluster_ids
-    ]
 
 
 def _of_finding(finding: Finding, told: Told) -> Reason:

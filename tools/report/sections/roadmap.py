@@ -1,7 +1,7 @@
 """Section 6, roadmap: what to do, in which order. One item for each cluster and each finding outside one.
 
 P0 is measured CRITICAL or the Scout's P0, P1 HIGH, P2 MEDIUM, P3 LOW; INFO is no work. From P2 on, findings of one
-rule become one item. Of one priority, advice on code whose streams the server does not have comes last.
+rule become one item, and at any level the secrets of one log. Of one priority, advice on code whose streams the server does not have comes last.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tools.findings.model import (
 from tools.report.context import Context, severity
 from tools.report.live_path import by_path
 from tools.report.model import Reason, RoadmapItem, ServiceState
-from tools.report.sections import efforts, stop_gap
+from tools.report.sections import efforts, secrets, stop_gap
 from tools.synthesis import chains
 from tools.synthesis.clusters import Cluster, is_cross_agent
 from tools.synthesis.drift import place_of
@@ -66,7 +66,9 @@ def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
         alone = rank_of(finding) < Severity.MEDIUM.rank
-        key = (finding.finding_id,) if alone else (finding.rule_id, str(rank_of(finding)))
+        key: tuple[str, ...] = (finding.finding_id,) if alone else (finding.rule_id, str(rank_of(finding)))
+        if secrets.is_one(finding):  # whoever closes a log, or mends what is printed there, does so once
+            key = (finding.rule_id, str(rank_of(finding)), secrets.log_of(finding))
         groups.setdefault(key, []).append(finding)
     return list(groups.values())
 
@@ -125,11 +127,12 @@ def _item(scene: stop_gap.Scene, group: Sequence[Finding]) -> RoadmapItem:
     first = group[0]
     effort, estimated = efforts.effort(first)
     before, after = _snippets(group)
+    secret = secrets.is_one(first)
     more = "" if len(group) == 1 else f" (and {len(group) - 1} more of {first.rule_id})"
     return RoadmapItem(
         priority=list(Priority)[min(rank_of(first), Priority.P3_LOW.rank)],
-        title=first.title + more,
-        action=first.recommendation,
+        title=secrets.title(group) if secret else first.title + more,
+        action=secrets.action(group) if secret else first.recommendation,
         effort=effort,
         estimated=estimated,
         work=efforts.told(first),

@@ -21,7 +21,7 @@ from tools.findings.model import (
 )
 from tools.report.context import Context
 from tools.report.model import ServiceState
-from tools.report.sections import service_states
+from tools.report.sections import secrets, service_states
 from tools.synthesis.causal_rules.kinds import GHOSTS, LOSS, is_dead_letter
 from tools.synthesis.causal_rules.signs import TRACE
 from tools.synthesis.health import is_serious
@@ -82,6 +82,8 @@ def _of(finding: Finding, members: Sequence[Finding], scene: Scene) -> str | Non
     if isinstance(finding, StreamFinding):
         make = _OF_STREAMS.get(finding.category)
         return None if make is None else make(finding, members, scene)
+    if secrets.is_one(finding):
+        return secrets.now(finding)
     if isinstance(finding, LogFinding):
         ends = finding.category is LogCategory.CRASH or finding.rule_id == TRACE
         return _of_failure(finding, members, scene) if ends else None

@@ -12,7 +12,7 @@ from tools.quantities import format_duration
 from tools.report import session_failure
 from tools.report.context import Context
 from tools.report.model import Dashboard, Reason, RoadmapItem, Verdict
-from tools.report.sections import harm, reasons, service_states
+from tools.report.sections import harm, reasons, secrets, service_states
 from tools.report.sections.reasons import Told, count
 from tools.synthesis.health import is_measured
 
@@ -34,7 +34,7 @@ def build(
     why = reasons.reasons(context, told)
     stopped = _was_stopped(context)
     others = [make() for make in why[WHY_MAX : WHY_MAX + OTHERS_MAX]]
-    open_secrets = {finding.finding_id for finding in reasons.open_secrets(context)}
+    open_secrets = {finding.finding_id for finding in secrets.of(context)}
     first = _first(open_secrets, roadmap)
     return Verdict(
         headline=_of_change(context)
@@ -52,7 +52,7 @@ def build(
         first=tuple(
             Reason(
                 text=item.action,
-                finding_ids=item.finding_ids[:1],
+                finding_ids=item.finding_ids[: None if open_secrets.intersection(item.finding_ids) else 1],
                 now=item.now,
                 cluster_id=item.cluster_id,
                 over=told.over.get(item.finding_ids[0]),
@@ -178,11 +178,11 @@ def _counted(context: Context, troubles: int) -> str:
     """The figures of the first page and of the root causes, each of which counts something else."""
     serious = sum(cluster.severity.rank <= Severity.HIGH.rank for cluster in context.clusters)
     milder = len(context.clusters) - serious
-    secrets = len(reasons.open_secrets(context))
-    alone = troubles - serious - bool(secrets)
+    shown = len(secrets.of(context))
+    alone = troubles - serious - bool(shown)
     parts = [count(serious, "root cause")] if serious else []
-    if secrets:
-        parts.append(f"{count(secrets, 'secret')} in logs{' (told as one)' if secrets > 1 else ''}")
+    if shown:
+        parts.append(f"{count(shown, 'secret')} in logs{' (told as one)' if shown > 1 else ''}")
     if alone:
         parts.append(f"{count(alone, 'finding')} that nothing else explains")
     *first, last = parts or [""]
