@@ -61,7 +61,7 @@ def test_what_only_goes_together_keeps_its_advice_and_many_are_counted() -> None
 @pytest.mark.parametrize(
     ("finding", "now"),
     [
-        pytest.param(LAG, "Start one more process of billing,", id="a group that is behind"),
+        pytest.param(LAG, "start one more process of billing;", id="a group that is behind"),
         pytest.param(DEAD, "Start billing again.", id="a group that nobody reads"),
         pytest.param(POISON, f"keep a copy (XRANGE orders {MESSAGE} {MESSAGE}), then XACK orders billing {MESSAGE};", id="an entry that fails"),
         pytest.param(stream_finding(3, "DELIVERY_FAILURE", "jobs:{}", consumer_group="billing", members=["jobs:7", "jobs:1"], message_ids=[MESSAGE]), f"XACK jobs:7 billing {MESSAGE};", id="an entry of a family that fails"),

@@ -91,8 +91,8 @@ ASIDE = f"keep a copy (XRANGE orders {MESSAGE} {MESSAGE}), then XACK orders bill
         pytest.param((ENDED,), None, "If it came with a release, or with a change of settings or data, undo that", id="an end that no entry explains"),
         pytest.param((ENDED,), DOWN, "billing is down: start it again. If it came with a release", id="and it is down"),
         pytest.param((log_finding(1, "BUG", rule_id="log.stack-trace"),), None, "If it came with a release", id="a caught error about no message"),
-        pytest.param((REPEATS, WAITS, LAG), None, "web sends again what it waits for, and each repeat waits here too: stop or slow that first, where you can. Start one more", id="repeats feed the backlog"),
-        pytest.param((WAITS, LAG), None, "Start one more process of billing", id="nobody repeats"),
+        pytest.param((REPEATS, WAITS, LAG), None, "web repeats what it asks for, so the same may wait here twice and be done twice. Stop or slow the repeats first, where you can. Start no further process of billing before", id="repeats feed the backlog"),
+        pytest.param((WAITS, LAG), None, "If neither the order of messages nor handling one twice matters (who waited may have sent it again), start one more process of billing; if it hangs", id="nobody repeats"),
     ],
 )  # fmt: skip
 def test_it_fits_the_kind_of_cause(
@@ -137,3 +137,13 @@ def test_a_reader_that_never_was_is_told_from_a_service_that_is_gone(
     streams: tuple[StreamState, ...], told: str
 ) -> None:
     assert told in (now(DEAD, streams=streams) or "")
+
+
+def test_nothing_is_to_go_faster_where_the_same_may_wait_twice() -> None:
+    """Also where the repeats are no part of the trouble: what is done twice may not be undone."""
+    apart = log_finding(8, "RETRY_STORM", "web", seen_s=500, evidence="no answer from elsewhere")
+    told = now(LAG, apart)
+    assert told is not None
+    assert "tart one more" not in told
+    reads_only = log_finding(8, "RETRY_STORM", "mail", seen_s=500, evidence="no answer from elsewhere")
+    assert "start one more" in (now(LAG, reads_only) or "")

@@ -45,6 +45,8 @@ class Scene:
     """The stream and group with which a service still reads, by service."""
     unread: frozenset[tuple[str, str]]
     """Groups that were given no entry since they were created at their stream's beginning."""
+    repeating: frozenset[str]
+    """Services whose lines tell that they send again what was not answered."""
 
     @classmethod
     def of(cls, context: Context, states: Iterable[ServiceState]) -> Scene:
@@ -57,7 +59,12 @@ class Scene:
             if group.info.last_delivered_id == _UNREAD
         )
         alive = service_states.alive_groups(context)
-        return cls(context, {state.service: state for state in states}, alive, frozenset(unread))
+        repeating = frozenset(
+            finding.service
+            for finding in context.findings
+            if isinstance(finding, LogFinding) and finding.category is LogCategory.RETRY_STORM
+        )
+        return cls(context, {state.service: state for state in states}, alive, frozenset(unread), repeating)
 
     @property
     def wiring(self) -> Wiring:
@@ -150,25 +157,21 @@ def _added_ms(entry: str) -> int:
     return int(made) if made.isdecimal() else 0
 
 
-def _lag(finding: StreamFinding, members: Sequence[Finding], scene: Scene) -> str:
-    who = _owners(finding, scene.wiring)
-    return (
-        f"{_repeats(finding, members, scene)}Start one more process of "
-        f"{who or f'the service that reads with {finding.consumer_group}'}, if neither the order of messages nor handling "
-        "one twice matters (who waited may have sent it again); if it hangs, restart it."
-    )
-
-
-def _repeats(finding: StreamFinding, members: Sequence[Finding], scene: Scene) -> str:
-    """Who adds to what waits by sending it again."""
+def _lag(finding: StreamFinding, _members: Sequence[Finding], scene: Scene) -> str:
+    """Where one who writes sends again, the same may wait twice: then nobody is told to take it faster."""
+    who = _owners(finding, scene.wiring) or f"the service that reads with {finding.consumer_group}"
     writers = scene.wiring.producers.get(stream_shown(finding), ())
-    for one in members:
-        if isinstance(one, LogFinding) and one.category is LogCategory.RETRY_STORM and one.service in writers:
-            return (
-                f"{one.service} sends again what it waits for, and each repeat waits here too: stop or slow that first, "
-                "where you can. "
-            )
-    return ""
+    repeats = ", ".join([name for name in writers if name in scene.repeating][:_NAMED_MAX])
+    if not repeats:
+        return (
+            "If neither the order of messages nor handling one twice matters (who waited may have sent it again), start "
+            f"one more process of {who}; if it hangs, restart it."
+        )
+    return (
+        f"{repeats} repeats what it asks for, so the same may wait here twice and be done twice. Stop or slow the repeats "
+        f"first, where you can. Start no further process of {who} before it is known that doing the same twice does no harm; "
+        "if it hangs, restart it."
+    )
 
 
 def _dead(finding: StreamFinding, _members: Sequence[Finding], scene: Scene) -> str:
