@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.synthesis.made import index, log_finding, stream_finding, use
+from tests.synthesis.made import code_finding, index, log_finding, stream_finding, use
 from tools.findings.model import Finding
 from tools.report import markdown_findings
 from tools.report.context import prepare
@@ -78,7 +78,7 @@ def test_the_name_of_a_family_is_that_of_no_stream() -> None:
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        pytest.param(CIRCLE, "3 services, 3 streams. It shows at services `billing`, `web`; streams `orders`. Messages lead on from there, nearest first, and no symptom of it was seen there: services `mail`; streams `invoices`, `bounces`.", id="downstream of it"),
+        pytest.param(CIRCLE, "3 services, 3 streams. It shows at services `billing`, `web`; streams `orders`. Messages lead on from there, nearest first: services `mail`; streams `invoices`, `bounces`, of which nothing serious is known.", id="downstream of it"),
         pytest.param(index(use(CodeKind.XADD, "web", "orders"), use(CodeKind.XREADGROUP, "billing", "orders", "billing")), "2 services, 1 stream. It shows at services `billing`, `web`; streams `orders`.", id="nothing downstream"),
     ],
 )  # fmt: skip
@@ -86,3 +86,45 @@ def test_the_markdown_says_both(code: CodeIndex, says: str) -> None:
     data = SessionData(session_id="s", index=code, findings=(LAG, WAITS))
     report = build(prepare(data, 0), Builder(), "0")
     assert f"**Blast radius:** {says}\n" in markdown_findings.critical(report) + "\n"
+
+
+FAILS = log_finding(7, "BUG", "mail", seen_s=300, evidence="no template", severity="HIGH")
+MILD = log_finding(8, "BUG", "mail", seen_s=300, evidence="no template", severity="MEDIUM")
+WAITING = stream_finding(9, "ORPHANED_STREAM", "bounces", seen_s=300, severity="HIGH")
+CODE = code_finding(7, "code.xreadgroup-no-ack", "invoices", priority="P1_HIGH", affected_services=["mail"])
+
+
+def first_reach(*findings: Finding) -> Reach:
+    found = reach.build(prepare(SessionData(session_id="s", index=CIRCLE, findings=findings), 0))
+    return next(one for one in found if one.services_shown[0].name == "billing")
+
+
+@pytest.mark.parametrize(
+    ("finding", "services", "streams"),
+    [
+        pytest.param(FAILS, ["mail"], [], id="a service with an error of its own"),
+        pytest.param(WAITING, [], ["bounces"], id="a stream"),
+        pytest.param(CODE, ["mail"], ["invoices"], id="code that should not wait"),
+        pytest.param(MILD, [], [], id="nothing serious"),
+    ],
+)
+def test_what_has_troubles_of_its_own_is_not_called_quiet(
+    finding: Finding, services: list[str], streams: list[str]
+) -> None:
+    found = first_reach(LAG, WAITS, finding)
+    assert [one.name for one in found.services_elsewhere] == services
+    assert [one.name for one in found.streams_elsewhere] == streams
+    assert all(
+        finding.finding_id in one.findings for one in (*found.services_elsewhere, *found.streams_elsewhere)
+    )
+    quiet = [one.name for one in (*found.services_quiet, *found.streams_quiet)]
+    assert quiet == [name for name in ("mail", "invoices", "bounces") if name not in {*services, *streams}]
+
+
+def test_the_markdown_tells_them_apart() -> None:
+    data = SessionData(session_id="s", index=CIRCLE, findings=(LAG, WAITS, FAILS))
+    text = markdown_findings.critical(build(prepare(data, 0), Builder(), "0"))
+    assert (
+        "nearest first: services `mail`, which have troubles of their own; and streams `invoices`, `bounces`, of which "
+        "nothing serious is known."
+    ) in text

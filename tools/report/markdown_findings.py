@@ -241,18 +241,23 @@ def _blast_radius(cluster: Cluster, reach: Reach | None) -> str:
     shown = _both(
         reach.services_shown, reach.services_shown_count, reach.streams_shown, reach.streams_shown_count
     )
+    elsewhere = _both(
+        reach.services_elsewhere,
+        reach.services_elsewhere_count,
+        reach.streams_elsewhere,
+        reach.streams_elsewhere_count,
+    )
     quiet = _both(
         reach.services_quiet,
-        reach.services_count - reach.services_shown_count,
+        reach.services_count - reach.services_shown_count - reach.services_elsewhere_count,
         reach.streams_quiet,
-        reach.streams_count - reach.streams_shown_count,
+        reach.streams_count - reach.streams_shown_count - reach.streams_elsewhere_count,
     )
-    onward = (
-        f" Messages lead on from there, nearest first, and no symptom of it was seen there: {quiet}."
-        if quiet
-        else ""
-    )
-    return f"**Blast radius:** {size}. It shows at {shown or 'nothing that has a name'}.{onward}"
+    onward = [f"{quiet}, of which nothing serious is known"] if quiet else []
+    if elsewhere:
+        onward.insert(0, f"{elsewhere}, which have troubles of their own")
+    lead = f" Messages lead on from there, nearest first: {'; and '.join(onward)}." if onward else ""
+    return f"**Blast radius:** {size}. It shows at {shown or 'nothing that has a name'}.{lead}"
 
 
 def _both(

@@ -150,7 +150,7 @@ class CriticalFinding(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Reached(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A service or a stream in the reach of a trouble. `findings` of the trouble are about it; none: no symptom was seen."""
+    """A service or a stream in the reach of a trouble. `findings` are about it: of the trouble, or of another; none: nothing serious is known of it."""
 
     name: str
     steps: int | None = None
@@ -168,10 +168,15 @@ class Reach(Struct, frozen=True, kw_only=True, rename="camel"):
     """Services with a symptom."""
     streams_shown: tuple[Reached, ...]
     services_quiet: tuple[Reached, ...]
-    """Downstream, and no symptom of this trouble was seen."""
+    """Downstream, and nothing serious is known of them."""
     streams_quiet: tuple[Reached, ...]
+    services_elsewhere: tuple[Reached, ...]
+    """Downstream without a symptom of this trouble, and with troubles of their own."""
+    streams_elsewhere: tuple[Reached, ...]
     services_shown_count: int
     streams_shown_count: int
+    services_elsewhere_count: int
+    streams_elsewhere_count: int
 
 
 class RoadmapItem(Struct, frozen=True, kw_only=True, rename="camel"):

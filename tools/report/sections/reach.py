@@ -6,12 +6,21 @@ Nearly every service is downstream of every other where they form a circle; whic
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from heapq import nsmallest
 
-from tools.findings.model import Finding, StreamFinding, all_streams_of, services_of
+from tools.findings.model import (
+    Finding,
+    Origin,
+    Severity,
+    StreamFinding,
+    all_streams_of,
+    rank_of,
+    services_of,
+)
 from tools.report.context import Context
 from tools.report.model import Reach, Reached
-from tools.synthesis.clusters import Cluster, first_reached
+from tools.synthesis.clusters import Cluster, first_reached, is_cross_agent
 
 CLUSTERS_MAX = 200
 """The weightiest ones; a walk over the topology for each of thousands would not be linear."""
@@ -29,6 +38,7 @@ def build(context: Context) -> tuple[Reach, ...]:
         for finding in context.findings
         if isinstance(finding, StreamFinding) and finding.members
     )
+    troubles = _Troubles.of(context)
     walked: dict[frozenset[str], tuple[Distances, Distances]] = {}
     found = []
     for cluster in context.clusters[:CLUSTERS_MAX]:
@@ -36,7 +46,7 @@ def build(context: Context) -> tuple[Reach, ...]:
         if start not in walked:  # troubles of one service reach the same
             services = context.wiring.distances(start)
             walked[start] = services, _streams(context, services, families)
-        found.append(_reach(context, cluster, *walked[start]))
+        found.append(_reach(context, cluster, walked[start], troubles))
     return tuple(found)
 
 
@@ -50,11 +60,37 @@ def _streams(context: Context, services: Distances, families: frozenset[str]) ->
     return found
 
 
-def _reach(context: Context, cluster: Cluster, services: Distances, streams: Distances) -> Reach:
+@dataclass(frozen=True, slots=True)
+class _Troubles:
+    """Name → the first serious findings that are about it, of whatever trouble."""
+
+    services: Mapping[str, tuple[str, ...]]
+    streams: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, context: Context) -> _Troubles:
+        """Looked up once for all clusters. Advice on code that should not wait is a trouble too."""
+        serious = [
+            finding
+            for finding in context.findings
+            if rank_of(finding) <= Severity.HIGH.rank
+            and finding.origin is Origin.MEASURED
+            and not is_cross_agent(finding)
+        ]
+        return cls(_told(serious, lambda one: _services(context, one)), _told(serious, _named_streams))
+
+
+def _reach(
+    context: Context, cluster: Cluster, walked: tuple[Distances, Distances], troubles: _Troubles
+) -> Reach:
+    services, streams = walked
     members = [context.by_id[name] for name in cluster.members]
     told_services = _told(members, lambda one: _services(context, one))
     told_streams = _told(members, _named_streams)
     radius = cluster.blast_radius
+    services_left, streams_left = services.keys() - told_services.keys(), streams.keys() - told_streams.keys()
+    services_elsewhere = services_left & troubles.services.keys()
+    streams_elsewhere = streams_left & troubles.streams.keys()
     return Reach(
         cluster_id=cluster.cluster_id,
         services_count=len(services.keys() | told_services.keys()),
@@ -63,10 +99,14 @@ def _reach(context: Context, cluster: Cluster, services: Distances, streams: Dis
         ),
         services_shown=_nearest(told_services, services, told_services),
         streams_shown=_nearest(told_streams, streams, told_streams),
-        services_quiet=_nearest(services.keys() - told_services.keys(), services, {}),
-        streams_quiet=_nearest(streams.keys() - told_streams.keys(), streams, {}),
+        services_quiet=_nearest(services_left - services_elsewhere, services, {}),
+        streams_quiet=_nearest(streams_left - streams_elsewhere, streams, {}),
+        services_elsewhere=_nearest(services_elsewhere, services, troubles.services),
+        streams_elsewhere=_nearest(streams_elsewhere, streams, troubles.streams),
         services_shown_count=len(told_services),
         streams_shown_count=len(told_streams),
+        services_elsewhere_count=len(services_elsewhere),
+        streams_elsewhere_count=len(streams_elsewhere),
     )
 
 

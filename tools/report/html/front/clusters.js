@@ -79,13 +79,16 @@ function reachOf(cluster) {
   const reach = reachById.get(cluster.clusterId);
   if (!reach) return bareReach(cluster.blastRadius);
   const shownAt = both(reach.servicesShown, reach.servicesShownCount, reach.streamsShown, reach.streamsShownCount);
-  const quiet = both(reach.servicesQuiet, reach.servicesCount - reach.servicesShownCount, reach.streamsQuiet, Math.max(reach.streamsQuiet.length, reach.streamsCount - reach.streamsShownCount));
+  const elsewhere = both(reach.servicesElsewhere, reach.servicesElsewhereCount, reach.streamsElsewhere, reach.streamsElsewhereCount);
+  const streamsLeft = reach.streamsCount - reach.streamsShownCount - reach.streamsElsewhereCount;
+  const quiet = both(reach.servicesQuiet, reach.servicesCount - reach.servicesShownCount - reach.servicesElsewhereCount, reach.streamsQuiet, Math.max(reach.streamsQuiet.length, streamsLeft));
   return el(
     "p",
     { class: "reach" },
     el("strong", {}, "Shows at: "),
     shownAt.length ? shownAt : "nothing that has a name",
-    quiet.length > 0 && [el("br"), el("strong", {}, "Messages lead on to, without a symptom so far, nearest first: "), quiet],
+    elsewhere.length > 0 && [el("br"), el("strong", {}, "Messages lead on to, with troubles of their own, nearest first: "), elsewhere],
+    quiet.length > 0 && [el("br"), el("strong", {}, "Messages lead on to, nothing serious known of them, nearest first: "), quiet],
   );
 }
 
