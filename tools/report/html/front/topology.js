@@ -3,15 +3,26 @@
 const STREAMS_DRAWN = 60;
 const STATUS_SIGNS = { CRITICAL: "✖", DEGRADED: "▲", HEALTHY: "✔", NONE: "" };
 
-/** A service has no status of its own: the worst that was measured of it says how it is; a CRITICAL that ended does as a HIGH. */
+/**
+ * A service has no status of its own: the worst that was measured of it, or of a group with which it reads, says how it is; a CRITICAL that ended does as a HIGH,
+ * and so does what stands in its code and should not wait (P0, P1): nothing burns by it yet, and it is not well.
+ */
 function serviceStatuses() {
   const worst = new Map();
+  const reading = new Map();
+  for (const edge of report.topology) {
+    if (!edge.group) continue;
+    const key = `${edge.stream}\n${edge.group}`;
+    reading.set(key, [...(reading.get(key) ?? []), edge.service]);
+  }
+  const readers = (finding) => (finding.stream === undefined || !finding.consumerGroup ? [] : (reading.get(`${finding.members?.[0] ?? finding.stream}\n${finding.consumerGroup}`) ?? []));
   for (const finding of report.findings) {
-    if (isAdvice(finding)) continue;
-    const ended = criticalById.get(finding.findingId)?.openAtEnd === false;
-    const status = ended ? "DEGRADED" : { CRITICAL: "CRITICAL", HIGH: "DEGRADED" }[levelOf(finding)];
+    if (finding.category === "CROSS_AGENT_SYNTHESIS") continue; // it names all that a trouble reaches
+    const mild = criticalById.get(finding.findingId)?.openAtEnd === false || isAdvice(finding);
+    const level = levelOf(finding);
+    const status = level === "CRITICAL" && !mild ? "CRITICAL" : LEVELS.indexOf(level) <= 1 ? "DEGRADED" : "";
     if (!status) continue;
-    for (const service of servicesOf(finding)) if (worst.get(service) !== "CRITICAL") worst.set(service, status);
+    for (const service of [...servicesOf(finding), ...readers(finding)]) if (worst.get(service) !== "CRITICAL") worst.set(service, status);
   }
   return worst;
 }
