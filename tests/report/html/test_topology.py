@@ -46,3 +46,13 @@ def test_a_service_is_as_well_as_the_worst_that_is_known_of_it(
     page = show(html_of(made))
     node = page.page.locator("#topology g.node.service", has_text="billing")
     expect(node).to_have_class(re.compile(rf"\b{status}\b"))
+
+
+def test_a_service_of_a_trouble_that_was_over_is_not_critical(report: Report, show: Opener) -> None:
+    base = next(one for one in report.findings if one["agentId"] == "LOG_WATCHER")
+    crash = {**base, "findingId": "LW-900", "service": "billing", "severity": "CRITICAL"}
+    made = replace(report, findings=(crash,), critical=(), clusters=(), topology=(READS,))
+    for over, status in (({}, "critical"), ({"LW-900": "last seen"}, "degraded")):
+        page = show(html_of(replace(made, over=over)))
+        node = page.page.locator("#topology g.node.service", has_text="billing")
+        expect(node).to_have_class(re.compile(rf"\b{status}\b"))

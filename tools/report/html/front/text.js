@@ -41,9 +41,10 @@ function shown(value, most = TEXT_MAX) {
   return kept.length < text.length ? `${clean}… (${number(text.length - kept.length)} more characters)` : clean;
 }
 
-/** A name of the audited system, kept apart from the direction of the text around it. */
+/** A name of the audited system, kept apart from the direction of the text around it; it may break behind a separator. */
 function name(value, most = NAME_MAX) {
-  return el("code", { class: "name", dir: "auto" }, shown(value, most));
+  const pieces = shown(value, most).split(/(?<=[.:_\/-])(?=[^.:_\/-])/);
+  return el("code", { class: "name", dir: "auto" }, pieces.flatMap((piece, at) => (at ? [el("wbr"), piece] : [piece])));
 }
 
 /** A sentence of a rule: names of the audited system may stand in it. */

@@ -18,7 +18,9 @@ function serviceStatuses() {
   const readers = (finding) => (finding.stream === undefined || !finding.consumerGroup ? [] : (reading.get(`${finding.members?.[0] ?? finding.stream}\n${finding.consumerGroup}`) ?? []));
   for (const finding of report.findings) {
     if (finding.category === "CROSS_AGENT_SYNTHESIS") continue; // it names all that a trouble reaches
-    const mild = criticalById.get(finding.findingId)?.openAtEnd === false || isAdvice(finding);
+    const trouble = clusterOf.get(finding.findingId)?.root ?? finding.findingId;
+    const ended = report.over[trouble] !== undefined || criticalById.get(finding.findingId)?.openAtEnd === false;
+    const mild = ended || isAdvice(finding);
     const level = levelOf(finding);
     const status = level === "CRITICAL" && !mild ? "CRITICAL" : LEVELS.indexOf(level) <= 1 ? "DEGRADED" : "";
     if (!status) continue;
