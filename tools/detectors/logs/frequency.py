@@ -10,11 +10,15 @@ from tools.clock import iso
 from tools.detectors.contract import TemplateStats
 from tools.findings.rule import Rule, Symptom
 from tools.sources.records import LogLine
+from tools.template_words import VARIABLE
 
 _HEAD = re2.compile(
     r"^\W?(?:\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d)?)?\W{0,3}"
     r"(?:(?:FATAL|CRITICAL|ERROR|WARNING|WARN|INFO)\b[\s:\]|-]{0,4})?"
 )
+_MESSAGE_ID = re2.compile(r"\b\d{13}-\d{1,10}\b")
+_ID_MIN = 6
+"""A shorter correlation id may stand in a line as something else."""
 
 
 def pattern_of(stats: TemplateStats) -> str:
@@ -53,8 +57,15 @@ def said(line: LogLine) -> str:
 
 
 def headline(stats: TemplateStats) -> str:
-    """What lines say, for a title: the newest one's words, or their template where it holds one name of many."""
-    return stats.template if stats.varied else said(stats.example)
+    """What lines say, for a title, which is about every line of its kind.
+
+    The newest one's words, without the ids of its message and its flow; the template where it holds one name of many.
+    """
+    if stats.varied:
+        return stats.template
+    text = _MESSAGE_ID.sub(VARIABLE, said(stats.example))
+    flow = stats.example.correlation_id or ""
+    return text.replace(flow, VARIABLE) if len(flow) >= _ID_MIN else text
 
 
 def shortened(text: str, characters: int = 120) -> str:
