@@ -16,7 +16,7 @@ from tools.report import (
     markdown_plan,
     mermaid,
 )
-from tools.report.markdown_places import FIRST, links
+from tools.report.markdown_places import links
 from tools.report.markdown_text import advice, brief, code, fold, inline, table
 from tools.report.model import Dashboard, Reason, Report
 from tools.report.streams_model import GroupPace, StreamHealth
@@ -96,7 +96,7 @@ def _first_page(report: Report) -> str:
     if report.verdict.first:
         steps = (f"{number}. {_step(reason)}" for number, reason in enumerate(report.verdict.first, start=1))
         note = f" ({_WHERE_IT_RUNS})" if report.verdict.stopped else ""
-        lines.append(f"{FIRST}**What first**{note}\n\n" + "\n".join(steps))
+        lines.append(f"**What first**{note}\n\n" + "\n".join(steps))
         if report.verdict.first_more:
             more = f"{report.verdict.first_more} more that should not wait long"
             lines.append(f"and {more}, in {_to('the roadmap', _anchor(6))}")

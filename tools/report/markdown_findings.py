@@ -70,14 +70,10 @@ def _at_the_end(report: Report, cluster: Cluster, findings: dict[str, dict[str, 
 
 
 def _now(name: str, told: Places) -> Iterator[str]:
-    """What limits the harm of a trouble now; what the first page says is not said again."""
+    """What limits the harm of a trouble now, also where the first page says it: its links lead here for the whole."""
     item = told.items.get(name)
     if item is not None and item.now is not None:
-        yield (
-            "**Now:** stands [on the first page](#what-first)."
-            if name in told.first
-            else f"**Now:** {advice(item.now, 1000)}"
-        )
+        yield f"**Now:** {advice(item.now, 1000)}"
 
 
 def _brief(cluster: Cluster, findings: dict[str, dict[str, Any]], told: Places) -> str:

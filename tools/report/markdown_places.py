@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from tools.report.model import CriticalFinding, Report, RoadmapItem
 
-FIRST = '<a id="what-first"></a>'
-"""What a link to the first page's advice leads to."""
 FULL_MAX = 40
 """Critical findings in full; further ones stand in the list of all findings."""
 OTHERS_MAX = 20
@@ -27,8 +25,6 @@ class Places:
     planned: frozenset[str]
     items: dict[str, RoadmapItem]
     """The roadmap's item of each finding that it begins with."""
-    first: frozenset[str]
-    """What the first page says to do now."""
     paces: Mapping[tuple[str, str], str]
     """What is said of the pace of a stream's group."""
     over: Mapping[str, str]
@@ -58,7 +54,6 @@ def places(report: Report) -> Places:
         brief=brief,
         planned=frozenset(planned - in_full - brief),
         items={item.finding_ids[0]: item for item in report.roadmap},
-        first=frozenset(one.finding_ids[0] for one in report.verdict.first if one.now is not None),
         paces={
             (row.stream, group.name): group.pace.says
             for row in report.streams
