@@ -207,6 +207,36 @@ def test_a_group_of_the_server_with_a_like_name_is_proposed_and_documents_are_qu
     assert symptom.evidence[-1].text == "| `orders` | `desks` |"
 
 
+TWO_NAMES = {
+    "groups.py": 'DESK = "desks-v1"\n',
+    "config.py": 'import os\nDESK = os.environ.get("DESK", "desks-v2")\n',
+    "app.py": "import groups\nimport config\n"
+    'r.xgroup_create("orders", groups.DESK)\n'
+    'r.xreadgroup(config.DESK, "c", {"orders": ">"})\n',
+}
+
+
+def test_of_two_names_it_is_said_where_each_is_set(tmp_path: Path) -> None:
+    case = Case(TWO_NAMES, now={"orders": {"desks-v1": 0}})
+    told = {
+        symptom.entity[-1]: symptom.recommendation for symptom in found(group_name_mismatch, case, tmp_path)
+    }
+    assert told["desks-v1"].startswith(
+        "Use one name: app.py:3 creates 'desks-v1' (set at groups.py:1), app.py:4 reads 'desks-v2' (set at config.py:2), "
+        "which nothing creates. What waits"
+    )
+    assert told["desks-v2"].startswith(
+        "Use one name: app.py:4 reads 'desks-v2' (set at config.py:2), app.py:3 creates 'desks-v1' (set at groups.py:1). What waits"
+    )
+
+
+def test_of_two_names_that_of_documents_is_said(tmp_path: Path) -> None:
+    table = "| stream | producer | consumer group |\n| --- | --- | --- |\n| `orders` | web | `desks-v2` |\n"
+    case = Case({**TWO_NAMES, "README.md": table}, now={"orders": {"desks-v1": 0}})
+    told = [symptom.recommendation for symptom in found(group_name_mismatch, case, tmp_path)]
+    assert all("README.md:3 names 'desks-v2'. What waits" in text for text in told)
+
+
 def test_a_group_mismatch_quotes_the_code_and_the_servers_reply(tmp_path: Path) -> None:
     symptom = found(group_name_mismatch, Case({"app.py": READS}, now={"orders": {"old": 1}}), tmp_path)[0]
     assert [quote.kind.value for quote in symptom.evidence] == ["file", "redis"]

@@ -144,6 +144,27 @@ def _said(view: ConfigView, stream: str) -> tuple[Quote, ...]:
     return tuple(fact.quote() for fact in facts)[:1]
 
 
+def _set_at(use: CodeUse) -> str:
+    """Where else than at the use itself the name of its group is written: a constant, a default, a variable's value."""
+    group = use.group
+    if group is None or not group.value:
+        return ""
+    lines = [step for step in group.chain if group.value in step.text]
+    places = [
+        f"{step.path}:{step.line}"
+        for step in lines
+        if not (step.path == use.path and use.line <= step.line <= use.end_line)
+    ]
+    return f" (set at {', '.join(dict.fromkeys(places))})" if places else ""
+
+
+def _documents(view: ConfigView, stream: str, *groups: str) -> str:
+    """Which of two names documents have, and where: the next reader will take that."""
+    facts = [fact for fact in view.index.facts if fact.kind is FactKind.GROUP and fact.value == stream]
+    said = {fact.name: f"{fact.path}:{fact.line}" for fact in reversed(facts) if fact.name in groups}
+    return "".join(f" {said[name]} names {name!r}." for name in groups if name in said)
+
+
 def _names(live: StreamState | None, uses: _Uses) -> str:
     if live is not None:
         return ", ".join(sorted(repr(group.info.name) for group in live.groups)) or "no group"
@@ -169,8 +190,8 @@ def _never_created(
         fix = f"Run what creates {group!r} ({_place(uses.creates[group][0])}): it has not run, or the group was destroyed."
     elif unread:
         fix = (
-            f"Use one name: {_place(read)} reads {group!r}, {_place(makers[0])} creates {unread[0]!r}. "
-            f"{_afterwards(stream, group, unread[0], live)}"
+            f"Use one name: {_place(read)} reads {group!r}{_set_at(read)}, {_place(makers[0])} creates {unread[0]!r}"
+            f"{_set_at(makers[0])}.{_documents(view, stream, group, unread[0])} {_afterwards(stream, group, unread[0], live)}"
         )
     elif (near := _near(group, uses, live)) is not None:
         fix = (
@@ -209,8 +230,8 @@ def _never_read(view: ConfigView, stream: str, group: str, uses: _Uses, live: St
     lost = sorted(uses.reads.keys() - uses.creates.keys())
     reader = uses.reads[lost[0]][0] if lost else None
     fix = (
-        f"Use one name: {_place(maker)} creates {group!r}, {_place(reader)} reads {lost[0]!r}, which nothing creates. "
-        f"What waits for {group!r} is handled once it is read by that name."
+        f"Use one name: {_place(maker)} creates {group!r}{_set_at(maker)}, {_place(reader)} reads {lost[0]!r}{_set_at(reader)}, "
+        f"which nothing creates.{_documents(view, stream, group, lost[0])} What waits for {group!r} is handled once it is read by that name."
         if reader
         else f"Read {group!r}, which {_place(maker)} creates, or leave it out there: XGROUP DESTROY {stream} {group} "
         "removes it, with its position and its pending entries."
