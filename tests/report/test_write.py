@@ -18,7 +18,8 @@ from tools.findings.model import AgentId
 from tools.report import event_schemas, schemas
 from tools.report.write import write_report
 from tools.sources import session_facts
-from tools.sources.records import Gap
+from tools.sources.records import Gap, Poll, ServerState
+from tools.sources.redis.polls import PollJournal
 from tools.sources.session_facts import AgentRun, PhaseRun
 from tools.synthesis import session_data, wording
 from tools.synthesis.wording import ClusterWording
@@ -252,6 +253,21 @@ def test_an_empty_workspace_gives_a_report_that_says_so(tmp_path: Path, made: Ma
     assert report.dashboard is not None
     assert report.dashboard.health == "DEGRADED"
     assert "Redis was not polled" in empty.report("unknown").read_text(encoding="utf-8")
+
+
+def test_a_server_without_a_stream_was_looked_at(tmp_path: Path, made: Made) -> None:
+    from tools.workspace import Workspace
+
+    empty = Workspace(tmp_path / "empty")
+    empty.create()
+    poll = Poll(number=1, at_ms=START_MS, server=ServerState(flavour="valkey", version="9"), streams=())
+    journal = PollJournal(empty.path("streams", "polls.jsonl"))
+    journal.append(poll)
+    journal.close()
+    report = write_report(empty, made.project, made.clock)
+    assert report.coverage is not None
+    text = empty.report("unknown").read_text(encoding="utf-8")
+    assert (report.coverage.polls, "Redis holds no stream." in text, "was not polled" in text) == (1, True, False)  # fmt: skip
 
 
 REFUSED = "Redis cannot be audited: no connection. Check that redis.url names it."

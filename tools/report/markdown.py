@@ -190,7 +190,12 @@ def _figures(board: Dashboard, report: Report) -> list[tuple[str, str]]:
 
 def _streams(report: Report) -> str:
     if not report.streams:
-        return "Redis was not polled in this session, so no stream can be judged."
+        polled = report.coverage is not None and report.coverage.polls > 0
+        return (
+            "Redis holds no stream."
+            if polled
+            else "Redis was not polled in this session, so no stream can be judged."
+        )
     shown = report.streams[:ROWS_MAX]
     head = (
         "stream",

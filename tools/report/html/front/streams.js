@@ -3,7 +3,7 @@
 function buildStreams(section) {
   section.append(heading("streams", "Stream health map", el("span", { class: "amount" }, number(report.streams.length))));
   if (report.streams.length) section.append(paged(chunks(report.streams, 100), streamTable, 1));
-  else section.append(el("p", {}, "Redis was not polled, or it holds no stream."));
+  else section.append(el("p", {}, report.coverage?.polls ? "Redis holds no stream." : "Redis was not polled, so no stream can be judged."));
   section.append(ledger());
 }
 

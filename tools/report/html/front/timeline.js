@@ -35,7 +35,7 @@ function buildTimeline(section) {
   if (logs) section.append(rateChart(logs));
   const series = report.timeline?.streams ?? [];
   if (series.length) section.append(streamCharts(series));
-  else section.append(el("p", {}, "Redis was not polled, so there are no figures of streams."));
+  else section.append(el("p", {}, report.coverage?.polls ? "No stream has figures over time." : "Redis was not polled, so there are no figures of streams."));
 }
 
 function lanes() {
