@@ -59,6 +59,8 @@ class FileMark(Struct, kw_only=True):
     head: str
     tail_bytes: int
     tail: str
+    packed: bool = False
+    """Whether it was packed, and is read unpacked."""
 
 
 class FileCheckpoint(Struct, kw_only=True, tag="file"):
@@ -66,8 +68,8 @@ class FileCheckpoint(Struct, kw_only=True, tag="file"):
 
     position: int
     files: list[FileMark]
-    seen: list[tuple[int, int]] = []
-    """Device and inode of the generations that are known; another one appeared since."""
+    seen: list[tuple[int, int, int, str]] = []
+    """The generations that are known, as `known.Known`; another one appeared since."""
 
 
 class StampMark(Struct, kw_only=True):

@@ -3,22 +3,20 @@
 A file is known by what it holds, not by its name: the held descriptor (an open inode cannot be used again), a
 fingerprint of its head (up to 1 KiB) and one of the 64 bytes before the offset. A line is delivered when it is
 complete; a longer one than 256 KiB is cut, never a reason to lose the file. `position` counts the bytes delivered
-over all generations, so it only grows.
+over all generations, so it only grows; where reading could not go on it leaps, so that nothing counts as read before.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.sources.logs import packed, rotated
+from tools.sources.logs import known, rotated
 from tools.sources.logs.blocks import Block
 from tools.sources.logs.feed import READ_BYTES, FileCheckpoint, FileMark, Note, RawLine
 from tools.sources.logs.generation import (
-    HEAD_BYTES,
     Generation,
     Reader,
     go_to,
@@ -28,36 +26,55 @@ from tools.sources.logs.generation import (
     last_lines,
     mark_of,
 )
+from tools.sources.logs.known import Known
+from tools.sources.logs.older import Emptied, Older
+from tools.sources.logs.rotated import Identity
 
 GONE_AFTER_S = 5.0
 """A rotated file is let go when nothing was written to it for this long."""
-_SEEN_MAX = 1000
-_SEEN_KEPT = 100
-_PAST_KEPT = 32
+HELD_MAX = 8
+"""Rotated files that are held open while the newest has nothing in it: who writes may not have noticed yet."""
+LEAP_BYTES = 1 << 40
+"""More than is read between two checkpoints."""
+
+
+def _nowhere(_: Identity) -> bool:
+    return False
 
 
 class Follower:
-    """Follows one path. `poll` returns the complete new lines; `notes` collects what was lost or cut."""
+    """Follows one path. `poll` returns the complete new lines; `notes` collects what was lost or cut.
+
+    `elsewhere` tells whether another source reads a file. A file that appears while others are followed already is read
+    from its start, and with it the older generations that were written to since `since_ns`.
+    """
 
     def __init__(
-        self, path: Path, checkpoint: FileCheckpoint | None = None, *, from_end: bool = False
+        self,
+        path: Path,
+        checkpoint: FileCheckpoint | None = None,
+        *,
+        from_end: bool = False,
+        since_ns: int | None = None,
+        elsewhere: Callable[[Identity], bool] = _nowhere,
     ) -> None:
         self.path = path
         self._reader = Reader(checkpoint.position if checkpoint is not None else 0)
         self.notes: list[Note] = []
+        self.turned = False
+        """Whether the file was rotated, emptied or begun since this was last asked."""
         self._opened = False
         self._backfilled = True
         self._files: list[Generation] = []
-        self._seen = (
-            packed.identities(path) | rotated.identities(path)
-            if checkpoint is None
-            else dict.fromkeys(checkpoint.seen)
-        )
-        self._past: deque[bytes] = deque(map(_head_at, rotated.siblings(path)), _PAST_KEPT)
-        """Heads of generations that were done with: one of them may be packed later."""
+        self._elsewhere = elsewhere
+        self._folders: set[Identity] = set()
+        seen = [] if checkpoint is None else [Known(*one) for one in checkpoint.seen]
+        self._older = Older(path, seen, elsewhere)
         if checkpoint is not None:
             self._restore(checkpoint)
-        elif from_end:
+            return
+        self._older.add_all(since_ns)
+        if from_end:
             self._start_at_end()
 
     @property
@@ -74,14 +91,25 @@ class Follower:
 
     def blocks(self, now: float, budget: int = READ_BYTES, *, final: bool = False) -> Iterator[Block]:
         """The same in blocks; one is to be done with before the next is asked for."""
-        if self._files:
-            yield from self._notice_truncation()
-        self._notice_rotation()
+        unreadable = None
+        try:
+            if self._files:
+                yield from self._notice_truncation()
+            self._notice_rotation(final=final)
+        except OSError as error:
+            unreadable = error  # what is held open can be read all the same
         for file in list(self._files):
+            unread = not file.offset
             budget -= yield from self._reader.read(file, budget, final=final)
+            # What a file holds is known from its first bytes on: to be on disk before they can be gone.
+            self.turned = self.turned or (unread and file.offset > 0)
             if final and budget > 0:
                 yield from self._reader.flush(file)
         yield from self._let_go(now)
+        self.notes += self._older.notes
+        self._older.notes.clear()
+        if unreadable is not None:
+            raise unreadable
 
     def blindness(self) -> Note | None:
         """Why nothing was read: the file was never there."""
@@ -91,9 +119,19 @@ class Follower:
     def checkpoint(self) -> FileCheckpoint:
         """Where to go on: before the first byte that was not delivered in a complete line."""
         files = [mark_of(file) for file in self._files]
-        return FileCheckpoint(
-            position=self._reader.position, files=files, seen=list(self._seen)[-_SEEN_KEPT:]
-        )
+        seen = [(one.device, one.inode, one.size, one.print) for one in self._older.seen()]
+        return FileCheckpoint(position=self._reader.position, files=files, seen=seen)
+
+    def holds(self, identity: Identity) -> bool:
+        """Whether it reads that file, under whatever name, or is about to."""
+        if not self._files:
+            return rotated.identity(self.path) == identity
+        return any((file.device, file.inode) == identity for file in self._files)
+
+    def knows(self, path: Path) -> bool:
+        """Whether a file beside this one is one of its older generations."""
+        identity = rotated.identity(path)
+        return identity is not None and (self.holds(identity) or self._older.place_in(path) is not None)
 
     def backfill(self, lines: int) -> list[bytes]:
         """The last lines before the place where reading starts, for their format only; given once."""
@@ -110,7 +148,7 @@ class Follower:
 
     # --- beginnings -------------------------------------------------------------------------------------
 
-    def _open(self, path: Path) -> Generation | None:
+    def _open(self, path: Path, place: int = 0) -> Generation | None:
         try:
             # A log path that is a pipe must not block the watcher, and is no file to follow.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -119,23 +157,19 @@ class Follower:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             os.close(descriptor)
-            self._tell_of_folder(status.st_dev, status.st_ino)
+            self._tell_of_folder((status.st_dev, status.st_ino))
             return None
         self._opened = True
-        self._remember(status.st_dev, status.st_ino)
-        return Generation(descriptor, status.st_dev, status.st_ino)
+        file = Generation(descriptor, status.st_dev, status.st_ino)
+        go_to(file, place)
+        return file
 
-    def _tell_of_folder(self, device: int, inode: int) -> None:
+    def _tell_of_folder(self, identity: Identity) -> None:
         """Once for each: it may stand there for long, and a file may come back in its place."""
-        if (device, inode) not in self._seen:
+        if identity not in self._folders:
             why = "a folder stands where the file should be"
             self.notes.append(Note("lines", why, "Let the service write its log there again.", blind=True))
-        self._remember(device, inode)
-
-    def _remember(self, device: int, inode: int) -> None:
-        self._seen[(device, inode)] = None
-        while len(self._seen) > _SEEN_MAX:
-            del self._seen[next(iter(self._seen))]
+            self._folders.add(identity)
 
     def _start_at_end(self) -> None:
         file = self._open(self.path)
@@ -146,68 +180,44 @@ class Follower:
         self._backfilled = False
 
     def _restore(self, checkpoint: FileCheckpoint) -> None:
-        last: Path | None = None
+        taken: set[Identity] = set()
+        missing, unread = False, 0
         for mark in checkpoint.files:
-            path = rotated.find(self.path, mark)
-            file = self._open(path) if path is not None else None
+            file = self._find(mark, taken)
             if file is None:
-                path, file = self._find_packed(mark)
-            if path is None or file is None:
-                why = "the file was replaced while nobody read it; lines in between may be missing"
-                self.notes.append(Note("lines", why, "Keep rotated files for a while."))
+                missing, unread = missing or mark.head_bytes > 0, unread + 1
                 continue
+            self._opened = True
+            taken.add((file.device, file.inode))
             file.number = mark.number
-            go_to(file, mark.offset)
             self._files.append(file)
-            last = path
-        if last is not None and last != self.path:
-            self._open_unseen(rotated.changed_ns(last))
+        current = rotated.identity(self.path)
+        last = self._files.pop() if self._files and self._ends_with(current) else None
+        found = self._older.unseen([*self._files, *([last] if last is not None else [])])
+        # A file that was empty when it was looked at last may be one of those that were packed since.
+        if missing or unread > sum(file.packed for file in found):
+            self._tell_missing("the file was replaced while nobody read it")
+        self._files += found
+        if last is not None:
+            self._files.append(last)
 
-    def _open_unseen(self, since_ns: int) -> None:
-        # Generations that were made and rotated away while nobody looked.
-        found = [*rotated.unseen(self.path, self._seen, since_ns), *self._unseen_packed(since_ns)]
-        for path in sorted(found, key=rotated.changed_ns):
-            file = self._unpack(path) if path.name.endswith(rotated.PACKED) else self._open(path)
-            if file is not None:
-                self._files.append(file)
+    def _ends_with(self, identity: Identity | None) -> bool:
+        """Whether the newest file that is held is this one."""
+        return bool(self._files) and (self._files[-1].device, self._files[-1].inode) == identity
 
-    # --- packed generations -----------------------------------------------------------------------------
+    def _find(self, mark: FileMark, taken: set[Identity]) -> Generation | None:
+        path = rotated.find(self.path, mark, taken)
+        if path is not None:
+            return self._open(path, mark.offset)
+        file = self._older.find_packed(mark)
+        if file is not None:
+            go_to(file, mark.offset)
+        return file
 
-    def _find_packed(self, mark: FileMark) -> tuple[Path | None, Generation | None]:
-        """The generation of a mark that was packed meanwhile."""
-        for path in reversed(packed.siblings(self.path)):
-            file = self._unpack(path, mark)
-            if file is not None:
-                return path, file
-        return None, None
-
-    def _unseen_packed(self, since_ns: int) -> list[Path]:
-        found = []
-        for path in packed.siblings(self.path):
-            identity = rotated.identity(path)
-            if identity is None or identity in self._seen or rotated.changed_ns(path) < since_ns:
-                continue
-            self._remember(*identity)
-            head = packed.head_of(path)
-            known = (*self._past, *(file.head for file in self._files))
-            if head is None or not any(old and head.startswith(old) for old in known):
-                found.append(path)
-        return found
-
-    def _unpack(self, path: Path, mark: FileMark | None = None) -> Generation | None:
-        try:
-            found = packed.whole(path) if mark is None else packed.rest_of(path, mark)
-        except packed.Unreadable as error:
-            self.notes.append(Note("lines", str(error), "Pack older logs a day later (delaycompress)."))
-            return None
-        if found is None:
-            return None
-        if found.more:
-            why = f"only the first {packed.REST_BYTES_MAX >> 20} MB that were missing are read of {path.name}"
-            self.notes.append(Note("lines", why, "Rotate logs while they are smaller."))
-        self._opened = True
-        self._remember(found.device, found.inode)
-        return Generation(found.descriptor, found.device, found.inode)
+    def _tell_missing(self, why: str) -> None:
+        self._reader.position += LEAP_BYTES
+        why = f"{why}; lines written just before may be missing, or counted twice after a restart"
+        self.notes.append(Note("lines", why, "Keep rotated files for a while."))
 
     # --- changes ----------------------------------------------------------------------------------------
 
@@ -218,59 +228,80 @@ class Follower:
         if changed == file.changed:
             return
         file.changed = changed
-        if status.st_size >= file.offset and is_same(file):
+        intact = status.st_size >= file.offset and is_same(file)
+        if intact and (file.offset or rotated.identity(self.path) != (file.device, file.inode)):
             return
-        copy = rotated.copy_of(self.path, file.head, file.tail, file.offset)
-        if copy is not None:
-            yield from self._read_copy(file, copy)
-        yield from self._reader.flush(file)
+        emptied = Emptied(file.offset, known.print_of(file.head, file.tail), file.head)
+        copies = self._older.unseen(self._files, emptied)
+        if intact and not copies:
+            return
+        self.turned = True
+        rest = next((copy for copy in copies if _goes_on(copy, emptied)), None)
+        for copy in copies:
+            copy.sealed = True
+        if rest is not None:
+            # copytruncate: what was not read yet survives in the copy.
+            rest.number, rest.line_start = file.number, file.line_start
+            rest.part, rest.part_length = file.part, file.part_length
+            file.part, file.part_length = bytearray(), 0
+        elif file.offset:
+            yield from self._reader.flush(file)
+            if not self._older.copied:
+                self._tell_missing("the file was emptied, and no copy of it is there")
+        self._files[-1:-1] = copies
         file.offset = file.line_start = file.number = 0
         file.head = file.tail = b""
         file.codec = ""
 
-    def _read_copy(self, file: Generation, copy: Path) -> Iterator[Block]:
-        # copytruncate: what was not read yet survives in the copy.
-        other = self._open(copy)
-        if other is None:
-            return
-        held, file.descriptor = file.descriptor, other.descriptor
-        try:
-            yield from self._reader.read(file, 1 << 62, final=True)
-        finally:
-            file.descriptor = held
-            os.close(other.descriptor)
-
-    def _notice_rotation(self) -> None:
+    def _notice_rotation(self, *, final: bool) -> None:
         current = self._files[-1] if self._files else None
         try:
             status = self.path.stat()
         except FileNotFoundError:
-            if current is None:
-                self._open_unseen(0)
+            if current is None or final:
+                self._files += self._older.unseen(self._files)
             return
-        if current is not None and (status.st_dev, status.st_ino) == (current.device, current.inode):
+        identity = status.st_dev, status.st_ino
+        if current is not None and identity == (current.device, current.inode):
+            if final:
+                self._files[-1:-1] = self._older.unseen(self._files)
             return
-        self._open_unseen(0 if current is None else os.fstat(current.descriptor).st_mtime_ns)
+        if self._elsewhere(identity):
+            return
+        self.turned = True
+        self._files += self._older.unseen(self._files)
+        held = next((file for file in self._files if (file.device, file.inode) == identity), None)
+        if held is not None:  # a link that points back
+            self._files.remove(held)
+            self._files.append(held)
+            return
         fresh = self._open(self.path)
         if fresh is not None:
             self._files.append(fresh)
 
     def _let_go(self, now: float) -> Iterator[Block]:
+        if not self._files:
+            return
+        noticed = os.fstat(self._files[-1].descriptor).st_size > 0 or len(self._files) > HELD_MAX
         for file in self._files[:-1]:
             if has_more(file):
                 file.idle_since = None
-            elif file.idle_since is None:
+                continue
+            if file.idle_since is None:
                 file.idle_since = now
-            elif now - file.idle_since >= GONE_AFTER_S:
+            there = os.fstat(file.descriptor).st_nlink > 0
+            if file.sealed or (now - file.idle_since >= GONE_AFTER_S and (noticed or not there)):
                 yield from self._reader.flush(file)
+                if file.offset and (there or not file.sealed):
+                    one = known.of_descriptor(file.descriptor, file.offset)
+                    # Its inode is another's from now on, but it may lie there packed.
+                    self._older.add(one if there else one._replace(device=0))
                 os.close(file.descriptor)
                 self._files.remove(file)
-                self._past.append(file.head)
 
 
-def _head_at(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(HEAD_BYTES)
-    except OSError:
-        return b""
+def _goes_on(copy: Generation, emptied: Emptied) -> bool:
+    """Whether a copy holds what was read of the file that was emptied."""
+    if not emptied.size or copy.offset != emptied.size:
+        return False
+    return known.print_of(copy.head, copy.tail) == emptied.print

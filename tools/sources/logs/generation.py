@@ -16,6 +16,9 @@ from tools.sources.logs.feed import LINE_BYTES_MAX, FileMark
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
+_HOLE_BYTES_MIN = 4096
+_HOLE_BYTES_MAX = 1 << 30
+"""Zero bytes that lie on disk all the same are read, so many at most."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,9 @@ class Generation:
     """Of UTF-16, where the file's first bytes say so."""
     changed: tuple[int, int] = (-1, -1)
     idle_since: float | None = None
+    sealed: bool = False
+    """Whether nobody writes to it any more: a copy, or what was unpacked."""
+    packed: bool = False
 
 
 class Reader:
@@ -54,8 +60,10 @@ class Reader:
 
         `final`: nothing more comes, so a single byte is no half of UTF-16's mark.
         """
-        if file.offset == 0 and not _knows_codec(file) and not final:
-            return 0
+        if file.offset == 0:
+            if not _knows_codec(file) and not final:
+                return 0
+            _skip_hole(file)
         if file.codec:
             return (yield from self._read_wide(file, budget))
         taken = 0
@@ -209,8 +217,11 @@ def mark_of(file: Generation) -> FileMark:
     """Where reading of a generation stands: before the first byte that was not delivered. Raises OSError."""
     offset = file.line_start
     head = file.head[:offset]
-    start = max(0, offset - TAIL_BYTES)
-    tail = os.pread(file.descriptor, offset - start, start)
+    # What was read says it, for the file may have been emptied since; of a long open line the file itself must.
+    tail = file.tail[: max(0, len(file.tail) - (file.offset - offset))]
+    if file.offset > offset and is_same(file):
+        start = max(0, offset - TAIL_BYTES)
+        tail = os.pread(file.descriptor, offset - start, start)
     return FileMark(
         device=file.device,
         inode=file.inode,
@@ -220,6 +231,7 @@ def mark_of(file: Generation) -> FileMark:
         head=rotated.digest(head),
         tail_bytes=len(tail),
         tail=rotated.digest(tail),
+        packed=file.packed,
     )
 
 
@@ -233,6 +245,27 @@ def _knows_codec(file: Generation) -> bool:
         file.offset = file.line_start = len(head)
         file.head = file.tail = head
     return True
+
+
+def _skip_hole(file: Generation) -> None:
+    """Go on behind the zero bytes that a file begins with.
+
+    They stand where older lines stood: it was emptied, and its writer, which does not append, went on at its place.
+    """
+    block = os.pread(file.descriptor, _HOLE_BYTES_MIN, 0)
+    if len(block) < _HOLE_BYTES_MIN or any(block):
+        return
+    try:
+        at = os.lseek(file.descriptor, 0, os.SEEK_DATA)
+    except OSError:  # nothing but the hole
+        at = os.fstat(file.descriptor).st_size
+    end = at + _HOLE_BYTES_MAX
+    while at < end and (block := os.pread(file.descriptor, 1 << 20, at)):
+        rest = len(block.lstrip(b"\0"))
+        at += len(block) - rest
+        if rest:
+            break
+    go_to(file, at)
 
 
 def _take(file: Generation, fresh: memoryview) -> None:

@@ -11,7 +11,7 @@ import gzip
 import lzma
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -23,6 +23,8 @@ from tools.sources.logs import rotated
 REST_BYTES_MAX = 64 * 1024 * 1024
 UNPACKED_BYTES_MAX = 512 * 1024 * 1024
 """Two seconds of unpacking: the watcher does nothing else meanwhile."""
+ALL = 1 << 62
+"""A place behind the end of any generation."""
 _WINDOW_BYTES_MAX = 128 * 1024 * 1024
 """As much memory as zstd's own program takes where nobody asks for more."""
 _CHUNK_BYTES = 1 << 20
@@ -46,11 +48,6 @@ class Unreadable(Exception):
 def siblings(path: Path) -> list[Path]:
     """Older generations that lie packed beside a file, oldest first."""
     return rotated.siblings(path, packed=True)
-
-
-def identities(path: Path) -> dict[rotated.Identity, None]:
-    """The packed generations that are there already."""
-    return {known: None for sibling in siblings(path) if (known := rotated.identity(sibling)) is not None}
 
 
 def head_of(path: Path) -> bytes | None:
@@ -78,6 +75,38 @@ def whole(path: Path) -> Unpacked:
     """All of a generation. Raises Unreadable."""
     with _reading(path) as file:
         return _kept(path, file, b"", b"", 0)
+
+
+def rest_from(path: Path, offset: int) -> Unpacked:
+    """What is left of a generation behind an offset. Raises Unreadable."""
+    head = head_of(path) or b""
+    with _reading(path) as file:
+        return _kept(path, file, head[:offset], _skip(file, offset), offset)
+
+
+class Prints(NamedTuple):
+    """Prints of the beginnings of a generation by their sizes, and how long it is, where it is no longer than these."""
+
+    at: dict[int, str]
+    length: int | None
+
+
+def prints_at(path: Path, sizes: Sequence[int], print_of: Callable[[bytes, bytes], str]) -> Prints:
+    """Prints of the beginnings of so many bytes, in rising order; of what it is too short for, none. Raises Unreadable."""
+    found: dict[int, str] = {}
+    with _reading(path) as file:
+        at, head, tail = 0, b"", b""
+        for size in sizes:
+            if size > UNPACKED_BYTES_MAX:
+                break
+            while at < size and (chunk := file.read(min(_CHUNK_BYTES, size - at))):
+                head = (head + chunk)[:_HEAD_BYTES] if len(head) < _HEAD_BYTES else head
+                tail = (tail + chunk[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+                at += len(chunk)
+            if at < size:
+                break
+            found[size] = print_of(head, tail)
+        return Prints(found, at if not file.read(1) else None)
 
 
 @contextmanager

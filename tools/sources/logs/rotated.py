@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,8 @@ from typing import Protocol
 import re2
 
 _SUFFIX = re2.compile(r"^[.-](?:\d[\w.:-]{0,40}|old|bak|prev|last)$")
+_STAMP = re2.compile(r"^[-_.]?\d{4}[-_.]?\d\d[-_.]?\d\d(?:[-_.T]?[\d.:-]{1,20})?Z?$")
+"""What stands before the ending of a name: `app-2025-06-01.log`, `app-2025-06-01T10-00-00.000.log`."""
 PACKED = (".gz", ".zst", ".bz2", ".xz")
 """How the names of packed files end."""
 COUNTED_BYTES_MAX = 16 * 1024 * 1024
@@ -29,16 +32,30 @@ class Mark(Protocol):
     head: str
     tail_bytes: int
     tail: str
+    packed: bool
 
 
 def is_generation(name: str, of: str) -> bool:
     """Whether a file name is that of an older generation of `of`: `app.log.1`, `app.log-20250601`, `app.log.2.gz`."""
     if name == of or not name.startswith(of):
         return False
-    rest = name[len(of) :]
-    for packed in PACKED:
-        rest = rest.removesuffix(packed)
+    rest = _plain(name[len(of) :])
     return rest == "" or _SUFFIX.match(rest) is not None
+
+
+def may_be_generation(name: str, of: str) -> bool:
+    """The same, and names with a date before their ending: `app-2025-06-01.log`. Such a one may be a log by itself."""
+    if is_generation(name, of):
+        return True
+    stem, dot, ending = of.rpartition(".")
+    plain = _plain(name)
+    if not dot or plain == of or not (plain.startswith(stem) and plain.endswith(f".{ending}")):
+        return False
+    return _STAMP.match(plain[len(stem) : -len(ending) - 1]) is not None
+
+
+def _plain(name: str) -> str:
+    return next((name[: -len(ending)] for ending in PACKED if name.endswith(ending)), name)
 
 
 def siblings(path: Path, *, packed: bool = False) -> list[Path]:
@@ -50,48 +67,37 @@ def siblings(path: Path, *, packed: bool = False) -> list[Path]:
     found = [
         path.with_name(name)
         for name in names
-        if name.endswith(PACKED) is packed and is_generation(name, path.name)
+        if name.endswith(PACKED) is packed and may_be_generation(name, path.name)
     ]
     return sorted(found, key=changed_ns)
 
 
-def identities(path: Path) -> dict[Identity, None]:
-    """The generations that are there already."""
-    return {known: None for sibling in siblings(path) if (known := identity(sibling)) is not None}
+def find(path: Path, mark: Mark, taken: Collection[Identity] = ()) -> Path | None:
+    """Where the generation of a mark lies now: the file itself or a sibling, known by head and tail.
 
-
-def unseen(path: Path, seen: dict[Identity, None], since_ns: int) -> list[Path]:
-    """Generations made and rotated away between two polls, oldest first."""
-    found = []
-    for sibling in siblings(path):
-        found_is = identity(sibling)
-        if found_is is not None and found_is not in seen and changed_ns(sibling) >= since_ns:
-            found.append(sibling)
-    return found
-
-
-def find(path: Path, mark: Mark) -> Path | None:
-    """Where the generation of a mark lies now: the file itself or a sibling, known by head and tail."""
-    candidates = [path, *reversed(siblings(path))]
-    candidates.sort(key=lambda candidate: identity(candidate) != (mark.device, mark.inode))
-    return next((candidate for candidate in candidates if _matches(candidate, mark)), None)
-
-
-def copy_of(path: Path, head: bytes, tail: bytes, offset: int) -> Path | None:
-    """The copy that copytruncate left: same head, same bytes before the offset, and at least as long."""
-    if not head or not tail:
-        return None
-    for sibling in reversed(siblings(path)):
-        try:
-            with sibling.open("rb") as file:
-                if file.read(len(head)) != head:
-                    continue
-                file.seek(offset - len(tail))
-                if file.read(len(tail)) == tail:
-                    return sibling
-        except OSError:
+    The file that it was comes first, and where nothing of it was read it can be no other. `taken` are not looked at.
+    """
+    own, others = [], []
+    moved = _of_inode(path, mark) if mark.head_bytes else []
+    for candidate in [path, *reversed(siblings(path)), *moved]:
+        known = identity(candidate)
+        if known is None or known in taken:
             continue
-    return None
+        if known == (mark.device, mark.inode) and not mark.packed:
+            own.append(candidate)
+        elif mark.head_bytes:
+            others.append(candidate)
+    return next((candidate for candidate in own + others if _matches(candidate, mark)), None)
+
+
+def _of_inode(path: Path, mark: Mark) -> list[Path]:
+    """Files of any name beside a log that are the one of a mark."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in entries if entry.inode() == mark.inode]
+    except OSError:
+        return []
+    return [path.with_name(name) for name in names if not name.endswith(PACKED)]
 
 
 def digest(data: bytes) -> str:
