@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -10,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tools import masking
-from tools.sources.logs import captured, commands, discover
+from tools.sources.logs import captured, commands, discover, rotated
 from tools.sources.logs.blocks import Block, of_lines
 from tools.sources.logs.discover import LogFile, SourceSpec
 from tools.sources.logs.engine.batch import Batch, Origin
@@ -50,6 +51,8 @@ class SourceState(Struct, kw_only=True):
     """The file's path, or the log's name."""
     checkpoint: Checkpoint
     key_lines: int = 0
+    service: str = ""
+    captured: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +99,10 @@ class Intake:
         self._environ = environ
         self._files: dict[Path, _Source] = {}
         self._commands: dict[str, _Source] = {}
+        self._passed_by: dict[Path, rotated.Identity] = {}
+        """Files that are another name, or an older generation, of one that is followed."""
+        self._met: set[Path] = set()
+        self._began_ns = 0
         self._unreadable: set[str] = set()
         self._discovered_at: float | None = None
         self.behind = False
@@ -120,6 +127,15 @@ class Intake:
         """Whether bytes are there that were not read yet."""
         return any(source.feed.pending for source in self._sources())
 
+    @property
+    def turned(self) -> bool:
+        """Whether a file was rotated, emptied or begun since this was last asked."""
+        followers = [source.feed for source in self._files.values() if isinstance(source.feed, Follower)]
+        turned = any(one.turned for one in followers)
+        for one in followers:
+            one.turned = False
+        return turned
+
     def states(self) -> list[SourceState]:
         """Where a new attempt goes on; exact between two `read`s."""
         return [
@@ -127,6 +143,8 @@ class Intake:
                 key=source.key,
                 checkpoint=source.feed.checkpoint(),
                 key_lines=source.masker.open_lines,
+                service=source.service,
+                captured=source.origin.captured,
             )
             for source in self._sources()
         ]
@@ -164,9 +182,10 @@ class Intake:
         """Open what is there and not open yet; gives the lines of files that are read back for their format."""
         first_look, self._discovered_at = self._discovered_at is None, now
         if first_look:
+            self._began_ns = now_ms * 1_000_000
             self._add_commands(now_ms)
-        for file in discover.find(self._specs, self._project_root):
-            if file.path in self._files:
+        for file in self._found(first_look=first_look):
+            if file.path in self._files or self._goes_by(file.path):
                 continue
             if len(self._files) >= discover.FILES_MAX:
                 why = f"more than {discover.FILES_MAX} log files match"
@@ -177,6 +196,54 @@ class Intake:
             yield from self._add(file, now_ms)
         self._first = False
 
+    def _found(self, *, first_look: bool) -> list[LogFile]:
+        """The files that are there: first those that were read before, which know their older generations, links last."""
+        found = discover.find(self._specs, self._project_root)
+        if first_look:
+            # One that an earlier attempt read may have been moved away, and not be there again yet.
+            names = {file.path for file in found}
+            files = (one for one in self._states.values() if isinstance(one.checkpoint, FileCheckpoint))
+            gone = (LogFile(Path(one.key), one.service, one.captured) for one in files if one.service)
+            found += [file for file in gone if file.path not in names]
+        links = {file.path for file in found if os.path.islink(file.path)}  # noqa: PTH114 - hundreds each second
+        return sorted(found, key=lambda file: (str(file.path) not in self._states, file.path in links))
+
+    def _goes_by(self, path: Path) -> bool:
+        """Whether a file that is not followed yet is read already, by another name."""
+        identity = rotated.identity(path)
+        if identity is None or str(path) in self._states:
+            return False
+        if self._passed_by.get(path) == identity:
+            return True
+        followers = [source.feed for source in self._files.values() if isinstance(source.feed, Follower)]
+        beside = [one for one in followers if _may_be_older(path, one.path)]
+        older = not self._first and any(one.knows(path) for one in beside)
+        if older or any(one.holds(identity) for one in followers):
+            self._passed_by[path] = identity
+            return True
+        if self._first or not beside or path in self._met:
+            return False
+        # It is a log of its own, unless what lies beside it knows better after its next look.
+        self._met.add(path)
+        return True
+
+    def _elsewhere(self, path: Path) -> Callable[[rotated.Identity], bool]:
+        """Whether a file is read by another source than that of `path`, or will be."""
+
+        def is_elsewhere(identity: rotated.Identity) -> bool:
+            for other, source in self._files.items():
+                if other != path and isinstance(source.feed, Follower) and source.feed.holds(identity):
+                    return True
+            waiting = (state for key, state in self._states.items() if Path(key) not in self._files)
+            return any(
+                (mark.device, mark.inode) == identity
+                for state in waiting
+                if state.key != str(path) and isinstance(state.checkpoint, FileCheckpoint)
+                for mark in state.checkpoint.files
+            )
+
+        return is_elsewhere
+
     def _add(self, file: LogFile, now_ms: int) -> Iterator[Batch]:
         state = self._states.get(str(file.path))
         checkpoint = state.checkpoint if state is not None else None
@@ -184,7 +251,13 @@ class Intake:
         from_end = self._first and not file.captured
         name = masking.mask(self._name_of(file.path))
         try:
-            follower = Follower(file.path, checkpoint, from_end=from_end)
+            follower = Follower(
+                file.path,
+                checkpoint,
+                from_end=from_end,
+                since_ns=None if self._first else self._began_ns,
+                elsewhere=self._elsewhere(file.path),
+            )
         except OSError as error:
             fix = "Give the user that runs streamgauge read access."
             self._gap(name, f"log file {name}", error.strerror or str(error), now_ms, fix)
@@ -195,6 +268,7 @@ class Intake:
         )
         source = _Source(str(file.path), file.service, name, f"log file {name}", follower, masker, origin)
         self._files[file.path] = source
+        self._say_all(source, now_ms)
         yield from self._backfill(source, now_ms)
 
     def _add_commands(self, now_ms: int) -> None:
@@ -249,16 +323,13 @@ class Intake:
         except OSError as error:
             fix = "See that the file stays readable while it is audited."
             self._gap(source.name, source.subject, error.strerror or str(error), now_ms, fix)
-            return
         if taken >= share // 2:
             self.behind = True
             source.looked_at = float("-inf")
         # While a backlog is read, arrivals say nothing; the mark stays until the file is caught up with.
         if not (late and source.feed.pending):
             source.read_at = now
-        for note in source.feed.notes:
-            self._say(source, note, now_ms)
-        source.feed.notes.clear()
+        self._say_all(source, now_ms)
         yield from self._backfill(source, now_ms)
 
     def _batch(self, source: _Source, block: Block, now_ms: int, *, late: bool) -> Batch:
@@ -278,6 +349,11 @@ class Intake:
             return places[0].offset if places else None
 
         return origin_of
+
+    def _say_all(self, source: _Source, now_ms: int) -> None:
+        for note in source.feed.notes:
+            self._say(source, note, now_ms)
+        source.feed.notes.clear()
 
     def _say(self, source: _Source, note: Note, now_ms: int) -> None:
         what = source.subject if note.blind else f"{note.what} of {source.name}"
@@ -300,3 +376,7 @@ class Intake:
         blind: bool = True,
     ) -> None:
         self._on_gap(Gap(what=what, why=why, fix=fix, source=source, at_ms=at_ms, blind=blind))
+
+
+def _may_be_older(path: Path, of: Path) -> bool:
+    return path.parent == of.parent and rotated.may_be_generation(path.name, of.name)
