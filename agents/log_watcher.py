@@ -122,7 +122,8 @@ class LogWatcher:
         now = self._clock.monotonic()
         if not self._opened:
             self._open(now)
-        if now - self._written_at >= _CHECKPOINT_EVERY_S:
+        # After a rotation at once: what is gone by the next attempt can be known to be missing then.
+        if self._intake.turned or now - self._written_at >= _CHECKPOINT_EVERY_S:
             self._checkpoint()
             self._written_at = now
         timed = now - self._timed_at >= _TIMED_EVERY_S
