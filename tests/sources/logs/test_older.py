@@ -264,6 +264,42 @@ def test_zero_bytes_before_the_lines_of_a_writer_that_does_not_append(writer: Wr
     assert all(line.length < LINE_BYTES_MAX for line in writer.got)
 
 
+def test_zero_bytes_alone_are_no_place_to_go_on_from(writer: Writer) -> None:
+    writer.path.touch()
+    follower = Follower(writer.path)
+    for size in (1 << 20, 1 << 21):
+        os.truncate(writer.path, size)
+        writer.poll(follower)
+        checkpoint = follower.checkpoint()
+        follower.close()
+        follower = Follower(writer.path, checkpoint)
+    writer.write(10)
+    writer.poll(follower)
+    follower.close()
+    writer.check()
+
+
+def test_a_link_that_was_moved_on_while_nobody_read(writer: Writer) -> None:
+    link, folder = writer.path, writer.path.with_name("folder")
+    folder.mkdir()
+    writer.path = folder / "one"
+    link.symlink_to(writer.path)
+    follower = Follower(link)
+    writer.write(10)
+    writer.poll(follower)
+    checkpoint = follower.checkpoint()
+    follower.close()
+    writer.write(10)
+    link.unlink()
+    writer.path = folder / "two"
+    writer.write(10)
+    link.symlink_to(writer.path)
+    again = Follower(link, checkpoint)
+    writer.poll(again)
+    again.close()
+    writer.check()
+
+
 @pytest.mark.parametrize(
     ("name", "may_be"),
     [

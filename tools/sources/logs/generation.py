@@ -63,7 +63,8 @@ class Reader:
         if file.offset == 0:
             if not _knows_codec(file) and not final:
                 return 0
-            _skip_hole(file)
+            if budget > 0:
+                _skip_hole(file)
         if file.codec:
             return (yield from self._read_wide(file, budget))
         taken = 0
@@ -257,15 +258,15 @@ def _skip_hole(file: Generation) -> None:
         return
     try:
         at = os.lseek(file.descriptor, 0, os.SEEK_DATA)
-    except OSError:  # nothing but the hole
-        at = os.fstat(file.descriptor).st_size
+    except OSError:  # nothing but the hole so far
+        return
     end = at + _HOLE_BYTES_MAX
     while at < end and (block := os.pread(file.descriptor, 1 << 20, at)):
         rest = len(block.lstrip(b"\0"))
         at += len(block) - rest
         if rest:
-            break
-    go_to(file, at)
+            go_to(file, at)  # what lies there is read at once: zero bytes alone are no mark of a place
+            return
 
 
 def _take(file: Generation, fresh: memoryview) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
@@ -91,13 +92,12 @@ def find(path: Path, mark: Mark, taken: Collection[Identity] = ()) -> Path | Non
 
 
 def _of_inode(path: Path, mark: Mark) -> list[Path]:
-    """Files of any name beside a log that are the one of a mark."""
-    try:
-        with os.scandir(path.parent) as entries:
-            names = [entry.name for entry in entries if entry.inode() == mark.inode]
-    except OSError:
-        return []
-    return [path.with_name(name) for name in names if not name.endswith(PACKED)]
+    """Files of any name beside a log, or beside what it is a link to, that are the one of a mark."""
+    found = []
+    for folder in dict.fromkeys((path.parent, Path(os.path.realpath(path)).parent)):
+        with suppress(OSError), os.scandir(folder) as entries:
+            found += [folder / entry.name for entry in entries if entry.inode() == mark.inode]
+    return [one for one in found if not one.name.endswith(PACKED)]
 
 
 def digest(data: bytes) -> str:
