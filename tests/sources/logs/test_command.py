@@ -157,6 +157,19 @@ def test_a_stopped_container_after_a_failure_is_read(bench: Bench) -> None:
     assert bench.feed.blindness() is None
 
 
+def test_what_is_no_line_of_the_log_is_told_and_never_what_a_look_printed_too(bench: Bench) -> None:
+    bench.program(
+        "echo 'WARNING: no swap'\n"
+        + LOOK
+        + "echo 'error grabbing logs: message too large'; echo '2025-06-15T10:00:00.000000001Z one'; exec sleep 60"
+    )
+    bench.poll_until(lambda: bench.lines)
+    assert [line.data for line in bench.lines] == [b"one"]
+    [note] = bench.notes
+    assert (note.what, note.blind) == ("other output", False)
+    assert "message too large" in note.why
+
+
 def test_an_end_without_a_failure_is_said_and_the_program_started_again(bench: Bench) -> None:
     bench.program(LOOK + "echo 2025-06-15T10:00:00Z one; exit 0")
     bench.poll_until(lambda: bench.lines and bench.feed._child is None)

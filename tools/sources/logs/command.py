@@ -38,6 +38,7 @@ _STAYS_S = 2.0
 """A program that has closed its output and does not end is killed."""
 _BLOCK_BYTES = 65536
 _WORDS_MAX = 300
+_ASIDES_MAX = 20
 _WORDS_BYTES_MAX = 4096
 _BACKFILL_LINE_BYTES_MAX = 8192
 """Longer lines say nothing of a format that shorter ones do not."""
@@ -114,6 +115,8 @@ class CommandFeed:
         self._heard = start.number > 0
         self._splitter = Splitter(self._dialect.record_bytes_max)
         self._backfill: list[bytes] = []
+        self._asides: set[str] = set()
+        self._aside = ""
         self._now = self._started_at = self._start_at = float("-inf")
         self._silent = True
         """Whether a program that follows has printed nothing since it was started."""
@@ -261,6 +264,10 @@ class CommandFeed:
 
     def _recover(self) -> None:
         # Not when a look succeeds: a program may fail each time that it is to follow.
+        if self._aside:
+            why = f"{self._dialect.program} printed what is no line of the log: {mask(self._aside)[:_WORDS_MAX]}"
+            self.notes.append(Note("other output", why, self._dialect.remedy(self._aside)))
+            self._aside = ""
         if self._trouble is not None:
             if not self._told:
                 self._interrupted(self._trouble.why)
@@ -269,7 +276,7 @@ class CommandFeed:
     def _drop(self, child: Child, now: float) -> None:
         child.close()
         self._child = None
-        self._from_end = False
+        self._from_end, self._aside = False, ""
         words = mask(self._words)[:_WORDS_MAX]
         self._fail(now, words, self._dialect.remedy(words))
 
@@ -292,7 +299,9 @@ class CommandFeed:
             return
         entries = self._dialect.read(piece, complete=complete)
         if entries is None:
-            self._hear([piece.data[:_WORDS_BYTES_MAX].decode("utf-8", "replace").strip()])
+            words = piece.data[:_WORDS_BYTES_MAX].decode("utf-8", "replace").strip()
+            self._hear([words])
+            self._pass_over(words)
             return
         for entry in entries:
             self._heard = True
@@ -302,6 +311,13 @@ class CommandFeed:
                 self._recover()
                 self._pause_s = PAUSE_S
                 lines.append(self._line(entry))
+
+    def _pass_over(self, words: str) -> None:
+        """Output that is no line of the log: told where it goes on, and had not printed the same when it was to look."""
+        if self._looking:
+            self._asides = {*self._asides, words} if len(self._asides) < _ASIDES_MAX else self._asides
+        elif words not in self._asides:
+            self._aside = words
 
     def _line(self, entry: Entry) -> RawLine:
         offset = self.position
