@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from agents.investigation.answer import QUOTE_CHARS_MAX, QUOTES_MAX, ModelQuote, OwnFinding
-from agents.known_names import KnownNames
+from agents.known_names import KnownNames, Named
 from tools.errors import StreamgaugeError
 from tools.findings.model import AgentId, EvidenceKind, Finding, Locator, Origin
 from tools.findings.recorder import revisions
@@ -83,11 +83,19 @@ class EvidenceGate:
             raise NotThere(f"{len(quotes)} quotes; at most {QUOTES_MAX} are looked up")
         return tuple(self._place(quote) for quote in quotes)
 
-    def check_names(self, said: OwnFinding, quotes: tuple[Quote, ...]) -> None:
-        """Raises NotThere where a finding names what neither the session nor its code nor its quotes know."""
-        unknown = list(self._names.unknown(said, quotes))
+    def check_names(self, said: OwnFinding, quotes: tuple[Quote, ...]) -> Named:
+        """What a finding names. Raises NotThere where neither the session nor its code nor its evidence knows it."""
+        named, unknown = self._names.named(said, (*quotes, *self._cited(said.related_findings)))
         if unknown:
             raise NotThere("; ".join(unknown))
+        return named
+
+    def _cited(self, ids: Iterable[str]) -> Iterator[Quote]:
+        """What the measured findings that it rests on have as evidence; they are as true as a quote."""
+        for name in ids:
+            for found in self.findings().get(name, ()):
+                if found.origin is Origin.MEASURED:
+                    yield Quote(EvidenceKind.FINDING, name, found.evidence)
 
     @cached_property
     def _names(self) -> KnownNames:

@@ -2,64 +2,68 @@
 
 A model that invents a service may quote a true line beside it. What is known is asked for from the cheapest to the
 dearest: measured findings and the session's own story, the index, the polls. A name counts in each form in which it is
-shown: masked and escaped, as a list, as a pattern for several, with a database, a container's or a unit's name.
+written (`name_forms.py`), and is handed on as the session has it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from enum import StrEnum
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
+from unicodedata import normalize
 
 import msgspec
 from msgspec import Struct
 
+from agents import name_forms
 from agents.investigation.answer import OwnFinding
+from agents.name_forms import ACROSS, NOT_SAID, SEVERAL, Kind
 from tools.errors import StreamgaugeError
 from tools.findings import journal
 from tools.findings.model import AgentId, ConfigFinding, Enhancement, Finding, all_streams_of, services_of
 from tools.findings.rule import Quote
-from tools.masking import mask
 from tools.sources import session_facts
 from tools.sources.code.index import read_index
-from tools.sources.records import CodeIndex, FactKind, plain_name
-from tools.synthesis.wiring import UNNAMED, StreamNames
+from tools.sources.records import CodeIndex, FactKind
 from tools.workspace import Workspace
 
 NAMES_MAX = 5000
 """Of those that exist, with which one that does not is compared."""
+NAMED_MAX = 40
+"""Files that one finding may name; each of them is looked up."""
 _NEAR_MAX = 3
+_SERVERS = ("redis", "valkey")
 _SHOWN_CHARS = 60
-_NOBODY = frozenset({"", "unknown", "cross-service", "redis", "valkey"})
-"""None at all, several without a name, and the server itself."""
-_AND = re.compile(r"\s*[,;&]\s*|\s+and\s+")
-_OPEN = re.compile(r"\{[^{}]*\}|<[^<>]*>")
-_AT_LINE = re.compile(r":\d+(?:[-:]\d+)?$")
-_POD = "[bcdfghjklmnpqrstvwxz2-9]"
-"""What Kubernetes makes its random endings of (k8s.io/apimachinery, util/rand): no word is one."""
-_RUN_AS = re.compile(
-    rf"\.service$|[-_ ]service$|:\d+$|(?:-{_POD}{{8,10}})?-{_POD}{{5}}$|(?P<container>[-_]\d+$)"
-)
-"""What a unit, a name with its port, a pod and a container of compose have behind the service."""
-
-
-class Kind(StrEnum):
-    """What a name is of."""
-
-    SERVICE = "service"
-    STREAM = "stream"
-    GROUP = "consumer group"
-    FILE = "file"
-
+_WORK_FOLDERS = ("/app", "/usr/src/app", "/src", "/code", "/srv", "/opt/app", "/workspace", "/home/node/app")
+"""Where images of services have their files, as a rule."""
 
 Names = Mapping[Kind, frozenset[str]]
+
+
+class NotKnown(Exception):
+    """A name that nothing knows. In: the kind, the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a finding names, as the session has it. `is_across`: services, but not which."""
+
+    services: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    is_across: bool = False
+
+    @property
+    def service(self) -> str:
+        """The one service; `cross-service` for several, "" for none."""
+        if self.is_across or len(self.services) > 1:
+            return ACROSS
+        return self.services[0] if self.services else ""
 
 
 class _Named(Struct):
@@ -98,31 +102,63 @@ class KnownNames:
     findings: tuple[Finding, ...]
     _tiers: list[Names] = field(default_factory=list, init=False)
 
-    def unknown(self, said: OwnFinding, quotes: Iterable[Quote]) -> Iterator[str]:
-        """A sentence for each name of a finding that nothing knows."""
-        proven = tuple(quotes)
-        named = [
-            (Kind.SERVICE, said.service),
-            (Kind.STREAM, said.stream),
-            (Kind.GROUP, said.consumer_group),
-            *((Kind.FILE, name) for name in said.files),
-        ]
-        for kind, name in named:
-            if name.strip() and not self._knows(kind, name, proven):
-                near = self._near(kind, name)
-                yield f"nothing knows a {kind} {name[:_SHOWN_CHARS]!r}{f'; there is {near}' if near else ''}"
+    def named(self, said: OwnFinding, quotes: Iterable[Quote]) -> tuple[Named, list[str]]:
+        """What a finding names, and a sentence for each name that nothing knows."""
+        if len(said.files) > NAMED_MAX:
+            return Named(), [f"it names {len(said.files)} files; name {NAMED_MAX} at most"]
+        proven, unknown = tuple(quotes), list[str]()
 
-    def _knows(self, kind: Kind, name: str, quotes: tuple[Quote, ...]) -> bool:
-        fits = self._file_is_there if kind is Kind.FILE else lambda one: self._listed(kind, one)
-        if any(fits(form) or _stands_in(form, quotes) for form in _forms(name)):
-            return True
-        parts = [part for part in _AND.split(name) if part.strip()]
-        return len(parts) > 1 and all(self._knows(kind, part, quotes) for part in parts)
+        def found(kind: Kind, *names: str) -> tuple[str, ...]:
+            known: list[str] = []
+            for name in names:
+                try:
+                    known += self._meant(kind, name, proven)
+                except NotKnown:
+                    near = "" if len(unknown) >= _NEAR_MAX else self._near(kind, name)
+                    also = f"; there is {near}" if near else ""
+                    unknown.append(f"nothing knows a {kind} {name[:_SHOWN_CHARS]!r}{also}")
+            return tuple(dict.fromkeys(known))
 
-    def _listed(self, kind: Kind, name: str) -> bool:
-        if kind is Kind.SERVICE and (name.casefold() in _NOBODY or _is_below(self.project_root, name)):
-            return True
-        return any(_fits(kind, name, known[kind]) for known in self._all())
+        services = found(Kind.SERVICE, said.service)
+        named = Named(
+            services=tuple(name for name in services if name != ACROSS),
+            streams=found(Kind.STREAM, said.stream),
+            groups=found(Kind.GROUP, said.consumer_group),
+            files=found(Kind.FILE, *said.files),
+            is_across=ACROSS in services,
+        )
+        return named, unknown
+
+    def _meant(self, kind: Kind, name: str, quotes: tuple[Quote, ...]) -> list[str]:
+        """The names that one text means, as they are known. Raises NotKnown."""
+        written = name_forms.forms(name)
+        for form in written:
+            known = self._known(kind, form)
+            if known is None and name_forms.stands_in(kind, form, quotes):
+                known = form
+            if known is not None:
+                return [known]
+        plain = written[0].casefold()
+        if plain in NOT_SAID:
+            return []
+        if kind is Kind.SERVICE and plain in SEVERAL:
+            return [ACROSS]
+        parts = name_forms.parts(kind, name)
+        if not parts:
+            raise NotKnown(kind, name)
+        return [one for part in parts for one in self._meant(kind, part, quotes)]
+
+    def _known(self, kind: Kind, name: str) -> str | None:
+        if kind is Kind.FILE:
+            return self._file(name)
+        if not name:
+            return None
+        for known in self._all():
+            found = name_forms.meant(kind, name, known[kind])
+            if found is not None:
+                return found
+        is_folder = kind is Kind.SERVICE and _is_below(self.project_root, name, folders_only=True)
+        return name if is_folder else None
 
     def _near(self, kind: Kind, name: str) -> str:
         """Those that are like it, or the first of those that there are."""
@@ -143,7 +179,7 @@ class KnownNames:
             yield self._tiers[number]
 
     def _told(self) -> Names:
-        services = {self.project_root.name, *_observed(self.workspace)}
+        services = {self.project_root.name, *_SERVERS, *_observed(self.workspace)}
         streams, groups, files = set[str](), set[str](), set[str]()
         for finding in self.findings:
             services.update(services_of(finding))
@@ -189,30 +225,52 @@ class KnownNames:
 
     # --- Files -----------------------------------------------------------------------------------------
 
-    def _file_is_there(self, name: str) -> bool:
-        """Whether a path is one of the project's or the session's, from its root, absolute, or as a container has it."""
-        path = _AT_LINE.sub("", name)
-        if self._is_place(path):
-            return True
+    def _file(self, name: str) -> str | None:
+        """A path of the project or the session, from its root: as it was said, absolute, or as a container has it."""
+        plain, line = name_forms.path_of(name)
+        for path, end in {name: "", plain: line, normalize("NFC", plain): line}.items():
+            found = self._path(path)
+            if found is not None:
+                return f"{found}{end}"
+        return None
+
+    def _path(self, path: str) -> str | None:
         # Of a path elsewhere (`/app/orders/main.py`) the end tells, if it is more than a name that many files have.
         parts = PurePosixPath(path).parts
-        if any(self._is_place("/".join(parts[at:])) for at in range(1, len(parts) - 1)):
-            return True
-        ends = f"*/{path}"
-        known = (one for names in self._all() for one in names[Kind.FILE])
-        return any(fnmatchcase(one, path) or fnmatchcase(one, ends) for one in known)
+        ends = ("/".join(parts[at:]) for at in range(1, len(parts) - 1))
+        within = tuple(_in_container(path))
+        for one in (path, *within, path.removeprefix(f"{self.project_root.name}/"), *ends):
+            found = self._place(one)
+            if found is not None:
+                return found
+        known = [one for names in self._all() for one in names[Kind.FILE]]
+        return path if any(name_forms.file_fits(one, known) for one in (path, *within)) else None
 
-    def _is_place(self, name: str) -> bool:
-        return _is_below(self.project_root, name) or _is_below(self.workspace.root, name)
+    def _place(self, name: str) -> str | None:
+        """A path from the root below which it is; a log or a journal of the session by its name alone too."""
+        for root in (self.project_root, self.workspace.root):
+            if _is_below(root, name):
+                with suppress(ValueError):
+                    return Path(root / name).relative_to(root).as_posix()
+                return name
+        within = (folder for folder in ("logs", "streams") if "/" not in name)
+        return next(
+            (f"{folder}/{name}" for folder in within if _is_below(self.workspace.path(folder), name)), None
+        )
 
 
-def _is_below(root: Path, name: str) -> bool:
+def _in_container(path: str) -> Iterator[str]:
+    """A path as it is from the folder in which a container works."""
+    yield from (path.removeprefix(f"{folder}/") for folder in _WORK_FOLDERS if path.startswith(f"{folder}/"))
+
+
+def _is_below(root: Path, name: str, *, folders_only: bool = False) -> bool:
     """Whether there is a file or folder of that name; an absolute one must lead below the root all the same."""
     if not name.strip("./") or "\0" in name or ".." in name.split("/"):
         return False
     try:
         path = (root / name).resolve()
-        return path.is_relative_to(root.resolve()) and path.exists()
+        return path.is_relative_to(root.resolve()) and (path.is_dir() if folders_only else path.exists())
     except (OSError, RuntimeError, ValueError):
         return False
 
@@ -250,59 +308,3 @@ def _names(
 ) -> Names:
     given = {Kind.SERVICE: services, Kind.STREAM: streams, Kind.GROUP: groups, Kind.FILE: files}
     return {kind: frozenset(names) - {""} for kind, names in given.items()}
-
-
-def _forms(name: str) -> Iterator[str]:
-    """A name as it was said, without marks around it, with escapes as they are shown, and masked."""
-    plain = name.strip().strip("`'\"").strip()
-    yield from dict.fromkeys((plain, plain.replace("\\\\", "\\"), mask(plain)))
-
-
-def _fits(kind: Kind, name: str, known: frozenset[str]) -> bool:
-    if name in known:
-        return True
-    if kind is Kind.SERVICE:
-        return _is_run_as(name.casefold(), {one.casefold() for one in known})
-    pattern = _OPEN.sub("*", name).replace("[", "[[]")
-    if "*" in pattern and pattern.strip("*"):
-        return any(fnmatchcase(one, pattern) for one in known)
-    if kind is Kind.STREAM and any(plain_name(one) == name for one in known):
-        return True
-    alone = StreamNames({name})
-    return any(UNNAMED in one and name in alone.matching(one) for one in known)
-
-
-def _is_run_as(name: str, services: set[str]) -> bool:
-    """Whether a name is a service's, or that of what runs it."""
-    end = _RUN_AS.search(name)
-    if name in services or end is None:
-        return name in services
-    begin = name[: end.start()]
-    if end["container"] and any(begin.endswith((f"-{one}", f"_{one}")) for one in services):
-        return True  # the project's name stands before it
-    return begin in services
-
-
-def _stands_in(name: str, quotes: tuple[Quote, ...]) -> bool:
-    """Whether a quote, which the gate has found, holds it as a whole name."""
-    return bool(name) and any(
-        _is_whole(text, name, at)
-        for quote in quotes
-        for text in (quote.text, quote.source)
-        for at in _places(text, name)
-    )
-
-
-def _places(text: str, name: str) -> Iterator[int]:
-    at = text.find(name)
-    while at >= 0:
-        yield at
-        at = text.find(name, at + 1)
-
-
-def _is_whole(text: str, name: str, at: int) -> bool:
-    """A word of `orders-api` and a part of `orders:placed` are none; a host with its port and a folder are."""
-    before, after = text[max(0, at - 1) : at], text[at + len(name) : at + len(name) + 2]
-    goes_on = after[:1].isalnum() or (after[:1] in set("-_.") and after[1:].isalnum())
-    goes_on = goes_on or (after[:1] == ":" and after[1:].isalpha())
-    return not (goes_on or before.isalnum() or before in set("-_.:"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from agents.evidence_gate import EvidenceGate, NotThere
 from agents.investigation.answer import Draft, Explanation, OwnFinding, SameThing
+from agents.known_names import Named
 from tools.clock import iso
 from tools.findings import readings
 from tools.findings.model import (
@@ -133,13 +134,13 @@ def _own(said: OwnFinding, evidence: EvidenceGate, author: Author) -> Symptom:
     quotes = evidence.check_quotes(said.quotes)
     if not quotes:
         raise NotThere("it quotes nothing")
-    evidence.check_names(said, quotes)
+    named = evidence.check_names(said, quotes)
     severity = Severity(said.severity)
     scout = author.agent is AgentId.ENHANCEMENT_SCOUT
     return Symptom(
         rule=_rule(author.agent, said, severity),
         title=" ".join(said.title.split()),
-        entity=tuple(_subject(said)),
+        entity=tuple(_subject(said, named)),
         location=quotes[0].source,
         evidence=tuple(dict.fromkeys(quotes)),
         recommendation=said.recommendation,
@@ -147,12 +148,12 @@ def _own(said: OwnFinding, evidence: EvidenceGate, author: Author) -> Symptom:
         confidence=said.confidence,
         hypothesis=said.hypothesis,
         pattern=said.hypothesis if scout else "one-off",
-        service=said.service or None,
-        services=(said.service,) if said.service else (),
-        stream=said.stream or "unknown",
-        streams=(said.stream,) if said.stream else (),
-        consumer_group=said.consumer_group or None,
-        files=said.files,
+        service=named.service or None,
+        services=named.services,
+        stream=", ".join(named.streams) or "unknown",
+        streams=named.streams,
+        consumer_group=", ".join(named.groups) or None,
+        files=named.files,
         expected=said.expected or "not said",
         actual=said.actual or said.hypothesis,
         effort=said.effort,
@@ -176,8 +177,8 @@ def _rule(agent: AgentId, said: OwnFinding, severity: Severity) -> Rule:
     )
 
 
-def _subject(said: OwnFinding) -> Iterator[str]:
+def _subject(said: OwnFinding, named: Named) -> Iterator[str]:
     """What makes two findings of the model one: never its wording, which changes from answer to answer."""
     yield said.category
-    yield from (said.service, said.stream, said.consumer_group)
-    yield from said.files[:1]
+    yield from (", ".join(named.services) or named.service, ", ".join(named.streams), ", ".join(named.groups))
+    yield from named.files[:1]

@@ -45,7 +45,13 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
                 json.encode({"line": "stream", "poll": 4, "state": {"name": name, "groups": []}}) + b"\n"
             )
         polls.write(b'{"torn')
-    beat = {"type": "heartbeat", "servicesActive": ["web"], "servicesSilent": ["mail"]}
+        for name in ("{shop}:orders", "caf\u00e9:bestellung"):
+            polls.write(
+                b"\n"
+                + json.encode({"line": "stream", "poll": 4, "state": {"name": name, "groups": []}})
+                + b"\n"
+            )
+    beat = {"type": "heartbeat", "servicesActive": ["web", "order-service"], "servicesSilent": ["mail"]}
     (made.workspace.agent_dir(AgentId.LOG_WATCHER) / "heartbeat.jsonl").write_bytes(json.encode(beat) + b"\n")
     return made
 
@@ -77,6 +83,7 @@ def said(**names: Any) -> OwnFinding:
         pytest.param({"service": "orders.service"}, id="a unit"),
         pytest.param({"service": "orders-7d9f8c5b6d-x2kfz"}, id="a pod"),
         pytest.param({"service": "orders:8080"}, id="with its port"),
+        pytest.param({"service": "redis:6379"}, id="the server with its port"),
         pytest.param({"stream": "orders"}, id="of a poll"),
         pytest.param({"stream": "labels"}, id="of the code"),
         pytest.param({"stream": "tenant:acme:mail"}, id="that the code makes"),
@@ -96,10 +103,72 @@ def said(**names: Any) -> OwnFinding:
         pytest.param({"files": ["main.py"]}, id="file by its name alone"),
         pytest.param({"files": ["logs/orders.log", "streams/polls.jsonl"]}, id="files of the session"),
         pytest.param({"files": ["services/*/main.py"]}, id="files by a pattern"),
+        pytest.param({"files": ["**/main.py"]}, id="files by a pattern of any depth"),
     ],
 )  # fmt: skip
 def test_what_exists_is_known_in_each_form(gate: EvidenceGate, names: dict[str, Any]) -> None:
     gate.check_names(said(**names), ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "said_so", "known"),
+    [
+        pytest.param("service", "Order Service", "order-service", id="with a space"),
+        pytest.param("service", "order_service", "order-service", id="with an underscore"),
+        pytest.param("service", "OrderService", "order-service", id="with capitals"),
+        pytest.param("service", "order", "order-service", id="without the word"),
+        pytest.param("service", "`Orders`", "orders", id="in other letters, as code"),
+        pytest.param("service", "\u201corders\u201d", "orders", id="in typographic quotes"),
+        pytest.param("service", "**orders**", "orders", id="bold"),
+        pytest.param("service", "container orders", "orders", id="with a word for it"),
+        pytest.param("service", "web.1", "web", id="a process of a Procfile"),
+        pytest.param("service", "worker@orders-2.service", None, id="another unit"),
+        pytest.param("service", "orders@2.service", "orders", id="a unit for several"),
+        pytest.param("service", "orders[4711]", "orders", id="with its process"),
+        pytest.param("service", "shop-orders-1", "orders", id="a container of compose"),
+        pytest.param("service", "pod/orders-7d9f8c5b6d-x2kfz", "orders", id="a pod as kubectl has it"),
+        pytest.param("service", "http://orders:8080/v1", "orders", id="an address"),
+        pytest.param("service", "orders.shop.svc.cluster.local", "orders", id="a host of a cluster"),
+        pytest.param("service", "orders/payments", "cross-service", id="two"),
+        pytest.param("service", "orders, and web", "cross-service", id="two with a comma"),
+        pytest.param("service", "all services", "cross-service", id="all"),
+        pytest.param("service", "N/A", "", id="no service"),
+        pytest.param("stream", "orders stream", "orders", id="stream with a word for it"),
+        pytest.param("stream", "audit", "audit@db3", id="stream without its database"),
+        pytest.param("stream", "cafe\u0301:bestellung", "caf\u00e9:bestellung", id="stream composed otherwise"),
+        pytest.param("stream", "tenant:${tenant}:mail", "tenant:${tenant}:mail", id="template"),
+        pytest.param("stream", "tenant:%s:mail", "tenant:%s:mail", id="format"),
+        pytest.param("stream", "{shop}:*", "{shop}:*", id="pattern with a hash tag"),
+        pytest.param("stream", "none", "", id="no stream"),
+        pytest.param("files", "orders.py#L3", "orders.py#L3", id="file with a line as a link has it"),
+        pytest.param("files", "orders.py (line 3)", "orders.py (line 3)", id="file with a line in words"),
+        pytest.param("files", "/app/orders.py:3", "orders.py:3", id="file as a container has it"),
+        pytest.param("files", "services\\shipping\\main.py", "services/shipping/main.py", id="file as Windows has it"),
+        pytest.param("files", "orders.log", "logs/orders.log", id="log by its name"),
+    ],
+)  # fmt: skip
+def test_a_name_is_written_as_the_session_has_it(
+    gate: EvidenceGate, kind: str, said_so: str, known: str | None
+) -> None:
+    finding = said(**{kind: [said_so] if kind == "files" else said_so})
+    if known is None:
+        with pytest.raises(NotThere):
+            gate.check_names(finding, ())
+        return
+    named = gate.check_names(finding, ())
+    found = {"service": (named.service,), "stream": named.streams, "files": named.files}[kind]
+    assert "".join(found) == known
+
+
+def test_several_services_are_kept_apart(gate: EvidenceGate) -> None:
+    named = gate.check_names(said(service="orders, Payments & web"), ())
+    assert (named.services, named.service) == (("orders", "payments", "web"), "cross-service")
+
+
+def test_a_name_that_the_evidence_of_a_cited_finding_holds_is_known(gate: EvidenceGate) -> None:
+    with pytest.raises(NotThere):
+        gate.check_names(said(stream="stock", related_findings=[]), ())
+    assert gate.check_names(said(stream="stock", related_findings=["LW-001"]), ()).streams == ("stock",)
 
 
 def test_a_file_may_be_named_from_the_root_of_the_machine(gate: EvidenceGate, recorded: Recorded) -> None:
@@ -115,7 +184,15 @@ def test_a_file_may_be_named_from_the_root_of_the_machine(gate: EvidenceGate, re
         pytest.param({"service": "orders, nobody"}, "service 'orders, nobody'", id="one of several"),
         pytest.param({"stream": "orders:x"}, "nothing knows a stream 'orders:x'; there is 'orders'", id="stream"),
         pytest.param({"stream": "*"}, "nothing knows a stream", id="everything"),
+        pytest.param({"stream": "**"}, "nothing knows a stream", id="everything, twice"),
+        pytest.param({"stream": "{a}:{b}"}, "nothing knows a stream", id="a template of everything"),
+        pytest.param({"stream": "*o*"}, "nothing knows a stream", id="nearly everything"),
+        pytest.param({"stream": "{nobody}:*"}, "nothing knows a stream", id="another hash tag"),
         pytest.param({"stream": "workers"}, "nothing knows a stream 'workers'", id="what is a group"),
+        pytest.param({"service": "orders.py"}, "nothing knows a service", id="what is a file"),
+        pytest.param({"files": ["*"]}, "nothing knows a file '*'", id="all files"),
+        pytest.param({"files": ["[a-z]*"]}, "nothing knows a file", id="all files but in brackets"),
+        pytest.param({"files": ["orders.py"] * 41}, "it names 41 files; name 40 at most", id="too many files"),
         pytest.param({"consumer_group": "label-dest"}, "there is 'label-desk'", id="group"),
         pytest.param({"files": ["orders.py", "order.py"]}, "nothing knows a file 'order.py'", id="file"),
         pytest.param({"files": ["/etc/passwd"]}, "nothing knows a file '/etc/passwd'", id="elsewhere"),
@@ -144,11 +221,20 @@ def test_what_nothing_knows_is_refused_by_name(gate: EvidenceGate, names: dict[s
 )
 def test_a_name_that_stands_in_the_evidence_is_known(gate: EvidenceGate, text: str, is_known: bool) -> None:
     quotes = (Quote(EvidenceKind.LOG, "logs/orders.log", text, Locator()),)
+    finding = said(service="stock", related_findings=[])
     if is_known:
-        gate.check_names(said(service="stock"), quotes)
+        gate.check_names(finding, quotes)
     else:
         with pytest.raises(NotThere):
-            gate.check_names(said(service="stock"), quotes)
+            gate.check_names(finding, quotes)
+
+
+def test_the_place_of_a_quote_makes_a_file_known_and_nothing_else(gate: EvidenceGate) -> None:
+    quotes = (Quote(EvidenceKind.REDIS, "streams/gone.jsonl", "nothing of the kind", Locator()),)
+    gate.check_names(said(files=["streams/gone.jsonl"]), quotes)
+    for names in ({"stream": "streams"}, {"service": "streams"}, {"consumer_group": "gone.jsonl"}):
+        with pytest.raises(NotThere):
+            gate.check_names(said(**names), quotes)
 
 
 def test_what_the_model_found_before_makes_no_name_known(tmp_path: Path) -> None:
