@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from tests.detectors.streams.crafted import group, polls, stream
 from tools.sources.records import Lag, StreamState
@@ -19,7 +20,7 @@ def at(
 
 
 def of(moments: Sequence[StreamState], gap_at: int | None = None) -> Pace | None:
-    return Paces(polls(*moments, gap_at=gap_at)).of("orders", "desk")
+    return Paces(polls(*moments, gap_at=gap_at)).of("orders", ["desk"]).get("desk")
 
 
 GROWS = (at(100, 10), at(260, 130, "6-0"), at(420, 250, "7-0"))
@@ -64,3 +65,20 @@ def test_it_begins_behind_a_gap() -> None:
     found = of(GROWS, gap_at=2)
     assert found is not None
     assert (found.from_poll, found.added) == (2, 160)
+
+
+@pytest.mark.parametrize(
+    ("command", "calls", "from_poll"),
+    [
+        pytest.param("xgroup|setid", 1, 2, id="the group may have been set on"),
+        pytest.param("xgroup|setid", 0, 1, id="nobody did"),
+        pytest.param("xgroup|create", 1, 1, id="another was made"),
+    ],
+)
+def test_it_begins_behind_a_command_that_may_have_moved_the_group(
+    command: str, calls: int, from_poll: int
+) -> None:
+    first, second, third = polls(*GROWS)
+    moved = replace(second, calls={command: calls})
+    found = Paces((first, moved, third)).of("orders", ["desk"])["desk"]
+    assert found.from_poll == from_poll

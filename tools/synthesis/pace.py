@@ -6,12 +6,13 @@ away before the group was given them would count as given: where any may have be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from msgspec import Struct
 
+from tools.detectors.ledger.interval import SETTING
 from tools.sources.records import GroupState, Poll, StreamState, entry_key
 
 
@@ -60,26 +61,16 @@ class Paces:
             {state.name: state for state in poll.streams} for poll in self._polls
         ]
 
-    def of(self, stream: str, group: str) -> Pace | None:
-        """The pace of a group; None where its lag was not counted at two polls, or something else changed it."""
-        looks = self._looks(stream, group)
-        if len(looks) < 2 or not all(_only_read(*pair) for pair in pairwise(looks)):
-            return None
-        first, last = looks[0], looks[-1]
-        added = _count(last.stream) - _count(first.stream)
-        given = added + _lag(first.group) - _lag(last.group)
-        span_ms = last.poll.at_ms - first.poll.at_ms
-        if min(added, given) < 0 or span_ms <= 0:
-            return None
-        return Pace(
-            added=added,
-            given=given,
-            lag=_lag(last.group),
-            from_poll=first.poll.number,
-            to_poll=last.poll.number,
-            span_ms=span_ms,
-            idle_since=_idle_since(looks),
-        )
+    def of(self, stream: str, groups: Iterable[str]) -> Mapping[str, Pace]:
+        """The paces of groups of one stream; none of one whose lag was not counted at two polls, or that something else changed."""
+        states = [found.get(stream) for found in self._streams]
+        there = [{} if state is None else {one.info.name: one for one in state.groups} for state in states]
+        found = {}
+        for name in groups:
+            pace = _pace(self._looks(states, [known.get(name) for known in there]))
+            if pace is not None:
+                found[name] = pace
+        return found
 
     def at(self, poll: int, stream: str) -> StreamState | None:
         """A stream at one of these polls."""
@@ -88,16 +79,39 @@ class Paces:
                 return streams.get(stream)
         return None
 
-    def _looks(self, stream: str, group: str) -> list[_Look]:
-        """The newest polls up to the first at which the group was not there or something is not known of it."""
+    def _looks(
+        self, states: Sequence[StreamState | None], groups: Sequence[GroupState | None]
+    ) -> list[_Look]:
+        """The newest polls up to the first at which the group was not there, or something is not known of it."""
         found: list[_Look] = []
-        for poll, streams in zip(reversed(self._polls), reversed(self._streams), strict=True):
-            state = streams.get(stream)
-            there = None if state is None else state.group(group)
-            if state is None or there is None or state.info.entries_added is None or not _is_counted(there):
+        moments = zip(reversed(self._polls), reversed(states), reversed(groups), strict=True)
+        for poll, state, group in moments:
+            if state is None or group is None or state.info.entries_added is None or not _is_counted(group):
                 break
-            found.append(_Look(poll, state, there))
+            found.append(_Look(poll, state, group))
+            if not SETTING.isdisjoint(name for name, calls in poll.calls.items() if calls):
+                break  # between this poll and the one before it
         return found[::-1]
+
+
+def _pace(looks: Sequence[_Look]) -> Pace | None:
+    if len(looks) < 2 or not all(_only_read(*pair) for pair in pairwise(looks)):
+        return None
+    first, last = looks[0], looks[-1]
+    added = _count(last.stream) - _count(first.stream)
+    given = added + _lag(first.group) - _lag(last.group)
+    span_ms = last.poll.at_ms - first.poll.at_ms
+    if min(added, given) < 0 or span_ms <= 0:
+        return None
+    return Pace(
+        added=added,
+        given=given,
+        lag=_lag(last.group),
+        from_poll=first.poll.number,
+        to_poll=last.poll.number,
+        span_ms=span_ms,
+        idle_since=_idle_since(looks),
+    )
 
 
 def _idle_since(looks: Sequence[_Look]) -> int | None:

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from tools.detectors.ledger.records import Point, Term, Unknown, between, exactly
 from tools.sources.records import entry_key
 
-_SETTING = frozenset({"xgroup|setid", "xgroup|destroy", "xgroup", "xsetid", "restore"})
+SETTING = frozenset({"xgroup|setid", "xgroup|destroy", "xgroup", "xsetid", "restore"})
 """Commands after which a group or stream may be another one under the same name; before 7.0 XGROUP is one counter."""
 
 
@@ -43,7 +43,7 @@ def doubt(before: Point, after: Point, calls: Mapping[str, int], *, gap: bool) -
 
 def sets_nothing(calls: Mapping[str, int]) -> bool:
     """Whether no command was called after which a group or a stream may be another one."""
-    return _SETTING.isdisjoint(calls)
+    return SETTING.isdisjoint(calls)
 
 
 def added(before: Point, after: Point) -> Term:

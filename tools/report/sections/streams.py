@@ -123,13 +123,9 @@ def _latest(groups: Iterable[GroupHealth]) -> str | None:
 
 
 def _paces(paces: Paces, state: StreamState) -> Mapping[str, GroupPace]:
-    found = {}
-    for group in state.groups:
-        behind = group.lag is not None and group.lag.messages > 0
-        measured = paces.of(state.name, group.info.name) if behind else None
-        if measured is not None:
-            found[group.info.name] = pace.told(group.info.name, measured, _loss(paces, state, measured))
-    return found
+    behind = [one.info.name for one in state.groups if one.lag is not None and one.lag.messages > 0]
+    measured = paces.of(state.name, behind) if behind else {}
+    return {name: pace.told(name, one, _loss(paces, state, one)) for name, one in measured.items()}
 
 
 def _loss(paces: Paces, state: StreamState, measured: Pace) -> str | None:
