@@ -2,7 +2,8 @@
 
 A reference is *proven* where the masked copy has its hash, the finding holds the copy's text, and the origin, read
 and masked again, still says the same. Where the origin is gone or has moved on (a rotated log, mended code), the
-copy alone stands: "source gone, copy only". A file of the session's own that says something else is a failure.
+copy alone stands: "source gone, copy only". A file of the session's own that says something else is a failure. What the
+report says of the pace of groups is counted again from the polls.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tools.errors import StreamgaugeError
 from tools.findings import journal
 from tools.findings.evidence import read_copy
 from tools.findings.model import FINDING, AgentId, EvidenceRef, Finding
-from tools.report import origins
+from tools.report import origins, verify_paces
 from tools.report.origins import Origins
 from tools.workspace import Workspace
 
@@ -44,7 +45,7 @@ class CopyOnly(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Verification(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The result. `checked` = `proven` + `copy_only` + the references among `failures`."""
+    """The result. `checked` = `proven` + `copy_only` + the references and paces among `failures`."""
 
     checked: int
     proven: int
@@ -67,7 +68,7 @@ class _Tally:
 
 
 def verify(workspace: Workspace, project_root: Path) -> Verification:
-    """Read every reference of every finding again. Raises nothing for damaged files: they are failures."""
+    """Read every reference of every finding again, and count paces again. Raises nothing for damaged files: they are failures."""
     tally = _Tally()
     findings = list(_findings(workspace, tally))
     known = Origins(workspace, project_root, {finding.finding_id: finding for finding in findings})
@@ -75,6 +76,16 @@ def verify(workspace: Workspace, project_root: Path) -> Verification:
         for reference in finding.evidence_refs:
             tally.checked += 1
             _check(workspace, finding, reference, known, tally)
+    for outcome in verify_paces.outcomes(workspace):
+        tally.checked += 1
+        if outcome.kind == "proven":
+            tally.proven += 1
+        elif outcome.kind == "gone":
+            tally.gone.append(CopyOnly(finding_id="-", source=verify_paces.REPORT, reason=outcome.reason))
+        else:
+            tally.failures.append(
+                Failure(finding_id=None, file=verify_paces.REPORT, byte=0, reason=outcome.reason)
+            )
     return Verification(
         checked=tally.checked,
         proven=tally.proven,
