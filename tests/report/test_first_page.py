@@ -243,3 +243,12 @@ def test_a_system_that_was_stopped_was_not_well() -> None:
     data = SessionData("s", facts=facts, findings=(STUCK,), index=shop(), events=(LEFT,))
     headline = build(prepare(data, 0), Builder(), "0").verdict.headline
     assert headline == "It was not on fire, but not well: 1 high finding."
+
+
+def test_every_secret_of_a_log_says_what_to_do_now() -> None:
+    secrets = [
+        log_finding(at, "SECURITY", "web", severity="CRITICAL", title=f"web logs: k{at}") for at in (1, 2)
+    ]
+    text = markdown.render(at_the_end(*secrets))
+    section = text.partition("## 2. ")[2].partition("## 3. ")[0]
+    assert section.count("**Now:** See who can read logs/a.log") == 2

@@ -24,7 +24,7 @@ class Places:
     brief: frozenset[str]
     planned: frozenset[str]
     items: dict[str, RoadmapItem]
-    """The roadmap's item of each finding that it begins with."""
+    """The roadmap's item of each finding that its advice is about."""
     paces: Mapping[tuple[str, str], str]
     """What is said of the pace of a stream's group."""
     over: Mapping[str, str]
@@ -53,7 +53,7 @@ def places(report: Report) -> Places:
         full=full,
         brief=brief,
         planned=frozenset(planned - in_full - brief),
-        items={item.finding_ids[0]: item for item in report.roadmap},
+        items={name: item for item in report.roadmap for name in _about(item)},
         paces={
             (row.stream, group.name): group.pace.says
             for row in report.streams
@@ -62,6 +62,12 @@ def places(report: Report) -> Places:
         },
         over=report.over,
     )
+
+
+def _about(item: RoadmapItem) -> tuple[str, ...]:
+    """The findings that an item's advice is about: its root, or all where they are one thing to do now."""
+    together = item.cluster_id is None and item.now is not None
+    return item.finding_ids if together else item.finding_ids[:1]
 
 
 def shown(items: Iterable[RoadmapItem]) -> list[RoadmapItem]:

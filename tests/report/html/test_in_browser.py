@@ -368,3 +368,14 @@ def test_a_system_that_was_stopped_is_spoken_of_in_the_past(report: Report, show
     expect(page.page.locator("#verdict .health")).to_contain_text("Was it on fire?")
     first = page.page.locator("#verdict .pair").first
     expect(first).to_contain_text("what this audit had started is stopped")
+
+
+def test_what_to_do_now_stands_before_the_advice_wherever_a_root_is_told(
+    report: Report, show: Opener
+) -> None:
+    first = report.roadmap[0]
+    root = first.finding_ids[0]
+    page = show(html_of(replace(report, roadmap=(replace(first, now="Stop it."),))), fragment=f"#{root}")
+    body = page.page.locator(f"#{root} .body")
+    expect(body).to_contain_text("Now: Stop it.Do: ")
+    expect(page.page.locator(f"#{first.cluster_id} .now")).to_have_text("Now: Stop it.")

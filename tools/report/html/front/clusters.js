@@ -9,7 +9,7 @@ function buildCauses(section) {
   else section.append(el("p", { class: "lead" }, "Findings that tell of one trouble, the weightiest first. Mend the root, and its symptoms should go. ", prose(report.verdict.counted)), causeList);
   const alone = report.findings.filter((finding) => !clusterOf.has(finding.findingId) && !isAdvice(finding) && LEVELS.indexOf(levelOf(finding)) <= 1);
   if (alone.length) {
-    const rows = alone.slice(0, 60).map((finding) => el("li", {}, chip(gradeOf(finding)), " ", link(finding.findingId, true), endedOf(finding.findingId), el("p", { class: "fix" }, el("strong", {}, "Do: "), advice(finding.recommendation, 400))));
+    const rows = alone.slice(0, 60).map((finding) => el("li", {}, chip(gradeOf(finding)), " ", link(finding.findingId, true), endedOf(finding.findingId), nowFor(finding.findingId), el("p", { class: "fix" }, el("strong", {}, "Do: "), advice(finding.recommendation, 400))));
     section.append(
       el("h3", {}, "Serious, and explained by nothing else"),
       el("ul", { class: "alone" }, rows),
@@ -41,7 +41,7 @@ function clusterCard(cluster) {
     el("h3", { id: `${cluster.clusterId}-title` }, chip(cluster.severity), " ", el("span", { class: "id-of" }, cluster.clusterId), " ", prose(root?.title ?? cluster.title, 300), endedOf(cluster.root)),
     paceFor(root),
     statesOf(cluster),
-    nowOf(cluster),
+    nowFor(cluster.root),
     el("p", { class: "fix" }, el("strong", {}, "Fix: "), advice(cluster.recommendation)),
     reachOf(cluster),
     root && rootEvidence(root),
@@ -64,12 +64,6 @@ function endedOf(id) {
 function statesOf(cluster) {
   const services = new Set(cluster.members.map((id) => findingById.get(id)?.service));
   return (report.serviceStates ?? []).filter((state) => services.has(state.service)).map((state) => el("p", { class: state.state === "down" ? "state down" : "state" }, el("strong", {}, "At the end: "), prose(`${state.service}: ${state.says}.`)));
-}
-
-/** What limits the harm until the fix is made, as in the roadmap. */
-function nowOf(cluster) {
-  const item = report.roadmap.find((one) => one.clusterId === cluster.clusterId);
-  return item?.now ? el("p", { class: "now" }, el("strong", {}, "Now: "), advice(item.now)) : null;
 }
 
 const reachById = new Map((report.reaches ?? []).map((reach) => [reach.clusterId, reach]));

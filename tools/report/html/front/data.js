@@ -55,6 +55,13 @@ function paceFor(finding) {
   return pace ? el("p", { class: "pace" }, el("strong", {}, "Pace: "), prose(pace.says), ".") : null;
 }
 
+const nowOf = new Map(report.roadmap.filter((item) => item.now).flatMap((item) => (item.clusterId === null ? item.findingIds : item.findingIds.slice(0, 1)).map((id) => [id, item.now])));
+
+/** What limits the harm until the fix is made, as in the roadmap; it stands before every advice of a root. */
+function nowFor(id) {
+  return nowOf.has(id) ? el("p", { class: "now" }, el("strong", {}, "Now: "), advice(nowOf.get(id))) : null;
+}
+
 const aboutOf = new Map(report.streams.map((row) => [row.stream, new Set(row.findingIds)]));
 
 /** Whether a finding is about a stream: it names it, or the stream's family. */

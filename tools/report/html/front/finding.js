@@ -14,6 +14,7 @@ function findingBody(finding) {
   const said = finding.hypothesis ?? finding.pattern;
   return [
     open !== undefined && open !== null && el("p", {}, open ? el("strong", {}, "Still so at the end of the window.") : "Over by the end of the window."),
+    nowFor(finding.findingId),
     el("p", { class: "fix" }, el("strong", {}, "Do: "), advice(finding.recommendation)),
     said && finding.hypothesis && el("p", {}, el("strong", {}, "What it means: "), prose(said)),
     finding.expected !== undefined && el("dl", { class: "facts" }, el("dt", {}, "Expected"), el("dd", {}, prose(finding.expected)), el("dt", {}, "Actual"), el("dd", {}, prose(finding.actual))),
