@@ -19,6 +19,7 @@ from tools.report.sections import harm, verdict
 from tools.report.write import Builder, build, write_report
 from tools.sources.records import Poll, ServerState
 from tools.sources.session_facts import SessionFacts
+from tools.synthesis.log_survey import LogSurvey, ServiceLog
 from tools.synthesis.session_data import SessionData
 
 SECRET = Rule("log.secret", AgentId.LOG_WATCHER, LogCategory.SECURITY, "a secret", severity=Severity.CRITICAL)
@@ -171,8 +172,8 @@ LATER = stream_finding(3, "DEAD_CONSUMER", "invoices", consumer_group="mailers",
 WITH_LATER = stream_finding(4, "STUCK_MESSAGE", "invoices", consumer_group="mailers")
 
 
-def at_the_end(*findings: Finding) -> Report:
-    """The report of ten minutes that were polled to the end."""
+def at_the_end(*findings: Finding, lines: tuple[str, ...] = ()) -> Report:
+    """The report of ten minutes that were polled to the end; the services of `lines` logged to the end."""
     facts = SessionFacts(
         session_id="s", version="0", mode="attach", project_root="/srv/shop", redis=None, started_ms=START_MS,
         deadline_ms=START_MS + 600_000, ended_ms=START_MS + 600_000,
@@ -181,7 +182,15 @@ def at_the_end(*findings: Finding) -> Report:
     final = Poll(
         number=40, at_ms=START_MS + 600_000, server=ServerState(flavour="valkey", version="9"), streams=(stream("orders", 9, behind),)
     )  # fmt: skip
-    data = SessionData("s", facts=facts, findings=findings, index=shop(), baseline=final)
+    logs = tuple(
+        ServiceLog(
+            service=name, lines=9, json_lines=0, correlated_lines=0, keys=(), events=(), sources=(), last_arrived_ms=START_MS + 599_000
+        )
+        for name in lines
+    )  # fmt: skip
+    data = SessionData(
+        "s", facts=facts, findings=findings, index=shop(), baseline=final, logs=LogSurvey(services=logs)
+    )
     return build(prepare(data, 0), Builder(), "0")
 
 
@@ -252,3 +261,18 @@ def test_every_secret_of_a_log_says_what_to_do_now() -> None:
     text = markdown.render(at_the_end(*secrets))
     section = text.partition("## 2. ")[2].partition("## 3. ")[0]
     assert section.count("**Now:** See who can read logs/a.log") == 2
+
+
+def test_where_all_troubles_were_over_it_is_not_said_to_burn() -> None:
+    crash = log_finding(
+        1, "CRASH", "web", rule_id="log.restart-loop", severity="CRITICAL", seen_s=60, last_s=100, occurrences=5
+    )  # fmt: skip
+    report = at_the_end(crash, lines=("web",))
+    assert report.verdict.headline == (
+        "It was on fire, and nothing of that was seen any more at the end: 1 critical finding and 0 high ones."
+    )
+    assert at_the_end(crash).verdict.headline.startswith("Yes, on fire: 1")
+    mild = stream_finding(1, "STUCK_MESSAGE", consumer_group="billing", last_s=300)
+    assert at_the_end(mild).verdict.headline == (
+        "Not on fire, but not well: 1 high finding, all of it over by the end."
+    )

@@ -158,10 +158,13 @@ def _headline(dashboard: Dashboard, troubles: int, over: int, *, stopped: bool) 
     """
     fire = "On fire until this audit stopped it" if stopped else "Yes, on fire"
     well = "It was not on fire, but not well" if stopped else "Not on fire, but not well"
-    ended = f", {over} of them over by the end" if 0 < over < troubles else ""
+    part = f"{over} of them" if over < troubles else "all of it"
+    ended = f", {part} over by the end" if over else ""
     critical = dashboard.by_severity[Severity.CRITICAL.value]
     high = dashboard.by_severity[Severity.HIGH.value]
     if dashboard.health == "CRITICAL":
+        if 0 < over == troubles:
+            fire, ended = "It was on fire, and nothing of that was seen any more at the end", ""
         joined = f", which come down to {count(troubles, 'trouble')}" if troubles < critical + high else ""
         return f"{fire}: {count(critical, 'critical finding')} and {count(high, 'high one')}{joined}{ended}."
     if dashboard.health == "DEGRADED":
