@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.detectors.streams.crafted import group, polls, stream
 from tests.synthesis.made import shop, stream_finding
@@ -64,3 +65,37 @@ def test_a_trouble_that_is_no_lag_says_nothing_of_it(tmp_path: Path) -> None:
     report = told(tmp_path, STUCK)
     assert report.verdict.why[0].text == STUCK.title
     assert "**Pace:**" not in markdown.render(report)
+
+
+def test_where_nothing_waits_the_health_map_has_no_such_columns(tmp_path: Path) -> None:
+    report = told(tmp_path)
+    (row,) = report.streams
+    quiet = replace(
+        row, lag=0, forecast=None, groups=tuple(replace(one, lag=0, pace=None) for one in row.groups)
+    )
+    text = markdown.render(replace(report, streams=(quiet,)))
+    assert "| stream | status | lag | pending | oldest pending | length |" in text
+
+
+def test_a_hostile_name_of_a_group_stays_a_name(tmp_path: Path) -> None:
+    report = told(tmp_path, LAG, STUCK)
+    (row,) = report.streams
+    (one,) = row.groups
+    assert one.pace is not None
+    hostile = "<b>bold</b> [x](http://x) is given 160"
+    pace = replace(one.pace, says=hostile, gist=hostile)
+    changed = replace(row, forecast=hostile, groups=(replace(one, pace=pace),))
+    text = markdown.render(replace(report, streams=(changed,)))
+    assert "bold" in text
+    assert "<b>" not in text
+    assert "[x](" not in text
+
+
+def test_large_rates_are_told_in_full(tmp_path: Path) -> None:
+    report = told(tmp_path, LAG)
+    (row,) = report.streams
+    (one,) = row.groups
+    assert one.pace is not None
+    pace = replace(one.pace, added_per_minute=1_234_567.8)
+    text = markdown.render(replace(report, streams=(replace(row, groups=(replace(one, pace=pace),)),)))
+    assert "| 1,234,567.8 | 160 |" in text

@@ -197,17 +197,10 @@ def _streams(report: Report) -> str:
             else "Redis was not polled in this session, so no stream can be judged."
         )
     shown = report.streams[:ROWS_MAX]
-    head = (
-        "stream",
-        "status",
-        "lag",
-        "added a minute",
-        "given a minute",
-        "pending",
-        "oldest pending",
-        "length",
-    )
-    parts = [table(head, [_stream_row(row) for row in shown]), "\n".join(map(_stream_verdict, shown))]
+    rates = ("added a minute", "given a minute") if any(map(_pace_of, shown)) else ()
+    head = ("stream", "status", "lag", *rates, "pending", "oldest pending", "length")
+    rows = [_stream_row(row, with_pace=bool(rates)) for row in shown]
+    parts = [table(head, rows), "\n".join(map(_stream_verdict, shown))]
     if len(report.streams) > ROWS_MAX:
         parts.append(f"{len(report.streams) - ROWS_MAX} more streams are in `report.json`.")
     parts.append(
@@ -224,15 +217,25 @@ def _streams(report: Report) -> str:
     return "\n\n".join([*parts, ledger] if ledger else parts)
 
 
-def _stream_row(row: StreamHealth) -> tuple[str, ...]:
+def _stream_row(row: StreamHealth, *, with_pace: bool) -> tuple[str, ...]:
     lag = "–" if row.lag is None else f"{'≥ ' if row.lag_is_bound else ''}{row.lag}"
     age = "–" if row.oldest_pending_ms is None else _length(row.oldest_pending_ms)
     status = f"{row.status} ▲" if row.worse else row.status
     pace = _pace_of(row)
-    added, given = (
-        ("–", "–") if pace is None else (f"{pace.added_per_minute:g}", f"{pace.given_per_minute:g}")
+    rates = ("–", "–") if pace is None else (_rate(pace.added_per_minute), _rate(pace.given_per_minute))
+    return (
+        code(row.stream),
+        status,
+        lag,
+        *(rates if with_pace else ()),
+        str(row.pending),
+        age,
+        str(row.length),
     )
-    return code(row.stream), status, lag, added, given, str(row.pending), age, str(row.length)
+
+
+def _rate(a_minute: float) -> str:
+    return f"{a_minute:,.1f}".removesuffix(".0")
 
 
 def _pace_of(row: StreamHealth) -> GroupPace | None:
@@ -245,7 +248,7 @@ def _stream_verdict(row: StreamHealth) -> str:
     if row.finding_ids:
         verdict += f" ({links(row.finding_ids[:6])})"
     if row.forecast:
-        verdict += f"; {row.forecast}"
+        verdict += f"; {inline(row.forecast, REASON_CHARS_MAX)}"
     worse = f" ▲ {inline(', '.join(row.worse))}." if row.worse else ""
     return f"- {code(row.stream)}: {verdict}.{worse}"
 
