@@ -91,7 +91,7 @@ ASIDE = f"keep a copy (XRANGE orders {MESSAGE} {MESSAGE}), then XACK orders bill
         pytest.param((ENDED,), None, "If it came with a release, or with a change of settings or data, undo that", id="an end that no entry explains"),
         pytest.param((ENDED,), DOWN, "billing is down: start it again. If it came with a release", id="and it is down"),
         pytest.param((log_finding(1, "BUG", rule_id="log.stack-trace"),), None, "If it came with a release", id="a caught error about no message"),
-        pytest.param((REPEATS, WAITS, LAG), None, "web repeats what it asks for, so the same may wait here twice and be done twice. Stop or slow the repeats first, where you can. Start no further process of billing before", id="repeats feed the backlog"),
+        pytest.param((REPEATS, WAITS, LAG), None, "web repeats what it asks for, so the same may wait here twice and be done twice. Stop or slow the repeats first, where you can. Start no further process or consumer of billing before", id="repeats feed the backlog"),
         pytest.param((WAITS, LAG), None, "If neither the order of messages nor handling one twice matters (who waited may have sent it again), start one more process of billing; if it hangs", id="nobody repeats"),
     ],
 )  # fmt: skip

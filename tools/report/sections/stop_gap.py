@@ -169,7 +169,7 @@ def _lag(finding: StreamFinding, _members: Sequence[Finding], scene: Scene) -> s
         )
     return (
         f"{repeats} repeats what it asks for, so the same may wait here twice and be done twice. Stop or slow the repeats "
-        f"first, where you can. Start no further process of {who} before it is known that doing the same twice does no harm; "
+        f"first, where you can. Start no further process or consumer of {who} before it is known that doing the same twice does no harm; "
         "if it hangs, restart it."
     )
 
