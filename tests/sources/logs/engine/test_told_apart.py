@@ -41,6 +41,8 @@ CASES = {
     "a level's name in a word with digits": ["INFO:worker1: order failed", "WARN:worker1: order failed"],
     "a word before a number": timed("lookup error: order not found:17", "lookup error: order not saved:17"),
     "what a number is of": timed("worker: error handler-3 registered", "worker: error backlog-3 registered"),
+    "a control character in a level's name": timed("le\rvel=30 msg=retrying", "le\rvel=20 msg=retrying"),
+    "control characters that stand for digits in keys": timed("found \x10 errors\x00", "found 0 errors\x00"),
     "a level's name in brackets": ["[INFO/worker-1] order failed", "[WARN/worker-1] order failed"],
     "how long ids are before a level": timed(f"{THREADS} e5] ERROR: timeout", f"{THREADS} {'e5' * 20}] ERROR: timeout"),
     "code in braces below its place": ["/srv/app.js:12", "{throw new Error('x')}", "", "Error: x", "    at f (/srv/app.js:12:7)", "    at g (/srv/app.js:3:1)"],

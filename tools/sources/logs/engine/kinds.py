@@ -25,7 +25,7 @@ MANY = 24
 """Lines from which on it is quicker to make all keys at once."""
 TOGETHER_MAX = 1024
 """So many at a time: their columns stay in a processor's cache."""
-_KEYED, _STATUS = int(KEYED), int(Mark.STATUS)
+_KEYED, _STATUS, _ODD = int(KEYED), int(Mark.STATUS), int(Mark.ODD)
 _SPREAD = 0x1E3779B97F4A7C15
 """So that marks move all bits of a key."""
 _ESCAPE = b"\x1b"
@@ -96,7 +96,7 @@ class Kinds:
         """What a line is, by its own key; None where that is over the budget."""
         mark, text = int(folded.marks[row]), folded.text(row, keys.READ_BYTES)
         length = len(text)
-        if _ESCAPE in text:
+        if mark & _ODD or _ESCAPE in text:
             text = plain(text)
         text = apart(text, own_name(folded.batch.origin.service))
         salt, rest = _salts(folded)[bool(folded.times[row] >= 0)], b""
