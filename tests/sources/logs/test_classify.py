@@ -37,7 +37,7 @@ HARMLESS = (
     "without error", "GET https://api.test/errors/exception", "loaded /app/error.html", "ErrorBoundary mounted",
     "error handler registered", "registered errorMiddleware", "error rate: 0.0", "error_count=0", "errorRate=0",
     "heapUsed: 12 MB", "heap size 120 MB", "java heap: 12", "zoom level changed", "room created", "boom barrier opened",
-    "exceptional service", "fatality statistics loaded", "publishing to stream errors-topic", "subscribed to error stream",
+    "payment attempt 3f2a91c7d5e4 created", "attempt 1750000000123 stored", "exceptional service", "fatality statistics loaded", "publishing to stream errors-topic", "subscribed to error stream",
     "dead letter errors queue is empty", "recovered from 2 errors", "failover ready", "retry policy: 3",
     "handled_errors_total=0", "user error@example.test logged in", "order accepted", "error logging enabled",
 )  # fmt: skip

@@ -175,10 +175,10 @@ _RESOLVED = linear.compile(
     r"(?i)\b(?:recovered|reconnected|connections? (?:was |is |has been )?(?:re-?established|restored)|(?:connected|available) again|resolved|succeeded|ignored|ignoring|suppressed|handled gracefully|retry succeeded|expected)\b"
 )
 _RETRY = linear.compile(
-    r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?(?:[2-9]|[1-9]\d)|\bback(?:ing)?[ -]?off\b"
+    r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?(?:[2-9]|[1-9]\d{1,9})\b|\bback(?:ing)?[ -]?off\b"
 )
 _TRIED_AGAIN = linear.compile(
-    r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?(?:[2-9]|[1-9]\d)|\bbacking[ -]?off\b"
+    r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect(?:ing)?\b|\battempt\s?#?(?:[2-9]|[1-9]\d{1,9})\b|\bbacking[ -]?off\b"
 )
 """At INFO: `backoff` is a setting of each job there."""
 _SOFT = linear.compile(

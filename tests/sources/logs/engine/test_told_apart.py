@@ -40,6 +40,7 @@ CASES = {
     "an indented time": [*BRACKETED, f" {AT}1,000 order failed"],
     "a level's name in a word with digits": ["INFO:worker1: order failed", "WARN:worker1: order failed"],
     "a word before a number": timed("lookup error: order not found:17", "lookup error: order not saved:17"),
+    "an id that begins with a digit": timed("payment attempt 3f2a91c7d5e4 created", "payment attempt af2a91c7d5e4 created"),
     "what a number is of": timed("worker: error handler-3 registered", "worker: error backlog-3 registered"),
     "a control character in a level's name": timed("le\rvel=30 msg=retrying", "le\rvel=20 msg=retrying"),
     "control characters that stand for digits in keys": timed("found \x10 errors\x00", "found 0 errors\x00"),
