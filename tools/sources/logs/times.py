@@ -19,7 +19,7 @@ _MONTHS = {
 _ISO = linear.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)\s?(Z\b|UTC\b|GMT\b|[+-]\d\d:?\d\d\b)?"
 )
-_ZONE_APART = linear.compile(r"^ ([+-]\d\d:?\d\d|UTC|GMT)(?:[^\w:-]|$)")
+_ZONE_APART = linear.compile(r"^ ([+-](?:0\d|1[0-4]):?(?:00|15|30|45)|UTC|GMT)(?:[^\w:-]|$)")
 _ZONE_CHARACTERS = 8
 _NAMED = {"UTC": "Z", "GMT": "Z"}
 _WRITTEN = _MONTHS | _NAMED

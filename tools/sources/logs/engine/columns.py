@@ -80,7 +80,7 @@ def _from_klog(text: str, _zone: str, arrived_ms: int) -> int | None:
 
 _SHAPES = {
     "iso": _Shape(
-        re2.compile(rb"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d)(?:([.,])(\d{1,9}))?(Z| ?[+-]\d\d:?\d\d| UTC| GMT)?"), 13, 14, 17, 19, _from_head
+        re2.compile(rb"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d)(?:([.,])(\d{1,9}))?(Z|[+-]\d\d:?\d\d| [+-](?:0\d|1[0-4]):?(?:00|15|30|45)| UTC| GMT)?"), 13, 14, 17, 19, _from_head
     ),
     "common": _Shape(re2.compile(rb"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d)()()( [+-]\d{4})"), 14, 15, 18, 20, _from_common),
     "syslog": _Shape(re2.compile(rb"^(?:<\d{1,3}>)?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)()()()"), 9, 10, 13, 15, _from_head),
