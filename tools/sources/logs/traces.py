@@ -7,23 +7,18 @@ Lines of other threads may stand inside a trace that is not at its end: they are
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from tools.sources.logs import aside, classify
+from tools.sources.logs import aside, classify, trace_python
+from tools.sources.logs.held import Held, Language
 from tools.sources.logs.trace_lines import (
-    CHAIN_PYTHON,
-    EXCEPTION_LINE,
     EXIT,
     FRAME_AT,
     FRAME_GO,
     FRAME_PYTHON,
     FRAME_RUST,
-    GROUP_END_PYTHON,
     HEAD,
     HEAD_WORDS,
     INDENTED_HEAD,
@@ -34,19 +29,14 @@ from tools.sources.logs.trace_lines import (
     PLACED_AT,
     PREAMBLE_NODE,
     RUST_TOLD,
-    TOP_FRAME,
     TRACEBACK,
     TYPED_HEAD,
     exception_of,
-    first_frame,
     is_outermost,
     own_head_at,
 )
 from tools.sources.logs.written import Written, has_own_time, is_indented, is_record, own_level
 from tools.sources.records import LogLine
-
-Language = Literal["", "at", "python", "go", "rust"]
-"""`at` is node and java: frames that begin with `at`. "" is a head without frames yet."""
 
 LINES_MAX = 2000
 CHARACTERS_MAX = 64 * 1024
@@ -60,26 +50,6 @@ PASSING_LINES_AT_MAX = 3
 PASSING_MS = 300
 """Lines of other threads that may stand between two lines of one trace, and for how long. A frame of node and java
 and an exception of Python may end their trace: there only records below ERROR pass by, which are no trace's head."""
-MESSAGE_LINES_MAX = 20
-"""A source that so far wrote records (with a level or time) writes nothing bare: what is bare behind an exception is its message."""
-
-
-class Held(Struct, kw_only=True):
-    """Lines of one source that may be, or are, a stack trace."""
-
-    lines: list[LogLine]
-    language: Language = ""
-    complete: bool = False
-    """Python: the exception line was seen; only its message or a chained traceback goes on."""
-    characters: int = 0
-    own_at: int = 0
-    """Index of the last line that belongs to the trace itself."""
-    told_at: int = 0
-    """Python: index of the newest exception line."""
-    passing: list[int] = []
-    """Indexes of lines of other threads."""
-    aside: aside.Aside = ""
-    """What stood right above its first line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +104,7 @@ class Assembler:
     @property
     def undecided(self) -> bool:
         """Whether only the next line tells if the held trace belongs to the line before it or ended the process."""
-        return self.held is not None and _own_trace_at(self.held) > 0
+        return self.held is not None and trace_python.own_trace_at(self.held) > 0
 
     def close(self) -> list[LogLine | Trace]:
         """Give back all that is held: traces, or the lines one by one."""
@@ -151,7 +121,7 @@ class Assembler:
         if not held.language or _is_prose(held):
             return list(held.lines)
         rest = _cut(held)
-        own = _own_trace_at(held) if after is not None and _tells_an_end(after) else 0
+        own = trace_python.own_trace_at(held) if after is not None and _tells_an_end(after) else 0
         apart, trace = held.lines[:own], _trace(held, own)
         out: list[LogLine | Trace] = [*apart, trace]
         for line in rest:
@@ -173,7 +143,7 @@ class Assembler:
         return True
 
     def _is_own(self, held: Held, line: LogLine) -> bool:
-        if own_head_at(line.text) is not None and not _awaits_traceback(held, line):
+        if own_head_at(line.text) is not None and not trace_python.awaits_traceback(held, line):
             return False
         if own_level(line) is not None and held.language != "at" and not _opens(line):
             return False
@@ -188,7 +158,7 @@ class Assembler:
         """Whether a bare line goes on with an open trace."""
         match held.language:
             case "python":
-                return _belongs_to_python(held, text, self.written.mostly_records)
+                return trace_python.belongs(held, text, self.written.mostly_records)
             case "go":
                 return FRAME_GO.search(text) is not None or MORE_GO.search(text) is not None
             case "rust":
@@ -255,63 +225,12 @@ def _is_prose(held: Held) -> bool:
     return held.language == "at" and sum(bool(line.text.strip()) for line in own) < 2
 
 
-def _belongs_to_python(held: Held, text: str, records: Callable[[], bool]) -> bool:
-    if not text.strip():
-        return True
-    if held.complete:
-        return _goes_on_behind(held, text, records)
-    if text.startswith("Traceback"):
-        # Without a chain's words before it, it is another trace: this one was cut.
-        return _is_chain(held)
-    if text[0].isspace() or text[0] in "|+":
-        held.complete = GROUP_END_PYTHON.search(text) is not None
-        return True
-    held.complete = EXCEPTION_LINE.search(text) is not None
-    if held.complete:
-        held.told_at = len(held.lines)
-    return held.complete
-
-
-def _goes_on_behind(held: Held, text: str, records: Callable[[], bool]) -> bool:
-    """Whether a line behind an exception is a chain's next part, the rest of a group, or of the message."""
-    if CHAIN_PYTHON.search(text):
-        held.complete = not text.startswith("Traceback")
-        return True
-    if held.own_at + 1 < len(held.lines):  # behind lines of another thread only a chain is sure
-        return False
-    if text[0] in " |+" and text.lstrip(" ")[:1] in {"|", "+"}:
-        held.complete = GROUP_END_PYTHON.search(text) is not None
-        return True
-    return len(held.lines) - held.told_at <= MESSAGE_LINES_MAX and records()
-
-
 def _belongs_to_rust(held: Held, text: str) -> bool:
     if MORE_RUST.search(text) is not None:
         return True
     first = held.lines[-1].text.startswith("thread '") and held.lines[-1].text.endswith(":")
     told = any(RUST_TOLD.search(line.text) for line in held.lines[1:])
     return first or (not told and 1 < len(held.lines) < HEAD_LINES_MAX)
-
-
-def _is_chain(held: Held) -> bool:
-    said = next((line.text for line in reversed(held.lines) if line.text.strip()), "")
-    return not said.startswith("Traceback") and CHAIN_PYTHON.search(said) is not None
-
-
-def _awaits_traceback(held: Held, line: LogLine) -> bool:
-    head = own_head_at(held.lines[0].text) is not None
-    return head and not held.language and line.text.endswith(TRACEBACK)
-
-
-def _own_trace_at(held: Held) -> int:
-    """The index of a first line that the interpreter may have printed at its end, after a line of something else; else 0."""
-    if held.language != "python" or own_head_at(held.lines[0].text) is not None:
-        return 0
-    texts = [line.text for line in held.lines]
-    starts = [at for at, text in enumerate(texts) if text == TRACEBACK]
-    if not starts or starts[0] == 0 or not held.complete:
-        return 0
-    return starts[0] if TOP_FRAME.search(first_frame(texts[starts[-1] :])) else 0
 
 
 def _tells_an_end(line: LogLine) -> bool:

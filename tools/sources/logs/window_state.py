@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tools.sources.logs.activity import Activity
-from tools.sources.logs.traces import Held
+from tools.sources.logs.held import Held
 from tools.sources.logs.variable_words import Key
 from tools.sources.records import LogLine
 

@@ -29,9 +29,10 @@ from tools.sources.logs.engine.seen import Seen
 from tools.sources.logs.engine.shapes import Look, Shapes, formats, lines
 from tools.sources.logs.engine.table import Flags
 from tools.sources.logs.engine.wrote import Wrote
+from tools.sources.logs.held import Held
 from tools.sources.logs.templates import message_ids
 from tools.sources.logs.trace_lines import own_head_at
-from tools.sources.logs.traces import Held, Trace
+from tools.sources.logs.traces import Trace
 from tools.sources.logs.window import (
     IDS_MAX,
     SECRETS_MAX,
