@@ -353,7 +353,7 @@ _EXCEPTION = linear.compile(r"(?i)\b(?:an? |threw |caught |raised )?exception\b"
 
 
 _CRASHED = linear.compile(
-    r"(?i)^exception in thread\b|exception in thread [^\n\":]{1,200}:\s*\n|^panic: |^fatal error: |^thread '.{0,200}' (?:\(\d+\) )?panicked|\buncaught\b|\bunhandled\b|^Node\.js v\d|\nNode\.js v\d"
+    r"(?i)^exception in thread\b|exception in thread [^\n\":]{1,200}:\s*\n|^panic: |^fatal error: |^Fatal Python error: |^thread '.{0,200}' (?:\(\d+\) )?panicked|\buncaught\b|\bunhandled\b|^Node\.js v\d|\nNode\.js v\d"
 )
 
 

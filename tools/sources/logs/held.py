@@ -23,6 +23,8 @@ class Held(Struct, kw_only=True):
     characters: int = 0
     own_at: int = 0
     """Index of the last line that belongs to the trace itself."""
+    quoted: bool = False
+    """Python: inside the trace of another process, which is the message of an exception."""
     told_at: int = 0
     """Python: index of the newest exception line."""
     passing: list[int] = []

@@ -8,7 +8,7 @@ from tools import linear
 
 HEAD = linear.compile(
     r"(?:^|[\s:(\[])[A-Za-z_$][\w.$]*(?:Error|Exception|Throwable|Failure|Warning|Rejection)\b|^Uncaught |^Unhandled |exception|panic"
-    r"|^\(node:\d+\) (?:\[\w+\] )?Warning: |ERROR|FATAL|^Error\b|\bError: |\bException\b"
+    r"|^\(node:\d+\) (?:\[\w+\] )?Warning: |ERROR|FATAL|^Error\b|\bError: |\bException\b|\bUnhandled Error$|^Fatal Python error: |^--- Logging error ---$|RemoteTraceback:\s*$"
 )
 HEAD_WORDS = (
     "rror",
@@ -20,6 +20,7 @@ HEAD_WORDS = (
     "ncaught",
     "nhandled",
     "panic",
+    "RemoteTraceback",
     "ERROR",
     "FATAL",
 )
@@ -36,18 +37,20 @@ MORE_AT = linear.compile(
     r"^\s+\[?[\w.$]+\]?: .*$|^\s*[}\])]+,?\s*$|^\s+\^+\s*$|^Node\.js v\d|^\s*\{\s*$|^\s+\.\.\. \d+ more items?|^\s*nested exception is:$|^\s+\[errors\]|^\s+'.*'[,:]?"
 )
 FRAME_PYTHON = linear.compile(
-    r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+[+|] '
+    r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+[+|] |^\s*╭─+ Traceback '
 )
 OWN_PYTHON = linear.compile(
-    r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+\+ Exception Group Traceback'
+    r'^\s*(?:[|+ ]\s*)*(?:Traceback \(most recent call last\):|File "[^"]{1,500}", line \d+)|^\s+\+ Exception Group Traceback|^\s*╭─+ Traceback '
 )
 """The same, without an error before it."""
 CHAIN_PYTHON = linear.compile(
     r"^(?:During handling of the above exception|The above exception was the direct cause|Traceback \(most recent)"
 )
+OPENS_GO = linear.compile(r"^panic: |^fatal error: |^goroutine \d+ \[")
+"""What begins a trace of Go where no error stood before it: loggers print bare frames below warnings too."""
 FRAME_GO = linear.compile(r"^panic: |^fatal error: |^goroutine \d+ \[|^\t\S+\.go:\d+(?: \+0x[0-9a-f]+)?\s*$")
 MORE_GO = linear.compile(
-    r"^\s*$|^\S+\(.*\)$|^\S+\(.*$|^created by |^exit status \d|^\[signal |^\t|^\s+panic: |^goroutine |^\s*\.\.\.additional frames"
+    r"^\s*$|^\S+\(.*\)$|^\S+\(.*$|^(?:[\w.~-]+/)*[\w.-]+\.[\w.*()\[\]{}-]+$|^created by |^exit status \d|^\[signal |^\t|^\s+panic: |^goroutine |^\s*\.\.\.additional frames"
 )
 FRAME_RUST = linear.compile(
     r"^thread '.{0,200}' (?:\(\d+\) )?panicked at|^stack backtrace:|^\s+\d+: .{0,400}$"
@@ -57,6 +60,12 @@ TRACEBACK = "Traceback (most recent call last):"
 EXCEPTION_LINE = linear.compile(r"^(?:(?:[A-Za-z_<][\w<>]*\.)+[A-Za-z_]\w*|[A-Z_]\w*)(?:: |:?$)")
 EXCEPTION_IN_GROUP = linear.compile(r"^\s*(?:[|+] ?)+((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:: .*)?)$")
 FILE_PYTHON = linear.compile(r'^[\s|+]*(File "[^"]{1,500}", line \d+.{0,200})$')
+PANEL = frozenset("│╭╰")
+"""Where rich draws a trace as a panel, each line of it begins with one of these."""
+QUOTES = '"""'
+"""Around the trace of another process, as its exception's message."""
+MADE_AT = "at (most recent call last):"
+"""How asyncio and the warnings about resources end the line above where a task or a resource was made."""
 THREAD_HEAD = linear.compile(r'Exception in thread [^":]{1,200}:\s*$')
 """Python's own words before the trace of a thread that died; java's end otherwise."""
 TOP_FRAME = linear.compile(
@@ -68,7 +77,23 @@ EXIT = linear.compile(
 )
 PREAMBLE_NODE = linear.compile(r"^(?:node:[\w/]+|(?:file://)?/[^\s:][^:]{0,400}|[A-Za-z]:\\[^:]{1,400}):\d+$")
 """Node names file and line before it quotes the code that threw."""
-TYPED_HEAD = linear.compile(r"^(?:Uncaught )?[A-Za-z_$][\w.$]*(?:Error|Exception|Rejection)\b(?: \[\w+\])?: ")
+TYPED_HEAD = linear.compile(
+    r"^(?:Uncaught )?[A-Za-z_$][\w.$]*(?:Error|Exception|Rejection)\b(?: \[\w+\])?: |^Fatal Python error: "
+)
+FATAL_PYTHON = "Fatal Python error: "
+"""The interpreter's words where it cannot go on; the frames below say no exception."""
+MORE_FATAL = linear.compile(r"^(?:Current thread|Thread) 0x|^Extension modules: ")
+LOGGING_ERROR = "--- Logging error ---"
+"""Python's words before the trace of a record that it could not format; who logged it stands behind."""
+MORE_LOGGING = linear.compile(r"^Call stack:$|^ +File \"|^ {4}|^Message: |^Arguments: ")
+STARTS_ANEW = linear.compile(
+    r"^(?:node:[\w/]+|(?:file://)?/[^\s:][^:]{0,400}|[A-Za-z]:\\[^:]{1,400}):\d+(?:$|: \w*Warning: )|^--- Logging error ---$"
+)
+"""The first line of something else: code that node quotes, a warning of Python's, a failure of its logging."""
+END_NODE = linear.compile(r"^Node\.js v\d")
+CARET_NODE = linear.compile(r"^\s*\^+\s*$")
+INSPECTED_NODE = linear.compile(r"^\[(.{1,400}?)\](?: \{)?$")
+"""An error without frames, as node prints it."""
 INDENTED_HEAD = linear.compile(r"^ {4,24}(?:[A-Za-z_$][\w.$]*)?(?:Error|Exception|Warning)(?: \[\w+\])?: ")
 """As pino-pretty prints the stack of an error among its fields."""
 GROUP_END_PYTHON = linear.compile(r"^\s*\+-{20,}$")
@@ -95,13 +120,29 @@ def own_head_at(text: str) -> int | None:
 def exception_of(texts: Sequence[str]) -> str:
     """The exception's own line of a Python trace; its last frame where that line never came; "" without a frame."""
     head = next((at for at, text in enumerate(texts) if FRAME_PYTHON.search(text)), 0)
+    indent = indent_of(texts[head]) if texts else ""
     for text in reversed(texts[head:]):
-        if EXCEPTION_LINE.search(text) and not CHAIN_PYTHON.search(text):
-            return text
+        own = text.removeprefix(indent)
+        if EXCEPTION_LINE.search(own) and not CHAIN_PYTHON.search(own):
+            return own
         match = EXCEPTION_IN_GROUP.search(text) or FILE_PYTHON.search(text)
         if match is not None:
             return match.group(1)
     return ""
+
+
+def indent_of(text: str) -> str:
+    """The white space before Python's own words of a trace, where something else printed them; else ""."""
+    bare = text.lstrip()
+    return text[: len(text) - len(bare)] if bare.startswith((TRACEBACK, "╭")) else ""
+
+
+def thrown_by_node(texts: Sequence[str]) -> str:
+    """What was thrown, where node quoted the code that threw it; "" where it does not say."""
+    caret = next((at for at, text in enumerate(texts) if CARET_NODE.match(text)), len(texts))
+    said = next((text for text in texts[caret + 1 :] if text.strip()), "")
+    match = INSPECTED_NODE.match(said)
+    return said if match is None else match.group(1)
 
 
 def first_frame(texts: Sequence[str]) -> str:

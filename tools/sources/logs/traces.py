@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from tools.sources.logs import aside, classify, trace_python
 from tools.sources.logs.held import Held, Language
 from tools.sources.logs.trace_lines import (
+    END_NODE,
     EXIT,
+    FATAL_PYTHON,
     FRAME_AT,
     FRAME_GO,
     FRAME_PYTHON,
@@ -25,15 +27,18 @@ from tools.sources.logs.trace_lines import (
     MORE_AT,
     MORE_GO,
     MORE_RUST,
+    OPENS_GO,
     OWN_PYTHON,
     PLACED_AT,
     PREAMBLE_NODE,
     RUST_TOLD,
+    STARTS_ANEW,
     TRACEBACK,
     TYPED_HEAD,
     exception_of,
     is_outermost,
     own_head_at,
+    thrown_by_node,
 )
 from tools.sources.logs.written import Written, has_own_time, is_indented, is_record, own_level
 from tools.sources.records import LogLine
@@ -150,7 +155,7 @@ class Assembler:
         if has_own_time(line) or line.format not in {"text", "logfmt"}:
             return False
         if not held.language:
-            held.language = _opens(line)
+            held.language = _opens(line) or _ends_without_frames(held, line)
             return bool(held.language) or _is_message(held, line)
         return self._belongs(held, line.text)
 
@@ -214,7 +219,11 @@ def _is_message(held: Held, line: LogLine) -> bool:
     return (
         own_level(line) is None
         and head.format not in {"json", "logfmt", "access"}
-        and (HEAD.search(head.text) is not None or own_head_at(head.text) is not None)
+        and (
+            own_level(head) in {"ERROR", "FATAL"}
+            or HEAD.search(head.text) is not None
+            or own_head_at(head.text) is not None
+        )
         and not _starts_anew(line.text)
     )
 
@@ -246,9 +255,9 @@ def _opens(line: LogLine, *, alone: bool = False) -> Language:
     if _is_frame(text, alone=alone):
         return "at"
     is_glued = text.endswith(TRACEBACK) and own_head_at(text) is not None
-    if is_glued or (first in " \t|+T" and (OWN_PYTHON if alone else FRAME_PYTHON).search(text)):
+    if is_glued or (first in " \t|+T╭" and (OWN_PYTHON if alone else FRAME_PYTHON).search(text)):
         return "python"
-    if first in "pgf\t" and FRAME_GO.search(text):
+    if first in "pgf\t" and (OPENS_GO if alone else FRAME_GO).search(text):
         return "go"
     if first in "ts " and text.startswith(("thread '", "stack backtrace:")) and FRAME_RUST.search(text):
         return "rust"
@@ -277,7 +286,13 @@ def _may_be_head(line: LogLine) -> bool:
 
 
 def _starts_anew(text: str) -> bool:
-    return text[0] in "{[" or (text[0].isdigit() and ":" in text[:24])
+    return text[0] in "{[" or (text[0].isdigit() and ":" in text[:24]) or STARTS_ANEW.match(text) is not None
+
+
+def _ends_without_frames(held: Held, line: LogLine) -> Language:
+    """Whether node ends on something that was thrown and is no error: it has no frames."""
+    ended = PREAMBLE_NODE.match(held.lines[0].text) and END_NODE.match(line.text)
+    return "at" if ended else ""
 
 
 def _trace(held: Held, begin: int) -> Trace:
@@ -287,19 +302,7 @@ def _trace(held: Held, begin: int) -> Trace:
 
 def _of_lines(held: Held, lines: list[LogLine], passing: tuple[LogLine, ...]) -> Trace:
     text = "\n".join(line.text for line in lines)
-    head = lines[0]
-    exception = head.text
-    if held.language == "python":
-        said = [line.text for line in lines]
-        more = len(held.lines) - 1 - held.told_at if held.told_at else 0
-        exception = exception_of(said[: len(said) - more])
-    elif held.language == "rust" and len(lines) > 1 and head.text.endswith(":"):
-        exception = lines[1].text
-    elif len(lines) > 1 and (head.level is not None or PREAMBLE_NODE.match(head.text)):
-        exception = next(
-            (line.text for line in lines[1:] if not FRAME_AT.search(line.text) and HEAD.search(line.text)),
-            head.text,
-        )
+    head, exception = lines[0], _exception_of(held, lines)
     at = own_head_at(head.text) if held.language == "python" else None
     if at is not None:
         before = replace(head, text=head.text[:at], message=None, secrets=()) if at else None
@@ -316,3 +319,21 @@ def _of_lines(held: Held, lines: list[LogLine], passing: tuple[LogLine, ...]) ->
     )
     told: aside.Aside = "" if ended or not bare or lines[0] is not held.lines[0] else held.aside
     return Trace(head, lines[-1], text, exception.strip(), bare, passing=passing, aside=told)
+
+
+def _exception_of(held: Held, lines: list[LogLine]) -> str:
+    """The exception's own line of a trace, or its head."""
+    head, said = lines[0], [line.text for line in lines]
+    if held.language == "python" and not head.text.startswith(FATAL_PYTHON):
+        more = len(held.lines) - 1 - held.told_at if held.told_at else 0
+        return exception_of(said[: len(said) - more])
+    if held.language == "rust" and len(lines) > 1 and head.text.endswith(":"):
+        return said[1]
+    if PREAMBLE_NODE.match(head.text):
+        thrown = thrown_by_node(said)
+        if thrown:
+            return thrown
+    elif head.level is None:
+        return head.text
+    below = (text for text in said[1:] if not FRAME_AT.search(text) and HEAD.search(text))
+    return next(below, head.text)

@@ -160,7 +160,7 @@ def _letter(letter: str, meaning: str, mark: Mark) -> Iterator[Pattern]:
 
 _OTEL = rf"severity_?number{_COLON}"
 _WORDS = (
-    Pattern("failures", "words of failure", Mark.WORD | Mark.HEAD, rf"{THROWN}|throwable|failure|warning|rejection", True),
+    Pattern("failures", "words of failure", Mark.WORD | Mark.HEAD, rf"{THROWN}|throwable|failure|warning|rejection|RemoteTraceback", True),
     Pattern("ends", "other words of failure", Mark.WORD, ENDING, True),
     Pattern("retries", "words of retrying", Mark.WORD, RETRYING, True),
     Pattern("starts", "words of starting", Mark.WORD, STARTING, True),
