@@ -124,7 +124,7 @@ TRACES = {
     "python-chain": (PYTHON, "trace-fatal"), "python-logged": (PYTHON_LOGGED, "trace"), "python-thread": (PYTHON_THREAD, "trace-fatal"),
     "python-glued": (PYTHON_GLUED, "trace-fatal"), "python-glued-late": (PYTHON_GLUED_LATE, "trace-fatal"),
     "python-glued-next": (PYTHON_GLUED_NEXT, "trace-fatal"), "python-glued-main": (PYTHON_GLUED_MAIN, "trace-fatal"), "python-inline": (PYTHON_INLINE, "trace"),
-    "python-cut": (PYTHON_CUT, "trace-fatal"), "python-cut-early": (PYTHON_CUT_EARLY, "trace-fatal"), "python-group": (PYTHON_GROUP, "trace"),
+    "python-cut": (PYTHON_CUT, "trace-fatal"), "python-cut-early": (PYTHON_CUT_EARLY, "trace-fatal"), "python-group": (PYTHON_GROUP, "trace-fatal"),
     "java": (JAVA, "trace-fatal"), "java-logged": (JAVA_LOGGED, "trace"), "go": (GO, "trace-fatal"), "rust": (RUST, "trace-fatal"),
 }  # fmt: skip
 BEFORE, AFTER = "2025-06-15T09:59:59.000Z INFO before", "2025-06-15T10:00:09.000Z INFO after"
@@ -427,7 +427,7 @@ OUTERMOST = PYTHON_CAUGHT.replace("in get", "in <module>")
         (DEBUG_PYTHON.replace("DEBUG", "WARNING").format("order 12"), PYTHON_CAUGHT, ["warn", "trace"]),
         (DEBUG_PYTHON.replace("DEBUG", "WARNING").format("order 12"), THREAD_OF_DEBUG, ["warn", "trace-fatal"]),
         (DEBUG_PYTHON.replace("DEBUG", "ERROR").format("cache lookup failed"), PYTHON_CAUGHT, ["trace"]),
-        ('{"level":20,"msg":"cache lookup failed"}', PYTHON_CAUGHT, ["trace-fatal"]),
+        ('{"level":20,"msg":"cache lookup failed"}', PYTHON_CAUGHT, ["trace"]),
         (DEBUG_JAVA.replace("DEBUG", "INFO").format("retrying"), JAVA_CAUGHT, ["retry"]),
         (DEBUG_JAVA.replace("DEBUG", "INFO").format("order 12"), JAVA_CAUGHT, ["trace"]),
         (DEBUG_JAVA.replace("DEBUG", "INFO").format("caught exception"), JAVA_CAUGHT, ["trace"]),
@@ -509,4 +509,4 @@ def test_a_line_between_or_a_second_makes_it_nobodys() -> None:
                 window.take(item)
         for item in window.settle(AT_MS, final=True):
             window.take(item)
-        assert [template.verdict for template in window.touched()] == ["trace-fatal"]
+        assert [template.verdict for template in window.touched()] == ["trace"]

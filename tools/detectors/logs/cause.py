@@ -26,6 +26,8 @@ _UNCAUGHT_WORDS = (
 _UNCAUGHT = re2.compile(rf"(?i){_UNCAUGHT_WORDS}")
 _WORST = re2.compile(rf"(?i)\bfatal\b|{_UNCAUGHT_WORDS}")
 
+_IN_GROUP = "unhandled errors in a TaskGroup"
+"""What Python calls a group of exceptions, also where somebody handles it."""
 _ADVICE = {
     LogCategory.MEMORY_LEAK: "Compare the memory of {service} with its limit, take a heap snapshot, and look for what grows.",
     LogCategory.TIMEOUT: "Check that the peer that {service} waits for answers, and set its time-out above the peer's p99.",
@@ -52,12 +54,12 @@ def is_exhausted(text: str) -> bool:
 
 def is_uncaught(text: str) -> bool:
     """Whether nothing caught the failure: fatal, unhandled, uncaught, panic."""
-    return _WORST.search(text) is not None
+    return _WORST.search(text.replace(_IN_GROUP, "")) is not None
 
 
 def says_uncaught(text: str) -> bool:
     """Whether the runtime itself, or the line's words, tell that nothing caught it; a level alone does not."""
-    return _UNCAUGHT.search(text) is not None
+    return _UNCAUGHT.search(text.replace(_IN_GROUP, "")) is not None
 
 
 def advice(category: LogCategory, service: str, text: str) -> str:

@@ -11,7 +11,8 @@ import re2
 from tools import agent_runs, linear, memory_figures, outward_text
 from tools.memory_figures import figure_of
 from tools.outward_text import exposed
-from tools.sources.logs import other_words, parse
+from tools.sources.logs import no_fault, other_words, parse
+from tools.sources.logs.trace_lines import ended_by
 from tools.sources.records import LogLine
 
 NOTHING, START, RETRY, WARN, EXPECTED, QUIET, TOLD, ERROR, FATAL = (
@@ -245,6 +246,8 @@ def _tells(text: str) -> bool:
 
 
 def _by_words(line: LogLine, words: str) -> str:
+    if line.level is None and other_words.COMMAND.match(line.text) is not None:
+        return NOTHING
     if (line.format == "text" or line.message is not None) and _STATEMENT.search(words):
         words = _NAMED_BY_IT.sub(" ", words)
     rest = _NOT_A_FAILURE.sub(" ", _SAID.sub(r"\1: it \2", words))
@@ -352,6 +355,9 @@ def _failure(level: str | None, rest: str, words: str) -> str:
 _EXCEPTION = linear.compile(r"(?i)\b(?:an? |threw |caught |raised )?exception\b")
 
 
+_BARE = linear.compile(r"^(?:  \+ Exception Group )?Traceback ")
+_IN_GROUP = "unhandled errors in a TaskGroup"
+"""What Python calls a group of exceptions, also where somebody handles it."""
 _CRASHED = linear.compile(
     r"(?i)^exception in thread\b|exception in thread [^\n\":]{1,200}:\s*\n|^panic: |^fatal error: |^Fatal Python error: |^thread '.{0,200}' (?:\(\d+\) )?panicked|\buncaught\b|\bunhandled\b|^Node\.js v\d|\nNode\.js v\d"
 )
@@ -369,16 +375,25 @@ def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool, abov
         or _WARNING.search(head.text[:300])
     ):
         return NOTHING
-    words = f"{spoken(head)[:1000]} {exception[:1000]}"
-    if head.level in {"INFO", "WARN"} and _EXPECTED.search(words):
+    if _is_expected(head, text, exception):
         return NOTHING
-    if head.level == "INFO" and _is_taken_care_of(spoken(head)[:1000]):
-        return NOTHING
-    crashed = _CRASHED.search(text) is not None or _CRASHED.search(exception) is not None
+    crashed = any(_CRASHED.search(said.replace(_IN_GROUP, "")) is not None for said in (text, exception))
     if above in {"failing", "silent"} and not crashed:
         return NOTHING if above == "failing" else QUIET_TRACE
-    printed = bare and not above and head.text.startswith("Traceback")
+    printed = bare and not above and _BARE.match(head.text) is not None and ended_by(text.split("\n"))
+    if no_fault.was_cancelled(exception) and not printed and head.level != "FATAL":
+        return NOTHING
     return TRACE_FATAL if crashed or printed or head.level == "FATAL" else TRACE
+
+
+def _is_expected(head: LogLine, text: str, exception: str) -> bool:
+    """Whether the failure of a trace is one that services live with, or was taken care of."""
+    said = spoken(head)[:1000]
+    if head.level in {"INFO", "WARN"} and _EXPECTED.search(f"{said} {exception[:1000]}"):
+        return True
+    if head.level == "INFO" and _is_taken_care_of(said):
+        return True
+    return no_fault.was_stopped(exception) or no_fault.was_answered(head, text, exception)
 
 
 TRACE, TRACE_FATAL, QUIET_TRACE = "trace", "trace-fatal", "quiet-trace"

@@ -24,3 +24,5 @@ UNIT_FAILED = re2.compile(
     r"^Failed to start |\.(?:service|scope|mount|socket|timer|slice): Failed with result "
 )
 """What systemd says of its units."""
+COMMAND = re2.compile(r"^\+{1,8} [\w./'\"\[{(:$!]")
+"""What a shell is about to run, as it prints it on request (`set -x`): not how that went."""

@@ -69,8 +69,10 @@ MADE_AT = "at (most recent call last):"
 THREAD_HEAD = linear.compile(r'Exception in thread [^":]{1,200}:\s*$')
 """Python's own words before the trace of a thread that died; java's end otherwise."""
 TOP_FRAME = linear.compile(
-    r'^\s*File "[^"]{1,500}", line \d+, in <module>|^\s*File "<frozen runpy>"|, in _run_module_as_main$'
+    r'^[\s|+]*File "[^"]{1,500}", line \d+, in <module>|^[\s|+]*File "<frozen runpy>"|, in _run_module_as_main$'
 )
+CHILD_FRAME = linear.compile(r", in _bootstrap(?:_inner)?$")
+"""Where threads and processes of Python begin."""
 EXIT = linear.compile(
     r"(?i)\bexit(?:ed|ing|s)?\b.{0,40}\b(?:code|status|signal)\b\W{0,3}-?\w|\b(?:process|app|service|program)\b.{0,40}"
     r"\b(?:exited|crashed|terminated)\b|\brestarting\b"
@@ -154,3 +156,8 @@ def is_outermost(texts: Sequence[str]) -> bool:
     """Whether a Python trace begins where a program does, as the one that ends it; also where its frames were cut off."""
     firsts = [first_frame(texts[at:]) for at, text in enumerate(texts) if text.endswith(TRACEBACK)]
     return any(not first or TOP_FRAME.search(first) is not None for first in firsts)
+
+
+def ended_by(texts: Sequence[str]) -> bool:
+    """Whether a Python trace that nobody logged begins where a program, a thread or a process of it does."""
+    return is_outermost(texts) or CHILD_FRAME.search(first_frame(texts)) is not None
