@@ -35,7 +35,7 @@ ENDING = (
     r"err!|sigterm|sigkill|heap|\boom|econn|etimedout|enotfound|segfault|segmentation fault|out of memory|core dumped|fail"
     r"|timed?[ -]?out|refused|traceback|caused by|crash(?:es|ed)|terminated by|cannot|can't|could not|couldn't|unable to|broken pipe|epipe"
     r"|sig(?:segv|abrt|bus|ill|fpe)|exited|exit code|killed|terminate called|smashing|double free|invalid pointer"
-    r"|no space left|enospc|too many open files|emfile"
+    r"|unexpectedly|already in use|no such host|no route to host|unreachable|no space left|enospc|too many open files|emfile"
     r"|bad file format|misconf|readonly|noauth|wrongpass|clusterdown|masterdown|nogroup|noperm|wrongtype|execabort|noreplicas"
 )
 """Other words of what may be a failure."""
@@ -346,8 +346,7 @@ def _failure(level: str | None, rest: str, words: str) -> str:
         return ERROR
     if level is None and (_WORDS.search(rest) or other_words.REFUSED.search(rest)):
         return ERROR
-    # `status=1/FAILURE` is no path.
-    if level is None and (other_words.ENDED.search(words) or other_words.UNIT_FAILED.search(words)):
+    if level is None and other_words.fails_without_level(words):
         return ERROR
     return ERROR if level == "WARN" and _EXCEPTION.search(rest) else NOTHING
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re2
 
 ENDED = re2.compile(
-    r"(?i)\b(?:exited (?:abnormally )?with (?:exit )?(?:code|status)(?: code)?|exited, code=(?:exited|killed|dumped), status=)\W{0,2}0*[1-9]|: line \d{1,6}: +\d+ killed\b|\bapp crashed\b"
+    r"(?i)\b(?:terminated|exited|died|quit|crashed) unexpectedly\b|\bunexpectedly (?:terminated|exited|died|quit|crashed)\b"
+    r"|\b(?:exited (?:abnormally )?with (?:exit )?(?:code|status)(?: code)?|exited, code=(?:exited|killed|dumped), status=)\W{0,2}0*[1-9]|: line \d{1,6}: +\d+ killed\b|\bapp crashed\b"
 )
 """A process that ended with a code that is none of success, in the words of shells, compose, pm2, nodemon and systemd."""
 REFUSED = re2.compile(
@@ -26,3 +27,23 @@ UNIT_FAILED = re2.compile(
 """What systemd says of its units."""
 COMMAND = re2.compile(r"^\+{1,8} [\w./'\"\[{(:$!]")
 """What a shell is about to run, as it prints it on request (`set -x`): not how that went."""
+_NO_WAY = re2.compile(
+    r"(?i)\bdial (?:tcp|udp|unix)[46]?\b.{0,200}: (?:connection refused|no such host|i/o timeout|no route to host|network is unreachable)|\baddress already in use\b"
+)
+_WAITS = re2.compile(r"(?i)\b(?:sleeping|waiting for)\b")
+"""What scripts say that start a service once its peers answer."""
+_ENDED_AT = re2.compile(
+    r"\S:in [`'][^`']{1,200}': .*\((?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception)\)$"
+    r"|(?:^|\s)Can't (?:call method|locate (?:object method|\S{1,200}\.pm\b)|use (?:string|an undefined value)).* at \S{1,200} line \S{1,9}\.$"
+)
+"""What Ruby and Perl end on: their traces have no words of one."""
+
+
+def fails_without_level(words: str) -> bool:
+    """Whether a line that has no level tells of a failure in the words of a program or language that is known."""
+    # `status=1/FAILURE` is no path.
+    if ENDED.search(words) is not None or UNIT_FAILED.search(words) is not None:
+        return True
+    if _ENDED_AT.search(words) is not None:
+        return True
+    return _NO_WAY.search(words) is not None and _WAITS.search(words) is None
