@@ -6,7 +6,8 @@ import pytest
 
 from tests.sources.logs.lines import AT_MS, line
 from tools.sources.logs.traces import Assembler, Trace
-from tools.sources.logs.window import Template, Window
+from tools.sources.logs.window import Window
+from tools.sources.logs.window_state import Template
 
 RECORD = "2025-06-15 10:00:00,623 [main] INFO     orders: after pool"
 LOGGED = """2025-06-15 10:00:00,123 - orders - ERROR - no stock

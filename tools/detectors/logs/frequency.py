@@ -12,9 +12,10 @@ from tools.findings.rule import Rule, Symptom
 from tools.sources.records import LogLine
 from tools.template_words import VARIABLE
 
+_LEVEL = r"(?:FATAL|CRITICAL|ERROR|WARNING|WARN|INFO)\b[\s:\]|-]{0,4}"
 _HEAD = re2.compile(
-    r"^\W?(?:\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d)?)?\W{0,3}"
-    r"(?:(?:FATAL|CRITICAL|ERROR|WARNING|WARN|INFO)\b[\s:\]|-]{0,4})?"
+    r"^\W?(?:\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]{8,18}|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)(?:Z| ?[+-]\d\d:?\d\d)?(?:\]|\b)[\s|:,-]{0,3}"
+    rf"(?:\W?{_LEVEL})?|^\W?{_LEVEL}"
 )
 _MESSAGE_ID = re2.compile(r"\b\d{13}-\d{1,10}\b")
 _ID_MIN = 6

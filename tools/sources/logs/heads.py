@@ -116,7 +116,7 @@ _CLEANERS = tuple(
         r"^\s*\|\s*[\w.$:-]+\s*\|\s?",  # bars; NLog
         r"^:[\w.$-]+:",  # logging.BASIC_FORMAT
         r"^: [\w.`+]+\[\d+\]\s",  # .NET on one line
-        r"^:?\s+(?:[\w$]+\.)+[\w$]+ - ",  # log4j, logback
+        r"^:?\s+(?:\[[^\[\]]{1,80}\] )?(?:[\w$]+\.)+[\w$]+ - ",  # log4j, logback
         r"^ [\w./-]+\.go:\S+ > ",  # zerolog with its caller
         r"^(?:[/ ]\s*[\w:.@-]*)?\]:?\s+",  # a bracket that holds time and level: Celery, env_logger, Serilog
         r"^: [\w.`+]+\[\d+\]$",

@@ -103,6 +103,9 @@ def status_of(text: str) -> int | None:
 
 def stack_of(data: Mapping[str, object]) -> str | None:
     """The stack trace that a structured line carries in a field of its own."""
+    record, text = data.get("record"), data.get("text")
+    if isinstance(record, dict) and isinstance(record.get("exception"), dict) and isinstance(text, str):
+        return text if "\n" in text else None  # loguru
     for holder in (data, *(data[key] for key in _ERROR_KEYS if key in data)):
         if isinstance(holder, dict):
             for key in _STACK_KEYS:

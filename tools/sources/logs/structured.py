@@ -91,6 +91,12 @@ def _time(layers: list[dict[str, object]], keys: tuple[str, ...]) -> int | None:
 
 
 def _message(layers: list[dict[str, object]]) -> str | None:
-    return next(
-        (value for layer in layers for key in _MESSAGE_KEYS if isinstance(value := layer.get(key), str)), None
-    )
+    given = (value for layer in layers for key in _MESSAGE_KEYS if isinstance(value := layer.get(key), str))
+    return next(given, None) or _of_error(layers[0])
+
+
+def _of_error(plain: dict[str, object]) -> str | None:
+    """What an error says that was logged without words of its own."""
+    errors = (plain.get(key) for key in ("err", "error"))
+    said = (error.get("message") for error in errors if isinstance(error, dict))
+    return next((value for value in said if isinstance(value, str) and value), None)

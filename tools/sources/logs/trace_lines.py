@@ -49,6 +49,7 @@ CHAIN_PYTHON = linear.compile(
 OPENS_GO = linear.compile(r"^panic: |^fatal error: |^goroutine \d+ \[")
 """What begins a trace of Go where no error stood before it: loggers print bare frames below warnings too."""
 FRAME_GO = linear.compile(r"^panic: |^fatal error: |^goroutine \d+ \[|^\t\S+\.go:\d+(?: \+0x[0-9a-f]+)?\s*$")
+PLACE_GO = linear.compile(r"^\t\S+\.go:\d+(?: \+0x[0-9a-f]+)?\s*$")
 MORE_GO = linear.compile(
     r"^\s*$|^\S+\(.*\)$|^\S+\(.*$|^(?:[\w.~-]+/)*[\w.-]+\.[\w.*()\[\]{}-]+$|^created by |^exit status \d|^\[signal |^\t|^\s+panic: |^goroutine |^\s*\.\.\.additional frames"
 )
@@ -131,6 +132,14 @@ def exception_of(texts: Sequence[str]) -> str:
         if match is not None:
             return match.group(1)
     return ""
+
+
+def exception_in(stack: str) -> str:
+    """The exception's own line of a trace in a record's field; "" where it has none, as Go's: its frames alone."""
+    texts = stack.strip().split("\n")
+    if TRACEBACK in stack:
+        return exception_of(texts)
+    return "" if len(texts) > 1 and PLACE_GO.match(texts[1]) is not None else texts[0]
 
 
 def indent_of(text: str) -> str:

@@ -13,14 +13,13 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from tools import linear
-from tools.sources.logs import classify, figures, parse
+from tools.sources.logs import classify, figures, names, parse
 from tools.sources.logs.activity import Activity
 from tools.sources.logs.digits import apart, own_name, without_digits
 from tools.sources.logs.templates import message_ids, template_of
-from tools.sources.logs.trace_lines import exception_of
+from tools.sources.logs.trace_lines import exception_in
 from tools.sources.logs.traces import Assembler, Trace
 from tools.sources.logs.variable_words import Key, VariableWords
-from tools.sources.logs.verdict_templates import access_template, trace_template
 from tools.sources.logs.window_state import Template, WindowState
 from tools.sources.records import LogLine
 
@@ -262,7 +261,7 @@ class Window:
         head, exception = trace.head, trace.exception
         verdict = classify.classify_trace(head, trace.text, exception, bare=trace.bare, above=trace.aside)
         return (
-            Judged(verdict, trace_template(head, exception, trace.text), trace.text) if verdict else NOTHING
+            Judged(verdict, names.of_trace(head, exception, trace.text), trace.text) if verdict else NOTHING
         )
 
     def judge(self, line: LogLine) -> Judged:
@@ -273,18 +272,17 @@ class Window:
             data = parse.decode(line.text)
             stack = None if data is None else parse.stack_of(data)
             if stack is not None and _FRAMES.search(stack):
-                head = stack.strip().split("\n", 1)[0]
-                exception = exception_of(stack.split("\n")) if "Traceback (most" in head else head
+                exception = exception_in(stack)
                 verdict = classify.classify_trace(line, stack, exception, bare=False)
                 return (
-                    Judged(verdict, trace_template(line, exception, line.text), stack) if verdict else NOTHING
+                    Judged(verdict, names.of_trace(line, exception, line.text), stack) if verdict else NOTHING
                 )
         return self._verdict(line)
 
     def _verdict(self, line: LogLine) -> Judged:
         if line.format == "access":
             verdict = classify.classify(line)
-            return Judged(verdict, access_template(line.text) if verdict else "")
+            return Judged(verdict, names.of_request(line.text) if verdict else "")
         said = without_digits(apart(line.text.encode("utf-8", "replace"), own_name(line.service)))
         key = hash((line.service, line.level or "", line.format, said))
         plain = not classify.figures_matter(line)
