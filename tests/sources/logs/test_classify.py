@@ -68,6 +68,8 @@ LEVELLED = {
     "warn": ("WARN queue is long", "warn"),
     "start": ("orders service listening on port 3001", "start"),
     "start-by-name": ("2025-06-15T10:00:00.000Z INFO [orders] orders ready", "start"),
+    "start-json": ('{"level":"info","message":"database system is ready to accept connections"}', "start"),
+    "start-of-a-message": ('{"level":"info","msg":"worker started","messageId":"12"}', ""),
     "start-of-another": ("INFO [orders] payments ready", ""),
     "no-start": ("worker started processing order 12", ""),
     "info-fatal": ("INFO Unhandled rejection: boom", "fatal"),

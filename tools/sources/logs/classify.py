@@ -197,7 +197,7 @@ _NAMED_START = linear.compile(
     r"(?:\s*$|\s*[.,!;(]|\s(?:on|at|in|with|version|pid|port|v\d)|\s\w+=)"
 )
 _PART = linear.compile(
-    r"(?i)\b(?:health|readiness|liveness|probes?|heartbeats?)\b|\\?\"(?:job|task|partition|shard|order|request|message|batch)_?(?:id)?\\?\"\s?:"
+    r"(?i)\b(?:health|readiness|liveness|probes?|heartbeats?)\b|\\?\"(?:(?:job|task|partition|shard|order|request|batch)(?:_?id)?|message_?id)\\?\"\s?:"
     r"|\b(?:on|for|with|of) (?:job|task|partition|shard|batch|order|message)\b|\b(?:job|task|partition|shard)_?(?:id)?\s?[=#]"
 )
 _FAILED = linear.compile(r"(?i)\b(?:failed|failure|fails|cannot|can't|could not|couldn't|unable to|error)\b")
