@@ -33,7 +33,9 @@ BUSY = (
 def burst(text: str, verdict: str = "error") -> bool:
     record = line(text)
     times = tuple(AT_MS + 100 * number for number in range(30))
-    seen = stats(verdict, total=30, new=30, times_ms=times, first=record, example=record)
+    seen = stats(
+        verdict, record.message or text, total=30, new=30, times_ms=times, first=record, example=record
+    )
     return bool(told(retry_storm, view(seen)))
 
 
@@ -45,3 +47,8 @@ def test_a_storm_is_told(text: str) -> None:
 @pytest.mark.parametrize("text", BUSY)
 def test_a_busy_service_is_none(text: str) -> None:
     assert not burst(text)
+
+
+def test_a_dump_of_memory_is_no_storm() -> None:
+    assert not burst("2091:M 29 Nov 2026 05:03:17.909 # (<*>) -> <*>", "warn")
+    assert burst("2091:M 29 Nov 2026 05:03:17.909 # Connection lost", "warn")

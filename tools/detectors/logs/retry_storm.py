@@ -28,6 +28,7 @@ RULE = Rule(
     ),
 )
 RULES: tuple[Rule, ...] = (RULE,)
+_WORD = re2.compile(r"[A-Za-z]{2}")
 _VERDICTS = frozenset({"error", "fatal", "warn", "retry", "trace", "trace-fatal"})
 _NO_RETRY = re2.compile(
     r"(?i)\b(?:no|not|never|without|cannot|\w+n't)(?: (?:be|any|a|further|more|to))* (?:retr\w+|reconnect\w*|try again|again)"
@@ -60,6 +61,8 @@ def detect(view: LogView) -> Iterator[Symptom]:
     for stats in view.unexpected:
         if stats.verdict not in _VERDICTS or stats.example.format == "access":
             continue
+        if stats.verdict == "warn" and _WORD.search(stats.template) is None:
+            continue  # a dump of memory, as a crashing Redis writes it
         most = _most_within(stats, limits.storm_window * 1000)
         if most < limits.storm_count:
             continue
