@@ -508,6 +508,11 @@ def test_a_clock_apart(ahead_ms: int, fires: bool) -> None:
         ("error", "ERROR connect ECONNREFUSED", False),
         ("warn", "WARN validation failed", False),
         ("error", "connect ECONNREFUSED", False),
+        (
+            "error",
+            "2026-11-29 04:54:03.243 UTC [1147] LOG:  server process (PID 1211) was terminated by signal 9: Killed",
+            False,
+        ),
     ],
 )
 def test_levels_that_do_not_fit(verdict: str, text: str, fires: bool) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.detectors.contract import LogView
-from tools.detectors.logs.frequency import headline, shortened, template_symptom
+from tools.detectors.contract import LogView, TemplateStats
+from tools.detectors.logs.frequency import headline, said, shortened, template_symptom
 from tools.findings.model import AgentId, LogCategory, Severity
 from tools.findings.rule import Rule, Symptom
+from tools.server_words import SERVER_DIED
 
 RULE = Rule(
     id="log.severity-mismatch",
@@ -30,7 +31,9 @@ def detect(view: LogView) -> Iterator[Symptom]:
         level = stats.example.level
         if stats.verdict == "expected":
             better, why = "WARN or INFO", "an expected condition"
-        elif stats.verdict == "quiet-error" or (level == "INFO" and stats.verdict in _FAILED):
+        elif stats.verdict == "quiet-error" or (
+            level == "INFO" and stats.verdict in _FAILED and not _is_of_a_server(stats)
+        ):
             better, why = "ERROR", "a failure"
         elif stats.verdict == "quiet-trace":
             better, why, level = "WARN or ERROR", "a failure with its stack trace", "DEBUG"
@@ -43,3 +46,8 @@ def detect(view: LogView) -> Iterator[Symptom]:
             recommendation=f"Log this line in {stats.service} at {better}.",
             hypothesis=f"The level was chosen without thought for alerts: this is {why}.",
         )
+
+
+def _is_of_a_server(stats: TemplateStats) -> bool:
+    """Whether the line is one of a server that is known by name: whoever runs it does not choose its levels."""
+    return SERVER_DIED.search(said(stats.example)) is not None

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re2
 
-from tools import agent_runs, linear, memory_figures, outward_text
+from tools import agent_runs, linear, memory_figures, outward_text, server_words
 from tools.memory_figures import figure_of
 from tools.outward_text import exposed
-from tools.sources.logs import no_fault, other_words, parse
+from tools.sources.logs import no_fault, parse
+from tools.sources.logs.no_failure_words import NOT_A_FAILURE
 from tools.sources.logs.trace_lines import ended_by
 from tools.sources.records import LogLine
 
@@ -36,6 +37,7 @@ ENDING = (
     r"|timed?[ -]?out|refused|traceback|caused by|crash(?:es|ed)|terminated by|cannot|can't|could not|couldn't|unable to|broken pipe|epipe"
     r"|sig(?:segv|abrt|bus|ill|fpe)|exited|exit code|killed|terminate called|smashing|double free|invalid pointer"
     r"|unexpectedly|already in use|no such host|no route to host|unreachable|no space left|enospc|too many open files|emfile"
+    r"|is down|no server|odown|archive command|exit signal|got signal"
     r"|bad file format|misconf|readonly|noauth|wrongpass|clusterdown|masterdown|nogroup|noperm|wrongtype|execabort|noreplicas"
 )
 """Other words of what may be a failure."""
@@ -45,78 +47,6 @@ _CANDIDATE = linear.compile(
     rf"(?i){THROWN}|{ENDING}|{RETRYING}|{STARTING}"
     r"|warn|\" [5-9]\d\d| [5-9]\d\d(?: |$)"
     r"|\brss\b|resident|memory|working.?set|mem.?used|safety|limit|respon|body|repl(?:y|ied)|HTTP/"
-)
-_THINGS = (
-    "handlers?|handling|boundary|boundaries|middleware|report(?:er|ing|s)?|loggers?|logs?|logging|pages?|templates?|codes|polic(?:y|ies)"
-    "|budget|rates?|counts?|counters?|metrics?|queues?|topics?|streams?|types?|class(?:es)?|strateg(?:y|ies)|config\\w*|settings?"
-    "|limits?|levels?|tracking|recovery|correction|threshold|monitor\\w*|dump path|snapshots?|messages|filters?|support|injection"
-    "|probabilit\\w+|collectors?|classifiers?|translations?|catalog\\w*|schemas?|budgets?|margins?|tolerances?|detection"
-    "|channels?|hooks?|listeners?|protection|guards?|watchdogs?"
-)
-_ZERO = r"(?:0(?:\.0+)?(?:[^.\d]|$)|null|none|false|nil|<nil>|undefined|\[\]|\{\}|\"\")"
-_NAMES = r"(?:errors|exceptions|failures|fatals?|timeouts|panics|failed|retry|retries)"
-"""What a stream, a queue or a table for failures is called."""
-_PEER = r"(?:econn\w+|etimedout|epipe|enotfound)"
-_AT_FAULT = r"(?:unhandled|uncaught)[ -]?(?:promise )?(?:rejection|exception|error)s?"
-_NOT_A_FAILURE = linear.compile(
-    "(?i)"
-    + "|".join(
-        (
-            # None of them: "0 errors", "errors: 0", "unhandled rejections: 0".
-            r"\b(?:0|no|zero|without(?: any)?|any) (?:[a-z]+ )?(?:errors?|failures?|exceptions?|failed|retries|timeouts?|rejections?|panics?|crashes|fatals?|criticals?)\b",
-            rf"\b[\w.-]{{0,40}}(?:errors?|failures?|exceptions?|failed|fails|timeouts?|fatals?)[\w.]{{0,20}}(?:/\w{{1,6}})?\\?[\"']?\s?[:=]\s?\\?[\"']?{_ZERO}",
-            rf"\b(?:oom|out of memory|unhandled \w+|uncaught \w+|{_PEER}|panics?)(?: events?| counts?| kills?| errors?)?\s?[:=]\s?{_ZERO}",
-            rf"\boom[ _-]?(?:kill\w*|scores?|events?|counts?)\\?[\"']?\s?[:=]\s?\\?[\"']?{_ZERO}",
-            r"\b(?:errors?|failures?|failed|exceptions?|timeouts?|fatals?|panics?) 0(?:[,;|)\s]|$)",
-            r"\b(?:[a-z]\w*_)(?:errors?|failures?|exceptions?|timeouts?|econn\w+)_total(?:\{[^}]*\})? 0\b|\becon\w+_total 0\b",
-            r"\b0 (?:[a-z]+ )?(?:out of memory|oom)\b|\boom(?:[ _-]?(?:group_)?(?:kill\w*|events?|counts?))? 0(?:[^.\d\w]|$)",
-            rf"\b(?:criticals?|warn(?:ings?)?|refused|retr(?:y|ies)|attempts?|back-?off)(?:[ _-]?(?:attempts?|counts?|alarms?|alerts?))?\\?[\"']?\s?[:=]?\s?\\?[\"']?{_ZERO}",
-            r"\b(?:no|not|without(?: a)?)(?: (?:any|further|more|other|need(?: to)?))* retr(?:y|ies)\b|\b(?:log-?in|sign-?in|log-?on|password|authentication) attempts?\b[ #:]*\d*|\bretries (?:left|remaining|allowed)\b|\bmax(?:imum)?[ _]?(?:retries|attempts)\b",
-            # A reader that waits for messages.
-            r"\b(?:timed? ?out|timeout)\b[^.;:]{0,20},? (?:no|0|without)(?: new| more)? (?:messages|entries|records|jobs|data)\b|\bblock(?:ing)? timeout\b",
-            r"\b(?:no|0)(?: new| more)? (?:messages|entries|records|jobs|work|data)\b[,;:]? (?:will )?(?:retry\w*|back\w*[ -]?off|polling again|trying again)\b",
-            r"\btimeout(?:[ _]?ms)?[\"']?\s?[:=]\s?[\"']?\d|\btimeouts? (?:is |was |set |configured )+(?:to )?\d",
-            # Names, flags, addresses, URLs, paths.
-            r"^\s+\"type\": \"\w+\",?$|^ {6,24}\"(?:message|code)\": \".*\",?$",
-            r"--[a-z][a-z0-9]*(?:-[a-z0-9]+)+(?:=[\w.-]+)?",
-            rf"\b(?:[a-z0-9]+[_-])*(?:streams?|topics?|queues?|channels?|tables?|groups?)(?:\s?=\s?|\\?[\"']\s?:\s?)\\?[\"']?{_NAMES}\b",
-            rf"\b(?:consum\w+|read\w*|subscrib\w+(?: to)?|publish\w*(?: to)?|creat\w+|watch\w*|poll\w*|trim\w*|delet\w+|from|into|table) (?:if not exists |the )?(?:streams?|topics?|queues?|channels?|tables?) {_NAMES}\b",
-            rf"(?-i:\b(?:FROM|JOIN|INTO|UPDATE|TABLE)) (?:IF NOT EXISTS )?[\w.]*{_NAMES}\b",
-            r"[\w.+-]*(?:error|exception|fatal)[\w.+-]*@|\bhttps?://\S+",
-            r"[\w.-]*/(?:[\w.-]*/)*[\w.-]*(?:error|exception|fatal|fail|heap|oom|panic|retry)[\w./?=&-]*",
-            r"\\[\w.\\-]*(?:error|exception|fatal|fail|heap|oom|panic|retry)[\w.\\-]*",
-            r"\b(?-i:[a-z0-9_]+)[-.:](?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?|oom)\b(?-i:[-.:][a-z0-9_]+\b)*",
-            r"\b(?-i:[a-z0-9_]+)[-.:](?-i:retry|retries)\b(?:[^\s:=]|\s|$)",
-            r"\b(?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?)-(?-i:[a-z][a-z0-9_-]*)",
-            r"\b(?-i:errors?|exceptions?|failures?|fatal|timeouts?|panics?)\.(?-i:[a-z][a-z0-9_.]*)",
-            r"(?:^|\s)# (?:HELP|TYPE) .*",
-            # Figures: a part or a deviation, never a number of failures.
-            r"\berrors?\s?[:=]?\s?[-+±]?\d{1,6}\.\d+(?:e-?\d+)?(?:[%,;|)\]]|\s*$|\s+\w+[=:])",
-            r"\b(?:mean|squared|absolute|relative|standard|rms|training|train|rounding|percentage|prediction|estimation) errors?\s?(?:\(\w+\))?\s?[:=]?\s?[-+±]?\d",
-            # What only deals with them.
-            r"-xx:[+-]?\w+(?:=\S+)?|--max[-_]old[-_]space[-_]size\S*",
-            rf"\b(?:avoid|prevent|guard against|protect against|protection against)(?:s|ing)? (?:an? |any |the )?(?:{_AT_FAULT}|oom\b|(?:heap )?out of memory)",
-            r"\boom[ _-]?(?:protection|guard|watchdog|monitor\w*|detect\w+|score\w*|polic\w+|handl\w+)\b",
-            rf"\b(?:captur(?:e|es|ing)|install\w*|regist\w*|catch(?:es|ing)?|listen\w*|watch\w*) (?:for |on |to |all |any |an? |the )*{_AT_FAULT}",
-            rf"\b{_AT_FAULT} (?:handl\w+|hooks?|listeners?|monitor\w*|track\w+|captur\w+|modes?|polic\w+|will be)\b",
-            rf"\b(?:will|would|can|may|to) (?:be )?re-?(?:tr\w+|connect\w*) (?:on|for|after|upon) {_PEER}(?:(?:,| or| and|/)+ ?{_PEER})*",
-            rf"\bretry(?:able)?[ _-]?(?:errors|(?:error )?codes|on)\W{{0,6}}{_PEER}(?:[,/'\"| ]+(?:(?:or|and) )?{_PEER})*|\b(?:if|when|unless) {_PEER}",
-            r"\b(?:writ(?:e|es|ing)|log(?:s|ging)?|send(?:s|ing)?|redirect\w*) (?:all )?(?:errors|exceptions) to\b|\.on(?:ce)?\(\W{0,2}sig\w+",
-            r"\(allocation failure\)|\ballocation failure;",
-            rf"\b[\w-]*(?:error|exception|failure|panic|fatal|retry|timeout|heap)s?[ _-]?(?:{_THINGS})\b",
-            r"\b(?:on|handle|is|with|log|report|catch|track)_?(?:error|exception|failure)s?\b[( =:,]|\bstderr\b",
-            r"\b(?:on|handle|is|with)(?:Error|Exception|Failure)\b",
-            r"\blog[_ -]?level\b\W{0,3}(?:is |set |to )*\W?(?:error|fatal|critical)\b|\b(?:at|minimum|with|using) level\b\W{0,3}(?:error|fatal|critical)\b",
-            r"\b(?:if|when|unless|in case of|should) (?:an? |any |the )?(?:errors?|exceptions?|failures?)\b|\berrors? (?:will|would|may|can) be\b",
-            r"\b(?:will|to|handlers?|listen\w*|wait\w*|watch\w*|regist\w*|install\w*)\b[^.;:]{0,40}\bsig(?:term|kill|int|segv|abrt|bus|ill|fpe)\b(?:(?:,| and| or) ?sig\w+)*",
-            r"\boom[ -]?killer (?:is )?(?:dis|en)abled\b",
-            r"\bheap[ _-]?(?:size|used|total|usage|stats|limit|max|free)\b|\b(?:jvm|java|go|v8|node)?[ _-]?heap[\"']?\s?[:=]\s?\d",
-            # What is over.
-            r"\berrors? (?:fixed|resolved|cleared|recovered|corrected|suppressed|ignored)\b|\berror[- ]free\b",
-            r"\b(?:recovered|recovery) from (?:\w+ )?(?:errors?|failures?)\b|\bfail(?:-?|ed )?(?:over|safe|fast|back)\b",
-            r"\b(?:fatal|critical) path\b|\bcritical section\b|\bexpected (?:errors?|exceptions?)\b|\bunexceptional\b",
-        )
-    )
 )
 _SAID = linear.compile(
     r"(?i)\b(\w*(?:errors?|exception)|fatal|failed)\s?[:=]\s?(0x[0-9a-f]|null (?:pointer|ref|byte|char|deref)|nil (?:pointer|deref|map|ref)"
@@ -246,11 +176,11 @@ def _tells(text: str) -> bool:
 
 
 def _by_words(line: LogLine, words: str) -> str:
-    if line.level is None and other_words.COMMAND.match(line.text) is not None:
+    if line.level is None and server_words.COMMAND.match(line.text) is not None:
         return NOTHING
     if (line.format == "text" or line.message is not None) and _STATEMENT.search(words):
         words = _NAMED_BY_IT.sub(" ", words)
-    rest = _NOT_A_FAILURE.sub(" ", _SAID.sub(r"\1: it \2", words))
+    rest = NOT_A_FAILURE.sub(" ", _SAID.sub(r"\1: it \2", words))
     failure = _failure(line.level, rest, words)
     if (
         failure
@@ -330,23 +260,31 @@ def _names_its_start(line: LogLine, words: str) -> bool:
 
 
 def _severe(level: str, words: str) -> str:
+    if server_words.OF_A_CLIENT.search(words):
+        return NOTHING
     if level == "FATAL":
+        if server_words.SESSION_STOPPED.search(words):
+            return WARN
+        if server_words.SESSION_REFUSED.search(words):
+            return ERROR
         return EXPECTED if _EXPECTED.search(words) and not _HARD.search(words.replace("fatal", "")) else FATAL
-    return FATAL if _WORST.search(_NOT_A_FAILURE.sub(" ", words)) else ERROR
+    return (
+        FATAL if _WORST.search(NOT_A_FAILURE.sub(" ", words)) or server_words.CRASHED.search(words) else ERROR
+    )
 
 
 def _failure(level: str | None, rest: str, words: str) -> str:
     if _HARD.search(rest):
         return FATAL if _WORST.search(rest) else ERROR
     # At INFO the type of an exception is a quote: of what was handled, or of a failure at the wrong level (`_by_words`).
-    if (_TYPED.search(rest) and level != "INFO") or other_words.SERVER_DIED.search(rest):
-        return ERROR
+    if (_TYPED.search(rest) and level != "INFO") or server_words.SERVER_DIED.search(rest):
+        return FATAL if server_words.CRASHED.search(rest) else ERROR
     # A service that logs its SIGTERM at INFO, or says how it ends, is being stopped in order: a deployment, no failure.
     if _TERMINATED.search(rest) and level != "INFO" and not _IN_ORDER.search(rest):
         return ERROR
-    if level is None and (_WORDS.search(rest) or other_words.REFUSED.search(rest)):
+    if level is None and (_WORDS.search(rest) or server_words.REFUSED.search(rest)):
         return ERROR
-    if level is None and other_words.fails_without_level(words):
+    if level is None and server_words.fails_without_level(words):
         return ERROR
     return ERROR if level == "WARN" and _EXCEPTION.search(rest) else NOTHING
 
