@@ -93,6 +93,22 @@ def test_other_verdicts_are_no_error(verdict: str) -> None:
         ),
         pytest.param("ERROR [mail] gave it up", "orders: [mail] gave it up", id="another name"),
         pytest.param("ERROR [orders]", "orders: [orders]", id="nothing else"),
+        pytest.param(
+            "(98)Address already in use: AH00072: make_sock: could not bind to address [::]:8081",
+            "orders: (98)Address already in use: AH00072: make_sock: could not bind to address [::]:8081",
+            id="a sign at its head",
+        ),
+        pytest.param(
+            "29-Nov-2026 05:03:51.397 zone ex.test/IN: not loaded due to errors.",
+            "orders: zone ex.test/IN: not loaded due to errors.",
+            id="a time without a level",
+        ),
+        pytest.param(
+            "2026/11/29 04:56:54 [error] 1680#1680: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 127.0.0.1,"
+            ' server: , request: "GET /api HTTP/1.1", upstream: "http://127.0.0.1:8999/api", host: "localhost:8080"',
+            "orders: connect() failed (111: Connection refused) while connecting to upstream, upstream: http://127.0.0.1:8999",
+            id="the request that failed",
+        ),
     ],
 )
 def test_an_error_is_titled_by_what_the_line_says(text: str, title: str) -> None:
@@ -110,6 +126,12 @@ def test_titles_are_about_every_line_of_their_kind_and_name_no_message() -> None
     record = line('{"level":50,"msg":"attempt 1 of 12","correlationId":"1"}')
     (symptom,) = told(error, view(stats("error", example=record)))
     assert symptom.title == "orders: attempt 1 of 12"
+
+
+def test_a_request_that_failed_is_titled_by_its_answer() -> None:
+    text = '10.0.0.1 - - [15/Jun/2025:10:00:00 +0000] "GET /a HTTP/1.1" 502 1 "-" "x"'
+    (symptom,) = told(error, view(stats("error", text, template="GET /a 502")))
+    assert symptom.title == "orders answers 502 to GET /a"
 
 
 def test_an_error_carries_its_ids_and_place() -> None:

@@ -116,6 +116,10 @@ def test_level_format_and_words_together_decide(text: str, verdict: str) -> None
         ("id 550e8400-e29b-41d4-a716-446655440000 lost", "id 6ba7b810-9dad-11d1-80b4-00c04fd430c8 lost"),
         ("2025-06-15T10:00:00Z lost 10.0.0.1:80", "2025-06-16T11:01:02Z lost 10.0.0.2:81"),
         ("entry 1748771234567-0 stuck", "entry 1748771999999-12 stuck"),
+        (
+            'no live upstreams while connecting to upstream, client: 10.0.0.1, server: , request: "GET /u HTTP/1.1", upstream: "http://u/u", host: "a"',
+            'no live upstreams while connecting to upstream, client: 10.0.0.2, server: , request: "GET /v HTTP/1.1", upstream: "http://u/v", host: "b"',
+        ),
     ],
 )
 def test_lines_that_differ_in_numbers_share_a_template(first: str, second: str) -> None:

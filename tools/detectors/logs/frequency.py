@@ -9,14 +9,15 @@ import re2
 from tools.clock import iso
 from tools.detectors.contract import TemplateStats
 from tools.findings.rule import Rule, Symptom
+from tools.server_words import without_request
 from tools.sources.records import LogLine
 from tools.template_words import VARIABLE
 
-_LEVEL = r"(?:FATAL|CRITICAL|ERROR|WARNING|WARN|INFO)\b[\s:\]|-]{0,4}"
-_HEAD = re2.compile(
-    r"^\W?(?:\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]{8,18}|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)(?:Z| ?[+-]\d\d:?\d\d)?(?:\]|\b)[\s|:,-]{0,3}"
-    rf"(?:\W?{_LEVEL})?|^\W?{_LEVEL}"
+_TIME = re2.compile(
+    r"^\W?(?:\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]{8,18}|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?|\d\d-[A-Z][a-z]{2}-\d{4} [\d:.]{8,12}|1\d{9}:)"
+    r"(?:Z\b| ?[+-]\d\d:?\d\d)?\]?[\s|:,-]{0,3}"
 )
+_LEVEL = re2.compile(r"^\W{0,3}(?:FATAL|CRITICAL|ERROR|WARNING|WARN|INFO)\b[\s:\]|-]{0,4}")
 _MESSAGE_ID = re2.compile(r"\b\d{13}-\d{1,10}\b")
 _ID_MIN = 6
 """A shorter correlation id may stand in a line as something else."""
@@ -53,8 +54,8 @@ def seconds(value: float) -> str:
 def said(line: LogLine) -> str:
     """What a line says, without the time and level at its head: for titles."""
     if line.message is not None:
-        return line.message
-    return _HEAD.sub("", line.text, count=1).strip() or line.text
+        return without_request(line.message)
+    return _LEVEL.sub("", _TIME.sub("", line.text, count=1), count=1).strip() or line.text
 
 
 def headline(stats: TemplateStats) -> str:

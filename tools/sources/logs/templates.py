@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tools import linear
+from tools.server_words import without_request
 
 _VARIABLE = linear.compile(
     r"\[masked:[^\[\]\s]{1,80}\]|[A-Za-z0-9_+./:@%-]*[0-9][A-Za-z0-9_+./:@%-]*|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}"
@@ -14,7 +15,8 @@ _IDS_MAX = 20
 
 def template_of(text: str) -> str:
     """The text with every token that holds a digit, and every mask mark, as `<*>`; at most 400 characters."""
-    return " ".join(_VARIABLE.sub("<*>", text[: 4 * _CHARACTERS_MAX]).split())[:_CHARACTERS_MAX]
+    text = without_request(text[: 4 * _CHARACTERS_MAX])
+    return " ".join(_VARIABLE.sub("<*>", text).split())[:_CHARACTERS_MAX]
 
 
 def message_ids(text: str) -> tuple[str, ...]:
