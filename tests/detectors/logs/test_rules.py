@@ -104,6 +104,11 @@ def test_other_verdicts_are_no_error(verdict: str) -> None:
             id="a time without a level",
         ),
         pytest.param(
+            "[29-Nov-2026 05:25:58 UTC] PHP Fatal error:  Uncaught DivisionByZeroError: Division by zero in /tmp/php/a.php:1",
+            "orders: PHP Fatal error: Uncaught DivisionByZeroError: Division by zero in /tmp/php/a.php:1",
+            id="a time with its zone",
+        ),
+        pytest.param(
             "2026/11/29 04:56:54 [error] 1680#1680: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 127.0.0.1,"
             ' server: , request: "GET /api HTTP/1.1", upstream: "http://127.0.0.1:8999/api", host: "localhost:8080"',
             "orders: connect() failed (111: Connection refused) while connecting to upstream, upstream: http://127.0.0.1:8999",

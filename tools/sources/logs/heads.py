@@ -4,7 +4,7 @@ A level counts only in the head: after nothing but times, names in brackets, num
 is prose. Known by shape: python logging, Flask, Celery, gunicorn, uvicorn, loguru, structlog, winston, log4js, pino-pretty,
 log4j, logback, Spring Boot, Elasticsearch, java.util.logging, syslog (RFC 3164, RFC 5424), journald, nginx, Apache, zap,
 zerolog, slog, logrus, hclog, Caddy, Traefik, Envoy, Serilog, NLog, .NET, tracing-subscriber, env_logger, Rails, Elixir,
-RabbitMQ, PostgreSQL, MySQL, MariaDB, Redis, NATS, HAProxy, BIND, Unbound, NestJS, Monolog, AWS Lambda, Windows' setup logs, Blue Gene.
+RabbitMQ, PostgreSQL, MySQL, MariaDB, Redis, NATS, HAProxy, BIND, Unbound, CUPS, Icinga, PgBouncer, NestJS, Monolog, AWS Lambda, Windows' setup logs, Blue Gene.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ _BEFORE = linear.compile(
 _BEFORE_SHORT = linear.compile(rf"{_PROCESS}\[?{_TIME}\]?[\s|]*(?:[+-]\d\d:\d\d )?{_BRACKETS}\[?")
 _PROGRAM = linear.compile(r"[a-z][\w.-]{0,30}: ")
 """What nginx says on its console, without a time."""
+_FACILITY = linear.compile(r"/[A-Za-z]\w{0,40}: ")
+"""Of Icinga."""
 _CATEGORY = linear.compile(rf"{_TIME} [a-z][a-z-]{{1,30}}: ")
 """Of BIND."""
 _SPOKEN = linear.compile(r":(?:\s|$)|\t|\s\||\s[-–—]\s")
@@ -73,6 +75,17 @@ _POSTGRES_CSV = linear.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [A-Z0-9+-]{1,6}(?:,(?:\"(?:[^\"]|\"\")*\"|[^\",]*)){10}"
     r",(DEBUG[1-5]|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC),[0-9A-Z]{5},\"((?:[^\"]|\"\")*)"
 )
+_PGBOUNCER = linear.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [A-Z0-9+-]{1,6} \[\d{1,10}\] (NOISE|DEBUG|LOG|WARNING|ERROR|FATAL) "
+)
+_LETTERED = linear.compile(
+    r"^(?:([XACEWNIDd]) \[\d\d/[A-Z][a-z]{2}/|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} ([CEWNIDT]) \| )"
+)
+"""CUPS, and etcd as it logged once."""
+_LETTERS = {
+    "X": "FATAL", "A": "FATAL", "C": "FATAL", "E": "ERROR", "W": "WARN", "N": "INFO", "I": "INFO",
+    "D": "DEBUG", "d": "TRACE", "T": "TRACE",
+}  # fmt: skip
 _REDIS = linear.compile(r"^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) ")
 _ROLES = frozenset("XCSM")
 _REDIS_LEVELS = {".": "DEBUG", "-": "DEBUG", "*": "INFO", "#": "WARN"}
@@ -120,6 +133,8 @@ _CLEANERS = tuple(
         r"^ [\w./-]+\.go:\S+ > ",  # zerolog with its caller
         r"^(?:[/ ]\s*[\w:.@-]*)?\]:?\s+",  # a bracket that holds time and level: Celery, env_logger, Serilog
         r"^: [\w.`+]+\[\d+\]$",
+        r"^/[A-Za-z]\w{0,40}: ",  # Icinga
+        r"^ \[[^\[\]]{1,80}\] (?:[\w$]+\.){2,}[\w$<>]+ ",  # Tomcat
     )
 )
 _TRACING = linear.compile(
@@ -155,6 +170,10 @@ def head_of(text: str, *, timed: bool) -> Head:
         server = _server(text)
         if server is not None:
             return server
+    lettered = _LETTERED.match(text) if text[1:3] == " [" or text[28:31] == " | " else None
+    if lettered is not None:
+        rest = text[lettered.end() :] if lettered.group(2) else text.partition("] ")[2]
+        return Head(_LETTERS[lettered.group(1) or lettered.group(2)], rest or None)
     return _printed(text, timed=timed)
 
 
@@ -179,6 +198,10 @@ def _server(text: str) -> Head | None:
     match = _POSTGRES_CSV.match(text) if text[23:24] == " " and ',"' in text else None
     if match is not None:
         return Head(level_of(match.group(1)), match.group(2).replace('""', '"') or None)
+    match = _PGBOUNCER.match(text) if text[23:24] == " " else None
+    if match is not None:
+        word = match.group(1)
+        return Head("TRACE" if word == "NOISE" else level_of(word), text[match.end() :] or None)
     colon = text.find(":")
     match = _REDIS.match(text) if text[colon + 1 : colon + 2] in _ROLES else None
     return None if match is None else Head(_REDIS_LEVELS[match.group(1)], text[match.end() :] or None)
@@ -240,9 +263,9 @@ def _is_level(head: str, begin: int, end: int) -> bool:
         channel = _CHANNEL.search(before)
         return channel is not None and _BEFORE.fullmatch(before[: channel.start()]) is not None
     return (
-        after == ":"
+        (after == ":" or (after == "/" and before != ""))
         and word.islower()
-        and _DOTNET.match(head[end:]) is not None
+        and any(known.match(head[end:]) for known in (_DOTNET, _FACILITY))
         and _BEFORE.fullmatch(before) is not None
     )
 

@@ -147,12 +147,14 @@ def _numeric(mark: Mark, tens: str, syslog: str, otel: str, severities: range) -
 
 
 def _letter(letter: str, meaning: str, mark: Mark) -> Iterator[Pattern]:
-    """A level as a letter. Each place where it stands has a pattern of its own: as one they cost several times as much."""
+    """A level as a letter (of CUPS and etcd some more). Each place where it stands has a pattern of its own: as one they cost several times as much."""
+    others = "[XAC]" if letter == "F" else letter
     for at, expression in enumerate(
         (
             rf"^{letter}[0-9]{{4}} ",
             rf"\"log{_COLON}{letter}[0-9]{{4}} ",  # inside a record of Docker's
             rf"\"s{_COLON}{letter}",
+            rf"^{others} \[[0-9]{{2}}/|[0-9] {others} \| ",
         )
     ):
         yield Pattern(f"letter-{letter.lower()}-{at}", meaning, mark, expression)
