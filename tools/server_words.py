@@ -26,9 +26,10 @@ SERVER_DIED = re2.compile(
     r"|MASTER timeout: no data|Timeout connecting to the MASTER|Unable to AUTH to MASTER"
     r"|server process \(PID \d+\) (?:was terminated by signal|exited with exit code [2-9])|archive command (?:failed with exit code|was terminated by)"
     r"|could not fork (?:new )?(?:\w+ )?process|configuration file \"[^\"]{1,200}\" contains errors|child pid \d+ exit signal"
-    r"|Server \S{1,100}/\S{1,100} is DOWN\b|backend \S{1,100} has no server available|exited: \S+ \((?:exit status \d+|terminated by SIG\w+); not expected\))|^(?:\+odown master|-failover-abort-)"
+    r"|died, killed by signal \d|(?:memory|disk) resource limit alarm set on node|closing because: (?:connect failed|connect timeout|server login failed)"
+    r"|all handlers for \S{1,100} on \S{1,100} are down|gave up: \S{1,100} entered FATAL state|Server \S{1,100}/\S{1,100} is DOWN\b|backend \S{1,100} has no server available|exited: \S+ \((?:exit status \d+|terminated by SIG\w+); not expected\))|^(?:\+odown master|-failover-abort-)"
 )
-"""What Redis, Valkey, Sentinel, PostgreSQL, Apache, HAProxy and supervisord log of themselves, their processes and peers, below the level of an error."""
+"""What Redis, Valkey, Sentinel, PostgreSQL, PgBouncer, RabbitMQ, Apache, lighttpd, HAProxy, uWSGI and supervisord log of themselves, their processes and peers, below the level of an error."""
 SESSION_STOPPED = re2.compile(
     r"\b(?:due to administrator command$|the database system is (?:starting up|shutting down)|terminating (?:walreceiver|background worker) )"
 )
@@ -39,10 +40,14 @@ SESSION_REFUSED = re2.compile(
     r"|too many connections for|terminating connection due to|connection to client lost|canceling authentication due to|unsupported frontend protocol)"
 )
 """A FATAL of PostgreSQL that ends one client's session, and never the server."""
+ADVICE = re2.compile(
+    r"^(?:Supervisor (?:is )?running as root|Server '[^']{1,100}' running without any HTTP authentication|Set uid to user )"
+)
+"""What supervisord logs as critical at each start."""
 OF_A_CLIENT = re2.compile(
     r"^(?:open\(\) \"[^\"]{1,500}\" failed \((?:2|20|36): [^()]{1,40}\), client: |\"[^\"]{1,500}\" is not found \(2: |access forbidden by rule, client: "
     r"|directory index of \"[^\"]{1,500}\" is forbidden, client: |user \"[^\"]{0,200}\"(?:: password mismatch| was not found in \"[^\"]{1,500}\"), client: "
-    r"|client intended to send too (?:large|long) |(?:delaying|limiting) (?:requests?|connections)(?:, excess:| by zone)"
+    r"|FastCGI sent in stderr: \"Primary script unknown\" while |client intended to send too (?:large|long) |(?:delaying|limiting) (?:requests?|connections)(?:, excess:| by zone)"
     r"|SSL_do_handshake\(\) failed \(SSL: [^()]{1,300}(?:\([^()]{0,100}\)[^()]{0,100})*\) while SSL handshaking, client: "
     r"|AH(?:00126|00127|00128|01276|01614|01617|01618|01630|01631|01797|02811): |AH01264: stderr from \S{1,200}: script not found)"
 )

@@ -37,7 +37,7 @@ ENDING = (
     r"|timed?[ -]?out|refused|traceback|caused by|crash(?:es|ed)|terminated by|cannot|can't|could not|couldn't|unable to|broken pipe|epipe"
     r"|sig(?:segv|abrt|bus|ill|fpe)|exited|exit code|killed|terminate called|smashing|double free|invalid pointer"
     r"|unexpectedly|already in use|no such host|no route to host|unreachable|no space left|enospc|too many open files|emfile"
-    r"|is down|no server|odown|archive command|exit signal|got signal"
+    r"|is down|are down|no server|odown|archive command|exit signal|got signal"
     r"|bad file format|misconf|readonly|noauth|wrongpass|clusterdown|masterdown|nogroup|noperm|wrongtype|execabort|noreplicas"
 )
 """Other words of what may be a failure."""
@@ -89,8 +89,10 @@ _SPOKEN_OF = linear.compile(
     r"(?i)\b(?:expect\w*|test\w*|retr\w+|regist\w+|configur\w+|throws?|raises?|on|for|of|class|type|if|when|will|may|can|to|as)\b[^.;]*$"
 )
 """Words, before it, of a line that speaks of an exception without having one."""
-_SAYS_NOTHING = linear.compile(r"^[EF], \[\S+ #\d+\] +(?:ERROR|FATAL) -- [^:]*:\s*$")
-"""The blank lines that Rails logs around an exception."""
+_SAYS_NOTHING = linear.compile(
+    r"^[EF], \[\S+ #\d+\] +(?:ERROR|FATAL) -- [^:]*:\s*$|^[-\d:.+ ]{20,40}\[(?:error|critical)\] <\d+\.\d+\.\d+>\s*$"
+)
+"""The blank lines that Rails and RabbitMQ log around what failed."""
 _WORST = linear.compile(
     rf"(?i)\b(?:fatal|{_UNHANDLED}|uncaught|oom[- _]?kill\w*|oom|out of memory|outofmemoryerror|heap out of|java heap space"
     r"|javascript heap|heap exhaust\w*)\b"
@@ -263,7 +265,7 @@ def _severe(level: str, words: str) -> str:
     if server_words.OF_A_CLIENT.search(words):
         return NOTHING
     if level == "FATAL":
-        if server_words.SESSION_STOPPED.search(words):
+        if server_words.SESSION_STOPPED.search(words) or server_words.ADVICE.search(words):
             return WARN
         if server_words.SESSION_REFUSED.search(words):
             return ERROR

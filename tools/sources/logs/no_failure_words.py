@@ -60,7 +60,7 @@ NOT_A_FAILURE = linear.compile(
             rf"\b(?:will|would|can|may|to) (?:be )?re-?(?:tr\w+|connect\w*) (?:on|for|after|upon) {_PEER}(?:(?:,| or| and|/)+ ?{_PEER})*",
             rf"\bretry(?:able)?[ _-]?(?:errors|(?:error )?codes|on)\W{{0,6}}{_PEER}(?:[,/'\"| ]+(?:(?:or|and) )?{_PEER})*|\b(?:if|when|unless) {_PEER}",
             r"\b(?:writ(?:e|es|ing)|log(?:s|ging)?|send(?:s|ing)?|redirect\w*) (?:all )?(?:errors|exceptions) to\b|\.on(?:ce)?\(\W{0,2}sig\w+",
-            r"\(allocation failure\)|\ballocation failure;|\bsuspect ram error\?",
+            r"\(allocation failure\)|\ballocation failure;|\bsuspect ram error\?|(?:\berror: )?\bmanager got sig(?:term|int)\b",
             rf"\b[\w-]*(?:error|exception|failure|panic|fatal|retry|timeout|heap)s?[ _-]?(?:{_THINGS})\b",
             r"\b(?:on|handle|is|with|log|report|catch|track)_?(?:error|exception|failure)s?\b[( =:,]|\bstderr\b",
             r"\b(?:on|handle|is|with)(?:Error|Exception|Failure)\b",
