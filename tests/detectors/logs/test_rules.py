@@ -104,6 +104,11 @@ def test_other_verdicts_are_no_error(verdict: str) -> None:
             id="a time without a level",
         ),
         pytest.param(
+            "2026-11-29 05:26:19: (gw_backend.c.960) all handlers for /api? on /api are down.",
+            "orders: (gw_backend.c.960) all handlers for /api? on /api are down.",
+            id="a bracket behind the time",
+        ),
+        pytest.param(
             "[29-Nov-2026 05:25:58 UTC] PHP Fatal error:  Uncaught DivisionByZeroError: Division by zero in /tmp/php/a.php:1",
             "orders: PHP Fatal error: Uncaught DivisionByZeroError: Division by zero in /tmp/php/a.php:1",
             id="a time with its zone",

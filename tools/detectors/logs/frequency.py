@@ -15,7 +15,7 @@ from tools.template_words import VARIABLE
 
 _TIME = re2.compile(
     r"^\W?(?:\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]{8,18}|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?|\d\d-[A-Z][a-z]{2}-\d{4} [\d:.]{8,12}(?: [A-Z][\w/]{1,30}\])?|1\d{9}:)"
-    r"(?:Z\b| ?[+-]\d\d:?\d\d)?\]?[\s|:,-]{0,3}"
+    r"(?:Z\b| ?[+-]\d\d:?\d\d)?[\s\]>:;,|.)-]{0,3}"
 )
 _LEVEL = re2.compile(r"^\W{0,3}(?:FATAL|CRITICAL|ERROR|WARNING|WARN|INFO)\b[\s:\]|-]{0,4}")
 _MESSAGE_ID = re2.compile(r"\b\d{13}-\d{1,10}\b")
