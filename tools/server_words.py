@@ -27,9 +27,9 @@ SERVER_DIED = re2.compile(
     r"|server process \(PID \d+\) (?:was terminated by signal|exited with exit code [2-9])|archive command (?:failed with exit code|was terminated by)"
     r"|could not fork (?:new )?(?:\w+ )?process|configuration file \"[^\"]{1,200}\" contains errors|child pid \d+ exit signal"
     r"|died, killed by signal \d|(?:memory|disk) resource limit alarm set on node|closing because: (?:connect failed|connect timeout|server login failed)"
-    r"|all handlers for \S{1,100} on \S{1,100} are down|gave up: \S{1,100} entered FATAL state|Server \S{1,100}/\S{1,100} is DOWN\b|backend \S{1,100} has no server available|exited: \S+ \((?:exit status \d+|terminated by SIG\w+); not expected\))|^(?:\+odown master|-failover-abort-)"
+    r"|stepped down to follower since quorum is not active|peer became inactive \(|all handlers for \S{1,100} on \S{1,100} are down|gave up: \S{1,100} entered FATAL state|Server \S{1,100}/\S{1,100} is DOWN\b|backend \S{1,100} has no server available|exited: \S+ \((?:exit status \d+|terminated by SIG\w+); not expected\))|^(?:\+odown master|-failover-abort-)"
 )
-"""What Redis, Valkey, Sentinel, PostgreSQL, PgBouncer, RabbitMQ, Apache, lighttpd, HAProxy, uWSGI and supervisord log of themselves, their processes and peers, below the level of an error."""
+"""What Redis, Valkey, Sentinel, PostgreSQL, PgBouncer, RabbitMQ, etcd, Apache, lighttpd, HAProxy, uWSGI and supervisord log of themselves, their processes and peers, below the level of an error."""
 SESSION_STOPPED = re2.compile(
     r"\b(?:due to administrator command$|the database system is (?:starting up|shutting down)|terminating (?:walreceiver|background worker) )"
 )
@@ -37,9 +37,10 @@ SESSION_STOPPED = re2.compile(
 SESSION_REFUSED = re2.compile(
     r"^(?:(?:password|peer|ident|PAM|LDAP|GSSAPI|SCRAM|certificate|Ident|Peer)[\w -]{0,20} authentication failed for user|no pg_hba\.conf entry for"
     r"|pg_hba\.conf rejects|(?:database|role) \"[^\"]{1,100}\" (?:does not exist|is not permitted to log in)|sorry, too many clients|remaining connection slots are reserved"
-    r"|too many connections for|terminating connection due to|connection to client lost|canceling authentication due to|unsupported frontend protocol)"
+    r"|too many connections for|terminating connection due to|connection to client lost|canceling authentication due to|unsupported frontend protocol"
+    r"|could not (?:connect to the (?:primary server|publisher)|(?:receive|send) (?:data|end-of-streaming message) (?:from|to) (?:WAL stream|primary)))"
 )
-"""A FATAL of PostgreSQL that ends one client's session, and never the server."""
+"""A FATAL of PostgreSQL that ends the session of one client or of a standby, and never the server."""
 ADVICE = re2.compile(
     r"^(?:Supervisor (?:is )?running as root|Server '[^']{1,100}' running without any HTTP authentication|Set uid to user )"
 )

@@ -67,6 +67,11 @@ LEVELLED = {
     "crash": ("2091:M 29 Nov 2026 05:03:17.908 # Redis 7.0.15 crashed by signal: 11, si_code: 2", "fatal"),
     "crash-of-a-database": ("261129  4:55:33 [ERROR] mariadbd got signal 11 ;", "fatal"),
     "session-refused": ('2026-11-29 04:54:00.071 UTC [1160] FATAL:  password authentication failed for user "postgres"', "error"),
+    "standby-alone": (
+        '2026-11-29 05:37:11.582 UTC [4692] FATAL:  could not connect to the primary server: connection to server on socket "/tmp/.s.PGSQL.5441" failed: Connection refused',
+        "error",
+    ),
+    "standby-cut-off": ("2026-11-29 05:37:11.579 UTC [4686] FATAL:  could not receive data from WAL stream: server closed the connection unexpectedly", "error"),
     "session-stopped": ("2026-11-29 04:54:05.674 UTC [1225] FATAL:  terminating connection due to administrator command", "warn"),
     "server-stopped": ("2026-11-29 04:54:11.079 UTC [1273] FATAL:  could not create any TCP/IP sockets", "fatal"),
     "retry": ("Retrying in 500 ms (attempt 3)", "retry"),
