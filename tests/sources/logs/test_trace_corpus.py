@@ -140,3 +140,29 @@ PARTS = [text for trace in TRACES.values() for text in trace.split("\n")] + [REC
 def test_no_line_is_lost_doubled_or_moved(texts: list[str], at: int) -> None:
     mixed = [*texts[:at], *TRACES["python-chained"].split("\n"), *texts[at:]]
     assert "\n".join(item.text for item in items(mixed)).split("\n") == mixed
+
+
+TOMCAT = (
+    "29-Nov-2026 05:41:39.811 INFO [http-nio-8080-exec-4] org.apache.coyote.http11.Http11Processor.service Error parsing HTTP request header",
+    " Note: further occurrences of HTTP request parsing errors will be logged at DEBUG level.",
+    "\tjava.lang.IllegalArgumentException: Invalid character found in method name [GARBAGE0x0d0x0a0x0d0x0a...]. HTTP method names must be tokens",
+    "\t\tat org.apache.coyote.http11.Http11InputBuffer.parseRequestLine(Http11InputBuffer.java:410)",
+    "\t\tat org.apache.coyote.http11.Http11Processor.service(Http11Processor.java:281)",
+)
+XML = (
+    "29-Nov-2026 05:41:23.666 SEVERE [main] org.apache.tomcat.util.descriptor.web.WebXmlParser.parseWebXml Parse problem in web.xml",
+    "\torg.xml.sax.SAXParseException; systemId: file:/tmp/tc/webapps/bad/WEB-INF/web.xml; lineNumber: 2; columnNumber: 1; XML document structures must",
+    "\t\tat java.xml/com.sun.org.apache.xerces.internal.util.ErrorHandlerWrapper.createSAXParseException(ErrorHandlerWrapper.java:204)",
+)
+
+
+def test_a_trace_that_is_indented_below_its_record_is_one() -> None:
+    assert whole(items([*XML, AFTER[0]])) == ["\n".join(XML)]
+    below = [XML[0].replace("SEVERE", "WARNING"), *XML[1:]]
+    assert whole(items([*below, AFTER[0]])) == ["\n".join(XML[1:])]
+
+
+def test_what_is_no_request_is_no_failure_of_the_server() -> None:
+    assert templates([*TOMCAT, AFTER[0]]) == []
+    below = [TOMCAT[0].replace("INFO", "WARNING"), *TOMCAT[2:]]
+    assert templates([*below, AFTER[0]])[-1:] == [("trace", "\n".join(TOMCAT[2:]))]

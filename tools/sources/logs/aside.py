@@ -27,8 +27,9 @@ NEAR_MS = 1000
 """A record and its trace are written at once; two reads of a file lie at most 250 ms apart."""
 _LEVELS = frozenset(("DEBUG", "TRACE", "INFO", "WARN"))
 _TAKES_CARE = linear.compile(
-    r"(?i)\bretr(?:y|ies|ying|ied)\b|\breconnect\w*|\brecover(?:ed|ing)\b|\bhandled\b|\bignor(?:ed|ing)\b|\bfall(?:ing)? back\b"
+    r"(?i)\berror parsing http request header\b|\bretr(?:y|ies|ying|ied)\b|\breconnect\w*|\brecover(?:ed|ing)\b|\bhandled\b|\bignor(?:ed|ing)\b|\bfall(?:ing)? back\b"
 )
+"""Also that a client sent no request at all, as Tomcat says at INFO: its answer is 400."""
 _TELLS = linear.compile(
     r"(?i)fail|error|exception|could ?n[o\']t|can ?n[o\']t|can't|unable|ignor|skip|fall(?:ing|s)? ?back|fallback|retr|miss|not found|invalid"
     r"|unavail|unreach|refus|closed|lost|timed? ?out|abort|reject|unexpected|traceback|stack|swallow|suppress|broken|disconnect|g[ia]v(?:e|ing) up"

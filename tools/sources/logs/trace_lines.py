@@ -97,8 +97,10 @@ END_NODE = linear.compile(r"^Node\.js v\d")
 CARET_NODE = linear.compile(r"^\s*\^+\s*$")
 INSPECTED_NODE = linear.compile(r"^\[(.{1,400}?)\](?: \{)?$")
 """An error without frames, as node prints it."""
-INDENTED_HEAD = linear.compile(r"^ {4,24}(?:[A-Za-z_$][\w.$]*)?(?:Error|Exception|Warning)(?: \[\w+\])?: ")
-"""As pino-pretty prints the stack of an error among its fields."""
+INDENTED_HEAD = linear.compile(
+    r"^(?: {4,24}(?:[A-Za-z_$][\w.$]*)?(?:Error|Exception|Warning)(?: \[\w+\])?: |\t(?:[a-z_]\w*\.)+[A-Z][\w$]*(?:Error|Exception)(?:[:;] |$))"
+)
+"""As pino-pretty prints the stack of an error among its fields, and Tomcat one below its record."""
 GROUP_END_PYTHON = linear.compile(r"^\s*\+-{20,}$")
 RUST_TOLD = linear.compile(r"^stack backtrace:|^note: ")
 

@@ -210,20 +210,13 @@ def _is_message(held: Held, line: LogLine) -> bool:
         return len(held.lines) < PREAMBLE_LINES_MAX and own_level(line) is None
     if len(held.lines) >= HEAD_LINES_MAX:
         return False
+    told = own_head_at(head.text) is not None or own_level(head) in {"ERROR", "FATAL"}
     if not line.text.strip():
-        return (
-            own_head_at(head.text) is not None
-            or own_level(head) in {"ERROR", "FATAL"}
-            or TYPED_HEAD.match(head.text) is not None
-        )
+        return told or TYPED_HEAD.match(head.text) is not None
     return (
         own_level(line) is None
         and head.format not in {"json", "logfmt", "access"}
-        and (
-            own_level(head) in {"ERROR", "FATAL"}
-            or HEAD.search(head.text) is not None
-            or own_head_at(head.text) is not None
-        )
+        and (told or HEAD.search(head.text) is not None)
         and not _starts_anew(line.text)
     )
 
