@@ -385,6 +385,7 @@ def _activity(activity: Activity) -> ServiceActivity:
         watched_since_ms=activity.watched_since_ms,
         starts_ms=tuple(starts.times_ms),
         start_lines=tuple(starts.lines),
+        stops_ms=tuple(activity.stops_ms),
         last_line=activity.last_line,
         backwards=activity.backwards,
         format_counts=dict(activity.formats),

@@ -57,8 +57,19 @@ UNIT_FAILED = re2.compile(
     r"^Failed to start |\.(?:service|scope|mount|socket|timer|slice): Failed with result "
 )
 """What systemd says of its units."""
-COMMAND = re2.compile(r"^\+{1,8} [\w./'\"\[{(:$!]")
+SAYS_NOTHING = re2.compile(
+    r"^[EF], \[\S+ #\d+\] +(?:ERROR|FATAL) -- [^:]*:\s*$|^[-\d:.+ ]{20,40}\[(?:error|critical)\] <\d+\.\d+\.\d+>\s*$"
+)
+"""The blank lines that Rails and RabbitMQ log around what failed."""
+_COMMAND = re2.compile(r"^\+{1,8} [\w./'\"\[{(:$!]")
 """What a shell is about to run, as it prints it on request (`set -x`): not how that went."""
+STOPPING = r"shut(?:ting)? ?down|graceful|handling signal|sigint|sigquit"
+"""Words of it (a pattern without case), beside those of signals that are failures."""
+STOPS = re2.compile(
+    r"(?i)\b(?:shut(?:ting)? ?down|graceful(?:ly)? (?:shut|stop|exit)\w*|handling signal: (?:term|int|quit)|sig(?:term|int|quit)\b.{0,40}(?:received|caught|stopping|closing|draining|exit\w*)"
+    r"|(?:received|caught|got|on|sending)\W{0,3}(?:signal\W{0,3})?sig(?:term|int|quit)\b|(?:warm|cold) shutdown)"
+)
+"""What a program says that was told to stop."""
 _NO_WAY = re2.compile(
     r"(?i)\bdial (?:tcp|udp|unix)[46]?\b.{0,200}: (?:connection refused|no such host|i/o timeout|no route to host|network is unreachable)|\baddress already in use\b"
 )
@@ -93,3 +104,8 @@ def fails_without_level(words: str) -> bool:
     if _ENDED_AT.search(words) is not None:
         return True
     return _NO_WAY.search(words) is not None and _WAITS.search(words) is None
+
+
+def is_command(level: str | None, text: str) -> bool:
+    """Whether a line only says what a shell is about to run."""
+    return level is None and _COMMAND.match(text) is not None

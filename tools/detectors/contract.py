@@ -84,6 +84,8 @@ class ServiceActivity:
     starts_ms: tuple[int, ...] = ()
     """Arrival times of start-up lines seen."""
     start_lines: tuple[LogLine, ...] = ()
+    stops_ms: tuple[int, ...] = ()
+    """When it said that it stops."""
     last_line: LogLine | None = None
     backwards: tuple[LogLine, LogLine, int] | None = None
     """A line whose time lies before the line before it: both, and by how many ms."""

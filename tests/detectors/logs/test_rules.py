@@ -433,6 +433,26 @@ def test_starts_again(starts_s: tuple[float, ...], severity: Severity | None) ->
     assert [symptom.severity for symptom in found] == ([] if severity is None else [severity])
 
 
+@pytest.mark.parametrize(
+    ("starts_s", "stops_s", "severity"),
+    [
+        ((0, 60), (58,), Severity.LOW),
+        ((0, 60), (0,), Severity.LOW),
+        ((0, 60), (61,), Severity.HIGH),
+        ((60, 120), (58,), Severity.HIGH),
+        ((0, 60, 120), (58, 118), Severity.CRITICAL),
+    ],
+)
+def test_a_service_that_says_that_it_stops_was_stopped(
+    starts_s: tuple[int, ...], stops_s: tuple[int, ...], severity: Severity
+) -> None:
+    starts, stops = (tuple(AT_MS + at * S for at in times) for times in (starts_s, stops_s))
+    seen = activity(starts_ms=starts, stops_ms=stops, start_lines=(line("listening on 1"),))
+    [found] = told(restart_loop, view(services=(seen,)))
+    assert found.severity is severity
+    assert (found.category is LogCategory.ANOMALY) == (severity is Severity.LOW)
+
+
 def test_one_secret_finding_per_service_and_kind() -> None:
     lines = tuple(
         replace_secrets(line(f"x [masked:jwt] {number}", number), (("jwt", "0123456789ab"), ("password", "")))

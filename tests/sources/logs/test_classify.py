@@ -248,7 +248,7 @@ def test_what_a_long_line_says_at_its_end_is_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "verdict"), [("INFO", NOTHING), ("DEBUG", NOTHING), ("WARN", "warn"), ("ERROR", ERROR)]
+    ("level", "verdict"), [("INFO", "stop"), ("DEBUG", NOTHING), ("WARN", "warn"), ("ERROR", ERROR)]
 )
 @pytest.mark.parametrize("said", ["received SIGTERM, shutting down gracefully", "caught SIGTERM, stopping"])
 def test_a_service_that_tells_how_it_stops_does_not_fail(said: str, level: str, verdict: str) -> None:

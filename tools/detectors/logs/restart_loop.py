@@ -5,7 +5,8 @@ Each start loses what was in flight; the consumer's pending entries wait for som
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from tools.detectors.contract import LogView
 from tools.detectors.logs.frequency import seconds
@@ -17,7 +18,8 @@ RULE = Rule(
     agent=AgentId.LOG_WATCHER,
     category=LogCategory.CRASH,
     severity=Severity.HIGH,
-    condition="The same start-up step again within `restart_window`: HIGH at 2 starts, CRITICAL at `restart_count`.",
+    condition="The same start-up step again within `restart_window`: HIGH at 2 starts (LOW where the service said before that it stops),"
+    " CRITICAL at `restart_count`.",
 )
 RULES: tuple[Rule, ...] = (RULE,)
 
@@ -33,16 +35,34 @@ def detect(view: LogView) -> Iterator[Symptom]:
         if len(starts) < 2:
             continue
         service, last = activity.service, activity.start_lines[-1]
+        loops = len(starts) >= limits.restart_count
+        stopped = not loops and _was_stopped(starts, activity.stops_ms)
         yield Symptom(
             rule=RULE,
-            severity=Severity.CRITICAL if len(starts) >= limits.restart_count else Severity.HIGH,
+            category=LogCategory.ANOMALY if stopped else LogCategory.CRASH,
+            severity=Severity.LOW if stopped else Severity.CRITICAL if loops else Severity.HIGH,
             title=f"{service} was started again while it was watched",
             entity=(service,),
             evidence=tuple(line.quote() for line in activity.start_lines[-3:]),
-            recommendation=f"Find why {service} ends before each start (exit code, the lines before it) and let it fail only once.",
+            recommendation=_RECOMMENDATIONS[stopped].format(service=service),
             service=service,
             position=(last.source, last.position),
             event_ms=last.event_ms,
             pattern=f"{len(starts)} starts in {seconds((newest - starts[0]) / 1000)}",
-            hypothesis=f"{service} ends soon after it starts, and a supervisor starts it again.",
+            hypothesis=_HYPOTHESES[stopped].format(service=service),
         )
+
+
+_RECOMMENDATIONS = {
+    True: "Nothing to do if this was a deployment; else find who stopped {service} (an orchestrator whose probe failed, a supervisor).",
+    False: "Find why {service} ends before each start (exit code, the lines before it) and let it fail only once.",
+}
+_HYPOTHESES = {
+    True: "{service} said that it stops before it was started again: somebody told it to.",
+    False: "{service} ends soon after it starts, and a supervisor starts it again.",
+}
+
+
+def _was_stopped(starts_ms: Sequence[int], stops_ms: Sequence[int]) -> bool:
+    """Whether the service said between any two starts that it stops."""
+    return all(any(start <= stop <= after for stop in stops_ms) for start, after in pairwise(starts_ms))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import log2
 
 from msgspec import Struct
@@ -45,6 +45,8 @@ class Activity(Struct, kw_only=True):
     last_arrived_ms: int | None = None
     gaps: dict[int, int] = {}
     starts: dict[str, Starts] = {}
+    stops_ms: list[int] = []
+    """When it said that it stops."""
     last_line: LogLine | None = None
     formats: dict[str, int] = {}
     newest: dict[str, LogLine] = {}
@@ -94,6 +96,10 @@ class Activity(Struct, kw_only=True):
             return
         starts.times_ms = [*starts.times_ms, at][-_STARTS_MAX:]
         starts.lines = [*starts.lines, line][-_LINES_KEPT:]
+
+    def take_stops(self, times_ms: Iterable[int]) -> None:
+        """Know when the service said that it stops."""
+        self.stops_ms = sorted({*self.stops_ms, *times_ms})[-_STARTS_MAX:]
 
     def is_another_start(self, template: str, at_ms: int) -> bool:
         """Whether a start-up step at that time is not the last one again."""

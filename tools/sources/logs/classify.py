@@ -16,9 +16,10 @@ from tools.sources.logs.no_failure_words import NOT_A_FAILURE
 from tools.sources.logs.trace_lines import ended_by
 from tools.sources.records import LogLine
 
-NOTHING, START, RETRY, WARN, EXPECTED, QUIET, TOLD, ERROR, FATAL = (
+NOTHING, START, STOP, RETRY, WARN, EXPECTED, QUIET, TOLD, ERROR, FATAL = (
     "",
     "start",
+    "stop",
     "retry",
     "warn",
     "expected",
@@ -44,7 +45,7 @@ ENDING = (
 RETRYING = r"retr(?:y|ie)|reconnect|attempt|back(?:ing)?[ -]?off"
 STARTING = r"listening|start(?:ed|ing|up)|boot(?:ing|ed)|ready|online|running|accepting connections|is up\b"
 _CANDIDATE = linear.compile(
-    rf"(?i){THROWN}|{ENDING}|{RETRYING}|{STARTING}"
+    rf"(?i){THROWN}|{ENDING}|{RETRYING}|{STARTING}|{server_words.STOPPING}"
     r"|warn|\" [5-9]\d\d| [5-9]\d\d(?: |$)"
     r"|\brss\b|resident|memory|working.?set|mem.?used|safety|limit|respon|body|repl(?:y|ied)|HTTP/"
 )
@@ -89,10 +90,6 @@ _SPOKEN_OF = linear.compile(
     r"(?i)\b(?:expect\w*|test\w*|retr\w+|regist\w+|configur\w+|throws?|raises?|on|for|of|class|type|if|when|will|may|can|to|as)\b[^.;]*$"
 )
 """Words, before it, of a line that speaks of an exception without having one."""
-_SAYS_NOTHING = linear.compile(
-    r"^[EF], \[\S+ #\d+\] +(?:ERROR|FATAL) -- [^:]*:\s*$|^[-\d:.+ ]{20,40}\[(?:error|critical)\] <\d+\.\d+\.\d+>\s*$"
-)
-"""The blank lines that Rails and RabbitMQ log around what failed."""
 _WORST = linear.compile(
     rf"(?i)\b(?:fatal|{_UNHANDLED}|uncaught|oom[- _]?kill\w*|oom|out of memory|outofmemoryerror|heap out of|java heap space"
     r"|javascript heap|heap exhaust\w*)\b"
@@ -168,9 +165,12 @@ def classify(line: LogLine) -> str:
         return ERROR if status is not None and status >= 500 else NOTHING
     words = spoken(line)
     if line.level in {"ERROR", "FATAL"}:
-        return NOTHING if _SAYS_NOTHING.search(line.text) is not None else _severe(line.level, words)
-    verdict = NOTHING if line.level in {"DEBUG", "TRACE"} else _by_words(line, words)
-    return TOLD if verdict in {NOTHING, START} and _tells(line.text) else verdict
+        return (
+            NOTHING if server_words.SAYS_NOTHING.search(line.text) is not None else _severe(line.level, words)
+        )
+    quiet = line.level in {"DEBUG", "TRACE"} or server_words.is_command(line.level, line.text)
+    verdict = NOTHING if quiet else _by_words(line, words)
+    return TOLD if verdict in {NOTHING, START, STOP} and _tells(line.text) else verdict
 
 
 def _tells(text: str) -> bool:
@@ -178,8 +178,6 @@ def _tells(text: str) -> bool:
 
 
 def _by_words(line: LogLine, words: str) -> str:
-    if line.level is None and server_words.COMMAND.match(line.text) is not None:
-        return NOTHING
     if (line.format == "text" or line.message is not None) and _STATEMENT.search(words):
         words = _NAMED_BY_IT.sub(" ", words)
     rest = NOT_A_FAILURE.sub(" ", _SAID.sub(r"\1: it \2", words))
@@ -196,7 +194,9 @@ def _by_words(line: LogLine, words: str) -> str:
         return START
     if (_TRIED_AGAIN if line.level == "INFO" else _RETRY).search(rest):
         return RETRY
-    return WARN if line.level == "WARN" or (line.level is None and _SOFT.search(rest)) else NOTHING
+    if line.level == "WARN" or (line.level is None and _SOFT.search(rest)):
+        return WARN
+    return STOP if server_words.STOPS.search(words) else NOTHING
 
 
 def _starts_a_part(line: LogLine) -> bool:
@@ -294,7 +294,6 @@ def _failure(level: str | None, rest: str, words: str) -> str:
 _EXCEPTION = linear.compile(r"(?i)\b(?:an? |threw |caught |raised )?exception\b")
 
 
-_BARE = linear.compile(r"^(?:  \+ Exception Group )?Traceback ")
 _IN_GROUP = "unhandled errors in a TaskGroup"
 """What Python calls a group of exceptions, also where somebody handles it."""
 _CRASHED = linear.compile(
@@ -319,7 +318,7 @@ def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool, abov
     crashed = any(_CRASHED.search(said.replace(_IN_GROUP, "")) is not None for said in (text, exception))
     if above in {"failing", "silent"} and not crashed:
         return NOTHING if above == "failing" else QUIET_TRACE
-    printed = bare and not above and _BARE.match(head.text) is not None and ended_by(text.split("\n"))
+    printed = bare and not above and ended_by(text.split("\n"))
     if no_fault.was_cancelled(exception) and not printed and head.level != "FATAL":
         return NOTHING
     return TRACE_FATAL if crashed or printed or head.level == "FATAL" else TRACE

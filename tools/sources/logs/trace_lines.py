@@ -170,5 +170,7 @@ def is_outermost(texts: Sequence[str]) -> bool:
 
 
 def ended_by(texts: Sequence[str]) -> bool:
-    """Whether a Python trace that nobody logged begins where a program, a thread or a process of it does."""
+    """Whether a Python trace has no head, and begins where a program, a thread or a process of it does."""
+    if not texts[0].startswith((TRACEBACK, f"  + Exception Group {TRACEBACK}")):
+        return False
     return is_outermost(texts) or CHILD_FRAME.search(first_frame(texts)) is not None

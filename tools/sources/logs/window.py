@@ -225,7 +225,7 @@ class Window:
             line, judged = item.head, self.judge_trace(item)
         else:
             line, judged = item, self.judge(item)
-        if judged.verdict and judged.verdict != classify.START:
+        if judged.verdict and judged.verdict not in {classify.START, classify.STOP}:
             self._words.take((line.service, line.source, judged.verdict, judged.template))
 
     def take(self, item: Item) -> None:
@@ -240,6 +240,8 @@ class Window:
             judged = self.judge(item)
             if judged.verdict == classify.START:
                 self.activity(item.service).take_start(judged.template, item)
+            elif judged.verdict == classify.STOP:
+                self.activity(item.service).take_stops(() if item.when_ms is None else (item.when_ms,))
             elif judged.verdict:
                 self._count(_alone(item, judged, item.text))
 

@@ -55,6 +55,8 @@ _MAY_NAME = int(Mark.MESSAGE | Mark.SECRET | Mark.ODD)
 _OPENERS = int(Mark.FRAME | Mark.KEY)
 _IN_ORDER = int(HEADS) | _OPENERS
 _JUDGED, _DOUBTFUL = int(JUDGED), int(Mark.SECRET | Mark.MASKED)
+_OF_ACTIVITY = frozenset({classify.START, classify.STOP})
+"""Verdicts of lines that tell when a service runs, and nothing else."""
 
 
 class Folder:
@@ -238,7 +240,7 @@ class Folder:
         """A trace, or a line that turned out to be single: it goes to those that say the same."""
         row = item.line - folded.batch.block.number if isinstance(item, LogLine) else -1
         if not isinstance(item, LogLine) or folded.records.get(row) is not item:
-            if isinstance(item, LogLine) and self._window.judge(item).verdict == classify.START:
+            if isinstance(item, LogLine) and self._window.judge(item).verdict in _OF_ACTIVITY:
                 self._window.take(item)  # before the starts of this block
             else:
                 folded.items.append(item)
@@ -257,6 +259,8 @@ class Folder:
             folded.telling.append(members)
             if judged.verdict == classify.START:
                 self._take_starts(folded, judged, members, activity)
+            elif judged.verdict == classify.STOP:
+                activity.take_stops(_times(folded, members))
             else:
                 folded.items.append(self._group(folded, judged, members))
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tools import agent_runs, memory_figures, outward_text
 from tools.secret_rules import gates
+from tools.server_words import STOPPING
 from tools.sources.logs.classify import ENDING, RETRYING, STARTING, THROWN
 from tools.sources.logs.engine.inline import inline
 
@@ -166,6 +167,7 @@ _WORDS = (
     Pattern("ends", "other words of failure", Mark.WORD, ENDING, True),
     Pattern("retries", "words of retrying", Mark.WORD, RETRYING, True),
     Pattern("starts", "words of starting", Mark.WORD, STARTING, True),
+    Pattern("stops", "words of stopping", Mark.WORD, STOPPING, True),
     Pattern("warnings", "warnings, as words", Mark.WORD, rf"warn|{_EDGE}wrn\b", True),
     Pattern("levels", "levels of failures, as words", Mark.WORD | Mark.HEAD, rf"{_EDGE}{_SHORT}\b", True),
     Pattern("status", "an HTTP status of 500 and more", Mark.STATUS, rf"{_METHODS} [^\n]*[ \t][5-9][0-9][0-9]\b|\" [5-9][0-9][0-9]"),
