@@ -4,7 +4,7 @@ A level counts only in the head: after nothing but times, names in brackets, num
 is prose. Known by shape: python logging, Flask, Celery, gunicorn, uvicorn, loguru, structlog, winston, log4js, pino-pretty,
 log4j, logback, Spring Boot, Elasticsearch, java.util.logging, syslog (RFC 3164, RFC 5424), journald, nginx, Apache, zap,
 zerolog, slog, logrus, hclog, Caddy, Traefik, Envoy, Serilog, NLog, .NET, tracing-subscriber, env_logger, Rails, Elixir,
-RabbitMQ, PostgreSQL, MySQL, MariaDB, Redis, NATS, HAProxy, BIND, Unbound, CUPS, Icinga, PgBouncer, Squid, Syncthing, NestJS, Monolog, AWS Lambda, Windows' setup logs, Blue Gene.
+RabbitMQ, PostgreSQL, MySQL, MariaDB, Redis, NATS, HAProxy, BIND, Unbound, CUPS, Fail2ban, Icinga, PgBouncer, Squid, Syncthing, NestJS, Monolog, AWS Lambda, Windows' setup logs, Blue Gene.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TIME = (
 # What may stand between the time and the level: ids in brackets, a process id, a name with a dash or bar, `key=value`.
 _BETWEEN = (
     rf"(?:{_TIME}|\[[^\[\]]{{0,80}}\]|\([^()]{{1,60}}\)|\d{{1,10}}\b|#\d{{1,10}}\]?|-{{1,3}}|\||[A-Z],"
-    r"|[0-9a-f]{8}-[0-9a-f-]{8,27}|[A-Za-z_]\w{0,30}=[^\s=]{1,60}|[\w.$:@/-]{1,60} (?:-|\|)|[\w./-]{1,40}\[\d{1,10}:\d{1,10}\]|kid\d{1,3}\|)"
+    r"|[0-9a-f]{8}-[0-9a-f-]{8,27}|[A-Za-z_]\w{0,30}=[^\s=]{1,60}|[\w.$:@/-]{1,60} (?:-|\|)|[\w./-]{1,40} {0,30}\[\d{1,10}(?::\d{1,10})?\]:?|kid\d{1,3}\|)"
 )
 _UPPER = (
     *("FATAL", "CRITICAL", "CRIT", "PANIC", "EMERG", "SEVERE", "ERROR", "ERR", "WARNING", "WARN", "NOTICE"),

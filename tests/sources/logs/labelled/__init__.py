@@ -24,7 +24,7 @@ def formats() -> Iterator[Labelled]:
     """`formats.txt`: `## format`, then of each line `=`, level, time and message between tabs, and the line itself.
 
     `-` stands for none; a time without a zone is local. The blocks of pino, winston, bunyan, log4js, Python's loggers and
-    structlog, loguru, uvicorn, gunicorn, and those from `postgres-csv` to `squid`, were printed by them; the others are
+    structlog, loguru, uvicorn, gunicorn, and those from `postgres-csv` to `fail2ban`, were printed by them; the others are
     written from the formats that are published.
     """
     name, lines = "", iter((FOLDER / "formats.txt").read_text(encoding="utf-8").split("\n"))
