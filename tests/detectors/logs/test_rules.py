@@ -126,18 +126,6 @@ def test_an_error_is_titled_by_what_the_line_says(text: str, title: str) -> None
     assert symptom.title == title
 
 
-def test_titles_are_about_every_line_of_their_kind_and_name_no_message() -> None:
-    text = "gave up 1748771234567-0: no carrier"
-    record = line(f'{{"level":50,"msg":"{text} for c-7f3a","correlationId":"c-7f3a"}}')
-    (symptom,) = told(error, view(stats("error", example=record)))
-    assert symptom.title == "orders: gave up <*>: no carrier for <*>"
-    (symptom,) = told(severity_mismatch, view(stats("error", f"INFO {text}", example=line(f"INFO {text}"))))
-    assert symptom.title.endswith("gave up <*>: no carrier")
-    record = line('{"level":50,"msg":"attempt 1 of 12","correlationId":"1"}')
-    (symptom,) = told(error, view(stats("error", example=record)))
-    assert symptom.title == "orders: attempt 1 of 12"
-
-
 def test_a_request_that_failed_is_titled_by_its_answer() -> None:
     text = '10.0.0.1 - - [15/Jun/2025:10:00:00 +0000] "GET /a HTTP/1.1" 502 1 "-" "x"'
     (symptom,) = told(error, view(stats("error", text, template="GET /a 502")))

@@ -18,9 +18,6 @@ _TIME = re2.compile(
     r"(?:Z\b| ?[+-]\d\d:?\d\d)?[\s\]>:;,|.)-]{0,3}"
 )
 _LEVEL = re2.compile(r"^\W{0,3}(?:FATAL|CRITICAL|ERROR|WARNING|WARN|INFO)\b[\s:\]|-]{0,4}")
-_MESSAGE_ID = re2.compile(r"\b\d{13}-\d{1,10}\b")
-_ID_MIN = 6
-"""A shorter correlation id may stand in a line as something else."""
 
 
 def pattern_of(stats: TemplateStats) -> str:
@@ -59,15 +56,8 @@ def said(line: LogLine) -> str:
 
 
 def headline(stats: TemplateStats) -> str:
-    """What lines say, for a title, which is about every line of its kind.
-
-    The newest one's words, without the ids of its message and its flow; the template where it holds one name of many.
-    """
-    if stats.varied:
-        return stats.template
-    text = _MESSAGE_ID.sub(VARIABLE, said(stats.example))
-    flow = stats.example.correlation_id or ""
-    return text.replace(flow, VARIABLE) if len(flow) >= _ID_MIN else text
+    """What lines say, for a title: the newest one's words, or their template where it holds one name of many."""
+    return stats.template if stats.varied else said(stats.example)
 
 
 def shortened(text: str, characters: int = 120) -> str:
@@ -79,6 +69,7 @@ def shortened(text: str, characters: int = 120) -> str:
 def template_symptom(rule: Rule, stats: TemplateStats, **fields: Any) -> Symptom:
     """A symptom about one template: entity, evidence, place, ids and frequency are the same for every rule."""
     line = stats.example
+    fields["title"] = _of_all(fields["title"], line)
     return Symptom(
         rule=rule,
         entity=(stats.service,),
@@ -95,3 +86,16 @@ def template_symptom(rule: Rule, stats: TemplateStats, **fields: Any) -> Symptom
         stream_id=stats.streams_ids[0] if stats.streams_ids else None,
         **fields,
     )
+
+
+_MESSAGE_ID = re2.compile(r"\b\d{13}-\d{1,10}\b")
+_ID_MIN = 6
+"""A shorter correlation id may stand in a line as something else, and so may one without a digit."""
+
+
+def _of_all(title: str, line: LogLine) -> str:
+    """A title is about every line of its kind: it names neither the message nor the flow of one of them."""
+    text = _MESSAGE_ID.sub(VARIABLE, title)
+    flow = line.correlation_id or ""
+    names_one = len(flow) >= _ID_MIN and any(map(str.isdigit, flow))
+    return text.replace(flow, VARIABLE) if names_one else text
