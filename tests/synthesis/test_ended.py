@@ -101,6 +101,15 @@ def test_a_trouble_is_over_with_the_last_of_its_symptoms() -> None:
     assert prepare(session(LAG, still), 0).over == {}
 
 
+GROWS = stream_finding(5, "STREAM_GROWING", consumer_group="billing", seen_s=30)
+
+
+def test_a_stream_that_grows_on_is_no_symptom_once_its_group_keeps_up() -> None:
+    assert prepare(session(LAG, GROWS), 0).over == {"RSA-001": START_MS + 300_000}
+    still = stream_finding(1, "CONSUMER_LAG", consumer_group="billing", severity="CRITICAL")
+    assert prepare(session(still, GROWS), 0).over == {}
+
+
 def test_advice_about_code_is_no_symptom() -> None:
     advice = code_finding(1, "code.xreadgroup-no-ack", "orders", affected_services=("billing",))
     made = prepare(session(LAG, STUCK, advice), 0)

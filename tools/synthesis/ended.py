@@ -25,6 +25,7 @@ from tools.findings.model import (
 )
 from tools.synthesis.causal_rules.kinds import LOSS, is_dead_letter, is_restart, is_silence
 from tools.synthesis.clusters import Cluster
+from tools.synthesis.explain import SHARED
 from tools.synthesis.health import is_open
 from tools.synthesis.session_data import SessionData
 
@@ -71,14 +72,32 @@ def troubles(
 ) -> dict[str, int]:
     """By id of the root of each cluster of which every symptom was over, when the last of them was seen.
 
-    Advice is no symptom; where it is the root, what it is about stands in the code and goes on.
+    Advice is no symptom; where it is the root, what it is about stands in the code and goes on. Nor is it one that a
+    stream grows on where all that explained it was over: what it grows by waits for nobody.
     """
     found = {}
     for cluster in clusters:
-        symptoms = [name for name in cluster.members if not isinstance(findings[name], Enhancement)]
+        grows_on = _grows_on(cluster, findings, over) if cluster.root in over else frozenset()
+        symptoms = [
+            name
+            for name in cluster.members
+            if not isinstance(findings[name], Enhancement) and name not in grows_on
+        ]
         if cluster.root in over and all(name in over for name in symptoms):
             found[cluster.root] = max(over[name] for name in symptoms)
     return found
+
+
+def _grows_on(cluster: Cluster, findings: Mapping[str, Finding], over: Mapping[str, int]) -> frozenset[str]:
+    causes: dict[str, list[str]] = {}
+    for link in cluster.chain:
+        if findings[link.effect].category is StreamCategory.STREAM_GROWING and not link.rule.startswith(
+            SHARED
+        ):
+            causes.setdefault(link.effect, []).append(link.cause)
+    return frozenset(
+        name for name, known in causes.items() if name not in over and all(one in over for one in known)
+    )
 
 
 def behind(clusters: Sequence[Cluster], over: Mapping[str, int]) -> tuple[Cluster, ...]:
