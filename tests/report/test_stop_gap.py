@@ -101,6 +101,16 @@ def test_it_fits_the_kind_of_cause(
     assert told in (now(*findings, state=state) or "")
 
 
+def test_nothing_is_to_go_faster_where_the_same_may_wait_twice() -> None:
+    """Also where the repeats are no part of the trouble: what is done twice may not be undone."""
+    apart = log_finding(8, "RETRY_STORM", "web", seen_s=500, evidence="no answer from elsewhere")
+    told = now(LAG, apart)
+    assert told is not None
+    assert "tart one more" not in told
+    reads_only = log_finding(8, "RETRY_STORM", "mail", seen_s=500, evidence="no answer from elsewhere")
+    assert "start one more" in (now(LAG, reads_only) or "")
+
+
 @pytest.mark.parametrize(
     "findings",
     [
@@ -137,13 +147,3 @@ def test_a_reader_that_never_was_is_told_from_a_service_that_is_gone(
     streams: tuple[StreamState, ...], told: str
 ) -> None:
     assert told in (now(DEAD, streams=streams) or "")
-
-
-def test_nothing_is_to_go_faster_where_the_same_may_wait_twice() -> None:
-    """Also where the repeats are no part of the trouble: what is done twice may not be undone."""
-    apart = log_finding(8, "RETRY_STORM", "web", seen_s=500, evidence="no answer from elsewhere")
-    told = now(LAG, apart)
-    assert told is not None
-    assert "tart one more" not in told
-    reads_only = log_finding(8, "RETRY_STORM", "mail", seen_s=500, evidence="no answer from elsewhere")
-    assert "start one more" in (now(LAG, reads_only) or "")
