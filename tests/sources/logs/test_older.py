@@ -94,6 +94,44 @@ def test_copies_of_a_file_that_was_emptied_twice_between_two_polls(writer: Write
     assert follower.notes == []
 
 
+@pytest.mark.parametrize("ending", ["", "gz"])
+def test_a_copy_that_was_made_before_the_newest_lines_were_read_is_no_new_generation(
+    writer: Writer, ending: str
+) -> None:
+    follower = Follower(writer.path)
+    for _ in range(100):
+        writer.write(3)
+        writer.poll(follower)
+    shutil.copy(writer.path, writer.keep(1))
+    writer.write(20)
+    writer.poll(follower)
+    os.truncate(writer.path, 0)
+    if ending:
+        pack(writer.keep(1), ending)
+    writer.write(10)
+    writer.poll(follower)
+    writer.poll(follower, final=True)
+    follower.close()
+    writer.check()
+    assert "was emptied" in follower.notes[0].why
+
+
+def test_copies_that_begin_alike_are_each_read(writer: Writer) -> None:
+    head = b"#Version 1.0 " + b"h" * 1100 + b"\n"
+    writer.path.write_bytes(head)
+    follower = Follower(writer.path)
+    writer.write(100)
+    writer.poll(follower)
+    for number in (3, 2, 1):
+        shutil.copy(writer.path, writer.keep(number))
+        writer.path.write_bytes(head)
+        writer.write(10)
+    writer.poll(follower)
+    writer.poll(follower)
+    follower.close()
+    writer.check()
+
+
 def test_a_file_that_was_copied_and_emptied_before_it_was_read_at_all(writer: Writer) -> None:
     writer.path.touch()
     follower = Follower(writer.path)
@@ -298,6 +336,23 @@ def test_a_link_that_was_moved_on_while_nobody_read(writer: Writer) -> None:
     writer.poll(again)
     again.close()
     writer.check()
+    assert ["the link was moved on" in note.why for note in again.notes] == [True]
+
+
+@pytest.mark.parametrize("pause_s", [1.0, 5.0])
+def test_a_file_that_came_and_went_while_nobody_looked_is_told(writer: Writer, pause_s: float) -> None:
+    follower = Follower(writer.path)
+    writer.write(10)
+    writer.poll(follower)
+    for _ in range(2):
+        writer.path.unlink()
+        writer.path.touch()
+    writer.write(10)
+    writer.now += pause_s
+    writer.poll(follower)
+    follower.close()
+    writer.check()
+    assert ["deleted and made anew" in note.why for note in follower.notes] == [True] * (pause_s > 2)
 
 
 @pytest.mark.parametrize(

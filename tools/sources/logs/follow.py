@@ -32,6 +32,8 @@ from tools.sources.logs.rotated import Identity
 
 GONE_AFTER_S = 5.0
 """A rotated file is let go when nothing was written to it for this long."""
+UNLOOKED_S = 2.0
+"""More time between two looks than there is in a watcher that runs."""
 HELD_MAX = 8
 """Rotated files that are held open while the newest has nothing in it: who writes may not have noticed yet."""
 LEAP_BYTES = 1 << 40
@@ -67,6 +69,7 @@ class Follower:
         self._backfilled = True
         self._files: list[Generation] = []
         self._elsewhere = elsewhere
+        self._looked_at = float("inf")
         self._folders: set[Identity] = set()
         seen = [] if checkpoint is None else [Known(*one) for one in checkpoint.seen]
         self._older = Older(path, seen, elsewhere)
@@ -95,7 +98,7 @@ class Follower:
         try:
             if self._files:
                 yield from self._notice_truncation()
-            self._notice_rotation(final=final)
+            self._notice_rotation(now, final=final)
         except OSError as error:
             unreadable = error  # what is held open can be read all the same
         for file in list(self._files):
@@ -197,6 +200,8 @@ class Follower:
         # A file that was empty when it was looked at last may be one of those that were packed since.
         if missing or unread > sum(file.packed for file in found):
             self._tell_missing("the file was replaced while nobody read it")
+        elif last is None and self._files and self.path.is_symlink():
+            self._tell_unseen(self._files[-1])
         self._files += found
         if last is not None:
             self._files.append(last)
@@ -219,6 +224,15 @@ class Follower:
         why = f"{why}; lines written just before may be missing, or counted twice after a restart"
         self.notes.append(Note("lines", why, "Keep rotated files for a while."))
 
+    def _tell_unseen(self, last: Generation) -> None:
+        """Where older files are not kept beside it under names that tell, one may have come and gone."""
+        moved = self.path.is_symlink()
+        deleted = os.fstat(last.descriptor).st_nlink == 0 and not self._older.any_there()
+        if moved or deleted:
+            why = "the link was moved on" if moved else "it was deleted and made anew"
+            why = f"{why} while nobody looked; files that were there in between may be missing"
+            self.notes.append(Note("lines", why, "Keep rotated files for a while."))
+
     # --- changes ----------------------------------------------------------------------------------------
 
     def _notice_truncation(self) -> Iterator[Block]:
@@ -231,7 +245,7 @@ class Follower:
         intact = status.st_size >= file.offset and is_same(file)
         if intact and (file.offset or rotated.identity(self.path) != (file.device, file.inode)):
             return
-        emptied = Emptied(file.offset, known.print_of(file.head, file.tail), file.head)
+        emptied = Emptied(file.offset, file.head, [*file.trail, (file.offset, file.tail)])
         copies = self._older.unseen(self._files, emptied)
         if intact and not copies:
             return
@@ -251,9 +265,11 @@ class Follower:
         self._files[-1:-1] = copies
         file.offset = file.line_start = file.number = 0
         file.head = file.tail = b""
+        file.trail = []
         file.codec = ""
 
-    def _notice_rotation(self, *, final: bool) -> None:
+    def _notice_rotation(self, now: float, *, final: bool) -> None:
+        unlooked_s, self._looked_at = now - self._looked_at, now
         current = self._files[-1] if self._files else None
         try:
             status = self.path.stat()
@@ -269,6 +285,8 @@ class Follower:
         if self._elsewhere(identity):
             return
         self.turned = True
+        if current is not None and unlooked_s > UNLOOKED_S:
+            self._tell_unseen(current)
         self._files += self._older.unseen(self._files)
         held = next((file for file in self._files if (file.device, file.inode) == identity), None)
         if held is not None:  # a link that points back
@@ -304,4 +322,4 @@ def _goes_on(copy: Generation, emptied: Emptied) -> bool:
     """Whether a copy holds what was read of the file that was emptied."""
     if not emptied.size or copy.offset != emptied.size:
         return False
-    return known.print_of(copy.head, copy.tail) == emptied.print
+    return (copy.head, copy.tail) == (emptied.head, emptied.trail[-1][1])

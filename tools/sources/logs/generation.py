@@ -16,6 +16,7 @@ from tools.sources.logs.feed import LINE_BYTES_MAX, FileMark
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
+_TRAIL_MAX = 64
 _HOLE_BYTES_MIN = 4096
 _HOLE_BYTES_MAX = 1 << 30
 """Zero bytes that lie on disk all the same are read, so many at most."""
@@ -46,6 +47,8 @@ class Generation:
     sealed: bool = False
     """Whether nobody writes to it any more: a copy, or what was unpacked."""
     packed: bool = False
+    trail: list[tuple[int, bytes]] = field(default_factory=list)
+    """Offsets at which reading stood, ever fewer of the older ones, and the bytes before each."""
 
 
 class Reader:
@@ -275,6 +278,9 @@ def _take(file: Generation, fresh: memoryview) -> None:
         file.head = (file.head + fresh[:HEAD_BYTES].tobytes())[:HEAD_BYTES]
     file.tail = (file.tail + fresh[-TAIL_BYTES:].tobytes())[-TAIL_BYTES:]
     file.offset += len(fresh)
+    file.trail.append((file.offset, file.tail))
+    if len(file.trail) > _TRAIL_MAX:
+        del file.trail[: _TRAIL_MAX // 2 : 2]
 
 
 def _lines_before(file: Generation) -> int:

@@ -74,6 +74,8 @@ class Generations:
 
     def __init__(self, known: Iterable[Known] = ()) -> None:
         self._known = dict.fromkeys(known)
+        self.met = 0
+        """The size of the one that was last met packed."""
 
     def newest(self, most: int) -> list[Known]:
         """The last ones."""
@@ -115,6 +117,7 @@ class Generations:
         for one in candidates:
             if prints.at.get(one.size) == one.print:
                 self._moved(one, _NOWHERE)
+                self.met = one.size
                 return packed.ALL if prints.length == one.size else one.size
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +18,17 @@ KEPT = 400
 
 
 class Emptied(NamedTuple):
-    """What was known of a file that was emptied: how far it was read, and a print of that."""
+    """What was known of a file that was emptied: how far it was read, and what it held."""
 
     size: int
-    print: str
     head: bytes
+    trail: list[tuple[int, bytes]]
+    """Sizes that it had, and the bytes before each end."""
+
+    def prints(self) -> Iterator[Known]:
+        """What copies of it begin with that were made at one time or another."""
+        # Nowhere beside the log: its copies are what is left of it.
+        return (Known(0, 1, size, known.print_of(self.head, tail)) for size, tail in self.trail)
 
 
 class _Found(NamedTuple):
@@ -52,6 +58,10 @@ class Older:
     def add(self, one: Known | None) -> None:
         """A generation that is done with."""
         self._known.add(one)
+
+    def any_there(self) -> bool:
+        """Whether any older generation lies beside the log."""
+        return bool(rotated.siblings(self._path) or packed.siblings(self._path))
 
     def seen(self) -> list[Known]:
         """For the checkpoint."""
@@ -160,35 +170,37 @@ class _Beside:
         for file in held:
             if not file.sealed:
                 self._known.add(known.of_descriptor(file.descriptor, os.fstat(file.descriptor).st_size))
-        if emptied is not None and emptied.size:
-            # Nowhere beside the log: its copies are what is left of it.
-            self._known.add(Known(0, 1, emptied.size, emptied.print))
+        for one in emptied.prints() if emptied is not None else ():
+            self._known.add(one)
 
     def place_in(self, path: Path) -> int | None:
         """Up to where a file is a copy of what is held; None where it is none."""
-        place = self._met(self._known.place_in(path, self._there))
-        return _size(path) if place is None and self._is_beginning(path) else place
+        place = self._known.place_in(path, self._there)
+        if place is not None:
+            return self._met(place, _size(path))
+        return _size(path) if self._is_beginning(path) else None
 
     def place_in_packed(self, path: Path) -> int | None:
         """The same of a packed one. Raises packed.Unreadable."""
         place = self._known.place_in_packed(path, self._there)
-        if place == packed.ALL and self._emptied is not None:
-            self.copied = True
-        return self._met(place)
+        return None if place is None else self._met(place, packed.ALL)
 
-    def _met(self, place: int | None) -> int | None:
-        if place is not None and self._emptied is not None and place == self._emptied.size:
-            self.copied = True
-        return place
+    def _met(self, place: int, whole: int) -> int:
+        """A copy that ends before the place up to which the file was read holds nothing new."""
+        emptied = self._emptied
+        if emptied is None or all(place != size for size, _ in emptied.trail):
+            self.copied = self.copied or (
+                emptied is not None and place == packed.ALL and self._known.met == emptied.size
+            )
+            return place
+        self.copied = self.copied or place == emptied.size
+        return place if place == emptied.size else whole
 
     def _is_beginning(self, path: Path) -> bool:
         """Whether it is a copy that was made before the newest bytes came."""
         one = known.of_path(path)
         if one is None or one.size < known.COPY_BYTES_MIN:
             return False
-        if self._emptied is not None and one.size < self._emptied.size:
-            with path.open("rb") as file:
-                return file.read(known.HEAD_BYTES) == self._emptied.head
         return any(
             one.size < os.fstat(file.descriptor).st_size
             and known.print_at(file.descriptor, one.size) == one.print
