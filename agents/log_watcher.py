@@ -92,6 +92,7 @@ class LogWatcher:
             reporter.gap,
             state.sources if state else None,
             since_ms=job.logs_since_ms,
+            began_ms=job.window.started_ms,
         )
         self._window = Window(
             dict.fromkeys(

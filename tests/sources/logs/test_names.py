@@ -29,10 +29,14 @@ class Bench:
         self.now = 0.0
         self.intake: Intake | None = None
 
-    def open(self, glob: str = "*.log", states: list[SourceState] | None = None) -> Intake:
+    def open(
+        self, glob: str = "*.log", states: list[SourceState] | None = None, at_ms: int = NOW_MS
+    ) -> Intake:
         roots = self.folder, self.folder
-        self.intake = Intake([LogSource(service="*", path=glob)], roots, self.gaps.append, states)
-        list(self.intake.discover(NOW_MS, self.now))
+        self.intake = Intake(
+            [LogSource(service="*", path=glob)], roots, self.gaps.append, states, began_ms=NOW_MS
+        )
+        list(self.intake.discover(at_ms, self.now))
         return self.intake
 
     def read(self, *, times: int = 1, pause: float = 1.1, final: bool = False) -> None:
@@ -44,11 +48,11 @@ class Bench:
                 self.writer.got += lines
                 self.sources[batch.origin.source] = self.sources.get(batch.origin.source, 0) + len(lines)
 
-    def again(self, glob: str = "*.log") -> None:
+    def again(self, glob: str = "*.log", at_ms: int = NOW_MS) -> None:
         assert self.intake is not None
         states = self.intake.states()
         self.intake.close()
-        self.open(glob, states)
+        self.open(glob, states, at_ms)
 
     def check(self) -> None:
         numbers = sorted(int(line.data[5:13]) for line in self.writer.got)
@@ -166,7 +170,8 @@ def test_a_log_that_is_not_there_again_yet_is_not_read_anew_by_its_older_name(
     bench.check()
 
 
-def test_older_generations_of_a_file_that_appears_late_are_read_too(bench: Bench) -> None:
+@pytest.mark.parametrize("restart", [False, True])
+def test_older_generations_of_a_file_that_appears_late_are_read_too(bench: Bench, *, restart: bool) -> None:
     bench.open()
     bench.writer.path = bench.folder / "late.log"
     later = NOW_MS / 1000 + 1
@@ -174,6 +179,8 @@ def test_older_generations_of_a_file_that_appears_late_are_read_too(bench: Bench
     bench.writer.path.rename(bench.folder / "late.log.1")
     os.utime(bench.folder / "late.log.1", (later, later))
     bench.writer.write(10)
+    if restart:
+        bench.again(at_ms=NOW_MS + 60_000)
     bench.read(times=3)
     bench.check()
 

@@ -87,9 +87,13 @@ class Intake:
         states: Sequence[SourceState] | None = None,
         *,
         since_ms: int | None = None,
+        began_ms: int | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        """`roots`: project and workspace. `states`: None in the first attempt. `environ`: where programs run."""
+        """`roots`: project and workspace. `states`: None in the first attempt. `environ`: where programs run.
+
+        `began_ms`: when the first attempt began; what was last written before it is older than the session.
+        """
         self._specs = specs
         self._project_root, self._workspace_root = roots
         self._on_gap = on_gap
@@ -102,7 +106,7 @@ class Intake:
         self._passed_by: dict[Path, rotated.Identity] = {}
         """Files that are another name, or an older generation, of one that is followed."""
         self._met: set[Path] = set()
-        self._began_ns = 0
+        self._began_ms = began_ms
         self._unreadable: set[str] = set()
         self._discovered_at: float | None = None
         self.behind = False
@@ -182,7 +186,7 @@ class Intake:
         """Open what is there and not open yet; gives the lines of files that are read back for their format."""
         first_look, self._discovered_at = self._discovered_at is None, now
         if first_look:
-            self._began_ns = now_ms * 1_000_000
+            self._began_ms = now_ms if self._began_ms is None else self._began_ms
             self._add_commands(now_ms)
         for file in self._found(first_look=first_look):
             if file.path in self._files or self._goes_by(file.path):
@@ -255,7 +259,7 @@ class Intake:
                 file.path,
                 checkpoint,
                 from_end=from_end,
-                since_ns=None if self._first else self._began_ns,
+                since_ns=None if self._first or self._began_ms is None else self._began_ms * 1_000_000,
                 elsewhere=self._elsewhere(file.path),
             )
         except OSError as error:
