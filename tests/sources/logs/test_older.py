@@ -339,6 +339,43 @@ def test_a_link_that_was_moved_on_while_nobody_read(writer: Writer) -> None:
     assert ["the link was moved on" in note.why for note in again.notes] == [True]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("0.log", "0.log.20250601-100000", "0.log.20250601-110000.gz"),
+        ("app-20250603.log", "app-20250602.log", "app-20250601.log"),
+    ],
+)
+def test_generations_of_a_link_lie_beside_its_target(writer: Writer, names: tuple[str, str, str]) -> None:
+    link, folder = writer.path, writer.path.with_name("folder")
+    folder.mkdir()
+    (folder / "app-2-20250601.log").write_bytes(b"of another service\n")
+    now, last, first = (folder / name for name in names)
+    writer.path = now if first.suffix == ".gz" else first
+    link.symlink_to(writer.path)
+    follower = Follower(link)
+    writer.write(10)
+    writer.poll(follower)
+    checkpoint = follower.checkpoint()
+    follower.close()
+    writer.write(10)
+    for older in (first, last):
+        if first.suffix == ".gz":
+            now.rename(older.with_suffix("") if older == first else older)
+        else:
+            link.unlink()
+            writer.path = last if older == first else now
+            link.symlink_to(writer.path)
+        writer.write(10)
+    if first.suffix == ".gz":
+        pack(first.with_suffix(""))
+    again = Follower(link, checkpoint)
+    writer.poll(again)
+    writer.poll(again)
+    again.close()
+    writer.check()
+
+
 @pytest.mark.parametrize("pause_s", [1.0, 5.0])
 def test_a_file_that_came_and_went_while_nobody_looked_is_told(writer: Writer, pause_s: float) -> None:
     follower = Follower(writer.path)

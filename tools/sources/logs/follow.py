@@ -227,8 +227,8 @@ class Follower:
     def _tell_unseen(self, last: Generation) -> None:
         """Where older files are not kept beside it under names that tell, one may have come and gone."""
         moved = self.path.is_symlink()
-        deleted = os.fstat(last.descriptor).st_nlink == 0 and not self._older.any_there()
-        if moved or deleted:
+        deleted = os.fstat(last.descriptor).st_nlink == 0
+        if (moved or deleted) and not self._older.any_there():
             why = "the link was moved on" if moved else "it was deleted and made anew"
             why = f"{why} while nobody looked; files that were there in between may be missing"
             self.notes.append(Note("lines", why, "Keep rotated files for a while."))

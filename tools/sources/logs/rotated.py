@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +14,7 @@ import re2
 _SUFFIX = re2.compile(r"^[.-](?:\d[\w.:-]{0,40}|old|bak|prev|last)$")
 _STAMP = re2.compile(r"^[-_.]?\d{4}[-_.]?\d\d[-_.]?\d\d(?:[-_.T]?[\d.:-]{1,20})?Z?$")
 """What stands before the ending of a name: `app-2025-06-01.log`, `app-2025-06-01T10-00-00.000.log`."""
+_DATE = re2.compile(r"\d{4}[-_.]?\d\d[-_.]?\d\d(?:[-_.T]?\d[\d.:-]*)?")
 PACKED = (".gz", ".zst", ".bz2", ".xz")
 """How the names of packed files end."""
 COUNTED_BYTES_MAX = 16 * 1024 * 1024
@@ -60,17 +61,28 @@ def _plain(name: str) -> str:
 
 
 def siblings(path: Path, *, packed: bool = False) -> list[Path]:
-    """Older generations that lie beside a file, packed or not, oldest first."""
+    """Older generations that lie beside a file, packed or not, oldest first; of a link, beside its target too."""
+    found = _named(path.parent, packed, lambda name: may_be_generation(name, path.name))
+    if path.is_symlink():
+        real = Path(os.path.realpath(path))
+        found += _named(real.parent, packed, lambda name: _may_be_target(name, real.name))
+    return sorted(found, key=changed_ns)
+
+
+def _named(folder: Path, packed: bool, fits: Callable[[str], bool]) -> list[Path]:
     try:
-        names = os.listdir(path.parent)  # noqa: PTH208 - names only: thousands of files are quick this way
+        names = os.listdir(folder)  # noqa: PTH208 - names only: thousands of files are quick this way
     except OSError:
         return []
-    found = [
-        path.with_name(name)
-        for name in names
-        if name.endswith(PACKED) is packed and may_be_generation(name, path.name)
-    ]
-    return sorted(found, key=changed_ns)
+    return [folder / name for name in names if name.endswith(PACKED) is packed and fits(name)]
+
+
+def _may_be_target(name: str, now: str) -> bool:
+    """Whether a link that leads to `now` may have led to a file of that name: its date is another."""
+    if may_be_generation(name, now):
+        return True
+    plain = _plain(name)
+    return plain != now and _DATE.search(now) is not None and _DATE.sub("*", plain) == _DATE.sub("*", now)
 
 
 def find(path: Path, mark: Mark, taken: Collection[Identity] = ()) -> Path | None:
