@@ -6,8 +6,9 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 from typing import cast
 
 from langchain_core.runnables import RunnableConfig
@@ -112,15 +113,27 @@ async def run_session(
 
 
 async def _guarded(session: Session, *, resume: bool) -> Outcome:
-    """Run it; however it ends, signals are held off until nothing of it runs any more."""
+    """Run it; however it ends, signals are held off until nothing of it runs any more.
+
+    One that comes when the exit code was known already gives it all the same: nobody who ends a command reads 0.
+    """
     task = asyncio.current_task()
     assert task is not None
-    with _signals(session, task):
+    with _signals(session, task) as taken:
         try:
-            return await _run(session, resume=resume)
+            outcome = await _run(session, resume=resume)
+        except asyncio.CancelledError:
+            if session.ending.signal is None:
+                raise
+            outcome = _outcome(session, {})
+            if outcome.report is None:
+                session.event("error", reason="ended by a second signal; no report was written")
         finally:
+            taken.is_over = True
             await asyncio.shield(session.kill_everything())
             session.story.close()
+    number = session.ending.signal or taken.first
+    return outcome if number is None else replace(outcome, exit_code=128 + number)
 
 
 async def _run(session: Session, *, resume: bool) -> Outcome:
@@ -130,16 +143,10 @@ async def _run(session: Session, *, resume: bool) -> Outcome:
             session.checkpoints = saver
             graph = build(saver)
             begin = await _beginning(session, graph, resume=resume)
-            try:
-                state = cast(
-                    "SessionState",
-                    await graph.ainvoke(begin, _config(session), context=session, durability="sync"),
-                )
-            except asyncio.CancelledError:
-                if session.ending.signal is None:
-                    raise
-                session.event("error", reason="ended by a second signal; no report was written")
-                return _outcome(session, {"exit_code": 128 + session.ending.signal})
+            state = cast(
+                "SessionState",
+                await graph.ainvoke(begin, _config(session), context=session, durability="sync"),
+            )
             await prune(saver, session.session_id)
             if saver.failures:
                 session.event("error", reason=f"{saver.failures} checkpoints could not be saved")
@@ -274,37 +281,53 @@ def _mask_key(folder: Path) -> bytes:
     return key
 
 
+@dataclass
+class _Taken:
+    """`is_over`: the session has ended or is being ended, and no signal may cut that short.
+
+    `first` came when it did, though the loop may not have come to it any more.
+    """
+
+    is_over: bool = False
+    first: int | None = None
+
+
 @contextmanager
-def _signals(session: Session, task: asyncio.Task[object]) -> Iterator[None]:
+def _signals(session: Session, task: asyncio.Task[object]) -> Iterator[_Taken]:
     """The first signal ends the window early; the second ends the session, its processes included.
 
-    More of them change nothing: what is being killed then must not be left half done.
+    More of them change nothing: what is being killed then must not be left half done. What whoever started us has
+    ignored (SIGHUP under nohup) stays ignored.
     """
-    loop = asyncio.get_running_loop()
-    cancelled = False
+    loop, taken = asyncio.get_running_loop(), _Taken()
 
     def on_signal(number: int) -> None:
-        nonlocal cancelled
+        if taken.is_over:
+            return
         if session.ending.signal is not None:
-            if not cancelled:
-                cancelled = True
-                task.cancel()
+            taken.is_over = True
+            task.cancel()
             return
         session.event("signal", number=number)
         session.ending.end("signal", number)
 
+    def arrived(number: int, _frame: FrameType | None) -> None:
+        taken.first = taken.first or number
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(on_signal, number)
+
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     installed: list[signal.Signals] = []
     # Outside the main thread (a host application) there are no handlers to set.
-    with suppress(RuntimeError, ValueError):
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, on_signal, number)
+    with suppress(ValueError):
+        for number in (one for one in _SIGNALS if before[one] is not signal.SIG_IGN):
+            signal.signal(number, arrived)
+            signal.siginterrupt(number, False)
             installed.append(number)
     try:
-        yield
+        yield taken
     finally:
         for number in installed:
-            loop.remove_signal_handler(number)
             signal.signal(number, before[number])
 
 

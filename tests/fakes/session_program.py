@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 
 from agents.engine import LocalEngine
@@ -20,6 +21,8 @@ WATCHER = (sys.executable, "-P", "-m", "tests.fakes.simple_watcher")
 
 def main() -> int:
     dying.install()
+    if ignored := os.environ.get("IGNORED_SIGNAL"):
+        signal.signal(signal.Signals[ignored], signal.SIG_IGN)
     config = Config.model_validate(json.loads(sys.argv[1]))
     decision = ModeDecision(Mode(sys.argv[2]), ("a test says so",))
     outcome = asyncio.run(

@@ -107,6 +107,34 @@ except KeyboardInterrupt as error:
     assert (done.returncode, done.stderr) == (code, "")
 
 
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        pytest.param(signal.SIGINT, 130, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, 143, id="SIGTERM"),
+        pytest.param(signal.SIGHUP, 129, id="SIGHUP"),
+    ],
+)
+def test_a_signal_at_the_very_end_of_a_session_is_not_lost(
+    tmp_path: Path, number: signal.Signals, code: int, times: int
+) -> None:
+    (tmp_path / "streamgauge.toml").write_text('[session]\nmode = "static"\n', encoding="utf-8")
+    events = tmp_path / "monitor-session" / "events.jsonl"
+    process = started(tmp_path)
+    wait_for(lambda: events.exists() and b"session-complete" in events.read_bytes(), seconds=60)
+    for _ in range(times):
+        process.send_signal(number)
+        wait_for(lambda: process.poll() is not None or not has(process, number, "ShdPnd"))
+    said, errors = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in errors) == (code, False), errors
+    if (
+        times == 1
+    ):  # the second may be the first that what is behind the session sees, or the second: then it ends at once
+        named = {130: "Ctrl-C (SIGINT)", 143: "SIGTERM", 129: "SIGHUP"}[code]
+        assert f"exit code  {code}: ended by {named}; the report is written" in said
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [pytest.param(signal.SIGINT, 130, id="Ctrl-C"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")],

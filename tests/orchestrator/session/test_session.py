@@ -142,6 +142,17 @@ def test_a_stop_file_ends_the_window_early(run: Run, own_server: Server) -> None
     assert run.facts.ended_by == "stop-file"
 
 
+def test_a_signal_that_its_starter_has_ignored_ends_no_window(run: Run, own_server: Server) -> None:
+    run.attach_to(own_server)
+    run.config["session"]["duration"] = 4
+    run.environment["IGNORED_SIGNAL"] = "SIGHUP"  # as nohup does
+    process = run.start("attach")
+    run.wait_until_observing()
+    process.send_signal(signal.SIGHUP)
+    assert run.finish(process)[0] < 128
+    assert run.facts.ended_by == "deadline"
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["kill -9", "SIGSTOP"])
 def test_a_watcher_that_is_killed_or_stopped_is_restarted(
     run: Run, own_server: Server, number: signal.Signals
