@@ -6,6 +6,7 @@ import asyncio
 
 from orchestrator.session.context import Session
 from orchestrator.session.state import SessionState
+from orchestrator.session.uncut import uncut
 from tools.report.verify import Verification, verify
 from tools.report.write import write_report
 from tools.sources.records import Gap
@@ -19,7 +20,7 @@ async def run(session: Session, _state: SessionState) -> SessionState:
     session.event("verified", checked=verified.checked, failed=len(verified.failures))
     if not verified.ok:
         session.gap(unproven(verified, session.clock.now_ms()))
-        await asyncio.to_thread(write_report, session.workspace, session.project_root, session.clock)
+        await uncut(lambda: write_report(session.workspace, session.project_root, session.clock))
     return {}
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from orchestrator.session import holding
 from orchestrator.session.context import Session
 from orchestrator.session.state import SessionState
+from orchestrator.session.uncut import uncut
 from tools.report.write import write_report
 
 
@@ -21,5 +20,5 @@ async def run(session: Session, _state: SessionState) -> SessionState:
         ended_by=session.ending.by or "deadline",
         signal=session.ending.signal,
     )
-    written = await asyncio.to_thread(write_report, session.workspace, session.project_root, session.clock)
+    written = await uncut(lambda: write_report(session.workspace, session.project_root, session.clock))
     return {"health": "UNKNOWN" if written.dashboard is None else str(written.dashboard.health)}
