@@ -19,7 +19,17 @@ from typer.exceptions import TyperException
 from orchestrator.cli import signals
 from tools.errors import LockHeld, PreflightFailed, StreamgaugeError, UsageError
 
-OK, FINDINGS, USAGE, BLIND, INTERNAL, HELD, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 75, 130, 143
+OK, FINDINGS, USAGE, BLIND, INTERNAL, HELD, HUNG_UP, INTERRUPTED, TERMINATED = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    75,
+    129,
+    130,
+    143,
+)
 
 MEANINGS: dict[int, str] = {
     OK: "nothing at or above --fail-on",
@@ -28,6 +38,7 @@ MEANINGS: dict[int, str] = {
     BLIND: "pre-flight failed, or something configured could not be looked at",
     INTERNAL: "internal error",
     HELD: "another session holds the lock",
+    HUNG_UP: "ended by SIGHUP (its terminal closed); the report is written, unless a signal came twice",
     INTERRUPTED: "ended by Ctrl-C (SIGINT); the report is written, unless it came twice",
     TERMINATED: "ended by SIGTERM; the report is written, unless it came twice",
 }

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from orchestrator.cli.boundary import FINDINGS, INTERRUPTED, MEANINGS, TERMINATED
+from orchestrator.cli.boundary import FINDINGS, HUNG_UP, INTERRUPTED, MEANINGS, TERMINATED
 from orchestrator.cli.terminal_text import clean
 from tools.findings.model import Enhancement, Finding, LogFinding, Severity, rank_of
 from tools.report.html import page
@@ -16,7 +16,11 @@ from tools.synthesis.sessions.comparison import SessionComparison
 TOP = 5
 LAST_LINES = 10
 _TITLE_WIDTH = 100
-_CUT_SHORT = {INTERRUPTED: "ended by Ctrl-C (SIGINT)", TERMINATED: "ended by SIGTERM"}
+_CUT_SHORT = {
+    HUNG_UP: "ended by SIGHUP",
+    INTERRUPTED: "ended by Ctrl-C (SIGINT)",
+    TERMINATED: "ended by SIGTERM",
+}
 
 
 def lines(
