@@ -112,6 +112,28 @@ def test_a_crash_shortly_before_the_end_leaves_it_open_whether_the_process_outli
     assert found.state == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("line_s", "idle_ms", "state"),
+    [
+        pytest.param(598, None, "unknown", id="its last line is that of its crash"),
+        pytest.param(598.4, None, "unknown", id="what ran it tells of its end"),
+        pytest.param(599.5, None, "running", id="it logged on"),
+        pytest.param(598, 5_000, "unknown", id="it read before it crashed"),
+    ],
+)
+def test_the_last_words_of_a_service_are_no_sign_that_it_ran_on(
+    line_s: float, idle_ms: int | None, state: str
+) -> None:
+    crash = log_finding(2, "CRASH", rule_id="log.stack-trace", seen_s=598, last_s=598, severity="CRITICAL")
+    found = states(crash, line_s=line_s, idle_ms=idle_ms)["billing"]
+    assert found.state == state, found.says
+
+
+def test_a_start_shortly_before_the_end_is_a_sign_that_it_ran() -> None:
+    loop = log_finding(1, "CRASH", rule_id="log.restart-loop", seen_s=10, last_s=598, occurrences=4)
+    assert states(loop, line_s=598)["billing"].state == "running"
+
+
 def test_starts_are_counted_by_the_log_where_it_tells_of_more() -> None:
     found = states(RESTARTS, events=(event("service-ready", 0), event("service-restarted", 61)), line_s=599)[
         "billing"

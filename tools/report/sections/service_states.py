@@ -21,6 +21,8 @@ from tools.synthesis.log_survey import ServiceLog
 
 NEAR_MS = 15_000
 """A line or a read so shortly before the end shows that the service ran then: one poll interval of the default."""
+LAST_WORDS_MS = 1000
+"""So long after a crash what ran the service may still tell of it (`exited with code 1`)."""
 State = Literal["running", "down", "unknown"]
 TOLD_MAX = 5
 """Services that one sentence names."""
@@ -121,14 +123,21 @@ def _seen(ending: _Ending, service: str, story: _Story, line_ms: int | None) -> 
     silent = "" if silent_ms is None else f"its last line came {_length(silent_ms)} before the end"
     if look is not None and look[0] == _GONE and (line_ms is None or line_ms <= look[1] + NEAR_MS):
         return "down", f"DOWN at the end of the window, its process gone from {_clock(look[1])} on"
-    if silent_ms is not None and silent_ms <= NEAR_MS:
+    if silent_ms is not None and silent_ms <= NEAR_MS and _logged_on(story, line_ms):
         return "running", "it ran at the end of the window, and still logged"
     if look is not None and _outlived(story, look[1], end_ms):
         return "running", f"its process ran at the end of the window{f', but {silent}' if silent else ''}"
     read = ending.alive.get(service)
-    if read:
+    if read and _outlived(story, end_ms - NEAR_MS, end_ms):
         return "running", f"it ran at the end of the window, and still read {read[0][0]}"
     return "unknown", f"whether it ran at the end of the window is not known{f': {silent}' if silent else ''}"
+
+
+def _logged_on(story: _Story, line_ms: int | None) -> bool:
+    """Whether its last line came after it crashed last: what it says as it dies shows no life. A start does."""
+    ends = [one for one in story.crashes if not is_silence(one) and not is_restart(one)]
+    crashed_ms = max((from_iso(one.last_seen) for one in ends), default=None)
+    return crashed_ms is None or (line_ms or 0) > crashed_ms + LAST_WORDS_MS
 
 
 def _outlived(story: _Story, look_ms: int, end_ms: int) -> bool:
