@@ -147,3 +147,13 @@ def test_a_reader_that_never_was_is_told_from_a_service_that_is_gone(
     streams: tuple[StreamState, ...], told: str
 ) -> None:
     assert told in (now(DEAD, streams=streams) or "")
+
+
+def test_what_runs_is_not_to_be_started() -> None:
+    assert now(DEAD, state=RUNS) == "billing runs, but no part of it reads with billing: restart it."
+    assert now(DEAD, state=DOWN) == "Start billing again."
+
+
+def test_what_is_down_is_not_to_be_restarted() -> None:
+    assert (now(HELD, state=DOWN) or "").startswith("billing is down: start it again; ")
+    assert (now(HELD, state=RUNS) or "").startswith("Restart billing; ")

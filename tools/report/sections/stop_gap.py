@@ -181,6 +181,8 @@ def _dead(finding: StreamFinding, _members: Sequence[Finding], scene: Scene) -> 
     group = finding.consumer_group
     own = stream_shown(finding), group or ""
     other = next((stream for stream, name in scene.alive.get(who, ()) if (stream, name) != own), None)
+    if other is None and _state_of(who, scene) == "running":
+        return f"{who} runs, but no part of it reads with {group}: restart it."
     if other is None:
         return f"Start {who} again."
     never = ", and the group was never read" if own in scene.unread else ""
@@ -194,6 +196,8 @@ def _stuck(finding: StreamFinding, _members: Sequence[Finding], scene: Scene) ->
     if finding.rule_id == GHOSTS:
         return None
     who = _owners(finding, scene.wiring)
+    if who and _state_of(who, scene) == "down":
+        return f"{who} is down: start it again; then see whether it takes them up again."
     return f"Restart {who or 'the consumer that holds them'}; then see whether it takes them up again."
 
 
@@ -219,6 +223,12 @@ _OF_STREAMS: dict[StreamCategory, Callable[[StreamFinding, Sequence[Finding], Sc
     StreamCategory.STUCK_MESSAGE: _stuck,
     StreamCategory.DELIVERY_FAILURE: _failing,
 }
+
+
+def _state_of(service: str, scene: Scene) -> str | None:
+    """As the report's first page has it; None where nothing tells of it."""
+    state = scene.states.get(service)
+    return None if state is None else state.state
 
 
 def _owners(finding: StreamFinding, wiring: Wiring) -> str:
