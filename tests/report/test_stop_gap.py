@@ -157,3 +157,12 @@ def test_what_runs_is_not_to_be_started() -> None:
 def test_what_is_down_is_not_to_be_restarted() -> None:
     assert (now(HELD, state=DOWN) or "").startswith("billing is down: start it again; ")
     assert (now(HELD, state=RUNS) or "").startswith("Restart billing; ")
+
+
+def test_a_command_names_the_key_and_its_database() -> None:
+    elsewhere = stream_finding(
+        3, "DELIVERY_FAILURE", stream="orders@db3", consumer_group="billing", message_ids=[MESSAGE], seen_s=5
+    )
+    said = now(elsewhere) or ""
+    assert ASIDE in said
+    assert said.endswith(" Type SELECT 3 before: it is another database than the address names.")

@@ -31,6 +31,7 @@ from tools.sources.server_records import ClientState as ClientState  # noqa: PLC
 from tools.sources.server_records import NodeState as NodeState  # noqa: PLC0414
 from tools.sources.server_records import PollCost as PollCost  # noqa: PLC0414
 from tools.sources.server_records import ServerState as ServerState  # noqa: PLC0414
+from tools.sources.server_records import as_typed as as_typed  # noqa: PLC0414
 from tools.sources.server_records import database_suffix as database_suffix  # noqa: PLC0414
 from tools.sources.server_records import plain_name as plain_name  # noqa: PLC0414
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 
 
@@ -14,6 +16,18 @@ def plain_name(stream: str) -> str:
     """The name that code uses for a stream: without the mark of its database (`orders@db3` is `orders`)."""
     plain, at, number = stream.rpartition("@db")
     return plain if at and plain and number.isascii() and number.isdecimal() else stream
+
+
+def as_typed(advice: str, stream: str) -> str:
+    """Advice whose commands name the key itself, and say where, for a stream of another database (`orders@db3`)."""
+    key = plain_name(stream)
+    if key == stream:
+        return advice
+    named = rf"\b(X[A-Z]+(?: [A-Z]+)?) {re.escape(stream)}(?![^\s),;.])"
+    typed = re.sub(named, lambda found: f"{found[1]} {key}", advice)
+    if typed == advice:
+        return advice
+    return f"{typed} Type SELECT {stream.rpartition('@db')[2]} before: it is another database than the address names."
 
 
 class ClientState(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from tools.detectors.streams.families import family_of
 from tools.detectors.streams.tracks import Track, oldest_pending_age_ms
 from tools.findings.model import AgentId, Severity, StreamCategory, StreamMetrics
 from tools.findings.rule import Rule, Symptom
-from tools.sources.records import GroupState
+from tools.sources.records import GroupState, as_typed
 
 IDS_SHOWN = 10
 
@@ -24,6 +24,7 @@ def on_stream(rule: Rule, track: Track, **fields: Any) -> Symptom:
     fields.setdefault("evidence", (state.quote(poll.number, poll.source, state.info),))
     fields.setdefault("entity", (family_of(state.name),))
     fields.setdefault("metrics", metrics(track, None))
+    fields["recommendation"] = as_typed(fields["recommendation"], state.name)
     return Symptom(rule=rule, stream=state.name, position=(poll.source, poll.number), **fields)
 
 

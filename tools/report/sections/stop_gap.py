@@ -22,6 +22,7 @@ from tools.findings.model import (
 from tools.report.context import Context
 from tools.report.model import ServiceState
 from tools.report.sections import secrets, service_states
+from tools.sources.records import as_typed
 from tools.synthesis.causal_rules.kinds import GHOSTS, LOSS, is_dead_letter
 from tools.synthesis.causal_rules.signs import TRACE
 from tools.synthesis.health import is_serious
@@ -144,10 +145,11 @@ def _lost_part(finding: LogFinding, held: StreamFinding, scene: Scene) -> str:
             f"{again} {finding.service}{why}. The entry that it holds, {entry}, was added after it failed, so it only waits: "
             "what it acknowledged since then may not be done."
         )
-    return (
+    return as_typed(
         f"Keep a copy of the entry that it holds and may have failed on (XRANGE {stream} {entry} {entry}), then "
         f"{again.lower()} {finding.service}{why}. If it fails on that entry again, XACK {stream} {held.consumer_group} {entry} "
-        "sets it aside; it counts as handled from then on."
+        "sets it aside; it counts as handled from then on.",
+        stream,
     )
 
 
@@ -211,9 +213,10 @@ def _failing(finding: StreamFinding, _members: Sequence[Finding], _scene: Scene)
 
 def _set_aside(finding: StreamFinding) -> str:
     entry, stream = finding.message_ids[0], stream_shown(finding)
-    return (
+    return as_typed(
         f"If it holds up others, set it aside: keep a copy (XRANGE {stream} {entry} {entry}), then "
-        f"XACK {stream} {finding.consumer_group} {entry}; it counts as handled from then on."
+        f"XACK {stream} {finding.consumer_group} {entry}; it counts as handled from then on.",
+        stream,
     )
 
 
