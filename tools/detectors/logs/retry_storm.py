@@ -24,7 +24,7 @@ RULE = Rule(
     severity=Severity.HIGH,
     condition=(
         "The same error, warning or retry line (numbers, ids and times masked) `storm_count` times within `storm_window`; access"
-        " lines and records of requests do not count."
+        " lines, records of requests and warnings without a word do not count."
     ),
 )
 RULES: tuple[Rule, ...] = (RULE,)
