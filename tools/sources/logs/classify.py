@@ -318,7 +318,7 @@ def classify_trace(head: LogLine, text: str, exception: str, *, bare: bool, abov
     crashed = any(_CRASHED.search(said.replace(_IN_GROUP, "")) is not None for said in (text, exception))
     if above in {"failing", "silent"} and not crashed:
         return NOTHING if above == "failing" else QUIET_TRACE
-    printed = bare and not above and ended_by(text.split("\n"))
+    printed = bare and not above and ended_by(head.text, text.split("\n"))
     if no_fault.was_cancelled(exception) and not printed and head.level != "FATAL":
         return NOTHING
     return TRACE_FATAL if crashed or printed or head.level == "FATAL" else TRACE

@@ -169,8 +169,8 @@ def is_outermost(texts: Sequence[str]) -> bool:
     return any(not first or TOP_FRAME.search(first) is not None for first in firsts)
 
 
-def ended_by(texts: Sequence[str]) -> bool:
-    """Whether a Python trace has no head, and begins where a program, a thread or a process of it does."""
-    if not texts[0].startswith((TRACEBACK, f"  + Exception Group {TRACEBACK}")):
+def ended_by(head: str, texts: Sequence[str]) -> bool:
+    """Whether a Python trace has no head but its own, and begins where a program, a thread or a process of it does."""
+    if not head.startswith((TRACEBACK, f"  + Exception Group {TRACEBACK}")):
         return False
     return is_outermost(texts) or CHILD_FRAME.search(first_frame(texts)) is not None
