@@ -301,3 +301,17 @@ def test_no_odd_byte_is_passed_over(data: list[bytes]) -> None:
     odd = [pattern.expression.encode("latin-1") for pattern in PATTERNS if pattern.mark & Mark.ODD]
     found = any(re.search(expression, text, re.MULTILINE) for expression in odd)
     assert may_be_odd(text) or not found
+
+
+@pytest.mark.parametrize("indent", ["\t", "\t\t", "  ", " \t", "    ", " " * 14])
+@pytest.mark.parametrize("blanks", [" " * 22, " " * 100, "\t" * 40, " \t" * 20])
+@pytest.mark.parametrize("scan", [SCAN, Buffers(PATTERNS)], ids=["usual", "re2"])
+def test_no_frame_is_passed_over_behind_a_line_of_blanks(scan: Scanner, blanks: str, indent: str) -> None:
+    frames = ("at a.B.c(B.java:1)", "... 3 more", "Suppressed: x", 'File "/srv/a.py", line 1', "| x")
+    lines = [
+        part
+        for frame in frames
+        for part in (f"}}{blanks}", f"{indent}{frame}", f"x{blanks}INFO ", f"{indent}{frame}")
+    ]
+    marks = marks_of([text.encode() for text in lines], scan)
+    assert all(mark & Mark.FRAME for mark in marks[1::2])

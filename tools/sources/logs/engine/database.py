@@ -18,6 +18,7 @@ import hyperscan
 import numpy as np
 
 from tools.sources.logs.engine.beside import has_odd_text, message_ends
+from tools.sources.logs.engine.fallback import Buffers
 from tools.sources.logs.engine.patterns import Mark, Pattern
 from tools.sources.logs.engine.scanning import Hits, Ints, merged
 
@@ -30,6 +31,10 @@ _FLAGS = hyperscan.HS_FLAG_MULTILINE
 _CASELESS = hyperscan.HS_FLAG_CASELESS
 _CONTROL = Pattern("control", "control characters", Mark.ODD, r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """What odd bytes nearly always have; a scan for these alone takes a sixth of one for all that is odd."""
+
+
+_MANY_BLANKS = (b" " * 8, b"\t\t", b"\t ", b" \t")
+"""With so many side by side hyperscan 5.4 may skip the next line's beginning, and miss an indented frame there: re2 does not."""
 
 
 class Hyperscan:
@@ -45,6 +50,7 @@ class Hyperscan:
         odd = [one for one in numbered if one[1].mark & Mark.ODD]
         self._odd = _load(odd, folder) if odd else None
         self._control = _load([(0, _CONTROL)], folder) if odd else None
+        self._frames = Buffers(tuple(pattern for pattern in patterns if pattern.mark & Mark.FRAME))
         events: list[int] = []
         add = events.append
 
@@ -69,11 +75,16 @@ class Hyperscan:
 
     def scan(self, data: bytes | memoryview, newlines: Ints) -> Hits:
         """What the lines hold."""
-        events, ids = self.matches(bytes(data))
+        text = bytes(data)
+        events, ids = self.matches(text)
         found = np.array(events, np.int64)
         ends = found & _END_MASK
-        lines = np.searchsorted(newlines, ends - 1)
-        return merged(self._marks[found >> _END_BITS], lines, ends, ids, newlines)
+        marks, lines = self._marks[found >> _END_BITS], np.searchsorted(newlines, ends - 1)
+        if any(blanks in text for blanks in _MANY_BLANKS):
+            frames = self._frames.scan(text, newlines)
+            marks, lines = np.concatenate((marks, frames.marks)), np.concatenate((lines, frames.lines))
+            ends = np.concatenate((ends, newlines[frames.lines]))
+        return merged(marks, lines, ends, ids, newlines)
 
     def _has_controls(self, text: bytes) -> bool:
         if self._control is None:
