@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,6 +262,18 @@ def test_a_generation_is_not_read_packed_while_it_is_being_packed(writer: Writer
     writer.check()
 
 
+def test_names_that_change_while_a_generation_is_looked_for(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.keep(2).write_bytes(b"of another day\n" * 1000)
+    checkpoint = stopped(writer)
+    found = iter([writer.keep(2), rotate(writer, 1)])
+    monkeypatch.setattr(rotated, "find", lambda *_: next(found))
+    writer.write(10)
+    assert read_on(writer, checkpoint).notes == []
+    writer.check()
+
+
 def test_a_copy_that_somebody_made_is_not_read(writer: Writer) -> None:
     follower = Follower(writer.path)
     writer.write(100)
@@ -284,6 +297,52 @@ def test_what_is_read_after_a_loss_does_not_count_as_read_before(writer: Writer)
     again.close()
     assert line.position >= LEAP_BYTES
     assert "counted twice" in again.notes[0].why
+
+
+def test_what_is_no_file_is_no_generation(writer: Writer) -> None:
+    follower = Follower(writer.path)
+    writer.path.with_name("app.log.old").mkdir()
+    os.mkfifo(writer.keep(9))
+    writer.write(10)
+    writer.poll(follower)
+    rotate(writer, 1)
+    writer.write(10)
+    writer.poll(follower)
+    follower.close()
+    writer.check()
+    assert follower.notes == []
+
+
+def test_an_older_file_that_was_there_and_may_not_be_read_is_no_gap(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may read everything, so these are files that nobody can open.
+    older, newer = writer.keep(9), writer.keep(8)
+    older.write_bytes(b"not for us\n")
+    opened, opened_low = Path.open, os.open
+
+    def open_path(self: Path, *arguments: Any, **named: Any) -> Any:
+        if self in {older, newer}:
+            raise PermissionError(13, "Permission denied")
+        return opened(self, *arguments, **named)
+
+    def open_low(path: Any, *arguments: Any, **named: Any) -> int:
+        if path in {older, newer}:
+            raise PermissionError(13, "Permission denied")
+        return opened_low(path, *arguments, **named)
+
+    writer.path.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", open_path)
+        patch.setattr(os, "open", open_low)
+        follower = Follower(writer.path)
+        writer.poll(follower)
+        for path in (newer, writer.keep(7)):
+            writer.path.rename(path)
+            writer.path.write_bytes(b"here\n")
+        writer.poll(follower)
+    follower.close()
+    assert follower.notes == []
 
 
 @pytest.mark.parametrize("hole", [4096, 1 << 20, 1 << 32])

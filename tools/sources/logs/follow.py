@@ -34,6 +34,7 @@ GONE_AFTER_S = 5.0
 """A rotated file is let go when nothing was written to it for this long."""
 UNLOOKED_S = 2.0
 """More time between two looks than there is in a watcher that runs."""
+_TRIES = 3
 HELD_MAX = 8
 """Rotated files that are held open while the newest has nothing in it: who writes may not have noticed yet."""
 LEAP_BYTES = 1 << 40
@@ -211,9 +212,14 @@ class Follower:
         return bool(self._files) and (self._files[-1].device, self._files[-1].inode) == identity
 
     def _find(self, mark: FileMark, taken: set[Identity]) -> Generation | None:
-        path = rotated.find(self.path, mark, taken)
-        if path is not None:
-            return self._open(path, mark.offset)
+        for _ in range(_TRIES):
+            # Files may be given other names between two of these steps.
+            path = rotated.find(self.path, mark, taken)
+            file = self._open(path, mark.offset) if path is not None else None
+            if file is not None and _is_at(file, mark):
+                return file
+            if file is not None:
+                os.close(file.descriptor)
         file = self._older.find_packed(mark)
         if file is not None:
             go_to(file, mark.offset)
@@ -316,6 +322,14 @@ class Follower:
                     self._older.add(one if there else one._replace(device=0))
                 os.close(file.descriptor)
                 self._files.remove(file)
+
+
+def _is_at(file: Generation, mark: FileMark) -> bool:
+    """Whether a file that was opened is the one of a mark."""
+    if not mark.head_bytes:
+        return (file.device, file.inode) == (mark.device, mark.inode)
+    tail = file.tail[len(file.tail) - mark.tail_bytes :]
+    return (rotated.digest(file.head[: mark.head_bytes]), rotated.digest(tail)) == (mark.head, mark.tail)
 
 
 def _goes_on(copy: Generation, emptied: Emptied) -> bool:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.sources.logs import packed
+from tools.sources.logs import packed, rotated
 from tools.sources.logs.rotated import Identity
 
 HEAD_BYTES = 1024
@@ -22,6 +22,7 @@ TAIL_BYTES = 64
 COPY_BYTES_MIN = HEAD_BYTES + TAIL_BYTES
 _MAX = 1000
 _NOWHERE = (0, 0)
+_ALL = 1 << 62
 
 
 Beside = Mapping[Identity, Path]
@@ -61,12 +62,13 @@ def of_descriptor(descriptor: int, size: int) -> Known:
 
 
 def of_path(path: Path) -> Known | None:
-    """All that a file holds now, packed or not; None where it cannot be read."""
+    """All that a file holds now, packed or not; of one that may not be read its inode alone. None where it is gone."""
     try:
         with path.open("rb") as file:
             return of_descriptor(file.fileno(), os.fstat(file.fileno()).st_size)
     except OSError:
-        return None
+        identity = rotated.identity(path)
+        return None if identity is None else Known(*identity, _ALL, "")
 
 
 class Generations:
@@ -102,7 +104,8 @@ class Generations:
                         self._moved(one, identity)
                         return one.size
         except OSError:
-            pass
+            unread = rotated.identity(path)
+            return next((one.size for one in self._known if one.identity == unread and not one.print), None)
         return None
 
     def place_in_packed(self, path: Path, there: Beside) -> int | None:

@@ -33,6 +33,7 @@ class Emptied(NamedTuple):
 
 class _Found(NamedTuple):
     path: Path
+    identity: Identity
     place: int
     """Up to where it is known."""
     changed_ns: int
@@ -86,17 +87,18 @@ class Older:
             if place is None:
                 place = now.place_in(path)
             if (place or 0) < _size(path):
-                found.append(_Found(path, place or 0, rotated.changed_ns(path)))
+                found.append(_Found(path, identity, place or 0, rotated.changed_ns(path)))
             else:
                 self._known.add(known.of_path(path))
         names = {path.name for path in plain}
         for path in gone_packed:
             # Beside its packed form a file lies while it is packed: it is read itself.
-            if path.with_suffix("").name in names or rotated.identity(path) in mine:
+            identity = rotated.identity(path)
+            if identity is None or identity in mine or path.with_suffix("").name in names:
                 continue
             place = self._place_in_packed(path, now, there)
             if place < packed.ALL:
-                found.append(_Found(path, place, rotated.changed_ns(path)))
+                found.append(_Found(path, identity, place, rotated.changed_ns(path)))
         self.copied = now.copied
         files = [self._opened(one) for one in sorted(found, key=lambda one: one.changed_ns)]
         return [file for file in files if file is not None]
@@ -144,6 +146,11 @@ class Older:
                 self.notes.append(Note("lines", why, "Give the user that runs streamgauge read access."))
                 return None
             status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) != found.identity:
+                os.close(
+                    descriptor
+                )  # another has that name by now: it is found by its new one at the next look
+                return None
             file = Generation(descriptor, status.st_dev, status.st_ino)
         go_to(file, found.place)
         return file

@@ -74,7 +74,8 @@ def _named(folder: Path, packed: bool, fits: Callable[[str], bool]) -> list[Path
         names = os.listdir(folder)  # noqa: PTH208 - names only: thousands of files are quick this way
     except OSError:
         return []
-    return [folder / name for name in names if name.endswith(PACKED) is packed and fits(name)]
+    paths = (folder / name for name in names if name.endswith(PACKED) is packed and fits(name))
+    return [path for path in paths if os.path.isfile(path)]  # noqa: PTH113 - no error where it may not be asked
 
 
 def _may_be_target(name: str, now: str) -> bool:
@@ -108,7 +109,9 @@ def _of_inode(path: Path, mark: Mark) -> list[Path]:
     found = []
     for folder in dict.fromkeys((path.parent, Path(os.path.realpath(path)).parent)):
         with suppress(OSError), os.scandir(folder) as entries:
-            found += [folder / entry.name for entry in entries if entry.inode() == mark.inode]
+            found += [
+                folder / entry.name for entry in entries if entry.inode() == mark.inode and entry.is_file()
+            ]
     return [one for one in found if not one.name.endswith(PACKED)]
 
 
