@@ -350,6 +350,19 @@ def test_the_words_fit_the_mode(tmp_path: Path, mode: str, at_end: str, limited:
     assert "categories without a rule" not in text
 
 
+def test_what_was_never_polled_has_no_figures_of_streams(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    made.workspace.polls.unlink()
+    for name in ("baseline.json", "final_state.json"):
+        made.workspace.path("streams", name).unlink(missing_ok=True)
+    board = write_report(made.workspace, made.project, made.clock).dashboard
+    assert board is not None
+    assert (board.streams_discovered, board.unacked_messages, board.streams_with_lag) == (None, None, None)
+    text = text_of(made)
+    assert "| streams discovered | [not measured](#3-stream-health-map) |" in text
+    assert "| streams with lag | not measured |" in text
+
+
 def test_a_verdict_beside_healthy_says_that_it_is_nothing_serious(made: Made) -> None:
     report = write_report(made.workspace, made.project, made.clock)
     verdicts = {row.stream: row.verdict for row in report.streams}

@@ -157,9 +157,6 @@ def _dashboard(report: Report) -> str:
 
 
 def _figures(board: Dashboard, report: Report) -> list[tuple[str, str]]:
-    lag = ", ".join(map(code, board.streams_with_lag[:10])) or "none"
-    if len(board.streams_with_lag) > 10:
-        lag += f" and {len(board.streams_with_lag) - 10} more"
     levels = ", ".join(f"{board.by_severity[level.value]} {level.value}" for level in Severity)
     priorities = ", ".join(f"{count} {name}" for name, count in board.by_priority.items())
     joined = board.by_category.get(ScoutCategory.CROSS_AGENT_SYNTHESIS.value, 0)
@@ -171,7 +168,7 @@ def _figures(board: Dashboard, report: Report) -> list[tuple[str, str]]:
         ("window", f"{_length(board.duration_ms)}, {board.started_at or '?'} to {board.ended_at or '?'}"),
         ("ended by", inline(board.ended_by)),
         ("services monitored", f"{len(board.services)}: {', '.join(map(code, board.services[:20]))}"),
-        ("streams discovered", _to(str(board.streams_discovered), _anchor(3))),
+        ("streams discovered", _to(_number(board.streams_discovered), _anchor(3))),
         (
             "findings",
             f"{_to(str(board.findings), 'all-findings')}, {sum(board.by_priority.values())} of them enhancements",
@@ -179,13 +176,20 @@ def _figures(board: Dashboard, report: Report) -> list[tuple[str, str]]:
         ("by severity", f"{levels} ({_to('in full', _anchor(2))}, {_to('all', 'all-findings')})"),
         ("enhancements by priority", f"{priorities} ({_to('roadmap', _anchor(6))}{apart})"),
         (f"unacked messages at {at_end}", _to(_number(board.unacked_messages), _anchor(3))),
-        ("streams with lag", lag),
+        ("streams with lag", _lagging(board.streams_with_lag)),
         ("drifts found", _to(str(board.drifts), _anchor(5))),
         ("gaps in coverage", _to(str(board.blind_gaps), _anchor(7))),
         ("against the last session", markdown_comparison.figure(board, report.comparison)),
         ("language model", f"{inline(board.language_model, 600)}, {board.language_model_cost_usd:.4f} USD"),
         ("own cost on the server", _cost(board.own_cost, report)),
     ]
+
+
+def _lagging(streams: tuple[str, ...] | None) -> str:
+    if streams is None:
+        return _number(None)
+    more = f" and {len(streams) - 10} more" if len(streams) > 10 else ""
+    return f"{', '.join(map(code, streams[:10])) or 'none'}{more}"
 
 
 def _streams(report: Report) -> str:

@@ -123,7 +123,8 @@ class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
     ended_by: str
     duration_ms: int | None
     services: tuple[str, ...]
-    streams_discovered: int
+    streams_discovered: int | None
+    """None where Redis was never polled, as the next two."""
     findings: int
     by_severity: dict[str, int]
     by_priority: dict[str, int]
@@ -131,8 +132,8 @@ class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
     by_category: dict[str, int]
     by_service: dict[str, int]
     unacked_messages: int | None
-    """Pending entries of all groups at the last poll; None where Redis was never polled."""
-    streams_with_lag: tuple[str, ...]
+    """Pending entries of all groups at the last poll."""
+    streams_with_lag: tuple[str, ...] | None
     drifts: int
     blind_gaps: int
     comparison: Comparison | None

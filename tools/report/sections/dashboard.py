@@ -28,7 +28,7 @@ def build(context: Context) -> Dashboard:
         ended_by="unknown" if facts is None else facts.ended_by,
         duration_ms=None if facts is None or ended_ms is None else ended_ms - facts.started_ms,
         services=services(context),
-        streams_discovered=0 if final is None else len(final.streams),
+        streams_discovered=None if final is None else len(final.streams),
         findings=len(context.findings),
         by_severity={level.value: levels.get(level, 0) for level in Severity},
         by_priority={level.value: levels.get(level, 0) for level in Priority},
@@ -38,7 +38,7 @@ def build(context: Context) -> Dashboard:
             (name, count) for (*_, named), count in kinds.items() for name in named or ("unknown",)
         ),
         unacked_messages=None if final is None else unacked(final),
-        streams_with_lag=() if final is None else with_lag(final),
+        streams_with_lag=None if final is None else with_lag(final),
         drifts=len(context.drift),
         blind_gaps=sum(gap.blind for gap in data.gaps),
         comparison=None,

@@ -81,7 +81,7 @@ function blindNotice() {
 }
 
 function tiles(board) {
-  const lagging = board.streamsWithLag.length;
+  const lagging = board.streamsWithLag?.length;
   const facts = [
     [board.services.length, "services", "#topology"],
     [board.streamsDiscovered, "streams", "#streams"],
