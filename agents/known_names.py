@@ -29,7 +29,7 @@ from tools.findings.rule import Quote
 from tools.sources import session_facts
 from tools.sources.code.index import read_index
 from tools.sources.records import CodeIndex, FactKind
-from tools.workspace import Workspace
+from tools.workspace import OWN_LOGS, Workspace
 
 NAMES_MAX = 5000
 """Of those that exist, with which one that does not is compared."""
@@ -280,7 +280,8 @@ def _observed(workspace: Workspace) -> Iterator[str]:
     with suppress(OSError, msgspec.MsgspecError):
         yield from session_facts.read(workspace).services
     with suppress(OSError):
-        yield from (path.stem for path in workspace.path("logs").glob("*.log"))
+        stems = (path.stem for path in workspace.path("logs").glob("*.log"))
+        yield from (stem for stem in stems if stem not in OWN_LOGS)
     yield from (
         line.name for line in _lines(workspace.metrics, _Measured) if line.kind in {"service", "redis"}
     )

@@ -18,7 +18,8 @@ from tools.findings.model import AgentId
 NAME_CHARS_MAX = 100
 """Of a file's name that is made of a name of the audited system."""
 _GITIGNORE = "*\n"
-_OWN_LOGS = frozenset({"startup", "shutdown", "merged", "redis"})
+OWN_LOGS = frozenset({"startup", "shutdown", "merged", "redis"})
+"""Files of `logs/` that are the session's own, without their ending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Workspace:
     def service_log(self, service: str) -> Path:
         """Captured output of a service; the name is made safe for a file name."""
         name = safe_name(service)
-        if name != service or name in _OWN_LOGS:
+        if name != service or name in OWN_LOGS:
             # Two services, or a service and the session, never share a file.
             name += f"-{hashlib.sha256(service.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
         return self.path("logs", f"{name}.log")

@@ -38,6 +38,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     (code / "main.py").write_text(CODE)
     (made.project / "docker-compose.yml").write_text(COMPOSE)
     (made.project / "outside").symlink_to("/")
+    made.workspace.path("logs", "merged.log").write_text("")
     write_index(made.workspace.code_index, build_index(made.project, (), (), 0))
     with made.workspace.polls.open("ab") as polls:
         for name in (ODD, MASKED, "audit@db3"):
@@ -189,6 +190,7 @@ def test_a_file_may_be_named_from_the_root_of_the_machine(gate: EvidenceGate, re
         pytest.param({"stream": "*o*"}, "nothing knows a stream", id="nearly everything"),
         pytest.param({"stream": "{nobody}:*"}, "nothing knows a stream", id="another hash tag"),
         pytest.param({"stream": "workers"}, "nothing knows a stream 'workers'", id="what is a group"),
+        pytest.param({"service": "merged"}, "nothing knows a service 'merged'", id="a log of the session"),
         pytest.param({"service": "orders.py"}, "nothing knows a service", id="what is a file"),
         pytest.param({"files": ["*"]}, "nothing knows a file '*'", id="all files"),
         pytest.param({"files": ["[a-z]*"]}, "nothing knows a file", id="all files but in brackets"),
