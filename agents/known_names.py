@@ -186,7 +186,7 @@ class KnownNames:
             streams.update(all_streams_of(finding))
             groups.add(getattr(finding, "consumer_group", None) or "")
             if isinstance(finding, ConfigFinding | Enhancement):
-                files.update(finding.affected_files)
+                files.update(name_forms.path_of(name)[0] for name in finding.affected_files)
         return _names(services, streams, groups, files)
 
     def _indexed(self) -> Names:

@@ -75,7 +75,7 @@ def path_of(name: str) -> tuple[str, str]:
     """The path of a file as Windows or an address has it, and what follows: a line, a function."""
     at = _AT_LINE.search(name)
     end = at.start() if at is not None else len(name)
-    return name[:end].removeprefix("file://").replace("\\", "/"), name[end:]
+    return name[:end].removeprefix("file://").replace("\\", "/").removeprefix("./"), name[end:]
 
 
 def meant(kind: Kind, name: str, known: frozenset[str]) -> str | None:

@@ -161,6 +161,13 @@ def test_a_name_is_written_as_the_session_has_it(
     assert "".join(found) == known
 
 
+@pytest.mark.parametrize("name", ["./orders.py:3", "orders.py#L3", "/app/services/shipping/main.py"])
+def test_a_file_of_the_index_is_known_where_the_project_is_gone(
+    recorded: Recorded, tmp_path: Path, name: str
+) -> None:
+    EvidenceGate(recorded.workspace, tmp_path / "gone").check_names(said(files=[name]), ())
+
+
 def test_several_services_are_kept_apart(gate: EvidenceGate) -> None:
     named = gate.check_names(said(service="orders, Payments & web"), ())
     assert (named.services, named.service) == (("orders", "payments", "web"), "cross-service")
