@@ -103,7 +103,8 @@ class RecordedGate(EvidenceGate):
         found, source = EvidenceGate.find(self, quote), place_of(quote)
         if found is not None and found.kind is not EvidenceKind.FILE:
             return found
-        copy = None if self.recorded.path(source).exists() else self.record.copies.get((source, quote.text))
+        lies_there = self._inside(self.recorded.root, source) is not None
+        copy = None if lies_there else self.record.copies.get((source, quote.text))
         if copy is None:
             return found
         if found is None:
