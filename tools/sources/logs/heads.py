@@ -4,7 +4,7 @@ A level counts only in the head: after nothing but times, names in brackets, num
 is prose. Known by shape: python logging, Flask, Celery, gunicorn, uvicorn, loguru, structlog, winston, log4js, pino-pretty,
 log4j, logback, Spring Boot, Elasticsearch, java.util.logging, syslog (RFC 3164, RFC 5424), journald, nginx, Apache, zap,
 zerolog, slog, logrus, hclog, Caddy, Traefik, Envoy, Serilog, NLog, .NET, tracing-subscriber, env_logger, Rails, Elixir,
-RabbitMQ, PostgreSQL, MySQL, MariaDB, Redis, NATS, HAProxy, BIND, Unbound, CUPS, Fail2ban, Icinga, PgBouncer, Squid, Syncthing, NestJS, Monolog, AWS Lambda, Windows' setup logs, Blue Gene.
+RabbitMQ, PostgreSQL, MySQL, MariaDB, Redis, NATS, HAProxy, BIND, Unbound, CUPS, Fail2ban, Icinga, PgBouncer, Squid, Syncthing, NestJS, signale, Monolog, AWS Lambda, Windows' setup logs, Blue Gene.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ _SECTION = linear.compile(r"[a-z_0-9]{1,30}:$")
 _TRIES = 5
 _HEAD_CHARACTERS = 160
 _LOGRUS = linear.compile(r"^(PANI|FATA|ERRO|WARN|INFO|DEBU|TRAC)\[\d{4,9}\] ")
+_SIGNALE = linear.compile(r"^[^\w\s\[({<]  (fatal|error|warning|info|note|debug|success) {2,8}")
 _NEST = linear.compile(r"^\[Nest\] \d+\s+-\s.{10,40}?[AP]M\s+(LOG|ERROR|WARN|DEBUG|VERBOSE|FATAL)\s")
 _POSTGRES = linear.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \S{1,40} (?:\[[\d-]+\] )?(?:\S{1,130}@\S{1,130} )?(?:\[[^\]]{1,60}\] )?"
@@ -166,6 +167,9 @@ def head_of(text: str, *, timed: bool) -> Head:
         syslog = _syslog(text)
         if syslog is not None:
             return syslog
+    match = _SIGNALE.match(text) if text[1:3] == "  " else None
+    if match is not None:
+        return Head(level_of(match.group(1)), text[match.end() :].strip() or None)
     if text[0].isdigit():
         server = _server(text)
         if server is not None:
