@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import cast
@@ -22,6 +23,11 @@ __all__ = ["Server", "free_port", "server_binary"]
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+# Who starts the tests behind a script's `&` or under nohup has them ignored, and so would all that the tests start.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 # Without bytecode each process that a test starts compiles all that it imports: 3.4 s CPU for a session, not 1.4.
 _DROPPED = ("ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "STREAMGAUGE_", "REDIS_URL", "PYTHONDONTWRITEBYTECODE")

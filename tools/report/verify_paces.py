@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Literal
 
 import msgspec
@@ -50,20 +52,18 @@ def outcomes(workspace: Workspace) -> Iterator[Outcome]:
     told = _told(workspace)
     if not told:
         return
-    seen: Mapping[tuple[int, str], _Seen] = {}
+    seen: Mapping[tuple[int, str], Sequence[_Seen]] = {}
     reason = "is not in the journal any more"
     try:
         seen = _seen(workspace, told)
     except (StreamgaugeError, OSError) as error:
         reason = f"cannot be read: {error}"
     for stream, group, pace in told:
-        before, after = (seen.get((poll, stream)) for poll in (pace.from_poll, pace.to_poll))
+        before, after = (seen.get((poll, stream), ()) for poll in (pace.from_poll, pace.to_poll))
         what = f"the pace of {group} on {stream}"
-        if before is None or after is None:
-            yield Outcome(
-                "gone", f"{what}: poll {pace.from_poll if before is None else pace.to_poll} {reason}"
-            )
-        elif _is_true(pace, before, after, group):
+        if not before or not after:
+            yield Outcome("gone", f"{what}: poll {pace.to_poll if before else pace.from_poll} {reason}")
+        elif any(_is_true(pace, *pair, group) for pair in product(before, after)):
             yield Outcome("proven")
         else:
             yield Outcome("false", f"{what} is not what polls {pace.from_poll} and {pace.to_poll} say")
@@ -82,18 +82,21 @@ def _told(workspace: Workspace) -> list[tuple[str, str, GroupPace]]:
     ]
 
 
-def _seen(workspace: Workspace, told: list[tuple[str, str, GroupPace]]) -> Mapping[tuple[int, str], _Seen]:
+def _seen(
+    workspace: Workspace, told: list[tuple[str, str, GroupPace]]
+) -> Mapping[tuple[int, str], Sequence[_Seen]]:
+    """Streams at polls; a poll after which a session was killed is made again under its number."""
     wanted: dict[int, set[str]] = {}
     for stream, _, pace in told:
         for poll in (pace.from_poll, pace.to_poll):
             wanted.setdefault(poll, set()).add(stream)
-    found: dict[tuple[int, str], _Seen] = {}
+    found: dict[tuple[int, str], list[_Seen]] = defaultdict(list)
     steps = PollSteps(workspace.polls)
     for step in steps:
         for stream in wanted.get(step.poll.number, ()):
             state = steps.exact(stream)
             if state is not None:
-                found[step.poll.number, stream] = _Seen(step.poll.at_ms, state)
+                found[step.poll.number, stream].append(_Seen(step.poll.at_ms, state))
     return found
 
 
