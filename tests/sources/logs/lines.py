@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from tools.sources.logs.engine.batch import Batch
 from tools.sources.logs.engine.table import LineTable
 from tools.sources.logs.parse import parse
+from tools.sources.logs.window import Window
+from tools.sources.logs.window_state import Template
 from tools.sources.records import LogLine
 
 AT_MS = 1_750_000_000_000
@@ -37,3 +39,14 @@ def lines_of(batch: Batch) -> Iterator[LogLine]:
     table = LineTable(batch.block.data)
     for row, (start, end) in enumerate(zip(table.starts.tolist(), table.ends.tolist(), strict=True)):
         yield batch.record(batch.raw(row, start, end), in_order=True)
+
+
+def templates_of(text: str) -> list[Template]:
+    """What a window makes of a log, line by line."""
+    window = Window((), AT_MS)
+    for number, part in enumerate(text.split("\n"), 1):
+        for item in window.fold(line(part, number)):
+            window.take(item)
+    for item in window.settle(AT_MS, final=True):
+        window.take(item)
+    return window.touched()

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from tests.sources.logs.lines import AT_MS, line
-from tools.sources.logs.window import Window
+from tests.sources.logs.lines import AT_MS, templates_of
 
 BODY_PARSER = """SyntaxError: Expected property name or '}' in JSON at position 1
     at JSON.parse (<anonymous>)
@@ -68,13 +67,7 @@ ValueError: 12"""
 
 
 def verdicts_of(text: str) -> list[str]:
-    window = Window((), AT_MS)
-    for number, part in enumerate(text.split("\n"), 1):
-        for item in window.fold(line(part, number)):
-            window.take(item)
-    for item in window.settle(AT_MS, final=True):
-        window.take(item)
-    return [template.verdict for template in window.touched()]
+    return [template.verdict for template in templates_of(text)]
 
 
 def fastify(level: int, status: int) -> str:

@@ -6,25 +6,13 @@ import json
 
 import pytest
 
-from tests.sources.logs.lines import AT_MS, line
-from tools.sources.logs.window import Window
-from tools.sources.logs.window_state import Template
+from tests.sources.logs.lines import AT_MS, line, templates_of
 
 FRAME = "\n    at handle (/app/orders.js:3:47)"
 GO_FRAMES = "main.flow\n\t/app/main.go:7\nmain.main\n\t/app/main.go:14"
 PYTHON = (
     'Traceback (most recent call last):\n  File "/app/a.py", line 15, in flow\nBoom: order 17 has no lines'
 )
-
-
-def templates_of(text: str) -> list[Template]:
-    window = Window((), AT_MS)
-    for number, part in enumerate(text.split("\n"), 1):
-        for item in window.fold(line(part, number)):
-            window.take(item)
-    for item in window.settle(AT_MS, final=True):
-        window.take(item)
-    return window.touched()
 
 
 def pino(message: str, kind: str, said: str) -> str:
